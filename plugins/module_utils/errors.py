@@ -1,0 +1,57 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One family of errors, raised where a fault is found and caught once, at the door.
+
+The children say whose fault it is: the input's, the experiment's state, the host's. Anything that
+is not a BenitoError and reaches the door is a bug of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class BenitoError(Exception):
+    """Something a person can act on: what is wrong, where, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with an input.
+
+    file     the input as the user named it, or "" when there is none
+    line     1-based line, or 0 when unknown
+    element  what it is about, in the input's words: "computer a, interface inf000"
+    message  what is wrong
+    hint     what would be right; may be empty
+    """
+
+    message: str
+    file: str = ""
+    line: int = 0
+    element: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.file and self.line else self.file
+        head = ": ".join(part for part in (where, self.element, self.message) if part)
+        return f"{head} ({self.hint})" if self.hint else head
+
+
+class InputError(BenitoError):
+    """What the user gave is wrong. Carries every problem that was found, not only the first.
+
+    problems  tuple of Problem, in document order, never empty
+    """
+
+    def __init__(self, problems):
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ExperimentError(BenitoError):
+    """The experiment is not in a state that allows what was asked: absent, existing, locked, active."""
+
+
+class HostError(BenitoError):
+    """A machine cannot do, or did not do, what its plan says."""

@@ -1,0 +1,39 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The alphabets of names that become paths, units, host names and kernel objects.
+
+Everything that names something is checked against one of these before it is used for anything
+else, so no name ever needs escaping further on.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PROJECT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+_NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}")
+_INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,14}")
+
+PROJECT_RULE = "a letter, then letters, digits, '_' or '-', at most 32 in all"
+NODE_RULE = "letters, digits, '_' or '-', not beginning with '-', at most 32"
+INTERFACE_RULE = "letters, digits, '_' or '-', not beginning with '-', at most 15"
+
+
+def is_project_name(text: str) -> bool:
+    """Whether ``text`` may be a pid or an eid."""
+    return bool(_PROJECT.fullmatch(text))
+
+
+def is_node_name(text: str) -> bool:
+    """Whether ``text`` may name a computer or a substrate (spec: TopDL alphabet, at most 32)."""
+    return bool(_NODE.fullmatch(text))
+
+
+def is_interface_name(text: str) -> bool:
+    """Whether ``text`` may name an interface: it becomes the device's name inside the node."""
+    return bool(_INTERFACE.fullmatch(text)) and text != "lo"
+
+
+def safe_partition(text: str) -> bool:
+    """Whether ``text`` may be a partition identifier: any word (design: partitions are words)."""
+    return bool(re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text)) and text not in (".", "..")
