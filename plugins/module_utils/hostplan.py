@@ -1,0 +1,205 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The contract between the two halves: all that a vhost is ever told, and its JSON.
+
+The controller writes one HostPlan for each vhost; ``benito-host`` makes the machine look like it.
+Both halves read and write it through this file alone. Documented for people in docs/hostplan.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from dataclasses import dataclass, field
+from typing import Optional
+
+from .errors import HostError
+
+PLAN_VERSION = 1
+VXLAN_PORT = 4789
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """A substrate's way to its members on other vhosts, one VXLAN device.
+
+    mode     ``unicast`` (a flood entry for each remote) or ``multicast`` (one group)
+    vni      24-bit network identifier, 1..16777215
+    device   kernel name of the VXLAN device
+    local    underlay address of this vhost
+    remotes  underlay addresses of the other vhosts of this substrate, sorted
+    group    multicast group for mode multicast, else ""
+    """
+
+    mode: str
+    vni: int
+    device: str
+    local: str
+    remotes: tuple[str, ...]
+    group: str = ""
+    port: int = VXLAN_PORT
+
+
+@dataclass(frozen=True)
+class SubstratePlan:
+    """One substrate as this vhost carries it: a bridge, and a tunnel where it goes on elsewhere.
+
+    mtu           bytes of IP packet that every member may send
+    probe_address link-local IPv4 of this vhost while the tunnels are probed, "" without a tunnel
+    probe_peers   the same of the other vhosts, as {vhost: address}
+    """
+
+    name: str
+    bridge: str
+    mtu: int
+    tunnel: Optional[Tunnel] = None
+    probe_address: str = ""
+    probe_peers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InterfacePlan:
+    """An attachment: ``name`` inside the node, ``port`` the device on the vhost's side.
+
+    ip4_address  "10.0.0.1/24", or "" for an interface without an address
+    """
+
+    name: str
+    port: str
+    substrate: str
+    mac_address: str
+    ip4_address: str = ""
+
+
+@dataclass(frozen=True)
+class RoutePlan:
+    """``to`` a prefix, ``via`` a neighbour's address on one of the node's own subnets."""
+
+    to: str
+    via: str
+
+
+@dataclass(frozen=True)
+class VnodePlan:
+    """A node carried here.
+
+    kind            ``process`` (the other kinds come with their own roles)
+    forwarding      whether it forwards IPv4: it has two or more interfaces
+    aliases         bare names that mean another address here than in ``HostPlan.hosts``, {name: address}
+    start_command   text for ``/bin/sh -c``, "" for none
+    environment     variables of the start command beside those benito-host always sets
+    """
+
+    name: str
+    kind: str
+    hostname: str
+    interfaces: tuple[InterfacePlan, ...] = ()
+    routes: tuple[RoutePlan, ...] = ()
+    forwarding: bool = False
+    aliases: dict[str, str] = field(default_factory=dict)
+    start_command: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HostsEntry:
+    """A line of the hosts file: the address, its names, the bare node name last where it means this one."""
+
+    address: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """Everything one vhost has to know of one experiment.
+
+    underlay_mtu  bytes, of the device that carries the tunnels; 0 when there is no tunnel
+    sysctls       values this experiment needs at least, {name: integer}: the machine keeps the larger
+    """
+
+    pid: str
+    eid: str
+    vhost: str
+    substrates: tuple[SubstratePlan, ...] = ()
+    vnodes: tuple[VnodePlan, ...] = ()
+    hosts: tuple[HostsEntry, ...] = ()
+    underlay_mtu: int = 0
+    sysctls: dict[str, int] = field(default_factory=dict)
+    version: int = PLAN_VERSION
+
+    @property
+    def experiment(self) -> str:
+        """``pid.eid``: the experiment's name in paths, units and marks."""
+        return f"{self.pid}.{self.eid}"
+
+
+def to_json(plan: HostPlan) -> str:
+    """The plan as JSON text: one line for each vnode, keys in field order, empty fields left out."""
+    head = {key: value for key, value in _plain(plan).items() if key not in ("vnodes",)}
+    head = {"version": head.pop("version", PLAN_VERSION), **head}
+    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    vnodes = ",\n  ".join(json.dumps(_plain(vnode)) for vnode in plan.vnodes)
+    lines.append(f' "vnodes": [{vnodes}]' if len(plan.vnodes) < 2 else f' "vnodes": [\n  {vnodes}]')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def from_json(text: str, source: str = "host plan") -> HostPlan:
+    """The plan that ``to_json`` wrote.
+
+    Raises HostError when it is not JSON, of another version, or has wrong or missing fields.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as exc:
+        raise HostError(f"{source}: not a host plan: {exc}") from exc
+    found = data.get("version") if isinstance(data, dict) else None
+    if found != PLAN_VERSION:
+        raise HostError(f"{source}: host plan of version {found}, this benito-host understands {PLAN_VERSION}: swap in again")
+    return _build(HostPlan, data, source)
+
+
+def _plain(value):
+    if dataclasses.is_dataclass(value):
+        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {name: _plain(item) for name, item in pairs if item not in ("", (), None) and item != {}}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+_HINTS: dict[type, dict] = {}
+
+
+def _build(kind, data, source):
+    if not isinstance(data, dict):
+        raise HostError(f"{source}: expected an object for {kind.__name__}, found {type(data).__name__}")
+    if kind not in _HINTS:
+        _HINTS[kind] = typing.get_type_hints(kind)
+    hints = _HINTS[kind]
+    unknown = sorted(set(data) - set(hints))
+    if unknown:
+        raise HostError(f"{source}: {kind.__name__} has no field {', '.join(unknown)}")
+    try:
+        return kind(**{name: _value(hints[name], item, f"{source}: {name}") for name, item in data.items()})
+    except TypeError as exc:
+        raise HostError(f"{source}: {kind.__name__}: {exc}") from exc
+
+
+def _value(hint, item, source):
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        if not isinstance(item, list):
+            raise HostError(f"{source}: expected a list")
+        return tuple(_value(args[0], part, source) for part in item)
+    if origin is dict:
+        if not isinstance(item, dict) or not all(isinstance(part, args[1]) for part in item.values()):
+            raise HostError(f"{source}: expected an object of {args[1].__name__}")
+        return item
+    if args:  # Optional, spelled so for Python 3.9
+        return None if item is None else _value(args[0], item, source)
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, item, source)
+    if not isinstance(item, hint) or (hint is int and isinstance(item, bool)):
+        raise HostError(f"{source}: expected {hint.__name__}, found {item!r}")
+    return item
