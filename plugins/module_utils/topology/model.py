@@ -3,8 +3,9 @@
 """The vtopo as plain data: what TopDL can say, and nothing that depends on how it is realised.
 
 Everything is immutable; ``dataclasses.replace`` makes the changed copy. Order is document order
-everywhere. ``line`` (1-based, 0 = not from a file) and ``unknown`` (what a reader did not understand
-but a writer must keep) take no part in comparison of meaning where noted.
+everywhere. Two topologies are equal when they mean the same and would be written the same: ``line``
+(1-based, 0 = not from a file), ``source`` and the ``version`` a file happened to have take no part;
+``unknown`` (what a reader did not understand but a writer must keep) does.
 """
 
 from __future__ import annotations
@@ -13,19 +14,12 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Attribute:
-    """A name with a text value; names may repeat within one element, the first one counts."""
-
-    name: str
-    value: str = ""
-
-
-@dataclass(frozen=True)
 class Unknown:
     """Something a reader kept without understanding it.
 
-    tag   the element's name, namespace stripped; "" for XML attributes of the element itself
-    text  the element serialised as XML, or for tag "" a ``name="value"`` pair
+    tag   an element's name, namespace stripped; or, for XML attributes: "" those of the element itself,
+          ".." those of the wrapper around it (``<elements>``), "name/1" those of its first child ``name``
+    text  the element serialised as XML; for XML attributes ``name="value"`` pairs with a space between
     """
 
     tag: str
@@ -33,12 +27,25 @@ class Unknown:
 
 
 @dataclass(frozen=True)
+class Attribute:
+    """A name with a text value; names may repeat within one element, the first one counts."""
+
+    name: str
+    value: str = ""
+    unknown: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True)
 class Capacity:
-    """rate_kbps in kb/s (1000 bit/s); kind is ``max`` or ``average``; kind_text as it stood in the file."""
+    """rate_kbps in kb/s (1000 bit/s); kind is ``max`` or ``average``.
+
+    kind_text  what the file said when that is not the word in ``kind``: "avg", "" for nothing at all
+    """
 
     rate_kbps: float
     kind: str = "max"
     kind_text: str | None = None
+    unknown: tuple[Unknown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Latency:
     time_ms: float
     kind: str = "max"
     kind_text: str | None = None
+    unknown: tuple[Unknown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,8 +104,11 @@ class Storage(_Element):
 
 @dataclass(frozen=True)
 class ServiceParam:
+    """type is ``string``, ``int`` or ``float``, or whatever the file said."""
+
     name: str
     type: str
+    unknown: tuple[Unknown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,7 @@ class Service:
     params: tuple[ServiceParam, ...] = ()
     description: str | None = None
     status: str | None = None
+    unknown: tuple[Unknown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +168,7 @@ class OtherElement(_Element):
     """A testbed, segment, region or other element: read, kept and written, never deployed.
 
     kind    ``testbed``, ``segment``, ``region`` or ``other``
-    fields  its scalar children in document order, as (tag, text)
+    fields  its scalar children in document order, as (tag, text); a segment's id is ("id/uuid", text)
     """
 
     kind: str = "other"
@@ -173,6 +185,7 @@ class OtherElement(_Element):
 class IfMap:
     inner: str
     outer: str
+    unknown: tuple[Unknown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,11 +206,15 @@ class NameMap(_Element):
 class Topology(_Element):
     """A whole topology file.
 
-    version  "1.0" or "2.0"
-    source   the file as the user named it, for messages; no part of the meaning
+    version        "1.0" or "2.0", as the file said; the writer chooses its own
+    latency_model  ``hop``: a latency is one attachment's share; ``path``: it is the whole way's
+                   (spec/topdl.md, Latency meaning). In a file it is the root's attribute
+                   ``containers:latency_model``, which is not among ``attributes``
+    source         the file as the user named it, for messages; no part of the meaning
     """
 
-    version: str = "1.0"
+    version: str = field(default="1.0", compare=False)
+    latency_model: str = "hop"
     substrates: tuple[Substrate, ...] = ()
     elements: tuple[Computer | OtherElement, ...] = ()
     fragments: tuple[Fragment, ...] = ()
