@@ -37,7 +37,7 @@ def everything_below(path):
     return sorted(os.path.join(folder, name) for folder, folders, names in os.walk(path) for name in folders + names)
 
 
-def start_python(CREATION_AT_A_SIGN, *arguments):
+def start_python(code, *arguments):
     """A second process that runs ``code``; it prints one line when it is where the test wants it."""
     environment = {**os.environ, "PYTHONPATH": COLLECTIONS}
     process = subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
