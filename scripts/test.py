@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs the suites: scripts/test.py [suite…], all of them when none is named.
+
+Every suite runs even where an earlier one failed. Those that change nothing but files run beside the molecule scenarios, which
+mostly wait; the end-to-end tests run alone, because they compare the state of the machine. Ends with a table of counts and
+times, then ``N passed, N failed``. What the suites print goes to the terminal as it comes and to tests/output/SUITE.log.
+
+Caches are kept in .cache, everything else in one temporary directory that is removed at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / "tests" / "output"
+CACHE = ROOT / ".cache"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A command whose output tells how many of its parts passed.
+
+    count  (text of the output, exit status) -> (passed, failed)
+    root   whether it needs to be root
+    """
+
+    name: str
+    command: tuple[str, ...]
+    count: Callable[[str, int], tuple[int, int]]
+    root: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    suite: str
+    passed: int
+    failed: int
+    seconds: float
+
+
+def one(text: str, status: int) -> tuple[int, int]:
+    """A command that is one test."""
+    return (1, 0) if status == 0 else (0, 1)
+
+
+def closing_line(text: str, status: int) -> tuple[int, int]:
+    """The last ``N passed, N failed`` of pytest or scripts/lint; errors count as failures."""
+    lines = [line for line in text.splitlines() if re.search(r"\b\d+ (passed|failed|error)", line)]
+    found = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", lines[-1])} if lines else {}
+    failed = found.get("failed", 0) + found.get("error", 0)
+    return found.get("passed", 0), failed or int(status != 0)
+
+
+def ansible_test(text: str, status: int) -> tuple[int, int]:
+    """The sanity tests that ran, and those listed as failed at the end."""
+    ran = len(re.findall(r"^Running sanity test ", text, re.MULTILINE))
+    listed = re.search(r"The (\d+) sanity test\(s\) listed below", text)
+    failed = int(listed[1]) if listed else int(status != 0)
+    return ran - failed if ran else 0, failed
+
+
+def suites() -> list[list[list[Suite]]]:
+    """Phases, one after another; the lanes of a phase side by side; the suites of a lane one after another."""
+    pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    scenarios = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
+    unit = [Suite("unit", (*pytest, "-n", "2", "tests/unit"), closing_line)]
+    static = [
+        Suite("lint", ("scripts/lint",), closing_line),
+        Suite("sanity", ("scripts/sanity",), ansible_test),
+        Suite("galaxy", ("scripts/galaxy",), one),
+    ]
+    molecule = [Suite(f"molecule:{name}", ("molecule", "test", "-s", name), one, root=True) for name in scenarios]
+    integration = [Suite("integration", (*pytest, "tests/integration"), closing_line, root=True)]
+    return [[unit], [static, molecule], [integration]]
+
+
+def environment(temporary: Path) -> dict[str, str]:
+    """The environment of every suite: tools of .venv, caches under .cache, all else in ``temporary``."""
+    home = CACHE / "home"
+    for directory in (home, temporary / "cp"):
+        directory.mkdir(parents=True, exist_ok=True)
+    _keep_pip_settings(home)
+    return {
+        **os.environ,
+        "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(temporary / "cp"),
+        "BENITO_TEST_HOME": str(temporary / "benito"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _keep_pip_settings(home: Path) -> None:
+    """pip looks for its configuration under HOME: let it find the user's there."""
+    for name in (".config/pip", ".pip"):
+        user, ours = Path.home() / name, home / name
+        if user.exists() and not ours.exists():
+            ours.parent.mkdir(parents=True, exist_ok=True)
+            ours.symlink_to(user)
+
+
+class Terminal:
+    """Lines of suites that run side by side, each begun with its suite's name."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def say(self, suite: str, line: str) -> None:
+        with self._lock:
+            print(f"{suite:<12} | {line}", flush=True)
+
+
+def run(suite: Suite, terminal: Terminal, env: dict[str, str]) -> Result:
+    """Runs one suite to its end and counts."""
+    if suite.root and os.geteuid() != 0:
+        terminal.say(suite.name, "needs root: it makes network namespaces and system containers")
+        return Result(suite.name, 0, 1, 0.0)
+    terminal.say(suite.name, "$ " + " ".join(suite.command))
+    started = time.monotonic()
+    lines = []
+    log = OUTPUT / f"{suite.name.replace(':', '-')}.log"
+    with log.open("w") as file, subprocess.Popen(
+        suite.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout:
+            lines.append(line)
+            file.write(line)
+            terminal.say(suite.name, line.rstrip())
+    passed, failed = suite.count("".join(lines), process.returncode)
+    seconds = time.monotonic() - started
+    terminal.say(suite.name, f"{'ok' if not failed else 'FAILED'}: {passed} passed, {failed} failed in {seconds:.0f} s")
+    return Result(suite.name, passed, failed, seconds)
+
+
+def end_ssh_masters(temporary: Path) -> None:
+    """Ansible leaves its SSH connections open for the next play: no next play comes."""
+    for socket in (temporary / "cp").glob("*"):
+        subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "nobody"], capture_output=True, check=False)
+
+
+def summary(results: list[Result], seconds: float) -> bool:
+    """Prints the table and the closing line; whether everything passed."""
+    print("\nsuite                          passed  failed  seconds")
+    for result in results:
+        print(f"{result.suite:<30} {result.passed:>6}  {result.failed:>6}  {result.seconds:>7.0f}")
+    passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
+    print(f"in {seconds:.0f} s; the output of each is in tests/output\n\n{passed} passed, {failed} failed", flush=True)
+    return failed == 0 and passed > 0
+
+
+def main(wanted: list[str]) -> int:
+    phases = suites()
+    known = [suite.name for lanes in phases for lane in lanes for suite in lane]
+    unknown = [name for name in wanted if name not in known and name not in {k.split(":")[0] for k in known}]
+    if unknown:
+        print(f"no suite {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    chosen = [name for name in known if not wanted or name in wanted or name.split(":")[0] in wanted]
+
+    # an interrupt reaches the suites too: they are in our process group, and clean up after themselves
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix="benito-test-"))
+    terminal, results, started = Terminal(), {}, time.monotonic()
+
+    def run_lane(lane: list[Suite]) -> None:
+        for suite in lane:
+            if suite.name in chosen:
+                results[suite.name] = run(suite, terminal, env)
+
+    try:
+        env = environment(temporary)
+        for lanes in phases:
+            with ThreadPoolExecutor(len(lanes)) as pool:
+                list(pool.map(run_lane, lanes))
+    finally:
+        end_ssh_masters(temporary)
+        with contextlib.suppress(OSError):
+            shutil.rmtree(temporary)
+    return 0 if summary([results[name] for name in chosen], time.monotonic() - started) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
