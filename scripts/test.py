@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs the suites: scripts/test.py [suite…], all of them when none is named.
