@@ -1,0 +1,83 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The schema of site.yml: the one place where a setting's name, form, meaning and default stand.
+
+Published as docs/site.schema.json for editors; docs/site.md explains it for people.
+"""
+
+from __future__ import annotations
+
+from .embedding.kinds import KINDS
+
+_KIND = {"enum": list(KINDS)}
+
+SITE_SCHEMA = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Settings of deter.benito",
+    "description": "site.yml: what this site wants for its experiments, where an experiment does not say otherwise",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "packing": {
+            "description": "the most vnodes one pnode may carry when a topology is partitioned automatically",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 1000000,
+            "default": 10,
+        },
+        "default_container": {
+            "description": "container kind of a node for which its topology names none",
+            **_KIND,
+            "default": "qemu",
+        },
+        "kind_map": {
+            "description": "container kinds to be realised as another one, for example {openvz: process}",
+            "type": "object",
+            "propertyNames": _KIND,
+            "additionalProperties": _KIND,
+            "default": {},
+        },
+        "seed": {
+            "description": "seed of the partitioning: the same input and seed give the same experiment",
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 2147483647,
+            "default": 0,
+        },
+        "address_base": {
+            "description": "IPv4 network from which substrates without addresses of their own get theirs, /24 after /24",
+            "type": "string",
+            "format": "ipv4-network",
+            "default": "10.0.0.0/16",
+        },
+        "control_networks": {
+            "description": "IPv4 networks that no address or route of an experiment may touch",
+            "type": "array",
+            "items": {"type": "string", "format": "ipv4-network"},
+            "default": [],
+        },
+        "hosts_mode": {
+            "description": "whether a node's hosts file says its own side of things (neighbour) or is the same for all (shared)",
+            "enum": ["neighbour", "shared"],
+            "default": "neighbour",
+        },
+        "vxlan_mode": {
+            "description": "how substrates cross between vhosts: a copy for each planned peer (unicast), or one multicast group for each substrate",
+            "enum": ["unicast", "multicast"],
+            "default": "unicast",
+        },
+        "multicast_group_base": {
+            "description": "first multicast group of vxlan_mode multicast",
+            "type": "string",
+            "format": "ipv4-multicast",
+            "default": "239.192.0.0",
+        },
+        "vxlan_port": {
+            "description": "UDP port of the tunnels between vhosts",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 65535,
+            "default": 4789,
+        },
+    },
+}
