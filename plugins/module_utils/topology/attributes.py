@@ -1,0 +1,102 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names of attributes: the ``containers:`` family, its aliases in real files, and which spelling wins.
+
+Source: spec/topdl.md "Attribute names". The prefix was written ``containers:``, ``containers::``,
+``container:`` and ``benito:``; what follows it is compared without regard to case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+from .model import Attribute
+
+NODE_TYPE = "node_type"
+PARTITION = "partition"
+PARTITION_PASS = "PartitionPass"
+VHOST = "vhost"
+LATENCY_MODEL = "latency_model"
+LOSS_MODEL = "loss_model"
+RX_RATE = "rx_rate"
+RX_LATENCY = "rx_latency"
+RX_LOSS = "rx_loss"
+OPENVZ_TEMPLATE = "openvz_template"
+OPENVZ_DISKSPACE = "openvz_diskspace"
+QEMU_URL = "qemu_url"
+MAVERICK_URL = "maverick_url"
+QEMU_ARCH = "qemu_arch"
+GHOST = "ghost"
+
+STARTUP = "startup"
+IP4_ADDRESS = "ip4_address"
+IP4_NETMASK = "ip4_netmask"
+LOSS = "loss"
+
+PREFIX = "containers:"
+_PREFIXES = ("containers::", PREFIX, "container:", "benito:")
+_CANONICAL = (
+    NODE_TYPE,
+    PARTITION,
+    PARTITION_PASS,
+    VHOST,
+    LATENCY_MODEL,
+    LOSS_MODEL,
+    RX_RATE,
+    RX_LATENCY,
+    RX_LOSS,
+    OPENVZ_TEMPLATE,
+    OPENVZ_DISKSPACE,
+    QEMU_URL,
+    MAVERICK_URL,
+    QEMU_ARCH,
+    GHOST,
+)
+_SPELLINGS = {name.lower(): name for name in _CANONICAL}
+_SPELLINGS.update(packingpass=PARTITION_PASS, partition_pass=PARTITION_PASS, packing_pass=PARTITION_PASS)
+
+
+@lru_cache(maxsize=4096)
+def containers_name(attribute_name: str) -> str | None:
+    """The canonical name behind any spelling: ``container:Node_Type`` → ``node_type``; None for other attributes."""
+    for prefix in _PREFIXES:
+        if attribute_name.startswith(prefix):
+            suffix = attribute_name[len(prefix) :].strip().lower()
+            return _SPELLINGS.get(suffix, suffix)
+    return None
+
+
+def containers_attribute(element, name: str) -> str | None:
+    """Value of the containers attribute ``name``, whatever its spelling in the file; None when absent.
+
+    The canonical spelling wins over an alias; among equals the first one counts.
+    """
+    wanted = _SPELLINGS.get(name.lower(), name)
+    found = None
+    for attribute in element.attributes:
+        if containers_name(attribute.name) == wanted:
+            if attribute.name == PREFIX + wanted:
+                return attribute.value
+            if found is None:
+                found = attribute.value
+    return found
+
+
+def with_containers_attribute(element, name: str, value: str | None):
+    """Copy of ``element`` with ``containers:<name>`` set to ``value`` and every other spelling of it removed.
+
+    The attribute takes the place of the first one it replaces, else the end. None removes it.
+    """
+    wanted = _SPELLINGS.get(name.lower(), name)
+    attributes = []
+    to_place = value is not None
+    for attribute in element.attributes:
+        if containers_name(attribute.name) != wanted:
+            attributes.append(attribute)
+        elif to_place:
+            attributes.append(Attribute(PREFIX + wanted, value))
+            to_place = False
+    if to_place:
+        attributes.append(Attribute(PREFIX + wanted, value))
+    return replace(element, attributes=tuple(attributes))

@@ -1,0 +1,289 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One XML element while it is being read: takes its known children, keeps the others, knows where it is.
+
+Every text is taken without the white space around it, as the original readers did.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.sax.saxutils import escape
+
+from .attributes import PREFIX, containers_name
+from .model import Attribute, Unknown
+from .problem_log import ProblemLog
+
+XML_SPACE = " \t\r\n"
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_MAX_INTEGER = 2**31 - 1
+_SHOWN_CHARACTERS = 40
+
+
+def local_name(xml) -> str:
+    """The element's name without its namespace; "" for what is no element."""
+    tag = xml.tag
+    if not isinstance(tag, str):
+        return ""
+    return tag.rpartition("}")[2] if tag[0] == "{" else tag
+
+
+def xml_attributes(xml, without=()) -> str:
+    """The element's XML attributes as ``name="value"`` pairs, namespaces stripped, the first of equals."""
+    pairs: dict[str, str] = {}
+    for name, value in xml.attrib.items():
+        if name.rpartition("}")[2] not in without:
+            pairs.setdefault(name.rpartition("}")[2], value)
+    entities = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+    return " ".join(f'{name}="{escape(value, entities)}"' for name, value in pairs.items())
+
+
+def raw_xml(xml, without=()) -> str:
+    """The element as XML text without namespaces; children named in ``without`` left out."""
+    tag = local_name(xml)
+    attributes = xml_attributes(xml)
+    inner = [_escaped(xml.text)]
+    for child in xml:
+        if local_name(child) and local_name(child) not in without:
+            inner.append(raw_xml(child) + _escaped(child.tail))
+    content = "".join(inner)
+    start = f"{tag} {attributes}" if attributes else tag
+    return f"<{start}>{content}</{tag}>" if content else f"<{start}/>"
+
+
+def _is_plain_attribute(xml) -> bool:
+    """Whether this is <attribute><attribute>NAME</attribute><value>TEXT</value></attribute> and nothing else."""
+    if len(xml) != 2 or xml.attrib or (xml.text and not xml.text.isspace()):
+        return False
+    name, value = xml
+    return (
+        name.tag == "attribute"
+        and value.tag == "value"
+        and not (len(name) or len(value) or name.attrib or value.attrib)
+        and bool(name.text and name.text.strip(XML_SPACE))
+        and not (name.tail and not name.tail.isspace())
+        and not (value.tail and not value.tail.isspace())
+    )
+
+
+def _escaped(text) -> str:
+    return escape(text, {"\r": "&#13;"}) if text else ""
+
+
+def shown(text: str) -> str:
+    """``text`` fit for a message: one line, not too long, nothing a terminal would obey."""
+    plain = repr(text)
+    return plain if len(plain) <= _SHOWN_CHARACTERS else plain[:_SHOWN_CHARACTERS] + "…'"
+
+
+def named(kind: str, name: str) -> str:
+    """How an element is called in messages: "computer a"."""
+    if name.isprintable() and len(name) <= _SHOWN_CHARACTERS:
+        return f"{kind} {name}".strip()
+    return f"{kind} {shown(name)}"
+
+
+class Scope:
+    """An XML element being read.
+
+    kind, name  what it is called in messages: "computer a"; name is set by the reader once known
+    """
+
+    __slots__ = ("problems", "xml", "kind", "name", "parent", "number", "line", "_children", "_unknown", "_wrapper", "_taken_xml_attributes")
+
+    def __init__(self, problems: ProblemLog, xml, kind: str, parent: Scope | None = None, number: int = 0, wrapper=None):
+        self.problems = problems
+        self.xml = xml
+        self.kind = kind
+        self.name = ""
+        self.parent = parent
+        self.number = number
+        self.line = xml.sourceline or 0
+        self._children: dict[str, list] = {}
+        self._unknown: list[Unknown] = []
+        for child in xml:
+            tag = child.tag
+            if not isinstance(tag, str) or tag[0] == "{":
+                tag = local_name(child)
+            if tag in self._children:
+                self._children[tag].append(child)
+            else:
+                self._children[tag] = [child]
+        self._wrapper = wrapper
+        self._taken_xml_attributes: tuple[str, ...] = ()
+        self._report_stray_text()
+
+    @property
+    def label(self) -> str:
+        """Where this is, in the input's words: "computer a, interface inf000"."""
+        own = named(self.kind, self.name) if self.name or not self.number else f"{self.kind} number {self.number}"
+        above = self.parent.label if self.parent else ""
+        return f"{above}, {own}" if above and own else above or own
+
+    def error(self, message: str, hint: str = "", line: int = 0) -> None:
+        self.problems.error(line or self.line, self.label, message, hint)
+
+    def absence(self, message: str, hint: str = "") -> None:
+        self.problems.absence(self.line, self.label, message, hint)
+
+    def warn(self, kind: str, message: str, hint: str = "", line: int = 0) -> None:
+        self.problems.warn(kind, line or self.line, self.label, message, hint)
+
+    def has(self, tag: str) -> bool:
+        return tag in self._children
+
+    def take(self, tag: str) -> list:
+        """The children called ``tag``, raw; they are known from now on."""
+        return self._children.pop(tag, [])
+
+    def text(self, tag: str) -> str | None:
+        """Text of the only child called ``tag``; None when there is none."""
+        texts = self.texts(tag)
+        if len(texts) > 1:
+            self.error(f"more than one <{tag}>", "there may be one only")
+        return texts[0] if texts else None
+
+    def texts(self, tag: str) -> tuple[str, ...]:
+        """Texts of all children called ``tag``, in order."""
+        children = self._children.pop(tag, None)
+        if children is None:
+            return ()
+        found = []
+        for number, child in enumerate(children, 1):
+            if len(child):
+                self.error(f"<{tag}> holds elements where text belongs", line=child.sourceline or 0)
+            if child.attrib:
+                self._keep_xml_attributes(f"{tag}/{number}", child)
+            found.append((child.text or "").strip(XML_SPACE))
+        return tuple(found)
+
+    def each(self, tag: str, read, kind: str = "") -> tuple:
+        """``read(scope)`` of every child called ``tag``, in order."""
+        children = self._children.pop(tag, None)
+        if children is None:
+            return ()
+        return tuple(read(Scope(self.problems, child, kind or tag, self, number)) for number, child in enumerate(children, 1))
+
+    def only(self, tag: str, read):
+        """``read(scope)`` of the only child called ``tag``; None when there is none."""
+        found = self.each(tag, read)
+        if len(found) > 1:
+            self.error(f"more than one <{tag}>", "there may be one only")
+        return found[0] if found else None
+
+    def number_of(self, tag: str, unit: str) -> float | None:
+        """The child ``tag`` as a number that is neither negative nor infinite; errors are logged and give None."""
+        text = self.text(tag)
+        if text is None:
+            self.absence(f"has no <{tag}>", f"a number of {unit}")
+            return None
+        if not _NUMBER.fullmatch(text):
+            self.error(f"<{tag}> is {shown(text)}, not a number", f"a number of {unit}, for example 10.5")
+            return None
+        value = float(text)
+        if value < 0:
+            self.error(f"<{tag}> is negative: {shown(text)}", f"a number of {unit}, 0 or more")
+        elif value == float("inf"):
+            self.error(f"<{tag}> is too large: {shown(text)}", f"a number of {unit}")
+        else:
+            return value + 0.0
+        return None
+
+    def integer(self, what: str, text: str) -> int | None:
+        """``text`` as an integer from 0 to 2^31-1; errors are logged and give None."""
+        if not _INTEGER.fullmatch(text):
+            self.error(f"{what} is {shown(text)}, not a whole number")
+        elif text.startswith("-") and text.strip("-0"):
+            self.error(f"{what} is negative: {shown(text)}")
+        elif len(text.lstrip("+-0")) > 10 or int(text) > _MAX_INTEGER:
+            self.error(f"{what} is too large: {shown(text)}", f"at most {_MAX_INTEGER}")
+        else:
+            return abs(int(text))
+        return None
+
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The ``<attribute>`` children; repeated names are warned of."""
+        children = self._children.pop("attribute", None)
+        if children is None:
+            return ()
+        found = tuple(self._attribute(child, number) for number, child in enumerate(children, 1))
+        self._report_repeated(found)
+        return found
+
+    def unknown(self) -> tuple[Unknown, ...]:
+        """Everything that was not taken, to be kept; each sort is warned of. Call it last."""
+        for child in self.xml if self._children else ():
+            tag = local_name(child)
+            if tag in self._children and tag:
+                self.keep(tag, raw_xml(child), child.sourceline or 0)
+        if self.xml.attrib:
+            self._keep_xml_attributes("", self.xml, self._taken_xml_attributes)
+        if self._wrapper is not None and self._wrapper.attrib:
+            self._keep_xml_attributes("..", self._wrapper)
+        return tuple(self._unknown)
+
+    def keep(self, tag: str, text: str, line: int = 0, what: str = "") -> None:
+        """Keep an element that is not understood; ``what`` is it, or its content, in the warning."""
+        what = what or tag
+        hint = "it belongs into <elements>" if what in ("computer", "testbed", "segment", "region", "other") else ""
+        message = f"<{what}> is not known here; it is kept, and has no effect"
+        self.warn(f"unknown elements <{what}>", message, hint, line)
+        self._unknown.append(Unknown(tag, text))
+
+    def keep_quietly(self, tag: str, unknown: tuple[Unknown, ...]) -> None:
+        """Keep what an inner element kept, as an element ``tag`` of this one."""
+        if unknown:
+            attributes = "".join(f" {kept.text}" for kept in unknown if not kept.tag)
+            content = "".join(kept.text for kept in unknown if kept.tag)
+            self._unknown.append(Unknown(tag, f"<{tag}{attributes}>{content}</{tag}>"))
+
+    def xml_attribute(self, name: str) -> str | None:
+        """Value of one of the element's own XML attributes, which is known from now on; else None."""
+        self._taken_xml_attributes += (name,)
+        return next((value for key, value in self.xml.attrib.items() if key.rpartition("}")[2] == name), None)
+
+    def _attribute(self, xml, number: int) -> Attribute:
+        if _is_plain_attribute(xml):
+            return Attribute(xml[0].text.strip(XML_SPACE), (xml[1].text or "").strip(XML_SPACE))
+        scope = Scope(self.problems, xml, "attribute", self, number)
+        name = scope.text("attribute")
+        scope.name = name or ""
+        if not name:
+            scope.absence("an attribute without a name", "<attribute><attribute>NAME</attribute><value>TEXT</value></attribute>")
+        value = scope.text("value")
+        return Attribute(name or "", value or "", scope.unknown())
+
+    def _report_repeated(self, attributes) -> None:
+        if len(attributes) < 2:
+            return
+        seen: dict[str, Attribute] = {}
+        for attribute in attributes:
+            canonical = containers_name(attribute.name)
+            first = seen.setdefault(attribute.name if canonical is None else PREFIX + canonical, attribute)
+            if first is attribute:
+                continue
+            if first.name == attribute.name:
+                self.warn("repeated attributes", f"attribute {shown(attribute.name)} is given more than once", "the first one counts")
+            elif first.value != attribute.value:
+                self.warn(
+                    "attributes under several names",
+                    f"attributes {shown(first.name)} and {shown(attribute.name)} are the same one with different values",
+                    f"'{PREFIX}{canonical}' counts before any other spelling, else the first",
+                )
+
+    def _keep_xml_attributes(self, tag: str, xml, without=()) -> None:
+        pairs = xml_attributes(xml, without)
+        if pairs:
+            place = local_name(xml)
+            message = f"XML attribute {shown(pairs)} of <{place}> is not known; it is kept, and has no effect"
+            self.warn(f"XML attributes of <{place}>", message, line=xml.sourceline or 0)
+            self._unknown.append(Unknown(tag, pairs))
+
+    def _report_stray_text(self) -> None:
+        text = self.xml.text
+        stray = text if text and not text.isspace() else ""
+        if not stray:
+            stray = next((child.tail for child in self.xml if child.tail and not child.tail.isspace()), "")
+        if stray:
+            self.warn("stray text", f"the text {shown(stray.strip())} in <{local_name(self.xml)}> means nothing here and is left out")

@@ -1,0 +1,156 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From a file's bytes to an XML tree, safely: no DTD, no entities, no network, limits on size and depth.
+
+Source: spec/topdl.md "Round trip" (reject DTD and entity declarations, depth over 64, size limit).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..errors import BenitoError, InputError, Problem
+from .problem_log import ProblemLog
+
+try:
+    from lxml import etree
+except ImportError:
+    etree = None
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_SYNTAX_ERRORS = 20
+
+_TOO_DEEP = f"elements are nested more than {MAX_DEPTH} deep"
+_TOO_DEEP_HINT = "a topology needs no more than about ten levels"
+_UNFINISHED_SERVICE = re.compile(rb"</service\s*(?:<|$)")
+_SERVICE_HINT = "the Python 2 topdl library writes '</service' without the '>'; write '</service>'"
+
+
+def load(path: str, source: str) -> bytes:
+    """The bytes of ``path``. Raises InputError when it cannot be read or is too large."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(Problem(f"cannot be read: {os.strerror(error.errno) if error.errno else error}", source)) from error
+    except ValueError as error:
+        raise InputError(Problem(f"cannot be read: {error}", source.replace("\0", "\\0"))) from error
+    return data
+
+
+def parse(data: bytes, problems: ProblemLog):
+    """The root element of ``data``, or None when there is nothing that could be looked at.
+
+    Malformed XML: every syntax error is logged, ``problems.damaged`` is set, and what the parser could
+    recover is returned, for finding more. Raises BenitoError when lxml is not installed.
+    """
+    if etree is None:
+        raise BenitoError("reading TopDL needs the Python library lxml: install it with 'pip install lxml'")
+    if not _worth_parsing(data, problems):
+        return None
+    parser = _parser()
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.LxmlError, ValueError, LookupError) as error:
+        root = _diagnose(data, problems, error)
+    if root is None:
+        return None
+    if root.getroottree().docinfo.internalDTD is not None:
+        _log_dtd(problems, 0)
+        return None
+    too_deep = root.xpath("/" + "/".join(["*"] * (MAX_DEPTH + 1)))
+    if too_deep:
+        problems.error(too_deep[0].sourceline or 0, "", _TOO_DEEP, _TOO_DEEP_HINT)
+        return None
+    return root
+
+
+def _parser(recover: bool = False):
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        recover=recover,
+    )
+
+
+def _worth_parsing(data: bytes, problems: ProblemLog) -> bool:
+    if len(data) > MAX_BYTES:
+        problems.error(0, "", f"is larger than {MAX_BYTES // 2**20} MB", "is it a topology?")
+        return False
+    if not data.strip():
+        problems.error(0, "", "is empty", "a topology begins with <experiment>")
+        return False
+    wide = data[:4].count(0) > 0 or data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if not wide and b"\0" in data:
+        problems.error(data.count(b"\n", 0, data.index(b"\0")) + 1, "", "contains a NUL byte", "this is not a text file, or it is damaged")
+        return False
+    line = _doctype_line(data.replace(b"\0", b"") if wide else data)
+    if line:
+        _log_dtd(problems, line)
+        return False
+    return True
+
+
+def _log_dtd(problems: ProblemLog, line: int) -> None:
+    problems.error(line, "", "a document type declaration (<!DOCTYPE) is not accepted", "remove it, and write entities out")
+
+
+def _doctype_line(data: bytes) -> int:
+    """Line of a <!DOCTYPE before the first element, else 0. Runs before any parser sees the data."""
+    position = data.find(b"<")
+    while position >= 0:
+        if data.startswith(b"<!--", position):
+            end = data.find(b"-->", position + 4)
+        elif data.startswith(b"<?", position):
+            end = data.find(b"?>", position + 2)
+        elif data[position : position + 9].upper() == b"<!DOCTYPE":
+            return data.count(b"\n", 0, position) + 1
+        else:
+            return 0
+        position = data.find(b"<", end) if end >= 0 else -1
+    return 0
+
+
+def _diagnose(data: bytes, problems: ProblemLog, error):
+    """Log every syntax error of malformed XML; what could be saved of the tree, or None."""
+    problems.damaged = True
+    parser = _parser(recover=True)
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.LxmlError, ValueError, LookupError):
+        root = None
+    found = dict.fromkeys(_entries(getattr(error, "error_log", ())) + _entries(parser.error_log))
+    service_line = _unfinished_service_line(data)
+    for line, message in list(found)[:MAX_SYNTAX_ERRORS] or [(0, _one_line(str(error)))]:
+        if "xcessive depth" in message:
+            problems.error(line, "", _TOO_DEEP, _TOO_DEEP_HINT)
+            return None
+        hinted = service_line and line >= service_line
+        problems.error(line, "", f"not well-formed XML: {message}", _SERVICE_HINT if hinted else "")
+        service_line = 0 if hinted else service_line
+    if len(found) > MAX_SYNTAX_ERRORS:
+        problems.error(0, "", f"{len(found) - MAX_SYNTAX_ERRORS} more syntax errors")
+    return root
+
+
+def _unfinished_service_line(data: bytes) -> int:
+    """Line of the first '</service' without '>', else 0."""
+    unfinished = _UNFINISHED_SERVICE.search(data)
+    return data.count(b"\n", 0, unfinished.start()) + 1 if unfinished else 0
+
+
+def _entries(error_log) -> list[tuple[int, str]]:
+    worst = [entry for entry in error_log if entry.level >= etree.ErrorLevels.ERROR]
+    return [(entry.line, _one_line(entry.message)) for entry in worst]
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
