@@ -102,7 +102,10 @@ class Scope:
         self.line = xml.sourceline or 0
         self._children: dict[str, list] = {}
         self._unknown: list[Unknown] = []
+        stray = xml.text
         for child in xml:
+            if child.tail and not child.tail.isspace():
+                stray = child.tail
             tag = child.tag
             if not isinstance(tag, str) or tag[0] == "{":
                 tag = local_name(child)
@@ -112,7 +115,8 @@ class Scope:
                 self._children[tag] = [child]
         self._wrapper = wrapper
         self._taken_xml_attributes: tuple[str, ...] = ()
-        self._report_stray_text()
+        if stray and not stray.isspace():
+            self._stray_text(stray)
 
     @property
     def label(self) -> str:
@@ -280,10 +284,5 @@ class Scope:
             self.warn(f"XML attributes of <{place}>", message, line=xml.sourceline or 0)
             self._unknown.append(Unknown(tag, pairs))
 
-    def _report_stray_text(self) -> None:
-        text = self.xml.text
-        stray = text if text and not text.isspace() else ""
-        if not stray:
-            stray = next((child.tail for child in self.xml if child.tail and not child.tail.isspace()), "")
-        if stray:
-            self.warn("stray text", f"the text {shown(stray.strip())} in <{local_name(self.xml)}> means nothing here and is left out")
+    def _stray_text(self, text: str) -> None:
+        self.warn("stray text", f"the text {shown(text.strip())} in <{local_name(self.xml)}> means nothing here and is left out")
