@@ -1,0 +1,83 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which addresses a testbed takes on this machine. Pure: what is taken is given."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from ..errors import HostError
+
+MOST_PNODES = 1000
+"""A Linux bridge has 1023 ports, and the control subnet is a /22."""
+
+EXPERIMENT_MTU = 9000
+"""Bytes. Nodes see 1500 wherever the underlay carries 1550 or more (design.md §5.5)."""
+
+_FIRST_PNODE = 11
+_CONTROL_POOLS = ("172.28.0.0/14", "192.168.0.0/16", "10.192.0.0/11")
+_EXPERIMENT_POOLS = ("10.254.0.0/16", "10.253.0.0/16", "10.252.0.0/16", "10.251.0.0/16")
+
+
+@dataclass(frozen=True)
+class Subnets:
+    """A testbed's two networks, as CIDR text."""
+
+    control: str
+    experiment: str
+
+    @property
+    def gateway(self) -> str:
+        """The machine's own address on the control network."""
+        return str(ipaddress.IPv4Network(self.control)[1])
+
+    def control_address(self, index: int) -> str:
+        return str(ipaddress.IPv4Network(self.control)[_FIRST_PNODE + index])
+
+    def experiment_address(self, index: int) -> str:
+        return str(ipaddress.IPv4Network(self.experiment)[_FIRST_PNODE + index])
+
+    @property
+    def control_prefix(self) -> int:
+        return ipaddress.IPv4Network(self.control).prefixlen
+
+    @property
+    def experiment_prefix(self) -> int:
+        return ipaddress.IPv4Network(self.experiment).prefixlen
+
+
+def choose_subnets(taken, start: int = 0) -> Subnets:
+    """Two subnets that meet nothing in ``taken``.
+
+    taken  CIDR or address texts (IPv4) that this machine routes to or must reach: routes, its own
+           addresses, name servers, other testbeds
+    start  any number; testbeds with different ones begin their search at different places
+    Raises HostError when everything is taken.
+    """
+    networks = [ipaddress.IPv4Network(text, strict=False) for text in taken]
+
+    def free(candidate) -> bool:
+        return not any(candidate.overlaps(network) for network in networks)
+
+    control = _first_free(_rotated(_control_candidates(), start), free)
+    experiment = _first_free([ipaddress.IPv4Network(text) for text in _EXPERIMENT_POOLS], free)
+    if control is None or experiment is None:
+        which = "control" if control is None else "experiment"
+        raise HostError(f"no {which} subnet is left for a local testbed: this machine already routes to {', '.join(sorted(map(str, networks)))}")
+    return Subnets(str(control), str(experiment))
+
+
+def _control_candidates():
+    return [subnet for pool in _CONTROL_POOLS for subnet in ipaddress.IPv4Network(pool).subnets(new_prefix=22)]
+
+
+def _rotated(candidates, start: int):
+    """The first pool's candidates from ``start`` on, then the others in order."""
+    first = len(list(ipaddress.IPv4Network(_CONTROL_POOLS[0]).subnets(new_prefix=22)))
+    start %= first
+    return candidates[start:first] + candidates[:start] + candidates[first:]
+
+
+def _first_free(candidates, free):
+    return next((candidate for candidate in candidates if free(candidate)), None)

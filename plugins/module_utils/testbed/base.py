@@ -1,0 +1,167 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The base system that all pnodes share: built once with mmdebstrap, kept by what it is made of.
+
+A base is a directory `<suite>-<architecture>-<hash of the recipe>-<week>` in the cache with the
+system under `root/` and, under `users/`, one file for each testbed that stands on it. It gets its
+name when it is complete, so an interrupted build is never taken for one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from dataclasses import asdict, dataclass
+
+from ..errors import HostError
+from . import apt
+from .system import locked, read_text, run, write_text
+
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "procps", "sudo", "ca-certificates")
+"""Lean: what makes a machine that Ansible can manage. The roles install what they need themselves, as on any host."""
+
+LEAST_FREE_MIB = 1500
+_VERSION = 1
+
+_MASKED = (
+    "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service", "systemd-udev-settle.service",
+    "systemd-modules-load.service", "systemd-pstore.service", "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
+    "sys-fs-fuse-connections.mount", "dev-hugepages.mount", "getty.target", "console-getty.service", "e2scrub_reap.service",
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
+)
+"""What a pnode does not need at boot or must not do to the machine it shares a kernel with."""
+
+_SSHD = """\
+# Written by deter.benito.local_testbed.
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UseDNS no
+MaxSessions 100
+MaxStartups 100:30:200
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what is in a base."""
+
+    suite: str
+    architecture: str
+    sources: tuple
+    packages: tuple
+    apt_options: tuple
+    certificates: tuple
+    masked: tuple = _MASKED
+    sshd: str = _SSHD
+    version: int = _VERSION
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    def key(self, when: time.struct_time) -> str:
+        """The name of the base built at ``when``: a new one each week, so that no pnode starts far behind the archive."""
+        return f"{self.suite}-{self.architecture}-{self.hash}-{time.strftime('%Gw%V', when)}"
+
+
+def host_recipe() -> Recipe:
+    """The recipe on this machine, from how it gets its own packages."""
+    sources = apt.parse_sources_list(read_text("/etc/apt/sources.list"))
+    for path in sorted(glob.glob("/etc/apt/sources.list.d/*")):
+        parse = {".list": apt.parse_sources_list, ".sources": apt.parse_deb822}.get(os.path.splitext(path)[1])
+        sources += parse(read_text(path)) if parse else ()
+    is_debian = bool(re.search(r'^ID="?debian"?$', read_text("/etc/os-release"), re.MULTILINE))
+    certificates = tuple((os.path.basename(path), read_text(path)) for path in sorted(glob.glob("/usr/local/share/ca-certificates/*.crt")))
+    return Recipe(
+        suite=apt.SUITE,
+        architecture=run("dpkg", "--print-architecture").stdout.strip(),
+        sources=apt.debian_lines(sources, is_debian),
+        packages=PACKAGES,
+        apt_options=apt.kept_options(run("apt-config", "dump").stdout),
+        certificates=certificates,
+    )
+
+
+class BaseCache:
+    """The bases kept on this machine, in ``directory``."""
+
+    def __init__(self, directory: str):
+        self.directory = os.path.join(directory, "base")
+
+    def root(self, key: str) -> str:
+        return os.path.join(self.directory, key, "root")
+
+    def has(self, key: str) -> bool:
+        return os.path.isdir(self.root(key))
+
+    def ensure(self, key: str, recipe: Recipe, user: str, user_root: str) -> bool:
+        """Have the base ``key``, build it where it is absent, and note that testbed ``user`` (its directory: ``user_root``) stands on it. Whether it was built."""
+        with locked(os.path.join(self.directory, ".lock"), "the cache of base systems", 900):
+            built = not self.has(key)
+            if built:
+                self._sweep()
+                self._build(key, recipe)
+            write_text(os.path.join(self.directory, key, "users", user), user_root + "\n", 0o600)
+        return built
+
+    def release(self, user: str) -> None:
+        """Note that testbed ``user`` stands on no base any more."""
+        for path in glob.glob(os.path.join(glob.escape(self.directory), "*", "users", user)):
+            os.unlink(path)
+
+    def _build(self, key: str, recipe: Recipe) -> None:
+        free = shutil.disk_usage(self.directory).free >> 20
+        if free < LEAST_FREE_MIB:
+            raise HostError(f"{self.directory} has {free} MiB free; a base system and its pnodes need at least {LEAST_FREE_MIB}")
+        partial = os.path.join(self.directory, ".partial-" + key)
+        root = os.path.join(partial, "root")
+        os.makedirs(partial, 0o700)
+        try:
+            _debootstrap(root, recipe)
+            _finish(root, recipe)
+            os.mkdir(os.path.join(partial, "users"), 0o700)
+            os.rename(partial, os.path.join(self.directory, key))
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+    def _sweep(self) -> None:
+        """Remove what interrupted builds left, and the bases on which no testbed stands any more."""
+        for entry in os.listdir(self.directory):
+            path = os.path.join(self.directory, entry)
+            users = glob.glob(os.path.join(glob.escape(path), "users", "*"))
+            if entry != ".lock" and not any(os.path.isdir(read_text(user).strip()) for user in users):
+                shutil.rmtree(path)
+
+
+def _debootstrap(root: str, recipe: Recipe) -> None:
+    """Run mmdebstrap in namespaces of its own, which take everything it mounted and started with them when it is interrupted."""
+    options = [f"--aptopt={line}" for line in recipe.apt_options]
+    run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+        "mmdebstrap", "--mode=root", "--variant=minbase", "--skip=cleanup/apt/lists", "--include=" + ",".join(recipe.packages), *options,
+        recipe.suite, root, *recipe.sources, seconds=1800, keep_environment=True)
+
+
+def _finish(root: str, recipe: Recipe) -> None:
+    """Make a pnode's system of a plain Debian: quick to boot, no identity of its own yet."""
+    for unit in recipe.masked:
+        path = os.path.join(root, "etc/systemd/system", unit)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        os.symlink("/dev/null", path)
+    for key in glob.glob(os.path.join(glob.escape(root), "etc/ssh/ssh_host_*")):
+        os.unlink(key)
+    write_text(os.path.join(root, "etc/ssh/sshd_config.d/benito.conf"), recipe.sshd)
+    write_text(os.path.join(root, "etc/default/locale"), "LANG=C.UTF-8\n")
+    write_text(os.path.join(root, "etc/fstab"), "")
+    for name, text in recipe.certificates:
+        write_text(os.path.join(root, "usr/local/share/ca-certificates", name), text)
+    run("chroot", root, "update-ca-certificates")
+    run("chroot", root, "systemctl", "enable", "systemd-networkd.service")

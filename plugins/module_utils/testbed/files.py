@@ -1,0 +1,149 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The files that make a pnode this pnode, and those that tell the controller of it. Pure text."""
+
+from __future__ import annotations
+
+import json
+
+from .addresses import EXPERIMENT_MTU, Subnets
+from .names import CONTROL, EXPERIMENT, Identity, Paths
+
+_LXC = """\
+# {mark}: {pnode}. Written by deter.benito.local_testbed.
+lxc.uts.name = {pnode}
+lxc.rootfs.path = overlay:{base}:{directory}/upper
+lxc.cgroup.dir.monitor = {cgroup}/{pnode}/monitor
+lxc.cgroup.dir.container = {cgroup}/{pnode}/payload
+lxc.cgroup.dir.monitor.pivot = {cgroup}/{pnode}/pivot
+# A pnode makes bridges, namespaces, virtual machines and containers of its own.
+lxc.cap.drop =
+lxc.apparmor.profile = unconfined
+lxc.cgroup.devices.allow = a
+lxc.cgroup2.devices.allow = a
+# /proc/sys stays read-only but for the pnode's own network: the rest is the whole machine's. /sys read-only tells
+# systemd that no udev runs here. The second proc and sys allow containers with user namespaces inside.
+lxc.mount.auto = proc:mixed sys:mixed cgroup:rw:force
+lxc.mount.entry = proc dev/.lxc/proc proc create=dir,optional 0 0
+lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
+lxc.mount.entry = /dev/net/tun dev/net/tun none bind,create=file 0 0
+lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file,optional 0 0
+lxc.mount.entry = /dev/kvm dev/kvm none bind,create=file,optional 0 0
+lxc.mount.entry = /dev/vhost-net dev/vhost-net none bind,create=file,optional 0 0
+lxc.autodev = 1
+lxc.tty.max = 0
+lxc.pty.max = 4096
+lxc.console.path = none
+lxc.signal.halt = SIGRTMIN+3
+lxc.log.level = WARN
+lxc.log.file = {directory}/lxc.log
+lxc.hook.version = 1
+"""
+
+_LXC_INTERFACE = """
+lxc.net.{number}.type = veth
+lxc.net.{number}.link = {bridge}
+lxc.net.{number}.flags = up
+lxc.net.{number}.name = {interface}
+lxc.net.{number}.hwaddr = {mac_address}
+lxc.net.{number}.mtu = {mtu}
+lxc.net.{number}.veth.pair = {port}
+lxc.hook.start-host = ip link set dev {port} alias "{mark}: {pnode} {interface}" addrgenmode none
+"""
+
+_CONTROL_NETWORK = """\
+# Written by deter.benito.local_testbed: the control interface.
+[Match]
+Name={interface}
+
+[Network]
+Address={address}/{prefix}
+Gateway={gateway}
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+"""
+
+_EXPERIMENT_NETWORK = """\
+# Written by deter.benito.local_testbed: the experiment interface, underlay of the experiments' substrates.
+[Match]
+Name={interface}
+
+[Link]
+MTUBytes={mtu}
+RequiredForOnline=no
+
+[Network]
+Address={address}/{prefix}
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+"""
+
+
+def render_lxc(identity: Identity, paths: Paths, pnode: str, base: str, control_mtu: int) -> str:
+    """The LXC configuration of ``pnode`` over the base system's root directory ``base``; MTU in bytes."""
+    common = {"mark": identity.mark, "pnode": pnode, "base": base, "directory": paths.pnode(pnode), "cgroup": identity.cgroup}
+    text = _LXC.format(**common)
+    for number, (interface, bridge, mtu) in enumerate((
+        (CONTROL, identity.control_bridge, control_mtu),
+        (EXPERIMENT, identity.experiment_bridge, EXPERIMENT_MTU),
+    )):
+        text += _LXC_INTERFACE.format(**common, number=number, interface=interface, bridge=bridge, mtu=mtu,
+                                      port=identity.port(pnode, interface), mac_address=identity.mac_address(pnode, interface))
+    return text
+
+
+def pnode_files(identity: Identity, subnets: Subnets, pnode: str, machine_id: str, resolv_conf: str, authorized_key: str) -> dict:
+    """The files over the base system that are this pnode's own: path below its root → (text, mode)."""
+    index = identity.index_of(pnode)
+    return {
+        "etc/hostname": (pnode + "\n", 0o644),
+        "etc/hosts": (f"127.0.0.1\tlocalhost\n127.0.1.1\t{pnode}\n::1\tlocalhost ip6-localhost ip6-loopback\n", 0o644),
+        "etc/machine-id": (machine_id + "\n", 0o444),
+        "etc/resolv.conf": (resolv_conf, 0o644),
+        "etc/systemd/network/10-control.network": (_CONTROL_NETWORK.format(
+            interface=CONTROL, address=subnets.control_address(index), prefix=subnets.control_prefix, gateway=subnets.gateway), 0o644),
+        "etc/systemd/network/20-experiment.network": (_EXPERIMENT_NETWORK.format(
+            interface=EXPERIMENT, mtu=EXPERIMENT_MTU, address=subnets.experiment_address(index), prefix=subnets.experiment_prefix), 0o644),
+        "root/.ssh/authorized_keys": (authorized_key, 0o600),
+    }
+
+
+def render_known_hosts(keys: dict) -> str:
+    """``keys``: control address → the text of that pnode's public host key."""
+    return "".join(f"{address} {' '.join(key.split()[:2])}\n" for address, key in keys.items())
+
+
+def ssh_options(paths: Paths) -> str:
+    """What ssh must be told beyond user and key: our own file of host keys, and to believe nothing else."""
+    return (f"-o UserKnownHostsFile={paths.known_hosts} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes "
+            "-o IdentitiesOnly=yes -o ConnectTimeout=10")
+
+
+def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes) -> str:
+    """The inventory file with the group ``pnode_pool``. JSON is YAML: quoting is right whatever the paths hold."""
+    hosts = {}
+    for pnode in pnodes:
+        index = identity.index_of(pnode)
+        hosts[pnode] = {
+            "ansible_host": subnets.control_address(index),
+            "benito_experiment_address": subnets.experiment_address(index),
+        }
+    variables = {
+        "ansible_connection": "ssh",
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": paths.key,
+        "ansible_ssh_common_args": ssh_options(paths),
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "pnode_type": "local",
+    }
+    lines = [f"# {identity.mark}. Written by deter.benito.local_testbed, removed with state=down.", "pnode_pool:", "  hosts:"]
+    for pnode, own in hosts.items():
+        lines.append(f"    {pnode}:")
+        lines.extend(f"      {name}: {json.dumps(value)}" for name, value in {**own, **variables}.items())
+    return "\n".join(lines) + "\n"
+
+
+def render_table(rows) -> list:
+    """Lines of a table; ``rows`` are tuples of text, the first the headings."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]

@@ -1,0 +1,119 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether this machine's kernel can carry pnodes and what they carry: tried, not looked up.
+
+Each probe does the thing itself in namespaces of its own, so that nothing of it stays.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+
+from ..errors import HostError
+from .system import run
+
+_OVERLAY = """
+cd "$1"; mkdir lower upper work merged; touch lower/removed
+mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged
+rm merged/removed; touch merged/made; test -e upper/made; test -c upper/removed; mkdir merged/removed
+"""
+
+_NAT = """
+nft -f - <<'RULES'
+table inet benito_probe {
+  chain nat { type nat hook postrouting priority srcnat; policy accept; ip saddr 192.0.2.0/24 masquerade; }
+  chain filter { type filter hook forward priority filter; policy accept; ct state established,related accept; }
+}
+RULES
+echo 1 > /proc/sys/net/ipv4/ip_forward
+"""
+
+_CGROUP = """
+test -d /sys/fs/cgroup/systemd && top=/sys/fs/cgroup/systemd || top=/sys/fs/cgroup
+test -e $top/cgroup.procs || { echo "no hierarchy with processes is mounted under /sys/fs/cgroup" >&2; exit 1; }
+mkdir $top/benito-probe-$$; rmdir $top/benito-probe-$$
+"""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One ability: what it is, what needs it, and a shell script that fails where it is missing ($1: a scratch directory)."""
+
+    ability: str
+    needed_for: str
+    script: str
+    namespaces: tuple = ("--net", "--mount")
+
+
+PROBES = (
+    Probe("network namespaces", "pnodes and process vnodes", "true", ("--net",)),
+    Probe("mount namespaces", "pnodes and process vnodes", "true", ("--mount",)),
+    Probe("PID namespaces", "pnodes", "true", ("--pid", "--fork")),
+    Probe("UTS namespaces", "host names of pnodes and process vnodes", "true", ("--uts",)),
+    Probe("IPC namespaces", "pnodes", "true", ("--ipc",)),
+    Probe("cgroup namespaces", "pnodes", "true", ("--cgroup",)),
+    Probe("cgroups", "pnodes, and ending a vnode's processes", _CGROUP, ()),
+    Probe("overlayfs", "the root file systems of pnodes", _OVERLAY, ("--mount",)),
+    Probe("veth", "the interfaces of pnodes and process vnodes", "ip link add va type veth peer name vb"),
+    Probe("bridge", "control and experiment networks, substrates", "ip link add ba type bridge; ip link add va type veth peer name vb; ip link set va master ba up"),
+    Probe("VXLAN", "substrates that span pnodes", "ip link set lo up; ip link add vx type vxlan id 42 dstport 4789 local 127.0.0.1"),
+    Probe("TAP devices (/dev/net/tun)", "virtual machines on pnodes", "ip tuntap add ta mode tap"),
+    Probe("nftables NAT and connection tracking", "the pnodes' way out, for packages", _NAT),
+)
+
+
+def lacking(scratch: str, probes=PROBES) -> tuple:
+    """What this kernel lacks: one line for each probe that fails, in order; empty when it can do everything.
+
+    scratch  a directory on the file system where pnodes will live; it is made if need be, and what was made is removed
+    """
+    made = _make(scratch)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".probe-", dir=scratch) as directory:
+            lines = []
+            for number, probe in enumerate(probes):
+                own = os.path.join(directory, str(number))
+                os.mkdir(own)
+                failure = _try(probe, own)
+                if failure:
+                    lines.append(f"{probe.ability}, needed for {probe.needed_for}: {failure}")
+            return tuple(lines)
+    finally:
+        for path in made:
+            os.rmdir(path)
+
+
+def check(scratch: str) -> None:
+    """Raise HostError that names everything this kernel lacks, where it lacks anything."""
+    lines = lacking(scratch)
+    if lines:
+        raise HostError("this machine's kernel cannot carry a local testbed; nothing was made. It lacks:\n" + "\n".join(f"  - {line}" for line in lines))
+
+
+def _make(path: str) -> list:
+    """Make ``path`` with its parents; the ones that were absent, innermost first."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for directory in reversed(missing):
+        os.mkdir(directory, 0o700)
+    return missing
+
+
+def _try(probe: Probe, directory: str) -> str:
+    """Why the probe failed, in the tool's own words; empty when it did not."""
+    unshare = ("unshare", *probe.namespaces) if probe.namespaces else ()
+    if unshare and not shutil.which("unshare"):
+        return "this machine has no unshare (package util-linux)"
+    try:
+        done = run(*unshare, "sh", "-ec", probe.script, "probe", directory, check=False, seconds=20)
+    except HostError as exc:
+        return str(exc)
+    if not done.returncode:
+        return ""
+    words = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    return words[0] if words else f"exit status {done.returncode}"

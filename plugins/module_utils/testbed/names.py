@@ -1,0 +1,129 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a local testbed's objects are called and where they are kept. Pure.
+
+Every kernel object's name is derived from the testbed's identity, so that two testbeds never meet
+and whatever carries such a name is known to be ours, even after an interrupted run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+
+from ..errors import InputError, Problem
+
+NAME_RULE = "a lower-case letter, then lower-case letters, digits or '-', at most 16 in all, not ending in '-'"
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?")
+
+CONTROL = "eth0"
+EXPERIMENT = "eth1"
+
+
+def hash13(*parts: str) -> str:
+    """13 characters of lower-case base32 (65 bits) over ``parts``; the tail of every kernel name of ours."""
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:13]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which testbed: its name, and the BENITO_HOME it lives in (absolute, links resolved)."""
+
+    home: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        return hash13("testbed", self.home, self.name)
+
+    @property
+    def control_bridge(self) -> str:
+        return "bc" + self.id
+
+    @property
+    def experiment_bridge(self) -> str:
+        return "be" + self.id
+
+    @property
+    def firewall_table(self) -> str:
+        return "benito_testbed_" + self.id
+
+    @property
+    def cgroup(self) -> str:
+        return "benito-testbed-" + self.id
+
+    @property
+    def mark(self) -> str:
+        """The readable name that links and rules carry beside their hashed one."""
+        return "benito testbed " + self.name
+
+    def pnode(self, index: int) -> str:
+        return f"{self.name}-{index}"
+
+    def index_of(self, pnode: str) -> int:
+        """The inverse of ``pnode``; -1 for a name that no pnode of this testbed can have."""
+        match = re.fullmatch(re.escape(self.name) + r"-(0|[1-9][0-9]*)", pnode)
+        return int(match.group(1)) if match else -1
+
+    def port(self, pnode: str, interface: str) -> str:
+        """The machine's end of a pnode's ``interface``."""
+        return "bt" + hash13("port", self.id, pnode, interface)
+
+    def mac_address(self, pnode: str, interface: str) -> str:
+        digest = hashlib.sha256("\0".join(("mac", self.id, pnode, interface)).encode()).digest()
+        return "02:" + ":".join(f"{octet:02x}" for octet in digest[:5])
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a testbed keeps things. Everything but ``cache`` goes when the testbed goes."""
+
+    identity: Identity
+    cache: str
+
+    @property
+    def root(self) -> str:
+        return os.path.join(self.identity.home, "testbed", self.identity.name)
+
+    @property
+    def lock(self) -> str:
+        return self.root + ".lock"
+
+    @property
+    def state(self) -> str:
+        return os.path.join(self.root, "state.json")
+
+    @property
+    def key(self) -> str:
+        return os.path.join(self.root, "id_ed25519")
+
+    @property
+    def known_hosts(self) -> str:
+        return os.path.join(self.root, "known_hosts")
+
+    @property
+    def pnodes(self) -> str:
+        return os.path.join(self.root, "pnodes")
+
+    def pnode(self, pnode: str) -> str:
+        return os.path.join(self.pnodes, pnode)
+
+    @property
+    def inventory(self) -> str:
+        name = self.identity.name
+        file = "local_testbed.yml" if name == "local" else f"local_testbed_{name}.yml"
+        return os.path.join(self.identity.home, "inventory", file)
+
+
+def identify(home: str, name: str) -> Identity:
+    """The identity of the testbed ``name`` under ``home`` (BENITO_HOME, ``~`` allowed).
+
+    Raises InputError for a name that could not be a host name and a path.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(Problem(f"{name!r} cannot name a testbed", element="testbed", hint=NAME_RULE))
+    return Identity(os.path.realpath(os.path.expanduser(home)), name)

@@ -1,0 +1,144 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The testbed's two bridges, and the firewall table that is its way out and its fence."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+
+from .addresses import EXPERIMENT_MTU, MOST_PNODES, Subnets
+from .names import CONTROL, EXPERIMENT, Identity
+from .system import read_text, run, run_json
+
+_LOOPBACK = re.compile(r"127\.|::1$|0\.0\.0\.0$")
+
+
+def taken_networks(resolv_conf: str) -> tuple:
+    """The IPv4 networks and addresses that a testbed's subnets must not meet: routes, own addresses, name servers."""
+    routes = [route["dst"] for route in run_json("ip", "-json", "-4", "route", "show", "table", "all") if re.match(r"[0-9.]+(/[0-9]+)?$", route["dst"])]
+    gateways = [route["gateway"] for route in run_json("ip", "-json", "-4", "route") if ":" not in route.get("gateway", ":")]
+    return (*routes, *gateways, *(server for server in name_servers(resolv_conf) if ":" not in server))
+
+
+def name_servers(resolv_conf: str) -> tuple:
+    """The name servers in ``resolv_conf`` (a file's text), in order."""
+    return tuple(re.findall(r"^\s*nameserver\s+(\S+)", resolv_conf, re.MULTILINE))
+
+
+def usable_resolv_conf(texts) -> str:
+    """The first of ``texts`` that names a server another host can ask, less the servers that only this machine can; "" if there is none."""
+    for text in texts:
+        lines = [line for line in text.splitlines() if re.match(r"\s*(nameserver|search|domain|options)\s", line)]
+        lines = [line for line in lines if not any(_LOOPBACK.match(server) for server in name_servers(line))]
+        if name_servers("\n".join(lines)):
+            return "\n".join(lines) + "\n"
+    return ""
+
+
+def host_resolv_conf() -> str:
+    """What pnodes' /etc/resolv.conf shall say: this machine's, or what its local resolver itself asks."""
+    return usable_resolv_conf(read_text(path) for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"))
+
+
+def uplink_mtu() -> int:
+    """Bytes: the MTU of the interface the default route leaves by, at most 1500; 1500 when there is none."""
+    for route in run_json("ip", "-json", "-4", "route", "show", "default"):
+        return min(1500, int(read_text(os.path.join("/sys/class/net", route.get("dev", ""), "mtu"), "1500")))
+    return 1500
+
+
+def render_firewall(identity: Identity, subnets: Subnets) -> str:
+    """The table: pnodes reach the world masqueraded, nobody but this machine reaches them, and they reach no service of this machine but DNS.
+
+    Traffic that stays on one bridge passes here only where br_netfilter is loaded.
+    """
+    control, experiment = identity.control_bridge, identity.experiment_bridge
+    body = f"""
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr {subnets.control} ip daddr != {subnets.control} masquerade
+  }}
+  chain forward {{
+    type filter hook forward priority filter; policy accept;
+    iifname . oifname {{ "{control}" . "{control}", "{experiment}" . "{experiment}" }} accept
+    iifname "{experiment}" drop
+    oifname "{experiment}" drop
+    iifname "{control}" accept
+    oifname "{control}" ct state established,related accept
+    oifname "{control}" drop
+  }}
+  chain input {{
+    type filter hook input priority filter; policy accept;
+    iifname "{experiment}" drop
+    iifname "{control}" ct state established,related accept
+    iifname "{control}" meta l4proto {{ icmp, igmp }} accept
+    iifname "{control}" meta l4proto {{ tcp, udp }} th dport 53 accept
+    iifname "{control}" drop
+  }}
+"""
+    digest = hashlib.sha256(body.encode()).hexdigest()[:16]
+    return f'table inet {identity.firewall_table} {{\n  comment "{identity.mark} {digest}"\n{body}}}\n'
+
+
+class Network:
+    """The bridges and the firewall table of one testbed on this machine."""
+
+    def __init__(self, identity: Identity, subnets: Subnets):
+        self.identity = identity
+        self.subnets = subnets
+
+    def bridges_missing(self) -> tuple:
+        """The bridges that are absent or not as they should be."""
+        live = {link["ifname"]: link for link in run_json("ip", "-json", "-details", "address", "show", "type", "bridge")}
+        return tuple(name for name in (self.identity.control_bridge, self.identity.experiment_bridge) if not self._as_it_should(name, live.get(name)))
+
+    def _as_it_should(self, name: str, link) -> bool:
+        if not link or "UP" not in link["flags"]:
+            return False
+        if name == self.identity.experiment_bridge:
+            return link["mtu"] == EXPERIMENT_MTU
+        return any(entry["local"] == self.subnets.gateway for entry in link["addr_info"])
+
+    def make_bridge(self, name: str) -> None:
+        """Make the bridge afresh, or put one that is there right."""
+        identity = self.identity
+        control = name == identity.control_bridge
+        if not os.path.isdir(os.path.join("/sys/class/net", name)):
+            run("ip", "link", "add", name, "address", identity.mac_address("", name), "type", "bridge", "stp_state", "0", "mcast_snooping", "0")
+        run("ip", "link", "set", name, "alias", f"{identity.mark}: {'control' if control else 'experiment'} network", "addrgenmode", "none")
+        run("ip", "link", "set", name, "mtu", str(uplink_mtu() if control else EXPERIMENT_MTU))
+        if control:
+            run("ip", "address", "replace", f"{self.subnets.gateway}/{self.subnets.control_prefix}", "dev", name)
+        run("ip", "link", "set", name, "up")
+
+    def firewall_is_up(self) -> bool:
+        wanted = render_firewall(self.identity, self.subnets)
+        comment = re.search(r'comment "([^"]*)"', wanted).group(1)
+        return f'comment "{comment}"' in run("nft", "list", "table", "inet", self.identity.firewall_table, check=False).stdout
+
+    def raise_firewall(self) -> None:
+        """Put the table in place, in one transaction, whatever there was of it."""
+        table = self.identity.firewall_table
+        run("nft", "-f", "-", stdin=f"table inet {table}\ndelete table inet {table}\n{render_firewall(self.identity, self.subnets)}")
+
+
+def leftovers(identity: Identity) -> tuple:
+    """The names of this testbed's bridges and ports on this machine, and "firewall" for its table."""
+    ours = {identity.control_bridge, identity.experiment_bridge}
+    ours.update(identity.port(identity.pnode(index), interface) for index in range(MOST_PNODES) for interface in (CONTROL, EXPERIMENT))
+    links = [link["ifname"] for link in run_json("ip", "-json", "link", "show") if link["ifname"] in ours]
+    table = run("nft", "list", "table", "inet", identity.firewall_table, check=False).stdout
+    return (*links, *(("firewall",) if table else ()))
+
+
+def remove(identity: Identity) -> tuple:
+    """Remove the bridges, the ports still on them and the table; what was removed."""
+    found = leftovers(identity)
+    for name in found:
+        if name == "firewall":
+            run("nft", "delete", "table", "inet", identity.firewall_table)
+        else:
+            run("ip", "link", "delete", name, check=False)
+    return found

@@ -1,0 +1,151 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The pnodes themselves: LXC system containers, each an overlay over the shared base."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+import signal
+import stat
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+from ..errors import HostError
+from . import files
+from .addresses import Subnets
+from .names import Identity, Paths
+from .system import read_text, run, write_text
+
+BOOT_SECONDS = 180
+_HOST_KEY = "ssh_host_ed25519_key"
+
+
+class Pnodes:
+    """The pnodes of one testbed. ``subnets`` is not needed to look at them or to remove them."""
+
+    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = None):
+        self.identity = identity
+        self.paths = paths
+        self.subnets = subnets
+
+    def existing(self) -> tuple:
+        """The names of the pnodes that are completely made, by number."""
+        return tuple(name for name in self._directories() if os.path.exists(self._config(name)))
+
+    def half_made(self) -> tuple:
+        """The names of what an interrupted run left."""
+        return tuple(name for name in self._directories() if not os.path.exists(self._config(name)))
+
+    def _directories(self) -> list:
+        with contextlib.suppress(FileNotFoundError):
+            return sorted((name for name in os.listdir(self.paths.pnodes) if self.identity.index_of(name) >= 0), key=self.identity.index_of)
+        return []
+
+    def state(self, pnode: str) -> str:
+        """``running``, ``stopped``, or what else lxc-info says, in lower case."""
+        return run("lxc-info", "-P", self.paths.pnodes, "-n", pnode, "-sH", check=False).stdout.strip().lower() or "stopped"
+
+    def states(self) -> dict:
+        return dict(zip(self.existing(), in_parallel(self.state, self.existing())))
+
+    def experiments(self, pnode: str) -> tuple:
+        """The experiments whose plans lie on ``pnode``, as pid.eid."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return tuple(sorted(os.listdir(os.path.join(self.paths.pnode(pnode), "upper/var/benito/exp"))))
+        return ()
+
+    def make(self, pnode: str, base: str, control_mtu: int, resolv_conf: str) -> None:
+        """Everything of a pnode but its start. Its configuration is written last: without that it is half made, and made afresh."""
+        directory = self.paths.pnode(pnode)
+        self._delete(pnode)
+        upper = os.path.join(directory, "upper")
+        os.makedirs(upper, 0o755)
+        os.chmod(directory, 0o700)
+        _like_in_base(upper, base, ("root", "etc", "etc/ssh", "etc/systemd", "etc/systemd/network"))
+        os.mkdir(os.path.join(upper, "root/.ssh"), 0o700)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", os.path.join(upper, "etc/ssh", _HOST_KEY))
+        shutil.copy(os.path.join(upper, "etc/ssh", _HOST_KEY + ".pub"), directory)
+        key = read_text(self.paths.key + ".pub")
+        for path, (text, mode) in files.pnode_files(self.identity, self.subnets, pnode, uuid.uuid4().hex, resolv_conf, key).items():
+            write_text(os.path.join(upper, path), text, mode)
+        write_text(self._config(pnode), files.render_lxc(self.identity, self.paths, pnode, base, control_mtu), 0o600)
+
+    def known_hosts(self, pnodes) -> str:
+        """The known_hosts file for ``pnodes``, which exist."""
+        return files.render_known_hosts({
+            self.subnets.control_address(self.identity.index_of(pnode)): read_text(os.path.join(self.paths.pnode(pnode), _HOST_KEY + ".pub")) for pnode in pnodes
+        })
+
+    def start(self, pnode: str) -> None:
+        """Start and do not wait. Raises HostError with LXC's own last words."""
+        done = run("lxc-start", "-P", self.paths.pnodes, "-n", pnode, "-d", "-l", "WARN", "-o", os.path.join(self.paths.pnode(pnode), "lxc.log"), check=False)
+        if done.returncode:
+            words = read_text(os.path.join(self.paths.pnode(pnode), "lxc.log")).splitlines()[-3:] or [done.stderr.strip()]
+            raise HostError(f"pnode {pnode} did not start: {' / '.join(words)}")
+
+    def wait(self, pnode: str) -> str:
+        """Wait until ``pnode`` has booted and lets us in by the way that Ansible will take. What its systemd says: ``running``, or else with the failed units."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        address = self.subnets.control_address(self.identity.index_of(pnode))
+        while True:
+            done = run("ssh", "-F", "none", "-i", self.paths.key, *files.ssh_options(self.paths).split(), "-o", "BatchMode=yes", f"root@{address}",
+                       "systemctl is-system-running --wait; systemctl --failed --plain --no-legend", check=False, seconds=BOOT_SECONDS)
+            if done.returncode == 0:
+                lines = done.stdout.split("\n")
+                return " ".join([lines[0], *(line.split()[0] for line in lines[1:] if line.strip())])
+            if time.monotonic() > deadline:
+                raise HostError(f"pnode {pnode} was started but does not let anybody in at {address} after {BOOT_SECONDS} s: {done.stderr.strip()}")
+            time.sleep(0.3)
+
+    def remove(self, pnode: str) -> None:
+        """Stop ``pnode`` without asking it, and delete all of it."""
+        if os.path.exists(self._config(pnode)) and self.state(pnode) != "stopped":
+            run("lxc-stop", "-P", self.paths.pnodes, "-n", pnode, "-k", check=False, seconds=30)
+        end_cgroup(os.path.join(self.identity.cgroup, pnode))
+        self._delete(pnode)
+
+    def _delete(self, pnode: str) -> None:
+        directory = self.paths.pnode(pnode)
+        if f" {directory}/" in read_text("/proc/self/mountinfo"):
+            raise HostError(f"something is mounted below {directory}; unmount it first")
+        if os.path.isdir(directory):
+            shutil.rmtree(directory)
+
+    def _config(self, pnode: str) -> str:
+        return os.path.join(self.paths.pnode(pnode), "config")
+
+
+def in_parallel(action, items) -> list:
+    """``action`` of each item, as many at once as suit this machine; the results in order. The first failure is raised when all have ended."""
+    items = list(items)
+    with ThreadPoolExecutor(max_workers=max(2, 2 * (os.cpu_count() or 1))) as pool:
+        return [future.result() for future in [pool.submit(action, item) for item in items]]
+
+
+def end_cgroup(name: str) -> None:
+    """Kill every process below the cgroup ``name``, in every hierarchy, and remove it. Nothing happens where there is none."""
+    tops = [path for pattern in ("/sys/fs/cgroup/{}", "/sys/fs/cgroup/*/{}") for path in glob.glob(pattern.format(glob.escape(name)))]
+    for _attempt in range(100):
+        left = [directory for top in tops for directory, _children, _files in os.walk(top, topdown=False)]
+        if not left:
+            return
+        for directory in left:
+            for pid in read_text(os.path.join(directory, "cgroup.procs")).split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
+        time.sleep(0.1)
+    raise HostError(f"processes below the cgroup {name} do not end")
+
+
+def _like_in_base(upper: str, base: str, directories) -> None:
+    """Make ``directories`` in the upper layer with the modes they have in the base: an overlay takes them from the upper one."""
+    os.chmod(upper, stat.S_IMODE(os.stat(base).st_mode))
+    for directory in directories:
+        os.mkdir(os.path.join(upper, directory))
+        os.chmod(os.path.join(upper, directory), stat.S_IMODE(os.stat(os.path.join(base, directory)).st_mode))

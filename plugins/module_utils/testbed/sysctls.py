@@ -1,0 +1,143 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Limits of the whole machine that no pnode can set from inside (facts.md), raised while any testbed is up.
+
+Several testbeds may be up, of several users. One file under /run says what the values were before
+the first came and who still needs them; like the values themselves it does not outlive a reboot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+
+from ..errors import HostError
+from .system import locked, read_text, write_text
+
+DIRECTORY = "/run/deter.benito"
+
+WANTED = {
+    "net.ipv4.ip_forward": 1,
+    "net.ipv4.neigh.default.gc_thresh1": 65536,
+    "net.ipv4.neigh.default.gc_thresh2": 524288,
+    "net.ipv4.neigh.default.gc_thresh3": 1048576,
+    "net.ipv6.neigh.default.gc_thresh1": 65536,
+    "net.ipv6.neigh.default.gc_thresh2": 524288,
+    "net.ipv6.neigh.default.gc_thresh3": 1048576,
+    "net.core.netdev_max_backlog": 10000,
+    "fs.inotify.max_user_instances": 8192,
+    "fs.inotify.max_user_watches": 1048576,
+    "fs.file-max": 2097152,
+    "fs.nr_open": 1048576,
+    "kernel.pty.max": 16384,
+    "kernel.pid_max": 4194304,
+    "kernel.threads-max": 131072,
+    "kernel.keys.maxkeys": 10000,
+    "kernel.keys.maxbytes": 1000000,
+}
+"""At least so much. The neighbour tables are one for all network namespaces: a LAN of 1000 nodes can have a million entries."""
+
+
+def too_low(current: dict, wanted: dict = WANTED) -> dict:
+    """Those of ``wanted`` that ``current`` (name → int) is below; a setting that this kernel does not have is left out."""
+    return {name: value for name, value in wanted.items() if name in current and current[name] < value}
+
+
+class MachineLimits:
+    """The sysctls of this machine and the register of who needs them raised.
+
+    user       the testbed's identity hash
+    directory  where the register lies; proc: where the sysctls are (both only differ in tests)
+    """
+
+    def __init__(self, user: str, directory: str = DIRECTORY, proc: str = "/proc/sys"):
+        self.user = user
+        self.directory = directory
+        self.proc = proc
+        self.file = os.path.join(directory, "sysctls.json")
+
+    def missing(self) -> dict:
+        """What ``join`` would raise, name → value. Empty and registered means nothing is to be done."""
+        return too_low(self._current(WANTED))
+
+    def joined(self) -> bool:
+        return self.user in self._register()["users"]
+
+    def join(self, owner: str) -> None:
+        """Raise what is too low and register this testbed (``owner``: its path, for readers)."""
+        with self._locked():
+            register = self._register()
+            low = self.missing()
+            for name, value in low.items():
+                for disturbed in (name, *self._disturbed_by(name)):
+                    register["before"].setdefault(disturbed, self._read(disturbed))
+                register["set"][name] = value
+            register["users"][self.user] = owner
+            write_text(self.file, json.dumps(register, indent=1) + "\n", 0o600)
+            for name, value in low.items():
+                self._write(name, value)
+
+    def leave(self) -> tuple:
+        """Unregister; the last one puts everything back. The names that somebody else has changed meanwhile, which stay."""
+        if not os.path.exists(self.file):
+            return ()
+        with self._locked():
+            register = self._register()
+            register["users"].pop(self.user, None)
+            if register["users"]:
+                write_text(self.file, json.dumps(register, indent=1) + "\n", 0o600)
+                return ()
+            changed = tuple(name for name, value in register["set"].items() if self._read(name) != value)
+            for name, value in register["before"].items():
+                if name not in changed:
+                    self._write(name, value)
+            os.unlink(self.file)
+            return changed
+
+    @contextlib.contextmanager
+    def _locked(self):
+        with locked(os.path.join(self.directory, "sysctls.lock"), "the machine's limits", 60, remove_if=lambda: not os.path.exists(self.file)):
+            yield
+        if not os.path.exists(self.file):
+            with contextlib.suppress(OSError):
+                os.rmdir(self.directory)
+
+    def _register(self) -> dict:
+        """What the file says, or an empty register where it is absent or from before the last reboot."""
+        boot = read_text("/proc/sys/kernel/random/boot_id").strip()
+        with contextlib.suppress(ValueError):
+            register = json.loads(read_text(self.file, "{}"))
+            if register.get("boot") == boot:
+                return register
+        return {"boot": boot, "before": {}, "set": {}, "users": {}}
+
+    def _disturbed_by(self, name: str) -> tuple:
+        """What the kernel changes by itself when ip_forward is written, and would not change back to what it was."""
+        if name != "net.ipv4.ip_forward":
+            return ()
+        interfaces = os.path.join(self.proc, "net/ipv4/conf")
+        forwarding = [f"net.ipv4.conf.{name}.forwarding" for name in os.listdir(interfaces) if "." not in name and name != "all"]
+        return ("net.ipv4.conf.all.accept_redirects", *(name for name in forwarding if self._read(name) == 1))
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.proc, name.replace(".", "/"))
+
+    def _read(self, name: str):
+        text = read_text(self._path(name)).strip()
+        return int(text) if text else None
+
+    def _current(self, names) -> dict:
+        values = {name: self._read(name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _write(self, name: str, value) -> None:
+        if value is None:
+            return
+        try:
+            with open(self._path(name), "w", encoding="ascii") as stream:
+                stream.write(str(value))
+        except FileNotFoundError:
+            pass  # an interface that is gone
+        except OSError as exc:
+            raise HostError(f"sysctl {name} could not be set to {value}: {exc.strerror}") from exc

@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: make, list and remove a local testbed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: local_testbed
+short_description: Pnodes on this one machine, as LXC system containers
+version_added: 0.1.0
+description:
+  - Makes a pool of pnodes on the machine it runs on. Each is a Debian 12 system container with systemd and sshd, one interface on a
+    control network with a way out, and one on an experiment network of its own.
+  - Writes an inventory with the group C(pnode_pool) under O(home). To everything else the pnodes are ordinary hosts over SSH.
+  - Names everything that lacks, of commands and of the kernel's abilities, before it makes anything.
+author: deter.benito contributors
+options:
+  state:
+    description:
+      - V(ready) checks the machine and builds the base system, which takes half a minute the first time.
+      - V(up) has exactly O(pnodes) pnodes running. V(down) removes everything but the cached base systems.
+      - V(list) only looks.
+    type: str
+    choices: [ready, up, down, list]
+    default: up
+  pnodes:
+    description: How many pnodes. A pnode beyond that number is removed with what is on it.
+    type: int
+    default: 2
+  name:
+    description: The testbed's name. Its pnodes are called NAME-0, NAME-1 and so on. Testbeds of different names do not meet.
+    type: str
+    default: local
+  home:
+    description: E(BENITO_HOME), where the testbed and its inventory are kept.
+    type: path
+    default: ~/.benito
+  cache:
+    description: Where base systems are kept. By default C(cache) under O(home).
+    type: path
+requirements:
+  - root
+  - the commands of the Debian packages lxc, mmdebstrap, nftables, iproute2 and openssh-client
+attributes:
+  check_mode:
+    description: Tells what would be done and does nothing.
+    support: full
+  diff_mode:
+    description: Shows the testbed before and after, one line for each pnode, network and file.
+    support: full
+  idempotent:
+    description: A testbed that is as it should be is left alone.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Have three pnodes
+  deter.benito.local_testbed:
+    pnodes: 3
+
+- name: Take them away
+  deter.benito.local_testbed:
+    state: down
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or in check mode would be, in words and in order.
+  returned: success
+  type: list
+  elements: str
+pnodes:
+  description: The pnodes there are, each with C(name), C(state), C(control_address), C(experiment_address) and C(experiments).
+  returned: success
+  type: list
+  elements: dict
+table:
+  description: The same as lines of a table.
+  returned: success
+  type: list
+  elements: str
+inventory:
+  description: The inventory file with the group C(pnode_pool).
+  returned: success
+  type: str
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.testbed.bed import Bed
+from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
+
+ROW = ("name", "state", "control_address", "experiment_address", "experiments")
+
+
+def argument_spec():
+    return {
+        "state": {"type": "str", "choices": ["ready", "up", "down", "list"], "default": "up"},
+        "pnodes": {"type": "int", "default": 2},
+        "name": {"type": "str", "default": "local"},
+        "home": {"type": "path", "default": "~/.benito"},
+        "cache": {"type": "path"},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    given = module.params
+    try:
+        identity = identify(given["home"], given["name"])
+        bed = Bed(identity, given["cache"] or os.path.join(identity.home, "cache"))
+        actions = {
+            "ready": lambda: bed.ready(module.check_mode),
+            "up": lambda: bed.up(given["pnodes"], module.check_mode),
+            "down": lambda: bed.down(module.check_mode),
+            "list": bed.list,
+        }
+        outcome = actions[given["state"]]()
+    except BenitoError as exc:
+        module.fail_json(msg=str(exc))
+    for line in outcome.warnings:
+        module.warn(line)
+    module.exit_json(
+        changed=bool(outcome.changes),
+        changes=list(outcome.changes),
+        diff={"before": outcome.before, "after": outcome.after},
+        pnodes=[dict(zip(ROW, row)) for row in outcome.pnodes],
+        table=outcome.table,
+        inventory=bed.paths.inventory,
+    )
+
+
+if __name__ == "__main__":
+    main()
