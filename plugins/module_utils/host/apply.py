@@ -1,0 +1,151 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make this vhost look like its plan, part by part or whole, and unmake it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+
+from ..errors import BenitoError, HostError
+from . import netlink, prepare
+from .firewall import apply_firewall, remove_firewall
+from .namespaces import remove_registry
+from .netlink import Batch
+from .network import apply_network, ours
+from .place import Place
+from .plan_file import locked, read_applied, read_plan, remember_applied
+from .probe import close_endpoints, make_endpoints
+from .processes import apply_processes
+
+PARTS = ("network", "processes")
+
+
+def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
+    """Compare what is with the plan and change the difference.
+
+    Returns {"changed": bool, "changes": [words], "warnings": [words]}. Raises HostError; what was made
+    until then stays and the next call goes on from there.
+    """
+    plan = read_plan(place)
+    if dry_run and not os.path.isdir(place.run):
+        names = [f"substrate {s.name}" for s in plan.substrates] if "network" in parts else []
+        names += [f"process node {v.name}" for v in plan.vnodes if v.kind == "process"] if "processes" in parts else []
+        return _result([f"{name}: made" for name in names])
+    with locked(place):
+        os.makedirs(place.run, mode=0o700, exist_ok=True)
+        try:
+            changes, refused = prepare.apply_sysctls(place, plan.sysctls, dry_run) if "network" in parts else ([], [])
+            changes += _apply_parts(plan, place, parts, dry_run)
+            return {**_result(changes), "warnings": [f"not set on this host: {reason}" for reason in refused]}
+        except OSError as exc:
+            raise _explained(exc) from exc
+
+
+def down(place: Place) -> dict:
+    """Take everything of the experiment away from this vhost, however far it had come.
+
+    Each step is tried even when an earlier one failed. Returns {"changed": bool, "changes": [words]}.
+    Raises HostError with all failures.
+    """
+    changes: list[str] = []
+    failures: list[str] = []
+    with locked(place):
+        for step in (_stop_unit, _remove_namespaces, _remove_links, remove_firewall, prepare.release_sysctls, _remove_files, prepare.remove_if_last):
+            try:
+                changes += step(place)
+            except (BenitoError, OSError) as exc:
+                failures.append(str(exc))
+    if failures:
+        raise HostError(f"{place.experiment} is not wholly removed from this host: " + "; ".join(failures))
+    for path in (f"/run/benito/exp/{place.experiment}.lock", "/run/benito/exp", "/run/benito"):
+        _discard(path)
+    return _result(changes)
+
+
+def _apply_parts(plan, place, parts, dry_run) -> list[str]:
+    changes: list[str] = []
+    if "network" in parts:
+        network = apply_network(plan, place, dry_run) + apply_firewall(plan, place, dry_run)
+        if network and not dry_run:
+            make_endpoints(plan, place)
+        changes += network
+    if "processes" in parts:
+        if not dry_run:
+            close_endpoints(place)
+        changes += apply_processes(plan, place, read_applied(place), dry_run)
+        if not dry_run:
+            remember_applied(place, plan)
+    return changes
+
+
+def _stop_unit(place: Place) -> list[str]:
+    """Also kills every process of every node: they are in the unit's cgroup."""
+    if not prepare.unit_known(place):
+        return []
+    prepare.systemctl("disable", "--now", "--quiet", place.unit)
+    prepare.systemctl("reset-failed", "--quiet", place.unit, check=False)
+    return [f"unit {place.unit}: stopped"]
+
+
+def _remove_namespaces(place: Place) -> list[str]:
+    close_endpoints(place)
+    return ["namespaces: removed"] if remove_registry(place) else []
+
+
+def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:
+    """All links with our mark, at one stroke if the group holds no others; then wait until the kernel has let go of them."""
+    live = netlink.links()
+    mine = [link for link in live.values() if ours(link, place)]
+    strangers = [link for link in live.values() if link.get("group") == str(place.group) and not ours(link, place)]
+    # links of an interrupted making have the group but not yet the alias
+    strangers = [link for link in strangers if link.get("ifalias") or not link["ifname"].startswith(("bb", "bv", "bx", "bp"))]
+    batch = Batch()
+    if strangers:
+        for link in mine:
+            batch.delete_link(f"removing {link['ifname']}", link["ifindex"])
+    elif mine or any(link.get("group") == str(place.group) for link in live.values()):
+        batch.delete_link(f"removing the links of {place.experiment}", attrs=[("IFLA_GROUP", place.group)], ignore=errno.ENODEV)
+    batch.send()
+    deadline = time.monotonic() + limit_s
+    while any(ours(link, place) for link in netlink.links().values()):
+        if time.monotonic() > deadline:
+            raise HostError(f"links of {place.experiment} are still there {limit_s:.0f} s after they were removed")
+        time.sleep(0.05)
+    return [f"links: {len(mine)} removed"] if mine else []
+
+
+def _remove_files(place: Place) -> list[str]:
+    removed = False
+    for directory in (place.directory, place.run):
+        if os.path.isdir(directory):
+            shutil.rmtree(directory)
+            removed = True
+    return [f"{place.directory}: removed"] if removed else []
+
+
+def _discard(path: str) -> None:
+    try:
+        if os.path.isdir(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+    except OSError:
+        pass  # another experiment still uses it, or it is gone already
+
+
+def _result(changes: list[str]) -> dict:
+    return {"changed": bool(changes), "changes": changes}
+
+
+def _explained(exc: OSError) -> HostError:
+    reasons = {
+        errno.ENOSPC: "no space is left (file system, or a kernel limit such as mounts or namespaces)",
+        errno.EMFILE: "too many open files",
+        errno.EPERM: "not permitted: benito-host must be root, in a container one that may make namespaces and mounts",
+    }
+    return HostError(f"{exc.strerror or exc}{': ' + reasons[exc.errno] if exc.errno in reasons else ''}")
+
+

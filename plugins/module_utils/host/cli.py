@@ -1,0 +1,126 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The command line of benito-host, the one program that acts on a vhost.
+
+With ``--json`` it prints one JSON object: what was done, or {"error": why not} with exit status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from ..errors import BenitoError, HostError
+from . import control_bridge
+from .apply import PARTS, apply, down
+from .enter import enter, find_node
+from .place import Place, experiments_here, is_experiment
+from .plan_file import read_plan
+from .probe import probe
+from .status import status
+from .supervisor import supervise
+from .unit import start_commands, start_unit
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. Returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        _use_the_experiments_own_version(options)
+        result = options.func(options)
+    except (BenitoError, OSError) as exc:
+        if options.json:
+            print(json.dumps({"error": str(exc)}))
+        else:
+            print(f"benito-host: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    if options.json:
+        print(json.dumps(result or {"changed": False}))
+    else:
+        _print(result)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benito-host", description="Makes this machine look like the plan of a Benito experiment.")
+    parser.set_defaults(json=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, func, about in (
+        ("apply", _apply, "build what the plan says, change what differs"),
+        ("probe", lambda o: probe(read_plan(_place(o)), _place(o)), "send full-size packets to every other vhost"),
+        ("start-unit", _start_unit, "start the experiment's unit, start commands held back"),
+        ("start-commands", lambda o: start_commands(_place(o), o.check), "start the start commands that have not run"),
+        ("status", lambda o: status(_place(o)), "the state of nodes and substrates"),
+        ("down", lambda o: down(_place(o)), "take the experiment away from this machine"),
+        ("supervise", lambda o: supervise(_place(o)), "what the unit runs"),
+    ):
+        command = commands.add_parser(name, help=about, description=about)
+        command.add_argument("-e", "--experiment", metavar="PID.EID", help="default: the only experiment on this machine")
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+        command.set_defaults(func=func)
+        if name in ("apply", "start-commands", "start-unit"):
+            command.add_argument("--check", action="store_true", help="only tell what would change")
+        if name == "apply":
+            command.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
+    command = commands.add_parser("enter", help="run a command in a process node", description="Run a command (default: a shell) in a process node.")
+    command.add_argument("-e", "--experiment", metavar="PID.EID")
+    command.add_argument("node", metavar="NODE")
+    command.add_argument("argv", nargs=argparse.REMAINDER, metavar="[--] COMMAND …")
+    command.set_defaults(func=_enter)
+    command = commands.add_parser("list", help="the experiments on this machine")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(func=lambda o: {"changed": False, "experiments": experiments_here()})
+    control_bridge.add_commands(commands)
+    return parser
+
+
+def _apply(options) -> dict:
+    return apply(_place(options), tuple(options.part or PARTS), options.check)
+
+
+def _start_unit(options) -> dict:
+    changes = start_unit(_place(options), options.check)
+    return {"changed": bool(changes), "changes": changes}
+
+
+def _enter(options) -> None:
+    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    enter(options.node, options.experiment and _place(options).experiment, argv)
+
+
+def _place(options) -> Place:
+    """The experiment that was named, or the only one here. Raises HostError."""
+    if options.experiment:
+        if not is_experiment(options.experiment):
+            raise HostError(f"{options.experiment!r} is not PID.EID")
+        return Place(options.experiment)
+    found = experiments_here()
+    if len(found) != 1:
+        raise HostError(f"say which experiment with -e PID.EID: {', '.join(found) or 'none is on this machine'}")
+    return Place(found[0])
+
+
+def _use_the_experiments_own_version(options) -> None:
+    """An experiment is looked after by the version it was swapped in with, whichever was called."""
+    if "experiment" not in options or options.command == "supervise" or "BENITO_VERSION_CHOSEN" in os.environ:
+        return
+    place = find_node(options.node, options.experiment) if options.command == "enter" else _place(options)
+    if os.path.exists(place.program) and not os.path.samefile(place.program, sys.argv[0]):
+        os.environ["BENITO_VERSION_CHOSEN"] = "1"
+        os.execv(place.program, [place.program, *sys.argv[1:]])
+
+
+def _print(result) -> None:
+    for change in (result or {}).get("changes", ()):
+        print(change)
+    rest = {key: value for key, value in (result or {}).items() if key not in ("changes", "changed")}
+    if rest:
+        print(json.dumps(rest, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

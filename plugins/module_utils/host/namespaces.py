@@ -1,0 +1,177 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Namespaces of process vnodes, kept without a process.
+
+One mount namespace for each experiment, the *registry*, holds a tmpfs of pins: every node's network,
+UTS and mount namespace bound to a file. The registry itself is pinned by one file of the host
+(design: nothing runs for a node without a start command). Nodes' mount namespaces are made
+from the host's, so they do not contain the pins, and making the thousandth costs what the first did.
+Letting go of the registry lets go of everything.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+from ..errors import HostError
+from . import system
+from .place import Place
+from .system import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_BIND, MS_PRIVATE, MS_REC, mount, setns, umount, unshare
+
+PINS = "/run/benito"  # of the registry: a tmpfs of its own over the host's directory
+_KINDS = {"net": CLONE_NEWNET, "uts": CLONE_NEWUTS, "mnt": CLONE_NEWNS}
+
+
+class Home:
+    """The namespaces the process had, to come back to."""
+
+    def __init__(self):
+        self._fds = {kind: os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
+        self._cwd = os.getcwd()
+
+    def enter(self, *kinds: str) -> None:
+        for kind in kinds or _KINDS:
+            setns(self._fds[kind], _KINDS[kind])
+
+    def close(self) -> None:
+        self.enter()
+        os.chdir(self._cwd)
+        for fd in self._fds.values():
+            os.close(fd)
+
+
+@contextmanager
+def home():
+    """A Home that is returned to whatever happens."""
+    place = Home()
+    try:
+        yield place
+    finally:
+        place.close()
+
+
+class Registry:
+    """The pins of one experiment. Every method leaves the process in the registry's mount namespace."""
+
+    def __init__(self, place: Place):
+        self._place = place
+        self._fd = -1
+
+    @property
+    def exists(self) -> bool:
+        return system.is_mount_point(self._place.registry)
+
+    def open(self, origin: Home, create: bool = False) -> bool:
+        """Enter the registry, making it if asked to. False when there is none. Raises HostError."""
+        origin.enter("mnt")
+        if not self.exists:
+            if not create:
+                return False
+            self._create(origin)
+        self._fd = os.open(self._place.registry, os.O_RDONLY | os.O_CLOEXEC)
+        self.enter()
+        return True
+
+    def enter(self) -> None:
+        setns(self._fd, CLONE_NEWNS)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def nodes(self) -> set[str]:
+        """Names of all nodes that have all their pins."""
+        names = os.listdir(PINS)
+        return {name[:-4] for name in names if name.endswith(".mnt") and {name[:-3] + "net", name[:-3] + "uts"} <= set(names)}
+
+    def partial(self) -> set[str]:
+        """Names of nodes whose making was interrupted."""
+        return {name.rsplit(".", 1)[0] for name in os.listdir(PINS)} - self.nodes()
+
+    def started(self) -> set[str]:
+        """Names of the nodes whose start command was started since they were made."""
+        return {name[:-8] for name in os.listdir(PINS) if name.endswith(".started")}
+
+    def mark_started(self, name: str) -> None:
+        os.close(os.open(f"{PINS}/{name}.started", os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def pin(self, name: str, kind: str, source: str) -> None:
+        path = f"{PINS}/{name}.{kind}"
+        os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, 0o600))
+        mount(source, path, None, MS_BIND)
+
+    def unpin(self, name: str) -> None:
+        for kind in _KINDS:
+            path = f"{PINS}/{name}.{kind}"
+            if os.path.exists(path):
+                try:
+                    umount(path)
+                except OSError:
+                    pass  # the file was made and nothing was bound yet
+                os.unlink(path)
+        if name in self.started():
+            os.unlink(f"{PINS}/{name}.started")
+
+    def descriptors(self, name: str) -> dict[str, int]:
+        """Open descriptors of a node's namespaces, {kind: fd}. Raises HostError for an unknown node."""
+        try:
+            return {kind: os.open(f"{PINS}/{name}.{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
+        except FileNotFoundError as exc:
+            raise HostError(f"no process node {name} of {self._place.experiment} is built on this host") from exc
+
+    def network(self, name: str):
+        """A context in the network namespace of a node."""
+        return _network(f"{PINS}/{name}.net")
+
+    def _create(self, origin: Home) -> None:
+        os.makedirs(self._place.run, mode=0o700, exist_ok=True)
+        self._make_private_mount()
+        unshare(CLONE_NEWNS)
+        mount(None, "/", None, MS_REC | MS_PRIVATE)
+        umount(self._place.run)
+        mount("benito", PINS, "tmpfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC, "mode=0700,size=64m,nr_inodes=0")
+        fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        origin.enter("mnt")
+        os.close(os.open(self._place.registry, os.O_CREAT | os.O_CLOEXEC, 0o600))
+        mount(f"/proc/self/fd/{fd}", self._place.registry, None, MS_BIND)
+        os.close(fd)
+
+    def _make_private_mount(self) -> None:
+        """The run directory becomes a mount of its own that propagates nowhere, as a pinned mount namespace demands."""
+        if not system.is_mount_point(self._place.run):
+            mount(self._place.run, self._place.run, None, MS_BIND)
+            mount(None, self._place.run, None, MS_PRIVATE)
+
+
+@contextmanager
+def _network(path: str):
+    before = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            setns(fd, CLONE_NEWNET)
+        finally:
+            os.close(fd)
+        yield
+    finally:
+        setns(before, CLONE_NEWNET)
+        os.close(before)
+
+
+def join(descriptors: dict[str, int]) -> None:
+    """Enter a node for good: its network, host name and file systems; the working directory becomes /."""
+    for kind in ("net", "uts", "mnt"):
+        setns(descriptors[kind], _KINDS[kind])
+        os.close(descriptors[kind])
+
+
+def remove_registry(place: Place) -> bool:
+    """Let go of all namespaces of an experiment. Returns whether there was anything."""
+    found = False
+    for path in (place.registry, place.run):
+        while os.path.exists(path) and system.is_mount_point(path):
+            umount(path)
+            found = True
+    return found

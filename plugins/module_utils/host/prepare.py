@@ -1,0 +1,208 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a vhost needs around an experiment: directories, the unit, sysctls; counted by experiments, gone with the last."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+from ..errors import HostError
+from .place import ROOT, Place, experiments_here, read_json, write_atomically
+
+UNIT_FILE = "/etc/systemd/system/benito-host@.service"
+PROGRAM = f"{ROOT}/bin/benito-host"  # the version installed last
+COMMAND = "/usr/local/sbin/benito-host"
+COMPATIBLE = "/var/containers"  # where the original had /var/benito
+_UNIT = """\
+# Made by deter.benito, removed with the last experiment on this host.
+[Unit]
+Description=Benito experiment %i
+Documentation=https://github.com/deter-project/deter.benito
+After=network-online.target nftables.service
+Wants=network-online.target
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=/var/benito/exp/%i/benito-host supervise -e %i
+ExecReload=/bin/kill -HUP $MAINPID
+Delegate=yes
+KillMode=control-group
+TimeoutStartSec=600
+TimeoutStopSec=20
+Restart=on-failure
+RestartSec=2
+LimitNOFILE=65536
+TasksMax=infinity
+OOMPolicy=continue
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def install(place: Place, program: str, dry_run: bool = False) -> list[str]:
+    """Put directories, program and unit of an experiment in place. Returns changes in words. Raises HostError.
+
+    program  path of the installed, content-addressed benito-host
+    """
+    changes = []
+    if not os.path.isdir(place.directory):
+        changes.append(f"{place.directory}: made")
+        if not dry_run:
+            os.makedirs(f"{ROOT}/exp", mode=0o755, exist_ok=True)
+            os.mkdir(place.directory, 0o700)
+    for path, target in ((place.program, program), (PROGRAM, program), (COMMAND, PROGRAM), (COMPATIBLE, ROOT)):
+        changes += _link(path, target, dry_run)
+    if _text(UNIT_FILE) != _UNIT:
+        changes.append(f"{UNIT_FILE}: written")
+        if not dry_run:
+            write_atomically(UNIT_FILE, _UNIT, 0o644)
+            systemctl("daemon-reload")
+    return changes
+
+
+def remove_if_last(place: Place) -> list[str]:
+    """What all experiments of a vhost share goes with the last of them."""
+    if [name for name in experiments_here() if name != place.experiment]:
+        return []
+    changes = []
+    for path in (COMMAND, COMPATIBLE):
+        if os.path.islink(path) and os.readlink(path).startswith(ROOT):
+            os.unlink(path)
+            changes.append(f"{path}: removed")
+    if os.path.exists(UNIT_FILE):
+        os.unlink(UNIT_FILE)
+        systemctl("daemon-reload")
+        changes.append(f"{UNIT_FILE}: removed")
+    for path in (f"{ROOT}/lib", f"{ROOT}/bin"):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", ROOT):
+        _remove_empty(path)
+    return changes
+
+
+def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -> tuple[list[str], list[str]]:
+    """Raise kernel settings to what the plan needs; never lower one.
+
+    Returns (changes, what could not be set and why), both in words.
+    """
+    book = read_json(f"{ROOT}/sysctls.json", {})
+    changes, refused = [], []
+    for name, value in sorted(wanted.items()):
+        path = f"/proc/sys/{name.replace('.', '/')}"
+        current = _number(path)
+        if current is None or current < value:
+            reason = _cannot(name, path, value, current)
+            if reason:
+                refused.append(reason)
+                continue
+            changes.append(f"sysctl {name}: {current} -> {value}")
+        if not dry_run:
+            entry = book.setdefault(name, {"before": current, "users": {}})
+            entry["users"][place.experiment] = value
+            if current < value:
+                _write(path, value)
+    if not dry_run and book:
+        write_atomically(f"{ROOT}/sysctls.json", json.dumps(book, indent=1))
+    return changes, refused
+
+
+def release_sysctls(place: Place) -> list[str]:
+    """Put back what this experiment raised, as far as no other still needs it."""
+    book = read_json(f"{ROOT}/sysctls.json", {})
+    changes = []
+    for name, entry in list(book.items()):
+        if entry["users"].pop(place.experiment, None) is None:
+            continue
+        path, value = f"/proc/sys/{name.replace('.', '/')}", max([entry["before"], *entry["users"].values()])
+        if (_number(path) or 0) > value:
+            _write(path, value)
+            changes.append(f"sysctl {name}: back to {value}")
+        if not entry["users"]:
+            del book[name]
+    if book:
+        write_atomically(f"{ROOT}/sysctls.json", json.dumps(book, indent=1))
+    elif os.path.exists(f"{ROOT}/sysctls.json"):
+        os.unlink(f"{ROOT}/sysctls.json")
+    return changes
+
+
+def unit_known(place: Place) -> bool:
+    """Whether systemd has this experiment's unit loaded, running, failed or enabled."""
+    shown = systemctl("show", "--property=ActiveState,UnitFileState", place.unit, check=False).stdout
+    return os.path.exists(UNIT_FILE) and ("ActiveState=inactive" not in shown or "UnitFileState=enabled" in shown)
+
+
+def systemctl(*arguments: str, check: bool = True):
+    """Run systemctl. Raises HostError with what it and the unit said."""
+    try:
+        result = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError as exc:
+        raise HostError("this host has no systemd: a vhost must be booted with it") from exc
+    if check and result.returncode:
+        raise HostError(f"systemctl {' '.join(arguments)}: {result.stderr.strip()}")
+    return result
+
+
+def _cannot(name: str, path: str, value: int, current) -> str:
+    if current is None:
+        return f"{name} = {value}: this kernel namespace does not have it; set it on the machine below"
+    if not name.startswith("net.") and _in_container():
+        return f"{name} = {value} (now {current}): belongs to the machine this container runs on; set it there"
+    if not os.access(path, os.W_OK):
+        return f"{name} = {value} (now {current}): may not be written here"
+    return ""
+
+
+def _in_container() -> bool:
+    return subprocess.run(["systemd-detect-virt", "--container", "--quiet"], check=False).returncode == 0
+
+
+def _number(path: str):
+    try:
+        with open(path, encoding="ascii") as stream:
+            return int(stream.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _write(path: str, value: int) -> None:
+    try:
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(str(value))
+    except OSError as exc:
+        raise HostError(f"cannot set {path} to {value}: {exc.strerror}") from exc
+
+
+def _link(path: str, target: str, dry_run: bool) -> list[str]:
+    if os.path.islink(path) and os.readlink(path) == target:
+        return []
+    if os.path.lexists(path) and not (os.path.islink(path) and os.readlink(path).startswith(ROOT)):
+        raise HostError(f"{path} exists on this host and is not ours")
+    if not dry_run:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{path}.new"
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        os.symlink(target, temporary)
+        os.replace(temporary, path)
+    return [f"{path}: points to {target}"]
+
+
+def _text(path: str):
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def _remove_empty(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass  # not there, or something else is kept in it

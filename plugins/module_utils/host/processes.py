@@ -1,0 +1,298 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Process vnodes: a network stack, a host name, its own /var/benito and /etc/hosts; the rest is the host's.
+
+Nothing runs for a node here: this makes its namespaces and pins them. Compares what is with what
+should be, so building, rerunning, repairing and coming back after a reboot are the same path.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from ..errors import HostError
+from ..hostplan import HostPlan, VnodePlan
+from . import cgroups, netlink, system
+from .hosts_file import HostsFile
+from .namespaces import Registry, home
+from .netlink import IFF_UP, Batch
+from .network import ours, port_attributes
+from .place import Place, read_json, write_atomically
+from .start_command import forget
+from .system import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_BIND, MS_REC, MS_SLAVE
+
+_AT_A_TIME = 250  # nodes; bounds the open descriptors
+_HOSTS_INSIDE = "/var/benito/hosts"
+_FIRST_INDEX = 2  # of a node's interfaces; 1 is lo
+
+
+def apply_processes(plan: HostPlan, place: Place, before: HostPlan | None, dry_run: bool = False) -> list[str]:
+    """Make this host's process vnodes as planned; remove those that are not planned any more.
+
+    before  the plan that was applied last, so that its addresses and routes can be taken back
+    Returns what was (or with ``dry_run`` would be) changed, in words. Raises HostError.
+    """
+    wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "process"}
+    earlier = {vnode.name: vnode for vnode in before.vnodes} if before else {}
+    with home() as origin:
+        registry = Registry(place)
+        if not registry.open(origin, create=bool(wanted) and not dry_run):
+            return [f"process node {name}: made" for name in wanted]
+        try:
+            builder = _Builder(plan, place, origin, registry, dry_run)
+            return builder.run(wanted, earlier)
+        finally:
+            registry.close()
+
+
+class _Builder:
+    """One application of a plan to the nodes of one registry."""
+
+    def __init__(self, plan, place, origin, registry, dry_run):
+        self._plan, self._place, self._origin, self._registry, self._dry_run = plan, place, origin, registry, dry_run
+        self._mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
+        self._bridge = {substrate.name: substrate.bridge for substrate in plan.substrates}
+        self._hosts = HostsFile(plan.hosts)
+
+    def run(self, wanted: dict[str, VnodePlan], earlier: dict[str, VnodePlan]) -> list[str]:
+        present = self._registry.nodes()
+        self._live = netlink.links()
+        changes = self._remove(sorted((present | self._registry.partial()) - (set(wanted) & present)))
+        changes += self._remove_ports(wanted)
+        missing = [vnode for name, vnode in wanted.items() if name not in present]
+        changes += [f"process node {vnode.name}: made" for vnode in missing]
+        if not self._dry_run:
+            self._masters = {name: socket.if_nametoindex(bridge) for name, bridge in self._bridge.items()}
+            for start in range(0, len(missing), _AT_A_TIME):
+                self._make(missing[start:start + _AT_A_TIME])
+        for name, vnode in wanted.items():
+            if name in present:
+                changes += self._repair(vnode, earlier.get(name))
+        return changes
+
+    def _remove(self, names: list[str]) -> list[str]:
+        if names and not self._dry_run:
+            unit = read_json(f"{self._place.run}/supervisor.json", {}).get("cgroup")
+            cgroups.kill_all([f"{unit}/node-{name}" for name in names] if unit else [])
+            for name in names:
+                self._registry.unpin(name)
+        return [f"process node {name}: removed" for name in names]
+
+    def _remove_ports(self, wanted) -> list[str]:
+        planned = {interface.port for vnode in wanted.values() for interface in vnode.interfaces}
+        surplus = [link for name, link in self._live.items()
+                   if link.get("ifalias", "").startswith(self._place.mark + "port:") and name not in planned]
+        batch = Batch()
+        for link in surplus:
+            batch.delete_link(f"removing port {link['ifname']}", link["ifindex"])
+        if not self._dry_run:
+            batch.send()
+        return [f"port {link['ifname']} ({link['ifalias']}): removed" for link in surplus]
+
+    def _make(self, vnodes: list[VnodePlan]) -> None:
+        networks = {}
+        try:
+            for vnode in vnodes:
+                self._write_files(vnode)
+                forget(self._place, vnode.name)
+                networks[vnode.name] = self._new_network(vnode)
+            self._origin.enter("net", "uts")
+            ports = Batch()
+            for vnode in vnodes:
+                self._add_ports(ports, vnode, vnode.interfaces, networks[vnode.name])
+            ports.send()
+            for vnode in vnodes:
+                system.setns(networks[vnode.name], CLONE_NEWNET)
+                self._configure(vnode)
+                self._new_file_systems(vnode)
+        finally:
+            self._origin.enter("net", "uts")
+            for fd in networks.values():
+                os.close(fd)
+
+    def _write_files(self, vnode: VnodePlan) -> None:
+        directory = self._place.node(vnode.name)
+        os.makedirs(f"{directory}/log", exist_ok=True)
+        for name, text in (("pid", self._plan.pid), ("eid", self._plan.eid)):
+            write_atomically(f"{directory}/{name}", text + "\n", 0o644)
+        write_atomically(self._place.node_hosts(vnode.name), self._hosts.text(vnode.aliases), 0o644)
+
+    def _new_network(self, vnode: VnodePlan) -> int:
+        system.unshare(CLONE_NEWNET | CLONE_NEWUTS)
+        socket.sethostname(vnode.hostname)
+        _set_sysctls(vnode)
+        for kind in ("net", "uts"):
+            self._registry.pin(vnode.name, kind, f"/proc/self/ns/{kind}")
+        return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    def _add_ports(self, batch: Batch, vnode: VnodePlan, interfaces, network: int) -> None:
+        """Both ends of each wire: the node's inside ``network``, ours on the substrate's bridge."""
+        for interface in interfaces:
+            what = f"port {interface.port} of {vnode.name}:{interface.name}"
+            stranger = self._live.get(interface.port)
+            if stranger and not ours(stranger, self._place):
+                raise HostError(f"{what}: a device of that name exists on this host and is not this experiment's")
+            if stranger:
+                batch.delete_link(what, stranger["ifindex"])
+            mtu, index = self._mtu[interface.substrate], _FIRST_INDEX + vnode.interfaces.index(interface)
+            peer = {"index": index, "attrs": [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address),
+                                              ("IFLA_MTU", mtu), ("IFLA_NET_NS_FD", network)]}
+            info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
+            batch.link(what, attrs=[("IFLA_IFNAME", interface.port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group),
+                                    ("IFLA_LINKINFO", info)], create=True)
+            alias = f"{self._place.mark}port:{vnode.name}:{interface.name}"
+            batch.link(what, attrs=[("IFLA_IFNAME", interface.port), *port_attributes(alias, self._masters[interface.substrate])])
+            batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", interface.port)])
+
+    def _configure(self, vnode: VnodePlan) -> None:
+        batch = Batch()
+        batch.link(f"{vnode.name}: lo", {"index": 1, "flags": IFF_UP, "change": IFF_UP})
+        for index, interface in enumerate(vnode.interfaces, _FIRST_INDEX):
+            self._configure_interface(batch, vnode, interface, index)
+        for route in vnode.routes:
+            prefix, length = _split(route.to)
+            batch.route(f"{vnode.name}: route to {route.to} via {route.via}", prefix, length, route.via)
+        batch.send()
+
+    @staticmethod
+    def _configure_interface(batch: Batch, vnode: VnodePlan, interface, index: int) -> None:
+        what = f"{vnode.name}: interface {interface.name}"
+        if interface.ip4_address:
+            address, prefix = _split(interface.ip4_address)
+            batch.address(f"{what}: address {interface.ip4_address}", index, address, prefix, _broadcast(address, prefix))
+        batch.link(what, {"index": index, "flags": IFF_UP, "change": IFF_UP})
+
+    def _new_file_systems(self, vnode: VnodePlan) -> None:
+        """The host's file systems, following the host's later mounts and unmounts, with the node's own three over them."""
+        self._origin.enter("mnt")
+        system.unshare(CLONE_NEWNS)
+        system.mount(None, "/", None, MS_REC | MS_SLAVE)
+        if system.is_mount_point("/run/benito"):
+            system.umount("/run/benito")
+        if system.is_mount_point(self._place.run):
+            system.umount(self._place.run)
+        system.umount("/sys")
+        system.mount("sysfs", "/sys", "sysfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC)
+        self._bind_own(vnode)
+        fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self._registry.enter()
+        self._registry.pin(vnode.name, "mnt", f"/proc/self/fd/{fd}")
+        os.close(fd)
+
+    def _bind_own(self, vnode: VnodePlan) -> None:
+        if not os.path.exists("/etc/hosts"):
+            raise HostError("this host has no /etc/hosts for its nodes to have their own in place of")
+        system.mount(self._place.node(vnode.name), "/var/benito", None, MS_BIND)
+        system.mount(_HOSTS_INSIDE, "/etc/hosts", None, MS_BIND)
+
+    def _repair(self, vnode: VnodePlan, earlier: VnodePlan | None) -> list[str]:
+        changes = self._repair_network(vnode, earlier)
+        if not os.path.exists(self._place.node_hosts(vnode.name)) or (earlier is not None and earlier.aliases != vnode.aliases):
+            changes.append(f"{vnode.name}: hosts file written")
+            if not self._dry_run:
+                self._write_files(vnode)
+        return changes + rebind_hosts(self._registry, vnode.name, self._dry_run)
+
+    def _repair_network(self, vnode: VnodePlan, earlier: VnodePlan | None) -> list[str]:
+        with self._registry.network(vnode.name):
+            devices = netlink.devices()
+            addresses, routes = netlink.ipv4_addresses(), netlink.ipv4_gateway_routes()
+        gone = [interface for interface in vnode.interfaces if interface.name not in devices]
+        changes = [f"{vnode.name}: interface {interface.name} made" for interface in gone]
+        if gone and not self._dry_run:
+            self._replace_ports(vnode, gone)
+        batch = Batch()
+        for index, interface in enumerate(vnode.interfaces, _FIRST_INDEX):
+            if self._interface_differs(interface, index, devices, addresses):
+                changes.append(f"{vnode.name}: interface {interface.name} set up")
+                self._configure_interface(batch, vnode, interface, index)
+        _take_back(batch, vnode, earlier, addresses, routes, changes)
+        for route in vnode.routes:
+            if (*_split(route.to), route.via) not in routes or gone:
+                changes.append(f"{vnode.name}: route to {route.to} via {route.via}")
+                batch.route(changes[-1], *_split(route.to), route.via)
+        if len(batch) and not self._dry_run:
+            with self._registry.network(vnode.name):
+                batch.send()
+        return changes
+
+    @staticmethod
+    def _interface_differs(interface, index, devices, addresses) -> bool:
+        address = interface.ip4_address
+        present = not address or (index, *_split(address)) in addresses
+        return not present or interface.name not in devices or not devices[interface.name][1]
+
+    def _replace_ports(self, vnode: VnodePlan, interfaces) -> None:
+        fd = self._registry.descriptors(vnode.name)
+        try:
+            batch = Batch()
+            self._add_ports(batch, vnode, interfaces, fd["net"])
+            self._origin.enter("net")
+            batch.send()
+        finally:
+            for number in fd.values():
+                os.close(number)
+
+
+def rebind_hosts(registry: Registry, name: str, dry_run: bool = False) -> list[str]:
+    """Bind a node's own hosts file over /etc/hosts unless it is there: a host that renames a new one over its own uncovers it.
+
+    Returns changes in words. Raises OSError when the node's own file is gone.
+    """
+    descriptors = registry.descriptors(name)
+    try:
+        system.setns(descriptors["mnt"], CLONE_NEWNS)
+        if os.path.samestat(os.stat("/etc/hosts"), os.stat(_HOSTS_INSIDE)):
+            return []
+        if not dry_run:
+            if system.is_mount_point("/etc/hosts"):
+                system.umount("/etc/hosts")
+            system.mount(_HOSTS_INSIDE, "/etc/hosts", None, MS_BIND)
+        return [f"{name}: /etc/hosts is the node's own again"]
+    finally:
+        registry.enter()
+        for number in descriptors.values():
+            os.close(number)
+
+
+def _take_back(batch: Batch, vnode, earlier, addresses, routes, changes) -> None:
+    """What the last plan gave and this one does not; what others added inside is theirs."""
+    if earlier is None:
+        return
+    now = {(index, interface.ip4_address) for index, interface in enumerate(vnode.interfaces, _FIRST_INDEX)}
+    for index, interface in enumerate(earlier.interfaces, _FIRST_INDEX):
+        if interface.ip4_address and (index, interface.ip4_address) not in now and (index, *_split(interface.ip4_address)) in addresses:
+            changes.append(f"{vnode.name}: address {interface.ip4_address} taken back")
+            batch.delete_address(changes[-1], index, *_split(interface.ip4_address))
+    kept = {route.to for route in vnode.routes}
+    for route in earlier.routes:
+        if route.to not in kept and (*_split(route.to), route.via) in routes:
+            changes.append(f"{vnode.name}: route to {route.to} taken back")
+            batch.delete_route(changes[-1], *_split(route.to))
+
+
+def _set_sysctls(vnode: VnodePlan) -> None:
+    """A new namespace inherits some of the host's IPv4 settings: say all that matter. IPv6 addresses are the user's to make."""
+    values = {
+        "ipv4/ip_forward": int(vnode.forwarding), "ipv4/conf/all/rp_filter": 0, "ipv4/conf/default/rp_filter": 0,
+        "ipv6/conf/default/addr_gen_mode": 1, "ipv6/conf/default/accept_ra": 0,
+    }
+    for name, value in values.items():
+        try:
+            with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as stream:
+                stream.write(str(value))
+        except FileNotFoundError:
+            continue  # a kernel without IPv6 has nothing to set there
+
+
+def _split(prefix: str) -> tuple[str, int]:
+    address, length = prefix.split("/")
+    return address, int(length)
+
+
+def _broadcast(address: str, prefix: int) -> str:
+    if prefix > 30:
+        return ""
+    number = int.from_bytes(socket.inet_aton(address), "big") | ((1 << (32 - prefix)) - 1)
+    return socket.inet_ntoa(number.to_bytes(4, "big"))

@@ -1,0 +1,138 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One run of a node's start command, and what is kept of it in the node's /var/benito/log.
+
+start_command.log   when, who, what and the exit status, one block for each boot of the node
+start_command.out   standard output of the latest run
+start_command.err   standard error of the latest run
+start_command.json  the latest run for programs: state, exit_status, started, ended, command
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+from ..hostplan import HostPlan, VnodePlan
+from . import cgroups
+from .namespaces import join
+from .place import Place, read_json, write_atomically
+
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root",
+    "LOGNAME": "root", "SHELL": "/bin/sh", "LANG": "C.UTF-8",
+}
+
+
+def environment(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
+    """What a start command finds in its environment."""
+    return {**_ENVIRONMENT, "BENITO_PID": plan.pid, "BENITO_EID": plan.eid, "BENITO_NODE": vnode.name, **vnode.environment}
+
+
+class StartCommand:
+    """A run: begins once, ends once."""
+
+    def __init__(self, place: Place, plan: HostPlan, vnode: VnodePlan):
+        self._log = f"{place.node(vnode.name)}/log"
+        self._plan, self._vnode = plan, vnode
+        self._started = 0.0
+
+    def begin(self, descriptors: dict[str, int], cgroup: str) -> int:
+        """Start the command as process of the node and return its process id.
+
+        descriptors  the node's namespaces, see Registry.descriptors; closed here
+        cgroup       directory of the node's cgroup
+        Raises OSError when it cannot be started.
+        """
+        out, err = self._open("out"), self._open("err")
+        try:
+            self._started = time.time()
+            self._note(f"started {_stamp(self._started)} as root: {self._vnode.start_command}")
+            pid = os.fork()
+            if pid == 0:
+                self._become(descriptors, cgroup, out, err)
+        finally:
+            for fd in (out, err, *descriptors.values()):
+                os.close(fd)
+        self._record(state="running", pid=pid)
+        return pid
+
+    def end(self, wait_status: int) -> None:
+        """Keep the exit status; a command that died of signal n counts as 128 + n, as a shell has it."""
+        signalled = os.WIFSIGNALED(wait_status)
+        status = 128 + os.WTERMSIG(wait_status) if signalled else os.WEXITSTATUS(wait_status)
+        ended = time.time()
+        word = f" ({signal.Signals(os.WTERMSIG(wait_status)).name})" if signalled else ""
+        self._note(f"ended {_stamp(ended)} with exit status {status}{word}")
+        self._record(state="ended", exit_status=status, ended=_stamp(ended))
+
+    def fail(self, reason: str) -> None:
+        """The command could not be started at all."""
+        self._note(f"not started {_stamp(time.time())}: {reason}")
+        self._record(state="failed", reason=reason)
+
+    def _become(self, descriptors, cgroup, out, err) -> None:
+        """In the child: turn into the command. Never returns."""
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            os.setsid()
+            cgroups.move_self(cgroup)
+            os.dup2(out, 1)
+            os.dup2(err, 2)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            join(dict(descriptors))
+            variables = environment(self._plan, self._vnode)
+            try:
+                os.chdir(variables["HOME"])
+            except OSError:
+                os.chdir("/")
+            os.execve("/bin/sh", ["sh", "-c", self._vnode.start_command], variables)
+        except BaseException as exc:  # pylint: disable=broad-except
+            os.write(2, f"benito-host: the start command could not be started: {exc}\n".encode())
+        finally:
+            os._exit(127)
+
+    def _open(self, suffix: str) -> int:
+        return os.open(f"{self._log}/start_command.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+
+    def _note(self, text: str) -> None:
+        fd = os.open(f"{self._log}/start_command.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(fd, f"{text}\n".encode())
+        finally:
+            os.close(fd)
+
+    def _record(self, **fields) -> None:
+        known = {"command": self._vnode.start_command, "started": _stamp(self._started) if self._started else None}
+        write_atomically(f"{self._log}/start_command.json", json.dumps({**known, **fields}) + "\n", 0o644)
+
+
+def outcome(place: Place, name: str) -> dict | None:
+    """What is known of the start command of a node: the JSON of its latest run, or None before it. Raises HostError."""
+    return read_json(f"{place.node(name)}/log/start_command.json")
+
+
+def forget(place: Place, name: str) -> None:
+    """A node that is made anew has not run anything yet; the text logs of its earlier boots stay."""
+    try:
+        os.unlink(f"{place.node(name)}/log/start_command.json")
+    except FileNotFoundError:
+        pass
+
+
+def declare_lost(place: Place, name: str) -> None:
+    """A run whose end nobody saw, because its supervisor died with it."""
+    found = outcome(place, name)
+    if found and found.get("state") == "running":
+        found.update(state="lost", reason="the supervisor of the experiment on this host was interrupted")
+        write_atomically(f"{place.node(name)}/log/start_command.json", json.dumps(found) + "\n", 0o644)
+
+
+def _stamp(when: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+
+

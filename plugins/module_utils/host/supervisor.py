@@ -1,0 +1,150 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The supervisor of one experiment on one vhost: builds it at boot, runs its start commands, knows their ends.
+
+It is the unit ``benito-host@PID.EID``. It stays small, because every start command is forked from it:
+building is done by a child program. During a swap-in it waits with the start commands until it is
+told (the file ``hold``); at a boot of the vhost nobody tells it, and it goes on by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+
+from ..errors import BenitoError, HostError
+from . import cgroups, system
+from .namespaces import Registry, home
+from .place import Place, write_atomically
+from .plan_file import read_plan
+from .processes import rebind_hosts
+from .start_command import StartCommand, declare_lost
+
+
+def supervise(place: Place) -> None:
+    """Run until stopped. Raises HostError when the experiment cannot be built."""
+    if not os.path.exists(f"{place.run}/applied.json"):
+        built = subprocess.run([place.program, "apply", "-e", place.experiment], check=False)
+        if built.returncode:
+            raise HostError(f"{place.experiment} could not be built; the reason stands above")
+    _Supervisor(place).run()
+
+
+class _Supervisor:
+    """Waits for signals and for changes of /etc/hosts; everything it knows is also on disk."""
+
+    def __init__(self, place: Place):
+        self._place = place
+        self._cgroup = cgroups.own_cgroup()
+        self._running: dict[int, StartCommand] = {}
+        self._hold = f"{place.run}/hold"
+
+    def run(self) -> None:
+        wake = _signal_pipe(signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM)
+        watch = system.inotify_watch("/etc", system.IN_MOVED_TO | system.IN_CREATE)
+        write_atomically(f"{self._place.run}/supervisor.json", json.dumps({"cgroup": self._cgroup}))
+        self._declare_lost()
+        if not os.path.exists(self._hold):
+            self._start_commands()
+        _notify("READY=1")
+        while True:
+            readable, _w, _x = select.select([wake, watch], [], [])
+            if wake in readable:
+                for number in sorted(set(os.read(wake, 4096))):
+                    self._on_signal(number)
+            if watch in readable and b"hosts\0" in os.read(watch, 65536):
+                self._rebind_hosts()
+
+    def _on_signal(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self._reap()
+        elif number == signal.SIGHUP:
+            self._start_commands()
+            if os.path.exists(self._hold):
+                os.unlink(self._hold)
+        elif number == signal.SIGTERM:
+            cgroups.kill_all([entry.path for entry in os.scandir(self._cgroup) if entry.name.startswith("node-")])
+            self._reap()
+            sys.exit(0)
+
+    def _start_commands(self) -> None:
+        """Start the command of every node that has not had its own since the node was made."""
+        plan = read_plan(self._place)
+        with home() as origin:
+            registry = Registry(self._place)
+            if not registry.open(origin):
+                return
+            started = registry.started()
+            for vnode in plan.vnodes:
+                if vnode.kind == "process" and vnode.start_command and vnode.name not in started:
+                    self._start(StartCommand(self._place, plan, vnode), vnode.name, registry)
+            registry.close()
+
+    def _start(self, command: StartCommand, name: str, registry: Registry) -> None:
+        registry.mark_started(name)
+        try:
+            pid = command.begin(registry.descriptors(name), cgroups.node_cgroup(self._cgroup, name))
+        except (OSError, BenitoError) as exc:
+            command.fail(str(exc))
+            print(f"benito-host: start command of {name}: {exc}", file=sys.stderr, flush=True)
+        else:
+            self._running[pid] = command
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            command = self._running.pop(pid, None)
+            if command:
+                command.end(status)
+
+    def _declare_lost(self) -> None:
+        with home() as origin:
+            registry = Registry(self._place)
+            if registry.open(origin):
+                for name in registry.started():
+                    declare_lost(self._place, name)
+                registry.close()
+
+    def _rebind_hosts(self) -> None:
+        """In a child, so that the supervisor itself never leaves its place for long."""
+        if os.fork():
+            return
+        code = 1
+        try:
+            with home() as origin:
+                registry = Registry(self._place)
+                if registry.open(origin):
+                    for name in sorted(registry.nodes()):
+                        rebind_hosts(registry, name)
+            code = 0
+        except (OSError, BenitoError) as exc:
+            print(f"benito-host: hosts files of nodes: {exc}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(code)
+
+
+def _signal_pipe(*numbers: int) -> int:
+    """A descriptor that yields one byte, the number, for each of these signals."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, lambda *_ignored: None)
+    return reader
+
+
+def _notify(text: str) -> None:
+    """Tell systemd, if it asked to be told (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.sendto(text.encode(), "\0" + address[1:] if address.startswith("@") else address)

@@ -1,0 +1,72 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The few system calls that Python 3.9 lacks: namespaces, mounts, inotify."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWNET = 0x40000000
+
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MNT_DETACH = 2
+
+IN_MOVED_TO = 0x80
+IN_CREATE = 0x100
+IN_CLOEXEC = 0o2000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def _bytes(text):
+    return None if text is None else os.fsencode(text)
+
+
+def unshare(flags: int) -> None:
+    """Give the calling process new namespaces. Raises OSError."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, kind: int) -> None:
+    """Enter the namespace that ``fd`` refers to. Raises OSError."""
+    _check(_libc.setns(fd, kind), "setns")
+
+
+def mount(source, target, filesystem=None, flags: int = 0, data=None) -> None:
+    """mount(2). Raises OSError that names the target."""
+    _check(_libc.mount(_bytes(source), _bytes(target), _bytes(filesystem), ctypes.c_ulong(flags), _bytes(data)), f"mount {target}")
+
+
+def umount(target, flags: int = MNT_DETACH) -> None:
+    """umount2(2), detaching by default. Raises OSError that names the target."""
+    _check(_libc.umount2(_bytes(target), flags), f"umount {target}")
+
+
+def is_mount_point(path: str) -> bool:
+    """Whether something is mounted exactly there, in this mount namespace."""
+    real = os.path.realpath(path)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        return any(line.split(" ", 5)[4] == real for line in lines)
+
+
+def inotify_watch(directory: str, mask: int) -> int:
+    """A file descriptor that becomes readable when something in ``directory`` happens. Raises OSError."""
+    fd = _check(_libc.inotify_init1(IN_CLOEXEC), "inotify_init1")
+    _check(_libc.inotify_add_watch(fd, _bytes(directory), mask), f"inotify {directory}")
+    return fd

@@ -1,0 +1,73 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The two moments of an experiment's unit: started with its start commands held back, then let go."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+from ..errors import HostError
+from .namespaces import Registry, home
+from .place import Place, write_atomically
+from .plan_file import read_plan
+from .prepare import systemctl
+
+
+def start_unit(place: Place, dry_run: bool = False) -> list[str]:
+    """Enable and start the unit; its start commands wait for ``start_commands``. Returns changes in words. Raises HostError."""
+    shown = systemctl("show", "--property=ActiveState,UnitFileState", place.unit).stdout
+    if "ActiveState=active" in shown and "UnitFileState=enabled" in shown:
+        return []
+    if not dry_run:
+        if "ActiveState=active" not in shown:
+            write_atomically(f"{place.run}/hold", "")
+            systemctl("reset-failed", "--quiet", place.unit, check=False)
+        try:
+            systemctl("enable", "--now", "--quiet", place.unit)
+        except HostError as exc:
+            raise HostError(f"{exc}\n{_journal(place)}") from exc
+    return [f"unit {place.unit}: started"]
+
+
+def start_commands(place: Place, dry_run: bool = False, limit_s: float = 300.0) -> dict:
+    """Start every start command that has not been started since its node was made; does not wait for their ends.
+
+    Returns {"changed": bool, "changes": [words]}. Raises HostError.
+    """
+    waiting = _waiting(place)
+    if not waiting and not os.path.exists(f"{place.run}/hold"):
+        return {"changed": False, "changes": []}
+    if not dry_run:
+        if systemctl("is-active", place.unit, check=False).stdout.strip() != "active":
+            raise HostError(f"{place.unit} is not running on this host\n{_journal(place)}")
+        write_atomically(f"{place.run}/hold", "")
+        systemctl("reload", place.unit)
+        _wait_until_gone(f"{place.run}/hold", place, limit_s)
+    return {"changed": bool(waiting), "changes": [f"start command of {name}: started" for name in waiting]}
+
+
+def _waiting(place: Place) -> list[str]:
+    plan = read_plan(place)
+    with home() as origin:
+        registry = Registry(place)
+        started = registry.started() if registry.open(origin) else set()
+        registry.close()
+    return [vnode.name for vnode in plan.vnodes if vnode.kind == "process" and vnode.start_command and vnode.name not in started]
+
+
+def _wait_until_gone(path: str, place: Place, limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while os.path.exists(path):
+        if time.monotonic() > deadline:
+            raise HostError(f"the supervisor of {place.experiment} has not started all start commands within {limit_s:.0f} s")
+        if systemctl("is-active", place.unit, check=False).stdout.strip() != "active":
+            raise HostError(f"{place.unit} ended while it was starting start commands\n{_journal(place)}")
+        time.sleep(0.05)
+
+
+def _journal(place: Place) -> str:
+    """The unit's last words, for a person."""
+    shown = subprocess.run(["journalctl", "--no-pager", "--lines=10", "--output=cat", f"--unit={place.unit}"], capture_output=True, text=True, check=False)
+    return shown.stdout.strip()
