@@ -79,10 +79,16 @@ IPv6AcceptRA=no
 """
 
 
-def render_lxc(identity: Identity, paths: Paths, pnode: str, base: str, control_mtu: int) -> str:
-    """The LXC configuration of ``pnode`` over the base system's root directory ``base``; MTU in bytes."""
+def render_lxc(identity: Identity, paths: Paths, pnode: str, base: str, control_mtu: int, open_files: int = 0) -> str:
+    """The LXC configuration of ``pnode`` over the base system's root directory ``base``.
+
+    control_mtu  bytes
+    open_files   the hard limit of open files of a process, 0 for whatever is inherited
+    """
     common = {"mark": identity.mark, "pnode": pnode, "base": base, "directory": paths.pnode(pnode), "cgroup": identity.cgroup}
     text = _LXC.format(**common)
+    if open_files:
+        text += f"lxc.prlimit.nofile = 1024:{open_files}\n"
     for number, (interface, bridge, mtu) in enumerate((
         (CONTROL, identity.control_bridge, control_mtu),
         (EXPERIMENT, identity.experiment_bridge, EXPERIMENT_MTU),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 import shutil
 import signal
 import stat
@@ -21,6 +22,7 @@ from .names import Identity, Paths
 from .system import read_text, run, write_text
 
 BOOT_SECONDS = 180
+OPEN_FILES = 524288
 _HOST_KEY = "ssh_host_ed25519_key"
 
 
@@ -72,7 +74,7 @@ class Pnodes:
         key = read_text(self.paths.key + ".pub")
         for path, (text, mode) in files.pnode_files(self.identity, self.subnets, pnode, uuid.uuid4().hex, resolv_conf, key).items():
             write_text(os.path.join(upper, path), text, mode)
-        write_text(self._config(pnode), files.render_lxc(self.identity, self.paths, pnode, base, control_mtu), 0o600)
+        write_text(self._config(pnode), files.render_lxc(self.identity, self.paths, pnode, base, control_mtu, possible_open_files()), 0o600)
 
     def known_hosts(self, pnodes) -> str:
         """The known_hosts file for ``pnodes``, which exist."""
@@ -81,11 +83,13 @@ class Pnodes:
         })
 
     def start(self, pnode: str) -> None:
-        """Start and do not wait. Raises HostError with LXC's own last words."""
-        done = run("lxc-start", "-P", self.paths.pnodes, "-n", pnode, "-d", "-l", "WARN", "-o", os.path.join(self.paths.pnode(pnode), "lxc.log"), check=False)
+        """Start and do not wait. Raises HostError with the first of LXC's complaints, which says why."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.paths.pnode(pnode), "lxc.log"))
+        done = run("lxc-start", "-P", self.paths.pnodes, "-n", pnode, "-d", check=False)
         if done.returncode:
-            words = read_text(os.path.join(self.paths.pnode(pnode), "lxc.log")).splitlines()[-3:] or [done.stderr.strip()]
-            raise HostError(f"pnode {pnode} did not start: {' / '.join(words)}")
+            log = read_text(os.path.join(self.paths.pnode(pnode), "lxc.log"))
+            raise HostError(f"pnode {pnode} did not start: {first_errors(log) or done.stderr.strip()}")
 
     def wait(self, pnode: str) -> str:
         """Wait until ``pnode`` has booted and lets us in by the way that Ansible will take. What its systemd says: ``running``, or else with the failed units."""
@@ -117,6 +121,16 @@ class Pnodes:
 
     def _config(self, pnode: str) -> str:
         return os.path.join(self.paths.pnode(pnode), "config")
+
+
+def possible_open_files() -> int:
+    """systemd's usual hard limit of open files, where this machine lets us give it to a pnode; else 0 (root without CAP_SYS_RESOURCE)."""
+    return OPEN_FILES if run("prlimit", f"--nofile=1024:{OPEN_FILES}", "true", check=False).returncode == 0 else 0
+
+
+def first_errors(log: str) -> str:
+    """The first two errors of an LXC log, in a line: the later ones only follow from them."""
+    return " / ".join(re.sub(r"^.*? - ", "", line) for line in [line for line in log.splitlines() if " ERROR " in line][:2])
 
 
 def in_parallel(action, items) -> list:
