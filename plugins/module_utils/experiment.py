@@ -25,9 +25,12 @@ SWAPPED, ACTIVATING, ACTIVE, SWAPPING, FAILED = "swapped", "activating", "active
 STATES = (SWAPPED, ACTIVATING, ACTIVE, SWAPPING, FAILED)
 
 
-def benito_home(option: str | None = None) -> str:
-    """The absolute path of BENITO_HOME: the option, else the environment variable, else ``~/.benito``."""
-    return os.path.abspath(os.path.expanduser(option or os.environ.get("BENITO_HOME") or "~/.benito"))
+def benito_home(option: str | None = None, chdir: str = "") -> str:
+    """The absolute path of BENITO_HOME: the option, else the environment variable, else ``~/.benito``.
+
+    chdir  folder that a relative one is relative to, by default the working directory
+    """
+    return os.path.abspath(os.path.join(chdir, os.path.expanduser(option or os.environ.get("BENITO_HOME") or "~/.benito")))
 
 
 @dataclass(frozen=True)

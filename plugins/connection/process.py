@@ -1,0 +1,204 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tasks inside process vnodes: the vhost's own connection, and ``benito-host enter`` at its far end."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: process
+author: deter.benito contributors
+short_description: Run tasks inside the process vnodes of an experiment
+version_added: 0.1.0
+description:
+  - Connects to the vhost that carries the vnode, by the connection plugin O(vhost_connection), and runs everything there through
+    C(benito-host enter), which enters the vnode. Tasks run as root in the vnode.
+  - The inventory plugin P(deter.benito.topdl#inventory) sets all that it needs for an experiment that is swapped in.
+  - Files are copied through the vnode itself, so that C(/var/benito) and C(/etc/hosts) are the vnode's own. All other files are
+    those of the vhost, shared with every other process vnode on it.
+  - Every option of P(ansible.builtin.ssh#connection) that is set by a variable C(ansible_ssh_*) or by the configuration holds for the way to the vhost.
+notes:
+  - The tasks of several vnodes of one vhost share one SSH connection. SSH opens further ones by itself when the vhost's C(MaxSessions) is reached.
+options:
+  host:
+    description: Address of the vhost.
+    type: string
+    vars:
+      - name: ansible_host
+      - name: ansible_ssh_host
+      - name: delegated_vars['ansible_host']
+      - name: delegated_vars['ansible_ssh_host']
+  port:
+    description: Port of the vhost's SSH service.
+    type: int
+    vars:
+      - name: ansible_port
+  remote_user:
+    description: User to log in to the vhost as.
+    type: string
+    vars:
+      - name: ansible_user
+  password:
+    description: Password to log in to the vhost with.
+    type: string
+    vars:
+      - name: ansible_password
+  private_key_file:
+    description: File with the private key to log in to the vhost with.
+    type: string
+    vars:
+      - name: ansible_private_key_file
+  host_key_checking:
+    description: Whether the vhost's host key has to be known.
+    type: boolean
+    vars:
+      - name: ansible_host_key_checking
+  control_path:
+    description: Where the shared SSH connection's socket lies.
+    type: string
+    vars:
+      - name: ansible_control_path
+  control_path_dir:
+    description: Directory of the shared SSH connection's socket.
+    type: string
+    vars:
+      - name: ansible_control_path_dir
+  pipelining:
+    description: Whether modules are sent through the connection instead of being copied first.
+    type: boolean
+    default: true
+    vars:
+      - name: ansible_pipelining
+      - name: ansible_ssh_pipelining
+  vhost_connection:
+    description: The connection plugin that reaches the vhost.
+    type: string
+    default: ansible.builtin.ssh
+    vars:
+      - name: benito_vhost_connection
+  vhost_become:
+    description: Whether the user on the vhost becomes root by C(sudo), without a password, to enter the vnode.
+    type: boolean
+    default: false
+    vars:
+      - name: benito_vhost_become
+  node:
+    description: The vnode's name in its topology.
+    type: string
+    vars:
+      - name: benito_node
+  experiment:
+    description: The experiment, as C(pid.eid).
+    type: string
+    vars:
+      - name: benito_experiment
+  benito_host:
+    description: The program C(benito-host) on the vhost.
+    type: string
+    default: benito-host
+    vars:
+      - name: benito_host_program
+"""
+
+import os
+import shlex
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
+from ansible.module_utils.common.text.converters import to_bytes, to_text
+from ansible.plugins.connection import ConnectionBase
+from ansible.plugins.loader import connection_loader
+from ansible.utils.display import Display
+
+display = Display()
+
+# what benito-host says when it could not enter; the command's own output never begins a line of standard error so
+_COMPLAINT = b"benito-host: "
+
+
+class Connection(ConnectionBase):
+    """A connection that wraps every command for the vhost's connection."""
+
+    transport = "deter.benito.process"
+    has_pipelining = True
+    allow_extras = True
+    extras_prefix = "ssh"
+
+    def __init__(self, play_context, *args, **kwargs):
+        super().__init__(play_context, *args, **kwargs)
+        self._arguments = kwargs
+        self._vhost = None
+
+    def set_options(self, task_keys=None, var_options=None, direct=None):
+        """Take the options, and give the vhost's connection those that are its own."""
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        self._vhost = connection_loader.get(self.get_option("vhost_connection"), self._play_context, **self._arguments)
+        if self._vhost is None:
+            raise AnsibleConnectionFailure(f"there is no connection plugin {self.get_option('vhost_connection')} to reach the vhost by")
+        variables = dict(var_options or {})
+        variables.update(variables.pop("_extras", {}))
+        self._vhost.set_options(task_keys=task_keys, var_options=variables)
+
+    def set_become_plugin(self, plugin):
+        super().set_become_plugin(plugin)
+        if self._vhost:
+            self._vhost.set_become_plugin(plugin)
+
+    def _connect(self):
+        if not self._connected:
+            missing = [name for name in ("node", "experiment") if not self.get_option(name)]
+            if missing or not (self.get_option("host") or self.get_option("vhost_connection").endswith("local")):
+                name = self.get_option("node") or self._play_context.remote_addr
+                raise AnsibleConnectionFailure(f"vnode {name} has no vhost to be reached through: its experiment is not swapped in")
+            self._vhost.become = self.become
+            self._vhost._connect()
+            self._connected = True
+        return self
+
+    def exec_command(self, cmd, in_data=None, sudoable=True):
+        """Run ``cmd`` by the shell inside the vnode; (exit status, standard output, standard error)."""
+        super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        self._connect()
+        status, out, error = self._vhost.exec_command(self._entering(cmd), in_data=in_data, sudoable=sudoable)
+        if status and to_bytes(error).startswith(_COMPLAINT):
+            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(error).strip()}")
+        return status, out, error
+
+    def _entering(self, cmd):
+        sudo = ["sudo", "-n"] if self.get_option("vhost_become") else []
+        enter = [*sudo, self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), self.get_option("node"), "--"]
+        return shlex.join([*enter, "/bin/sh", "-c", cmd])
+
+    def put_file(self, in_path, out_path):
+        """Copy a local file into the vnode."""
+        super().put_file(in_path, out_path)
+        display.vvv(f"PUT {in_path} TO {out_path}", host=self.get_option("node"))
+        if not os.path.exists(in_path):
+            raise AnsibleFileNotFound(f"file or module does not exist: {in_path}")
+        with open(in_path, "rb") as handle:
+            content = handle.read()
+        source = "cat" if content else ":"  # without data, ssh's standard input would be a terminal that never ends
+        self._copy(f"{source} > {shlex.quote(out_path)}", content or None, f"put {out_path} into")
+
+    def fetch_file(self, in_path, out_path):
+        """Copy a file of the vnode to a local path."""
+        super().fetch_file(in_path, out_path)
+        display.vvv(f"FETCH {in_path} TO {out_path}", host=self.get_option("node"))
+        content = self._copy(f"cat < {shlex.quote(in_path)}", None, f"fetch {in_path} from")
+        with open(out_path, "wb") as handle:
+            handle.write(content)
+
+    def _copy(self, cmd, content, what):
+        status, out, error = self.exec_command(cmd, in_data=content, sudoable=False)
+        if status:
+            raise AnsibleConnectionFailure(f"could not {what} vnode {self.get_option('node')}: {to_text(error).strip()}")
+        return to_bytes(out)
+
+    def reset(self):
+        """Close what is shared with later tasks."""
+        if self._vhost is not None:
+            self._vhost.reset()
+        self._connected = False
+
+    def close(self):
+        if self._vhost is not None:
+            self._vhost.close()
+        self._connected = False

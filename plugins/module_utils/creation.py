@@ -1,0 +1,165 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""containerize: from a topology file to an experiment directory, or to everything that is wrong.
+
+All that the user gave is looked at before anything is refused, and nothing is written before all of
+it is known to be good.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+
+from .embedding.create import embed
+from .errors import InputError, Problem
+from .experiment import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
+from .experiment_files import experiment_files
+from .site_settings import load_site, site_yaml
+from .topology.checks import check_deployable
+from .topology.topdl_reader import read_topdl_text
+from .topology.xml_source import load
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, as given.
+
+    home      BENITO_HOME, None for the default
+    topology  the file's path, relative to ``chdir``
+    site      a settings file that has to exist, None for the one of BENITO_HOME
+    settings  {setting: value, None where not given}
+    chdir     folder of relative paths, "" for the working directory
+    """
+
+    pid: str
+    eid: str
+    topology: str
+    home: str | None = None
+    site: str | None = None
+    settings: dict = field(default_factory=dict)
+    chdir: str = ""
+
+
+@dataclass(frozen=True)
+class Creation:
+    """An experiment that can be created.
+
+    files     {path inside the directory: content}
+    carried   {pnode: its vnodes}
+    warnings  what is odd about the input and yet allowed
+    """
+
+    directory: ExperimentDirectory
+    files: dict
+    carried: dict
+    warnings: tuple[Problem, ...]
+
+    def write(self) -> None:
+        """Create the directory. Raises ExperimentError; then nothing is left."""
+        self.directory.create(self.files)
+
+    def message(self, would: bool = False) -> str:
+        """What the user reads at the end: that it is there, or would be, where, and what to do next."""
+        name = str(self.directory)
+        head = f"Benito experiment {name} would be created." if would else f"Benito experiment {name} successfully created!"
+        count = sum(len(nodes) for nodes in self.carried.values())
+        where = f"{count} {_plural('node', count)} on {len(self.carried)} {_plural('pnode', len(self.carried))}, in {self.directory.path}"
+        after = f"Next: ansible-playbook deter.benito.swapin -e pid={self.directory.pid} -e eid={self.directory.eid}"
+        return "\n".join([head, where] + ([] if would else [after]))
+
+    def summary(self) -> str:
+        """What there is, or would be: a line for each pnode and each file (secrets are only counted)."""
+        pnodes = [f"{name}: {len(nodes)} {_plural('node', len(nodes))}: {_some(nodes)}" for name, nodes in self.carried.items()]
+        top = [name for name in self.files if os.sep not in name]
+        folders: dict[str, int] = {}
+        for name in self.files:
+            if os.sep in name:
+                folders[name.split(os.sep)[0]] = folders.get(name.split(os.sep)[0], 0) + 1
+        listed = sorted(top) + sorted(f"{folder}{os.sep} ({count} {_plural('file', count)})" for folder, count in folders.items())
+        return "\n".join([f"experiment {self.directory}", *pnodes, *(os.path.join(self.directory.path, name) for name in listed), ""])
+
+
+def prepare(request: Request) -> Creation:
+    """Everything that creating the experiment takes, without writing anything.
+
+    Raises InputError with all that is wrong with names, settings and topology; ExperimentError when the
+    experiment exists.
+    """
+    faults = _Faults()
+    home = benito_home(request.home, request.chdir)
+    directory = faults.collect(lambda: ExperimentDirectory(home, request.pid, request.eid))
+    settings = faults.collect(lambda: _settings(request, home))
+    if directory:
+        directory.refuse_existing()
+    text = faults.collect(lambda: _text(request))
+    read = faults.collect(lambda: read_topdl_text(text, request.topology)) if text is not None else None
+    topology, warnings = read or (None, ())
+    odd = faults.collect(lambda: check_deployable(topology)) if topology else ()
+    faults.raise_them()
+    embedding = embed(topology, settings)
+    files = experiment_files(request.pid, request.eid, text, embedding)
+    warnings = tuple(dict.fromkeys((*warnings, *odd, *embedding.warnings)))
+    carried = {machine.vhost: machine.nodes for machine in embedding.machines}
+    files["site.yml"] = site_yaml(settings)
+    files["state.json"] = state_json(SWAPPED)
+    files["activity.log"] = _first_activity(directory, request, carried, warnings)
+    return Creation(directory, files, carried, warnings)
+
+
+class _Faults:
+    """Collects the problems of steps that do not depend on each other."""
+
+    def __init__(self):
+        self._problems = []
+
+    def collect(self, step):
+        """What ``step`` returns, None when it found problems."""
+        try:
+            return step()
+        except InputError as exc:
+            self._problems += exc.problems
+            return None
+
+    def raise_them(self) -> None:
+        if self._problems:
+            raise InputError(self._problems)
+
+
+def _settings(request: Request, home: str):
+    path = _path(request, request.site) if request.site else os.path.join(home, "site.yml")
+    return load_site(path, request.settings, required=bool(request.site))
+
+
+def _text(request: Request) -> bytes:
+    """The topology file's bytes."""
+    path = _path(request, request.topology)
+    if path.endswith((".tcl", ".ns")):
+        raise InputError(Problem("ns-2 files are not read yet", file=request.topology, hint="give the topology as TopDL"))
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return load(path, request.topology)  # which says what is wrong with it
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError(Problem("is not a regular file", file=request.topology))
+    return load(path, request.topology)
+
+
+def _path(request: Request, path: str) -> str:
+    return os.path.join(request.chdir, os.path.expanduser(path))
+
+
+def _first_activity(directory, request, carried, warnings) -> str:
+    count = sum(len(nodes) for nodes in carried.values())
+    summary = f"created from {request.topology}: {count} {_plural('node', count)} on {len(carried)} {_plural('pnode', len(carried))}"
+    lines = [summary, *(f"warning: {warning}" for warning in warnings)]
+    return activity_lines("\n".join(lines))
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _some(nodes, most=12) -> str:
+    return " ".join(nodes[:most]) + (" …" if len(nodes) > most else "")

@@ -1,0 +1,31 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""SSH host keys of vnodes, made at creation (design §5.12), so that known_hosts is complete from the first login."""
+
+from __future__ import annotations
+
+from .errors import BenitoError
+
+try:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+except ImportError:
+    Ed25519PrivateKey = None
+
+
+def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
+    """A new Ed25519 key pair for each of ``nodes``: {path inside the experiment directory: content}.
+
+    domain  what follows the node's name in the key's comment: ".example1.detertest"
+
+    Raises BenitoError when the Python library cryptography, which Ansible brings, is not there.
+    """
+    if nodes and Ed25519PrivateKey is None:
+        raise BenitoError("making host keys needs the Python library cryptography")
+    files = {}
+    for node in nodes:
+        key = Ed25519PrivateKey.generate()
+        path = f"secrets/{node}/ssh_host_ed25519_key"
+        files[path] = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        files[f"{path}.pub"] = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + f" {node}{domain}\n".encode()
+    return files

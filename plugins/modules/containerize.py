@@ -1,0 +1,187 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: make an experiment of a topology."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: containerize
+short_description: Create an experiment from a topology
+version_added: 0.1.0
+description:
+  - Reads a topology, gives every node a container kind, a partition and addresses, and writes the experiment's directory below
+    E(BENITO_HOME), whole or not at all. The experiment is then C(swapped), that is, ready to be swapped in.
+  - Everything that is wrong with the input is reported at once, each with file, line and element; then nothing is created.
+  - An experiment that exists is refused and left untouched.
+  - Options that have no default here are settings, whose values come from the site's C(site.yml) when they are not given.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment, a name that is free within the project.
+    type: str
+    required: true
+  topology:
+    description: The topology, a TopDL file.
+    type: str
+    required: true
+  packing:
+    description: The most vnodes one pnode may carry.
+    type: raw
+  default_container:
+    description: Container kind of nodes for which the topology names none.
+    type: raw
+  kind_map:
+    description: Container kinds to be realised as others, as a dictionary or like V(openvz=process,qemu=process).
+    type: raw
+  seed:
+    description: Seed of the partitioning. The same input and seed give the same experiment.
+    type: raw
+  address_base:
+    description: IPv4 network in which substrates without addresses get theirs.
+    type: raw
+  control_networks:
+    description: IPv4 networks that no address or route of the experiment may touch.
+    type: raw
+  hosts_mode:
+    description: Whether hosts files are the same for all nodes, V(shared), or fit each node, V(neighbour).
+    type: raw
+  vxlan_mode:
+    description: How substrates cross between vhosts, V(unicast) or V(multicast).
+    type: raw
+  multicast_group_base:
+    description: First multicast group when O(vxlan_mode=multicast).
+    type: raw
+  vxlan_port:
+    description: UDP port of the tunnels between vhosts.
+    type: raw
+  site:
+    description: Settings file to use in place of C(site.yml) in O(benito_home).
+    type: str
+  benito_home:
+    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
+    type: str
+  chdir:
+    description: Folder to which relative paths of O(topology), O(site) and O(benito_home) are relative.
+    type: path
+requirements:
+  - jsonschema, lxml, mtkahypar, networkx and PyYAML for the Python it runs with
+attributes:
+  check_mode:
+    description: Finds every fault of the input, tells what would be created and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows the pnodes with their vnodes, and the files.
+    support: full
+  idempotent:
+    description: An experiment is created once. A second time is an error.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Make an experiment with at most four nodes on a pnode
+  deter.benito.containerize:
+    pid: DeterTest
+    eid: example1
+    topology: example1.xml
+    packing: 4
+
+- name: Make it of processes, whatever the topology asks for
+  deter.benito.containerize:
+    pid: DeterTest
+    eid: sketch
+    topology: example1.xml
+    kind_map: openvz=process,qemu=process
+"""
+
+RETURN = r"""
+msg:
+  description: That it was created, or in check mode could be, where it is, and what to do next.
+  returned: success
+  type: str
+path:
+  description: The experiment's directory.
+  returned: success
+  type: str
+pnodes:
+  description: The pnodes it needs, each with the list of nodes it carries.
+  returned: success
+  type: dict
+files:
+  description: The files of the directory, relative to it.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.creation import Request, prepare
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+
+SETTINGS = (
+    "packing",
+    "default_container",
+    "kind_map",
+    "seed",
+    "address_base",
+    "control_networks",
+    "hosts_mode",
+    "vxlan_mode",
+    "multicast_group_base",
+    "vxlan_port",
+)
+MOST_WARNINGS = 20
+
+
+def argument_spec():
+    return {
+        "pid": {"type": "str", "required": True},
+        "eid": {"type": "str", "required": True},
+        "topology": {"type": "str", "required": True},
+        **{setting: {"type": "raw"} for setting in SETTINGS},
+        "site": {"type": "str"},
+        "benito_home": {"type": "str"},
+        "chdir": {"type": "path"},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    given = module.params
+    try:
+        creation = prepare(
+            Request(
+                pid=given["pid"],
+                eid=given["eid"],
+                topology=given["topology"],
+                home=given["benito_home"],
+                site=given["site"],
+                settings={setting: given[setting] for setting in SETTINGS},
+                chdir=given["chdir"] or "",
+            )
+        )
+        if not module.check_mode:
+            creation.write()
+    except BenitoError as exc:
+        module.fail_json(msg=str(exc))
+    for warning in creation.warnings[:MOST_WARNINGS]:
+        module.warn(str(warning))
+    if len(creation.warnings) > MOST_WARNINGS:
+        module.warn(f"{len(creation.warnings) - MOST_WARNINGS} more warnings stand in the experiment's activity.log")
+    module.exit_json(
+        changed=True,
+        msg=creation.message(would=module.check_mode),
+        path=creation.directory.path,
+        pnodes={vhost: list(nodes) for vhost, nodes in creation.carried.items()},
+        files=sorted(creation.files),
+        diff={"before": "", "after": creation.summary()},
+    )
+
+
+if __name__ == "__main__":
+    main()
