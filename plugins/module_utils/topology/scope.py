@@ -90,7 +90,20 @@ class Scope:
     kind, name  what it is called in messages: "computer a"; name is set by the reader once known
     """
 
-    __slots__ = ("problems", "xml", "kind", "name", "parent", "number", "line", "_children", "_unknown", "_wrapper", "_taken_xml_attributes")
+    __slots__ = (
+        "problems",
+        "xml",
+        "kind",
+        "name",
+        "parent",
+        "number",
+        "line",
+        "_children",
+        "_kept_xml_attributes",
+        "_kept_elements",
+        "_wrapper",
+        "_taken_xml_attributes",
+    )
 
     def __init__(self, problems: ProblemLog, xml, kind: str, parent: Scope | None = None, number: int = 0, wrapper=None):
         self.problems = problems
@@ -101,7 +114,8 @@ class Scope:
         self.number = number
         self.line = xml.sourceline or 0
         self._children: dict[str, list] = {}
-        self._unknown: list[Unknown] = []
+        self._kept_xml_attributes: list[Unknown] = []
+        self._kept_elements: list[Unknown] = []
         stray = xml.text
         for child in xml:
             if child.tail and not child.tail.isspace():
@@ -171,10 +185,10 @@ class Scope:
 
     def only(self, tag: str, read):
         """``read(scope)`` of the only child called ``tag``; None when there is none."""
-        found = self.each(tag, read)
+        found = self._children.pop(tag, ())
         if len(found) > 1:
             self.error(f"more than one <{tag}>", "there may be one only")
-        return found[0] if found else None
+        return read(Scope(self.problems, found[0], tag, self)) if found else None
 
     def number_of(self, tag: str, unit: str) -> float | None:
         """The child ``tag`` as a number that is neither negative nor infinite; errors are logged and give None."""
@@ -225,7 +239,7 @@ class Scope:
             self._keep_xml_attributes("", self.xml, self._taken_xml_attributes)
         if self._wrapper is not None and self._wrapper.attrib:
             self._keep_xml_attributes("..", self._wrapper)
-        return tuple(self._unknown)
+        return (*self._kept_xml_attributes, *self._kept_elements)
 
     def keep(self, tag: str, text: str, line: int = 0, what: str = "") -> None:
         """Keep an element that is not understood; ``what`` is it, or its content, in the warning."""
@@ -233,14 +247,14 @@ class Scope:
         hint = "it belongs into <elements>" if what in ("computer", "testbed", "segment", "region", "other") else ""
         message = f"<{what}> is not known here; it is kept, and has no effect"
         self.warn(f"unknown elements <{what}>", message, hint, line)
-        self._unknown.append(Unknown(tag, text))
+        self._kept_elements.append(Unknown(tag, text))
 
     def keep_quietly(self, tag: str, unknown: tuple[Unknown, ...]) -> None:
         """Keep what an inner element kept, as an element ``tag`` of this one."""
         if unknown:
             attributes = "".join(f" {kept.text}" for kept in unknown if not kept.tag)
             content = "".join(kept.text for kept in unknown if kept.tag)
-            self._unknown.append(Unknown(tag, f"<{tag}{attributes}>{content}</{tag}>"))
+            self._kept_elements.append(Unknown(tag, f"<{tag}{attributes}>{content}</{tag}>"))
 
     def xml_attribute(self, name: str) -> str | None:
         """Value of one of the element's own XML attributes, which is known from now on; else None."""
@@ -282,7 +296,7 @@ class Scope:
             place = local_name(xml)
             message = f"XML attribute {shown(pairs)} of <{place}> is not known; it is kept, and has no effect"
             self.warn(f"XML attributes of <{place}>", message, line=xml.sourceline or 0)
-            self._unknown.append(Unknown(tag, pairs))
+            self._kept_xml_attributes.append(Unknown(tag, pairs))
 
     def _stray_text(self, text: str) -> None:
         self.warn("stray text", f"the text {shown(text.strip())} in <{local_name(self.xml)}> means nothing here and is left out")

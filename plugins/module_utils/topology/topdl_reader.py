@@ -8,6 +8,9 @@ as warnings beside the topology.
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
+
 from ..errors import Problem
 from .attributes import LATENCY_MODEL, containers_attribute, containers_name
 from .model import Fragment, IfMap, NameMap, OtherElement, Topology
@@ -18,7 +21,7 @@ from .topdl_elements import ELEMENT_TAGS, read_computer, read_other, read_substr
 from .xml_source import load, parse
 
 _ROOT_NAMES = ("experiment", "topology")
-_ROOT_CHILDREN = ("substrates", "elements")
+_ROOT_CHILDREN = ("substrates", "elements", "fragments", "namemaps")
 _VERSIONS = ("1.0", "2.0")
 _MODEL_OF_VERSION = {"1.0": "hop", "2.0": "path"}
 
@@ -36,14 +39,24 @@ def read_topdl(path: str, source: str | None = None) -> tuple[Topology, tuple[Pr
 def read_topdl_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, ...]]:
     """As read_topdl, from the file's content."""
     problems = ProblemLog(source)
-    root = parse(text, problems)
-    topology = Topology()
-    if root is not None:
-        start = _topology_element(root, problems)
-        if start is not None:
-            topology = _topology(start, problems)
+    with _collector_at_rest():
+        root = parse(text, problems)
+        start = None if root is None else _topology_element(root, problems)
+        topology = Topology() if start is None else _topology(start, problems)
     problems.raise_errors()
     return topology, problems.warnings()
+
+
+@contextmanager
+def _collector_at_rest():
+    """Nothing becomes garbage while a topology is built, yet the collector would walk all of it again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _topology_element(root, problems: ProblemLog):

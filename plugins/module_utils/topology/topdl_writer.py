@@ -25,10 +25,9 @@ def write_topdl(topology: Topology) -> str:
 
     Raises InputError when a text holds a character that XML cannot carry.
     """
-    out = _Out()
-    out.lines.append('<?xml version="1.0" encoding="UTF-8"?>')
+    out = _Out(_version(topology))
     out.open("experiment", topology.unknown)
-    out.leaf("version", _version(topology), topology.unknown)
+    out.leaf("version", out.version, topology.unknown)
     for substrate in topology.substrates:
         _substrate(out, substrate)
     for element in topology.elements:
@@ -61,10 +60,11 @@ def _refuse_what_xml_cannot_carry(text: str, source: str) -> None:
 
 
 class _Out:
-    """Lines of XML being written, and the depth they are at."""
+    """Lines of XML being written, in one version of TopDL, and the depth they are at."""
 
-    def __init__(self):
-        self.lines: list[str] = []
+    def __init__(self, version: str):
+        self.version = version
+        self.lines = ['<?xml version="1.0" encoding="UTF-8"?>']
         self.pad = ""
 
     def open(self, tag: str, unknown=(), extra: str = "") -> None:
@@ -202,8 +202,9 @@ def _computer(out: _Out, computer: Computer) -> None:
 
 def _hardware(out: _Out, computer: Computer) -> None:
     for cpu in computer.cpus:
-        count = f' count="{cpu.count}"' if cpu.count != 1 else ""
-        _part(out, "cpu", cpu, {"type": cpu.type or None}, count)
+        count = str(cpu.count) if cpu.count != 1 else None
+        outside = f' count="{count}"' if count and out.version == "1.0" else ""
+        _part(out, "cpu", cpu, {"count": None if outside else count, "type": cpu.type or None}, outside)
     for system in computer.operating_systems:
         texts = {tag: getattr(system, tag) or None for tag in ("name", "version", "distribution", "distributionversion")}
         _part(out, "os", system, texts)
