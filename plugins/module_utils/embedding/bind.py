@@ -1,0 +1,163 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From a partitioned topology and the machines lent for it to what every vhost is told.
+
+Pure: the same topology, allocation and settings give the same plans, byte for byte.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+
+from ..errors import BenitoError, HostError, Problem
+from ..hostplan import HostPlan, InterfacePlan, SubstratePlan, Tunnel, VnodePlan
+from ..topology.attributes import STARTUP
+from ..topology.model import Computer, Topology
+from .allocation import Allocation
+from .annotate import kind_of
+from .hosts import Aliases, hosts_entries
+from .identifiers import BRIDGE, PORT, TUNNEL, Identifiers, mac_addresses
+from .machines import Machine, machines
+from .network import Attachment, Network, dotted, read_network
+from .routes import Routes
+from .settings import EmbeddingSettings
+from .sysctls import vhost_sysctls
+
+MTU = 1500
+VXLAN_OVERHEAD = 50
+_LEAST_MTU = 576
+_LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.1"))
+
+
+def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings) -> dict[str, HostPlan]:
+    """{vhost: its plan} for every machine of the partitioned topology (``create.embed``), in order.
+
+    Raises HostError when a lent machine cannot carry the tunnels, BenitoError when one is missing.
+    """
+    binding = _Binding(pid, eid, partitioned, allocation, settings)
+    return {machine.vhost: binding.plan(machine) for machine in binding.machines}
+
+
+def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
+    """One Problem for each substrate whose members see less than 1500 bytes, because the underlay carries less than 1550."""
+    small = {substrate.name: substrate.mtu for plan in plans.values() for substrate in plan.substrates if substrate.mtu < MTU}
+    hint = f"an underlay of {MTU + VXLAN_OVERHEAD} or more bytes gives {MTU}"
+    return tuple(Problem(f"its members see an MTU of {mtu}", element=f"substrate {name}", hint=hint) for name, mtu in small.items())
+
+
+class _Binding:
+    """What the plans of one experiment have in common."""
+
+    def __init__(self, pid, eid, topology, allocation, settings):
+        self.pid, self.eid, self.settings = pid, eid, settings
+        self.identifiers = Identifiers(pid, eid)
+        self.machines = machines(topology)
+        self.lent = _lent(self.machines, allocation)
+        self.computers = {computer.name: computer for computer in topology.computers}
+        self.network = read_network(topology)
+        self.routes = Routes(self.network, settings.address_base)
+        self.hosts, _warnings = hosts_entries(self.network)
+        self.aliases = Aliases(self.network, self.hosts) if settings.hosts_mode == "neighbour" else None
+        self.macs = mac_addresses(self.identifiers, topology)
+        self.carriers = _carriers(self.machines, self.network)
+        self.vnis = self._vnis()
+        self.probes = {machine.vhost: _probe_address(number) for number, machine in enumerate(self.machines)}
+
+    def plan(self, machine: Machine) -> HostPlan:
+        taken = set(self.lent[machine.vhost].links)
+        names = dict.fromkeys(a.substrate for node in machine.nodes for a in self.network.nodes[node])
+        substrates = tuple(self._substrate(name, machine.vhost, taken) for name in names)
+        vnodes = tuple(self._vnode(self.computers[node], taken) for node in machine.nodes)
+        tunnels = any(substrate.tunnel for substrate in substrates)
+        return HostPlan(
+            pid=self.pid,
+            eid=self.eid,
+            vhost=machine.vhost,
+            substrates=substrates,
+            vnodes=vnodes,
+            hosts=self.hosts,
+            underlay_mtu=self.lent[machine.vhost].underlay_mtu if tunnels else 0,
+            sysctls=self._sysctls(machine),
+        )
+
+    def _substrate(self, name: str, vhost: str, taken: set[str]) -> SubstratePlan:
+        bridge = self.identifiers.device(BRIDGE, (name,), taken)
+        peers = [peer for peer in self.carriers[name] if peer != vhost]
+        if not peers:
+            return SubstratePlan(name, bridge, MTU)
+        tunnel = Tunnel(
+            mode=self.settings.vxlan_mode,
+            vni=self.vnis[name],
+            device=self.identifiers.device(TUNNEL, (name,), taken),
+            local=self.lent[vhost].underlay_address,
+            remotes=tuple(sorted((self.lent[peer].underlay_address for peer in peers), key=ipaddress.IPv4Address)),
+            group=self._group(name) if self.settings.vxlan_mode == "multicast" else "",
+            port=self.settings.vxlan_port,
+        )
+        probes = {peer: self.probes[peer] for peer in peers}
+        return SubstratePlan(name, bridge, self._mtu(name), tunnel, self.probes[vhost], probes)
+
+    def _vnode(self, computer: Computer, taken: set[str]) -> VnodePlan:
+        attachments = self.network.nodes[computer.name]
+        return VnodePlan(
+            name=computer.name,
+            kind=kind_of(computer),
+            hostname=computer.name,
+            interfaces=tuple(self._interface(attachment, taken) for attachment in attachments),
+            routes=self.routes.of(computer.name),
+            forwarding=len(attachments) > 1,
+            aliases=self.aliases.of(computer.name) if self.aliases else {},
+            start_command=computer.attribute(STARTUP, ""),
+        )
+
+    def _interface(self, attachment: Attachment, taken: set[str]) -> InterfacePlan:
+        key = (attachment.node, attachment.interface)
+        address = "" if attachment.address is None else f"{dotted(attachment.address)}/{attachment.prefix_length}"
+        return InterfacePlan(attachment.interface, self.identifiers.device(PORT, key, taken), attachment.substrate, self.macs[key], address)
+
+    def _mtu(self, substrate: str) -> int:
+        """1500 where every underlay leaves room for it, else what the smallest leaves, for all members alike (design §5.5)."""
+        least = min(self.carriers[substrate], key=lambda vhost: self.lent[vhost].underlay_mtu)
+        mtu = min(MTU, self.lent[least].underlay_mtu - VXLAN_OVERHEAD)
+        if mtu < _LEAST_MTU:
+            host = self.lent[least]
+            needed = _LEAST_MTU + VXLAN_OVERHEAD
+            raise HostError(f"{host.name}: the MTU {host.underlay_mtu} of {host.underlay_device} is too small for tunnels, which need {needed}")
+        return mtu
+
+    def _vnis(self) -> dict[str, int]:
+        taken = {vni for host in self.lent.values() for vni in host.vnis}
+        return {name: self.identifiers.vni(name, taken) for name, vhosts in self.carriers.items() if len(vhosts) > 1}
+
+    def _group(self, substrate: str) -> str:
+        base = int(ipaddress.IPv4Address(self.settings.multicast_group_base))
+        return dotted(base + self.vnis[substrate] % (1 << 16))
+
+    def _sysctls(self, machine: Machine) -> dict[str, int]:
+        ports = [attachment for node in machine.nodes for attachment in self.network.nodes[node]]
+        neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
+        return vhost_sysctls(len(machine.nodes), len(ports), neighbours)
+
+
+def _lent(carrying: tuple[Machine, ...], allocation: Allocation):
+    missing = [machine.vhost for machine in carrying if machine.vhost not in allocation.hosts]
+    if missing:
+        raise BenitoError(f"no machine is allocated for {', '.join(missing)}")
+    return {machine.vhost: allocation.hosts[machine.vhost] for machine in carrying}
+
+
+def _carriers(carrying: tuple[Machine, ...], network: Network) -> dict[str, list[str]]:
+    """{substrate: vhosts with members of it, in order}."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for machine in carrying:
+        for node in machine.nodes:
+            for attachment in network.nodes[node]:
+                found[attachment.substrate][machine.vhost] = None
+    return {name: list(vhosts) for name, vhosts in found.items()}
+
+
+def _probe_address(number: int) -> str:
+    """A link-local address for the vhost of that number: 169.254.1.1 to 169.254.254.254, no last octet 0 or 255."""
+    high, low = divmod(number, 254)
+    return dotted(_LINK_LOCAL + (high << 8) + low)

@@ -1,0 +1,90 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Shortest paths in the core of a network, for all routers at once.
+
+A set of destinations is an integer, a bit for each. One step carries the sets of what is exactly so
+far away one substrate further; whoever of the neighbours had a destination first, in order of names,
+is the next hop to it.
+"""
+
+from __future__ import annotations
+
+from itertools import compress
+
+_ZERO_ONE = bytes.maketrans(b"01", b"\0\1")
+
+
+class Core:
+    """Next hops between vertices of the core; see ``shortest.Paths`` for what a vertex is.
+
+    near     neighbours of every vertex, ascending
+    first    vertices below are routers, from here on substrates
+    is_core  of every vertex
+    stretch  (begin, end) in the tour of all that hangs on a vertex, itself included
+    """
+
+    def __init__(self, near: list[list[int]], first: int, is_core: list[bool], stretch: list[tuple[int, int]]):
+        self._routers = [vertex for vertex in range(first) if is_core[vertex]]
+        self._substrates = [vertex for vertex in range(first, len(near)) if is_core[vertex]]
+        targets = [vertex for vertex in (*self._routers, *self._substrates) if stretch[vertex][0] < stretch[vertex][1]]
+        self._bit = {vertex: 1 << place for place, vertex in enumerate(targets)}
+        self._stretches = [stretch[vertex] for vertex in targets]
+        self._near = {vertex: [other for other in near[vertex] if is_core[other]] for vertex in (*self._routers, *self._substrates)}
+        self._beside = {router: self._neighbours(router) for router in self._routers}
+        self._beside.update({substrate: [(router, substrate) for router in self._near[substrate]] for substrate in self._substrates})
+        self._leads: dict[int, dict[tuple[int, int], int]] = {vertex: {} for vertex in self._near}
+        self._solve()
+
+    def from_vertex(self, vertex: int) -> list[tuple[tuple[int, int], list[tuple[int, int]]]]:
+        """[((neighbour router, substrate shared with it), stretches it leads to)] from a router, or a node on a substrate only."""
+        return [(hop, self._stretches_of(targets)) for hop, targets in self._leads[vertex].items()]
+
+    def _neighbours(self, router):
+        """(router, substrate) of every neighbour, by name: numbers are in order of names."""
+        return sorted((other, substrate) for substrate in self._near[router] for other in self._near[substrate] if other != router)
+
+    def _solve(self) -> None:
+        exact = {router: self._own(router) for router in self._routers}
+        known = dict(exact)
+        known.update({substrate: self._bit[substrate] for substrate in self._substrates})
+        moving = bool(self._routers)
+        while moving:
+            heard = {substrate: _union(exact[router] for router in self._near[substrate]) for substrate in self._substrates}
+            further, moving = {}, False
+            for router in self._routers:
+                fresh = _union(heard[substrate] for substrate in self._near[router]) & ~known[router]
+                further[router] = fresh
+                if fresh:
+                    moving = True
+                    known[router] |= fresh
+                    self._lead(router, fresh, exact)
+            for substrate in self._substrates:
+                fresh = heard[substrate] & ~known[substrate]
+                if fresh:
+                    known[substrate] |= fresh
+                    self._lead(substrate, fresh, exact)
+            exact = further
+
+    def _own(self, router):
+        return _union(self._bit[substrate] for substrate in self._near[router]) | self._bit.get(router, 0)
+
+    def _lead(self, vertex, fresh, exact):
+        leads = self._leads[vertex]
+        for hop in self._beside[vertex]:
+            found = fresh & exact[hop[0]]
+            if found:
+                leads[hop] = leads.get(hop, 0) | found
+                fresh ^= found
+                if not fresh:
+                    return
+
+    def _stretches_of(self, targets):
+        digits = bin(targets)[:1:-1].encode().translate(_ZERO_ONE)
+        return list(compress(self._stretches, digits))
+
+
+def _union(sets):
+    whole = 0
+    for targets in sets:
+        whole |= targets
+    return whole

@@ -1,0 +1,115 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All of planning that does not depend on which machines are lent: the experiment as it is created."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import InputError, Problem
+from ..hostplan import HostsEntry
+from ..topology.model import Computer, Topology
+from .addresses import assign_addresses
+from .annotate import annotate, problem_of, realise
+from .hosts import hosts_entries, hosts_text
+from .machines import Machine, is_pnode_name, machines, overfull_bridges
+from .network import Network, read_network
+from .partition import partition
+from .routes import Routes
+from .settings import EmbeddingSettings, check_settings
+from .shaping import shaping_warnings
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """An experiment, planned.
+
+    annotated    the topology with the kind that each computer asks for
+    partitioned  with addresses, realised kinds and partitions: all that ``bind.bind`` needs
+    machines     its pnodes in order, each with its partition and nodes
+    network      the partitioned topology as nodes, attachments and subnets
+    routes       ``routes.of(node)``: computed when asked for
+    hosts        entries of the hosts file
+    warnings     what its author should know, in the order of the steps
+    """
+
+    annotated: Topology
+    partitioned: Topology
+    machines: tuple[Machine, ...]
+    network: Network
+    routes: Routes
+    hosts: tuple[HostsEntry, ...]
+    warnings: tuple[Problem, ...]
+
+    @property
+    def assignment(self) -> dict[str, tuple[str, ...]]:
+        """{vhost: the nodes it carries}."""
+        return {machine.vhost: machine.nodes for machine in self.machines}
+
+    def hosts_file(self) -> str:
+        """Text of the experiment's ``hosts`` file."""
+        return hosts_text(self.hosts)
+
+    def route_file(self, node: str) -> str:
+        """Text of ``route/<node>``: a line ``PREFIX via ADDRESS`` for each route."""
+        return self.routes.text_of(node)
+
+
+def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
+    """Plan an experiment from a topology as it was read.
+
+    Pure, and the same for the same topology and settings. Raises InputError with every problem found.
+    """
+    check_settings(settings)
+    problems = _undeployable(topology)
+    if problems:
+        raise InputError(problems)
+    addressed, annotated = _both(lambda: assign_addresses(topology, settings.address_base), lambda: annotate(topology, settings))
+    partitioned, warnings = partition(realise(annotate(addressed, settings), settings), settings.packing, settings.seed)
+    carrying = machines(partitioned)
+    problems = overfull_bridges(partitioned, carrying)
+    if problems:
+        raise InputError(problems)
+    network = read_network(partitioned)
+    hosts, ambiguous = hosts_entries(network, topology.source)
+    return Embedding(
+        annotated=annotated,
+        partitioned=partitioned,
+        machines=carrying,
+        network=network,
+        routes=Routes(network, settings.address_base),
+        hosts=hosts,
+        warnings=(*warnings, *ambiguous, *shaping_warnings(topology)),
+    )
+
+
+def _undeployable(topology: Topology) -> list[Problem]:
+    """What a topology file may say, but no experiment can be made of."""
+    problems = []
+    for element in topology.elements:
+        if not isinstance(element, Computer):
+            label = f"{element.kind} {element.name}".rstrip()
+            problems.append(Problem("only computers can be deployed", topology.source, element.line, label, "remove it"))
+            continue
+        if is_pnode_name(element.name):
+            problems.append(problem_of(topology, element, "names like pnode-0000 belong to the machines that carry the experiment", "another name"))
+        for interface in element.interfaces:
+            if len(interface.substrates) != 1:
+                label = f"computer {element.name}, interface {interface.name}"
+                message = f"is attached to {len(interface.substrates)} substrates"
+                problems.append(Problem(message, topology.source, interface.line or element.line, label, "exactly one for each interface"))
+    problems.extend(Problem("fragments cannot be deployed", topology.source, f.line, f"fragment {f.name}") for f in topology.fragments)
+    return problems
+
+
+def _both(*steps):
+    """Results of independent steps; their problems together, by line, when any fails."""
+    results, problems = [], []
+    for step in steps:
+        try:
+            results.append(step())
+        except InputError as exc:
+            problems.extend(exc.problems)
+    if problems:
+        raise InputError(sorted(problems, key=lambda problem: problem.line))
+    return results

@@ -1,0 +1,142 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which vnodes share a pnode (design §5.11, §5.14; spec/semantics.md §8).
+
+Every computer of the result has ``containers:partition``. Partitions are numbered "0", "1", … in the
+order (pass, lowest node); what an author chose stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ..errors import InputError, Problem
+from ..topology.attributes import PARTITION, PARTITION_PASS, containers_attribute, with_containers_attribute
+from ..topology.model import Computer, Interface, Substrate, Topology
+from .annotate import carriers, is_partitioned, kind_of, map_computers, partition_of, problem_of
+from .kinds import KINDS
+from .packing import Hypergraph, pack
+
+_ASSUMED_KBPS = 100_000  # of a substrate without capacity; what the original assumed (spec/topdl.md)
+_HEAVIEST = 1000
+
+
+def partition(topology: Topology, packing: int, seed: int = 0) -> tuple[Topology, tuple[Problem, ...]]:
+    """(the topology with a partition on every computer, warnings).
+
+    topology  with realised kinds (``annotate.realise``)
+    packing   the most vnodes in one automatic partition
+
+    A topology with any partition is not partitioned again; its computers without one, which are
+    physical, get one each. Raises InputError for a PartitionPass that is not a number.
+    """
+    problems = [*_wrong_passes(topology)]
+    if problems:
+        raise InputError(problems)
+    chosen = is_partitioned(topology)
+    partitions = _chosen_partitions(topology) if chosen else _automatic_partitions(topology, packing, seed)
+    warnings = _shared_machines(topology, partitions) if chosen else _missing_passes(topology)
+    partitioned = map_computers(topology, lambda computer: _with_partition(computer, partitions[computer.name]))
+    return partitioned, tuple(warnings)
+
+
+def pass_of(computer: Computer) -> int:
+    """The partition pass a computer asks for, 0 when it asks for none."""
+    return int(containers_attribute(computer, PARTITION_PASS) or 0)
+
+
+def _with_partition(computer, name):
+    return computer if partition_of(computer) == name else with_containers_attribute(computer, PARTITION, name)
+
+
+def _wrong_passes(topology):
+    for computer in topology.computers:
+        text = containers_attribute(computer, PARTITION_PASS)
+        if text and not (text.isascii() and text.isdigit()):
+            yield problem_of(topology, computer, f"PartitionPass {text!r} is not a number", "0 or more")
+
+
+def _missing_passes(topology):
+    without = [computer for computer in topology.computers if not containers_attribute(computer, PARTITION_PASS)]
+    if len(without) == len(topology.computers):
+        return
+    for computer in without:
+        yield problem_of(topology, computer, "has no PartitionPass, while others have one: taken as 0")
+
+
+def _chosen_partitions(topology):
+    """The author's partitions, and numbers nobody uses for computers without one."""
+    used = {partition_of(computer) for computer in topology.computers}
+    numbers = (str(number) for number in range(len(used) + len(topology.computers)) if str(number) not in used)
+    return {computer.name: partition_of(computer) or next(numbers) for computer in topology.computers}
+
+
+def _shared_machines(topology, partitions):
+    sharers = defaultdict(list)
+    for computer in topology.computers:
+        sharers[partitions[computer.name]].append(computer)
+    for name, computers in sharers.items():
+        for computer in computers if len(computers) > 1 else ():
+            if KINDS[kind_of(computer)].own_machine:
+                yield problem_of(topology, computer, f"shares partition {name} with others, but is a machine by itself: it gets its own")
+
+
+def _automatic_partitions(topology, packing, seed):
+    """{computer: partition}: each pass packed by itself, machines of their own beside them."""
+    carried = carriers(topology)
+    blocks: list[tuple[int, int, tuple[str, ...]]] = []
+    index = {computer.name: place for place, computer in enumerate(topology.computers)}
+    passes = defaultdict(list)
+    for computer in topology.computers:
+        if KINDS[kind_of(computer)].own_machine:
+            blocks.append((pass_of(computer), index[computer.name], (computer.name,)))
+        elif computer.name not in carried:
+            passes[pass_of(computer)].append(computer.name)
+    for number, names in passes.items():
+        for block in _packed(topology, names, carried, packing, seed):
+            blocks.append((number, index[block[0]], block))
+    partitions = {name: str(number) for number, (_pass, _index, names) in enumerate(sorted(blocks)) for name in names}
+    partitions.update({process: partitions[vhost] for process, vhost in carried.items()})
+    return partitions
+
+
+def _packed(topology, names, carried, packing, seed):
+    """Blocks of ``names``, each in document order; a process counts as its carrier."""
+    hypergraph = hypergraph_of(topology, names, carried)
+    blocks = defaultdict(list)
+    for name, block in zip(names, pack(hypergraph, packing, seed), strict=True):
+        blocks[block].append(name)
+    return [tuple(block) for block in blocks.values()]
+
+
+def hypergraph_of(topology: Topology, names: list[str], carried: dict[str, str]) -> Hypergraph:
+    """Vertices are ``names``, hyperedges the substrates between them, weighted by capacity from 1 to 1000.
+
+    carried  {process: its carrier, which stands for it}
+    """
+    vertex = {name: place for place, name in enumerate(names)}
+    edges, rates = [], []
+    for substrate, members in zip(topology.substrates, _members(topology), strict=True):
+        pins = sorted({vertex[carried.get(c.name, c.name)] for c, _i in members if carried.get(c.name, c.name) in vertex})
+        if len(pins) > 1:
+            edges.append(tuple(pins))
+            rates.append(_rate_kbps(substrate, [interface for _c, interface in members]))
+    return Hypergraph(len(names), tuple(edges), _weights(rates))
+
+
+def _members(topology):
+    attachments = topology.attachments()
+    return (attachments[substrate.name] for substrate in topology.substrates)
+
+
+def _rate_kbps(substrate: Substrate, interfaces: list[Interface]) -> float:
+    """The most a substrate can carry: its members' own capacities count before its own; 0 and none are unshaped."""
+    rates = [(interface.capacity or substrate.capacity) for interface in interfaces]
+    return max((capacity.rate_kbps for capacity in rates if capacity and capacity.rate_kbps > 0), default=_ASSUMED_KBPS)
+
+
+def _weights(rates: list[float]) -> tuple[int, ...]:
+    """Rates as small integers, equal rates as 1."""
+    if len(set(rates)) < 2:
+        return (1,) * len(rates)
+    return tuple(max(1, round(rate * _HEAVIEST / max(rates))) for rate in rates)

@@ -1,0 +1,86 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What planning needs to know beside the topology: the part of site.yml that embedding reads."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import InputError, Problem
+from .kinds import ALLOWED, KINDS, kind_named
+
+HOSTS_MODES = ("neighbour", "shared")
+VXLAN_MODES = ("unicast", "multicast")
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """Settings of planning, as site.yml spells them.
+
+    packing               the most vnodes one pnode may carry, at least 1
+    default_container     kind of a computer that names none
+    kind_map              {asked kind: realised kind}, applied once, not transitively
+    seed                  integer that decides between equally good partitions
+    address_base          IPv4 prefix where free subnets are looked for first, and upward from there
+    hosts_mode            ``neighbour`` (a bare name is the address nearest to who asks) or ``shared``
+    vxlan_mode            ``unicast`` or ``multicast``
+    multicast_group_base  first of the groups that mode multicast takes
+    vxlan_port            UDP port of the tunnels
+    """
+
+    packing: int = 10
+    default_container: str = "qemu"
+    kind_map: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    address_base: str = "10.0.0.0/16"
+    hosts_mode: str = "neighbour"
+    vxlan_mode: str = "unicast"
+    multicast_group_base: str = "239.192.0.0"
+    vxlan_port: int = 4789
+
+
+def check_settings(settings: EmbeddingSettings) -> None:
+    """Raise InputError with everything that is wrong with ``settings``, one Problem for each."""
+    problems = [*_kind_problems(settings), *_network_problems(settings)]
+    if settings.packing < 1:
+        problems.append(_problem("packing", f"{settings.packing} is not a number of vnodes", "at least 1"))
+    for name, value, allowed in (("hosts_mode", settings.hosts_mode, HOSTS_MODES), ("vxlan_mode", settings.vxlan_mode, VXLAN_MODES)):
+        if value not in allowed:
+            problems.append(_problem(name, f"{value!r} is not known", f"one of {', '.join(allowed)}"))
+    if not 1 <= settings.vxlan_port <= 65535:
+        problems.append(_problem("vxlan_port", f"{settings.vxlan_port} is not a UDP port", "1 to 65535"))
+    if problems:
+        raise InputError(problems)
+
+
+def _kind_problems(settings):
+    if kind_named(settings.default_container) is None:
+        yield _problem("default_container", f"unknown kind {settings.default_container!r}", ALLOWED)
+    for asked, realised in settings.kind_map.items():
+        for kind in (asked, realised):
+            if kind_named(kind) is None:
+                yield _problem("kind_map", f"unknown kind {kind!r} in {asked}={realised}", ALLOWED)
+
+
+def _network_problems(settings):
+    try:
+        ipaddress.IPv4Network(settings.address_base)
+    except ValueError:
+        yield _problem("address_base", f"{settings.address_base!r} is not an IPv4 prefix", "for example 10.0.0.0/16")
+    try:
+        if not ipaddress.IPv4Address(settings.multicast_group_base).is_multicast:
+            raise ValueError
+    except ValueError:
+        yield _problem("multicast_group_base", f"{settings.multicast_group_base!r} is not an IPv4 multicast address", "for example 239.192.0.0")
+
+
+def _problem(name, message, hint):
+    return Problem(message=message, element=f"setting {name}", hint=hint)
+
+
+def mapped_kinds(settings: EmbeddingSettings) -> dict[str, str]:
+    """{asked kind: realised kind} for every known kind, aliases in ``kind_map`` resolved."""
+    chosen = {kind_named(asked): kind_named(realised) for asked, realised in settings.kind_map.items()}
+    return {name: chosen.get(name, name) for name in KINDS}

@@ -1,0 +1,28 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Capacity, latency and loss of a topology. They are kept in its files; this version does not apply them."""
+
+from __future__ import annotations
+
+from ..errors import Problem
+from ..topology.attributes import LOSS, RX_LATENCY, RX_LOSS, RX_RATE, containers_attribute
+from ..topology.model import Interface, Substrate, Topology
+
+
+def shaping_warnings(topology: Topology) -> tuple[Problem, ...]:
+    """One Problem when anything of the topology is shaped, naming how much of it."""
+    substrates = [f"substrate {substrate.name}" for substrate in topology.substrates if _is_shaped(substrate)]
+    interfaces = [f"computer {c.name}, interface {i.name}" for c in topology.computers for i in c.interfaces if _is_shaped(i)]
+    shaped = substrates + interfaces
+    if not shaped:
+        return ()
+    others = f" and of {len(shaped) - 1} others" if len(shaped) > 1 else ""
+    return (Problem(f"capacity, latency or loss of it{others} is recorded, but not applied by this version", topology.source, element=shaped[0]),)
+
+
+def _is_shaped(element: Substrate | Interface) -> bool:
+    if element.capacity and element.capacity.rate_kbps > 0 or element.latency and element.latency.time_ms > 0:
+        return True
+    if element.attribute(LOSS) not in (None, "", "0", "0.0"):
+        return True
+    return any(containers_attribute(element, name) is not None for name in (RX_RATE, RX_LATENCY, RX_LOSS))

@@ -1,0 +1,97 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Arithmetic of prefixes: what is free, what is a host. Addresses are integers."""
+
+from __future__ import annotations
+
+import bisect
+import ipaddress
+from collections.abc import Iterator
+
+from .network import dotted
+
+_PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15"))
+_HOSTS_OF_24 = 254
+
+
+class PoolExhausted(Exception):
+    """No free prefix of the wanted length is left."""
+
+
+class Pool:
+    """Prefixes in use, none overlapping another, and the first free one from a base upward.
+
+    base   IPv4 prefix where the search begins; it goes on to the end of the private block that holds
+           the base (10.0.0.0/8 …), or of the base itself where that is not private
+    avoid  prefixes that are in use by others from the beginning
+    """
+
+    def __init__(self, base: str, avoid: tuple[str, ...] = ()):
+        self.base = ipaddress.IPv4Network(base)
+        self.block = private_block(self.base) or self.base
+        self._starts: list[int] = []
+        self._used: list[tuple[int, str]] = []  # (end, owner) of the prefix at the same place in _starts
+        self._next: dict[int, int] = {}
+        for text in avoid:
+            network = ipaddress.IPv4Network(text)
+            self.claim(int(network.network_address), network.prefixlen, f"the control network {text}")
+
+    def claim(self, start: int, length: int, owner: str) -> str | None:
+        """Put a prefix in use; if it overlaps another one, that one's owner is returned instead."""
+        end = start + (1 << (32 - length))
+        place = self._overlapped(start, end)
+        if place is not None:
+            return self._used[place][1]
+        place = bisect.bisect(self._starts, start)
+        self._starts.insert(place, start)
+        self._used.insert(place, (end, owner))
+        return None
+
+    def take(self, length: int, owner: str) -> int:
+        """Put the first free prefix of that length in use and return its first address.
+
+        Raises PoolExhausted.
+        """
+        size = 1 << (32 - length)
+        start = _aligned(self._next.get(length, int(self.base.network_address)), size)
+        while start + size <= int(self.block.broadcast_address) + 1:
+            place = self._overlapped(start, start + size)
+            if place is None:
+                self._next[length] = start + size
+                self.claim(start, length, owner)
+                return start
+            start = _aligned(max(self._used[place][0], start + 1), size)
+        raise PoolExhausted(f"{dotted(int(self.base.network_address))} to {self.block.broadcast_address} is used up")
+
+    def _overlapped(self, start, end):
+        place = bisect.bisect_left(self._starts, end) - 1
+        return place if place >= 0 and self._used[place][0] > start else None
+
+
+def private_block(network: ipaddress.IPv4Network) -> ipaddress.IPv4Network | None:
+    """The private block that holds all of ``network``, None when none does."""
+    return next((block for block in _PRIVATE if network.subnet_of(block)), None)
+
+
+def smallest_prefix(hosts: int, longest: int = 24) -> int:
+    """Length of the smallest prefix, at most ``longest`` (≤ 24), that has room for so many hosts."""
+    length = longest
+    while length > 0 and _HOSTS_OF_24 << (24 - length) < hosts:
+        length -= 1
+    return length
+
+
+def is_host(address: int, start: int, length: int) -> bool:
+    """Whether an author may fix this address in that prefix: neither its first nor its last, and a unicast address."""
+    return start < address < start + (1 << (32 - length)) - 1 and 1 <= address >> 24 <= 223 and address >> 24 != 127
+
+
+def free_hosts(start: int, length: int) -> Iterator[int]:
+    """Host addresses to give away, ascending: never the first or last, never one that ends in 0 or 255."""
+    for address in range(start + 1, start + (1 << (32 - length)) - 1):
+        if address & 255 not in (0, 255):
+            yield address
+
+
+def _aligned(address, size):
+    return -(-address // size) * size

@@ -1,0 +1,28 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kernel limits that a vhost must raise for what it carries (facts.md: traps others fell into)."""
+
+from __future__ import annotations
+
+_MOST_NEIGHBOURS = 1 << 22
+
+
+def vhost_sysctls(vnodes: int, ports: int, neighbours: int) -> dict[str, int]:
+    """{sysctl: least value} of a host of process vnodes, only where the kernel's own default is too small.
+
+    vnodes      number of vnodes on it
+    ports       number of their interfaces
+    neighbours  number of (interface, other member of its substrate) pairs: what all their neighbour
+                tables, which share one limit, may hold together
+    """
+    table = (2 * min(neighbours, _MOST_NEIGHBOURS // 2)) + 1024
+    needed = {}
+    for family in ("ipv4", "ipv6"):
+        for name, share, default in (("gc_thresh1", table // 4, 128), ("gc_thresh2", table // 2, 512), ("gc_thresh3", table, 1024)):
+            needed[f"net.{family}.neigh.default.{name}"] = (share, default)
+    needed["net.core.netdev_max_backlog"] = (4 * ports, 1000)  # a broadcast reaches every port at once
+    needed["fs.inotify.max_user_instances"] = (128 + 4 * vnodes, 128 + 4 * 16)  # all vnodes are the same root
+    needed["fs.inotify.max_user_watches"] = (64 * vnodes, 8192)
+    needed["kernel.pty.max"] = (1024 + 4 * vnodes, 4096)
+    needed["kernel.pid_max"] = (16 * vnodes, 32768)
+    return {name: value for name, (value, default) in needed.items() if value > default and neighbours + vnodes > 0}
