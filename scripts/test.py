@@ -84,7 +84,7 @@ def suites() -> list[list[list[Suite]]]:
         Suite("sanity", ("scripts/sanity",), ansible_test),
         Suite("galaxy", ("scripts/galaxy",), one),
     ]
-    molecule = [Suite(f"molecule:{name}", ("molecule", "test", "-s", name), one, root=True) for name in scenarios]
+    molecule = [Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, root=True) for name in scenarios]
     integration = [Suite("integration", (*pytest, "tests/integration"), closing_line, root=True)]
     return [[unit], [static, molecule], [integration]]
 
@@ -104,6 +104,9 @@ def environment(temporary: Path) -> dict[str, str]:
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(temporary / "cp"),
         "BENITO_TEST_HOME": str(temporary / "benito"),
         "PYTHONUNBUFFERED": "1",
+        "NO_COLOR": "1",
+        "ANSIBLE_NOCOLOR": "1",
+        "COLUMNS": "160",
     }
 
 

@@ -1,0 +1,283 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a machine looks like, to be compared: nothing may leak.
+
+``snapshot()`` here, or ``python3 - < machine_state.py`` on any machine (it prints JSON; Python 3.9 and the standard library).
+``difference(before, after)`` says what came, went and changed. What is exempt is listed in EXEMPT, each with its reason, and in
+docs/leaks.md; beside that only what distribution packages bring: their own files and what their installation registers.
+
+A snapshot is {category: {item: description}}.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+
+# folder -> how many levels of it are looked at
+FOLDERS = {
+    "/etc": 9, "/home": 2, "/opt": 2, "/root": 2, "/run": 9, "/srv": 9, "/tmp": 1, "/usr/local": 4, "/var/benito": 9, "/var/lib": 4, "/var/spool": 9, "/var/tmp": 1,
+}
+SMALL = 64 << 10
+"""Bytes. Larger files are compared by size and time, smaller ones by content."""
+
+# (category, pattern of the item, reason)
+EXEMPT = (
+    ("files", r"/var/lib/(dpkg|apt|systemd|pam|ucf|python|dbus|private|nfs|sudo)(/.*)?", "the package manager's and systemd's own books"),
+    ("files", r"/etc/(ld\.so\.cache|\.pwd\.lock|\.updated|mtab|adjtime|machine-id)", "caches of the distribution"),
+    ("files", r"/root/\.(cache|ansible)(/.*)?", "Ansible's folder for what it copies, empty between plays"),
+    ("files", r"/run/(systemd|log|user|udev|dbus|sudo|lock|initctl|blkid|mount|needrestart|shm|tmpfiles\.d)(/.*)?", "systemd's books of what is compared as units"),
+    ("files", r"/run/(utmp|motd(\.d.*)?|.*\.pid|sshd(\.pid)?|agetty\.reload|credentials(/.*)?|ssh-unix-local(/.*)?)", "login and daemon books"),
+    ("files", r"/tmp/(systemd-private-|benito-test-|pytest-|ansible-test-|\.X|\.ICE|\.XIM|\.font).*", "private folders of services and of this test"),
+    ("files", r"/(var/tmp|run)/systemd-private-.*", "private folders of services"),
+    ("processes", r"(/\S*/)?(sshd|ssh|sftp-server|scp|ansible|ansible-playbook|agetty|sudo)(:.*)?( .*)?", "the way in: connections of Ansible and of this test"),
+    ("processes", r"(\(sd-pam\)|/(usr/)?lib/systemd/.*|/usr/bin/dbus-daemon .*)", "systemd's own helpers come and go; what they serve is compared as units"),
+    ("units", r"(session-.*\.scope|user@.*|user-.*|user-runtime-dir@.*|run-.*\.scope|ssh@.*)", "login sessions"),
+    ("units", r"(systemd-|apt-|dpkg-|e2scrub|logrotate|man-db|motd|dbus|polkit|fstrim|modprobe@|getty).*", "what systemd and its timers start by themselves"),
+    ("cgroups", r".*/(user\.slice|init\.scope|system-(getty|modprobe|ssh).*|system\.slice/(systemd-|apt-|dpkg-|dbus|session-|run-|logrotate|man-db|e2scrub|fstrim).*)(/.*)?",
+     "login sessions and systemd's own services"),
+    ("sysctls", r"fs\.(aio-nr|dentry-state|file-nr|inode-nr|inode-state|quota\..*|epoll\..*)", "counters"),
+    ("sysctls", r"kernel\.(ns_last_pid|pty\.nr|random\..*|tainted|sched_.*|spl\..*|keys\..*|usermodehelper\..*)", "counters and the kernel's own"),
+    ("sysctls", r"net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|ipv6\..*\.stable_secret|ipv4\.route\.flush|ipv6\.route\.flush)", "counters and secrets"),
+    ("mounts", r"(/run/user/.*|/run/credentials/.*|/proc/sys/fs/binfmt_misc.*|/sys/kernel/.*|/dev/(hugepages|mqueue).*)", "login sessions and mounts made on first use"),
+    ("links", r"docker.*|veth[0-9a-f]{7}", "another program's"),
+)
+
+# what installing packages changes beside their own files
+PACKAGING = (
+    ("files", r"/etc/(passwd|group|shadow|gshadow|subuid|subgid|services|shells)-?"),
+    ("files", r"/etc/(alternatives|rc[0-6S]\.d|systemd/system/.*\.(wants|requires)|ssl/certs|apparmor\.d|ca-certificates)(/.*)?"),
+)
+
+
+def snapshot(folders=FOLDERS):
+    """Everything that is compared, of the machine this runs on."""
+    return {
+        "links": _links(), "addresses": _addresses(), "routes": _routes(), "namespaces": _lines("ip", "netns", "list"), "mounts": _mounts(),
+        "processes": _processes(), "units": _units(), "unit files": _unit_files(), "cgroups": _cgroups(), "sysctls": _sysctls(),
+        "firewall": _firewall(), "files": _files(folders), "packages": _packages(),
+    }
+
+
+def difference(before, after, exempt=()):
+    """What is different, one line each; empty where nothing leaked.
+
+    exempt  further (category, pattern, reason) of this comparison
+    """
+    rules = [(category, re.compile(pattern)) for category, pattern, *unused in (*EXEMPT, *exempt)]
+    if before["packages"] != after["packages"]:
+        rules += [(category, re.compile(pattern)) for category, pattern in PACKAGING]
+    lines = []
+    for category in before:
+        if category == "packages":
+            continue
+        old, new = before[category], after[category]
+        for item in sorted(set(old) | set(new)):
+            if old.get(item) == new.get(item) or any(kind == category and rule.fullmatch(item) for kind, rule in rules):
+                continue
+            if item not in old and new[item].startswith("package "):
+                continue
+            lines.append(f"{category}: {item}: {_change(old.get(item), new.get(item))}")
+    return lines
+
+
+def _change(old, new):
+    if old is None:
+        return f"is new: {new}"
+    if new is None:
+        return f"is gone, was: {old}"
+    return f"was: {old}, is: {new}"
+
+
+def _output(*command):
+    """What ``command`` prints; nothing where the machine has no such command."""
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _lines(*command):
+    return {line: "" for line in _output(*command).splitlines()}
+
+
+def _links():
+    links = {}
+    for link in json.loads(_output("ip", "-json", "-details", "link") or "[]"):
+        kind = link.get("linkinfo", {}).get("info_kind", "")
+        links[link["ifname"]] = " ".join(str(part) for part in (
+            kind, "mtu", link.get("mtu"), "address", link.get("address"), "master", link.get("master", "-"), "alias", link.get("ifalias", "-"),
+            "UP" if "UP" in link.get("flags", ()) else "DOWN"))
+    return links
+
+
+def _addresses():
+    return {f"{link['ifname']} {address['local']}/{address['prefixlen']}": address.get("label", "")
+            for link in json.loads(_output("ip", "-json", "address") or "[]") for address in link.get("addr_info", ())}
+
+
+def _routes():
+    volatile = re.compile(r" (expires|cache|age|users|used) \S+")
+    lines = [volatile.sub("", line).strip() for family in ("-4", "-6") for line in _output("ip", family, "route", "show", "table", "all").splitlines()]
+    return {**dict.fromkeys(lines, ""), **_lines("ip", "-4", "rule"), **_lines("ip", "-6", "rule")}
+
+
+def _counted(items):
+    counts = {}
+    for item in items:
+        counts[item] = counts.get(item, 0) + 1
+    return {item: f"{count} of it" for item, count in counts.items()}
+
+
+def _mounts():
+    items = []
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        for line in file:
+            fields, unused, rest = line.partition(" - ")
+            items.append(f"{fields.split()[4]} {rest.split()[0]}")
+    return _counted(items)
+
+
+def _processes():
+    """Command lines of everything but kernel threads, ourselves and those we descend from."""
+    mine, pid = set(), os.getpid()
+    while pid:
+        mine.add(pid)
+        pid = _parent(pid)
+    commands = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) not in mine:
+            try:
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+            except OSError:
+                continue
+            if command:
+                commands.append(command)
+    return _counted(commands)
+
+
+def _parent(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _units():
+    """Units that are not inactive, and how they are. A mount is compared as a mount, a device is no state of ours."""
+    units = {}
+    for line in _output("systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=service,socket,timer,path,slice,scope,target").splitlines():
+        name, unused, active, *unused_rest = line.split()
+        if active != "inactive":
+            units[name] = active
+    return units
+
+
+def _unit_files():
+    return {line.split()[0]: " ".join(line.split()[1:2]) for line in _output("systemctl", "list-unit-files", "--plain", "--no-legend").splitlines() if line.strip()}
+
+
+def _cgroups():
+    return {path: "" for path, unused, unused_files in os.walk("/sys/fs/cgroup")}
+
+
+def _sysctls():
+    values = {}
+    for folder, unused, names in os.walk("/proc/sys"):
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    values[path[len("/proc/sys/"):].replace("/", ".")] = " ".join(file.read().split())
+            except OSError:
+                continue  # written only, or not for us
+    return values
+
+
+def _firewall():
+    """Every rule, with the table and chain it stands in. Sets are state of their own and listed too."""
+    rules, where = [], []
+    for line in _output("nft", "--stateless", "list", "ruleset").splitlines():
+        text = line.strip()
+        if text == "}":
+            where.pop()
+        else:
+            rules.append(" / ".join([*where, text.rstrip(" {")]))
+            if text.endswith("{"):
+                where.append(text.rstrip(" {"))
+    return _counted(rules)
+
+
+def _packages():
+    return dict(line.split("\t") for line in _output("dpkg-query", "-W", "-f", "${Package}\t${Version}\n").splitlines())
+
+
+def _owned():
+    """Paths that belong to distribution packages."""
+    owned = set()
+    folder = "/var/lib/dpkg/info"
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if name.endswith(".list"):
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                owned.update(file.read().splitlines())
+    return owned
+
+
+def _files(folders):
+    """Files below ``folders``, but not what is mounted there: that is compared as a mount."""
+    files, owned = {}, _owned()
+    exempt = re.compile("|".join(f"(?:{pattern})" for category, pattern, unused in EXEMPT if category == "files"))
+
+    def look(folder, levels, device):
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            return
+        for name in names:
+            path = os.path.join(folder, name)
+            if exempt.fullmatch(path):
+                continue
+            description = _file(path)
+            if description:
+                files[path] = ("package " if path in owned else "") + description
+            if levels > 1 and description.startswith("d") and _device(path) == device:
+                look(path, levels - 1, device)
+
+    for top, levels in folders.items():
+        look(top, levels, _device(top))
+    return files
+
+
+def _device(path):
+    try:
+        return os.lstat(path).st_dev
+    except OSError:
+        return None
+
+
+def _file(path):
+    """Kind, mode, owner and content of a file; of a small one not its times."""
+    try:
+        status = os.lstat(path)
+        text = f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid}"
+        if stat.S_ISLNK(status.st_mode):
+            return f"{text} -> {os.readlink(path)}"
+        if stat.S_ISREG(status.st_mode) and status.st_size > SMALL:
+            return f"{text} {status.st_size} bytes of {int(status.st_mtime)}"
+        if stat.S_ISREG(status.st_mode):
+            with open(path, "rb") as file:
+                return f"{text} {status.st_size} bytes {hashlib.sha256(file.read()).hexdigest()[:12]}"
+        return text
+    except OSError:
+        return ""  # it went while we looked
+
+
+if __name__ == "__main__":
+    json.dump(snapshot(), sys.stdout)
