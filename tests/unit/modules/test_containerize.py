@@ -1,0 +1,327 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""containerize as its users meet it: what it creates, and what it says to everything it refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import stat
+import subprocess
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.site_schema import SITE_SCHEMA
+from ansible_collections.deter.benito.plugins.modules import containerize
+
+
+def computer(name, *interfaces, **attributes):
+    """A computer; an interface is (substrate, {attribute: value}, extra XML), of which the last two may be missing."""
+    parts = [f"<name>{name}</name>"]
+    for number, (substrate, *rest) in enumerate(interfaces):
+        pairs = rest[0] if rest else {}
+        parts.append(f"<interface><substrate>{substrate}</substrate><name>inf{number:03}</name>{rest[1] if rest[1:] else ''}{attributes_of(pairs)}</interface>")
+    parts.append(attributes_of({name.replace("__", ":"): value for name, value in attributes.items()}))
+    return f"<elements><computer>{''.join(parts)}</computer></elements>"
+
+
+def attributes_of(pairs):
+    return "".join(f"<attribute><attribute>{name}</attribute><value>{value}</value></attribute>" for name, value in pairs.items())
+
+
+def substrate(name, inner=""):
+    return f"<substrates><name>{name}</name>{inner}</substrates>"
+
+
+def topology(*parts):
+    return "<experiment>\n<version>1.0</version>\n" + "\n".join(parts) + "\n</experiment>\n"
+
+
+GOOD = topology(
+    substrate("lan0"),
+    substrate("link0", "<capacity><rate>1000</rate><kind>max</kind></capacity>"),
+    computer("a", ("lan0",), startup="echo hello"),
+    computer("b", ("lan0",)),
+    computer("r", ("lan0",), ("link0",)),
+    computer("c", ("link0",), containers__node_type="openvz"),
+)
+
+
+class Outcome:
+    """What a module run printed: its result, and whether it failed."""
+
+    def __init__(self, status, text):
+        self.result = json.loads(text)
+        self.failed = status != 0
+        self.message = self.result["msg"]
+
+
+def run(check=False, **options):
+    """Run the module in this process, as Ansible would in one of its own."""
+    out = io.StringIO()
+    arguments = {"_ansible_check_mode": check, **options}
+    with patch_module_args(arguments), contextlib.redirect_stdout(out), pytest.raises(SystemExit) as caught:
+        containerize.main()
+    return Outcome(caught.value.code, out.getvalue())
+
+
+def everything_below(path):
+    return sorted(os.path.join(folder, name) for folder, folders, names in os.walk(path) for name in folders + names)
+
+
+@pytest.fixture(name="files")
+def fixture_files(tmp_path, monkeypatch):
+    """A working directory with a topology; the home beside it does not exist yet."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "good.xml").write_text(GOOD)
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("BENITO_HOME", str(tmp_path / "home"))
+    return tmp_path / "work"
+
+
+def good(**changes):
+    return {"pid": "DeterTest", "eid": "example1", "topology": "good.xml", **changes}
+
+
+def test_it_creates_the_directory_with_every_file_of_the_design(files, tmp_path):
+    outcome = run(**good(packing=2, kind_map="openvz=process"))
+    assert not outcome.failed
+    home = str(tmp_path / "home")
+    path = os.path.join(home, "proj", "DeterTest", "exp", "example1")
+    assert outcome.message.splitlines() == [
+        "Benito experiment DeterTest/example1 successfully created!",
+        f"4 nodes on 2 pnodes, in {path}",
+        "Next: ansible-playbook deter.benito.swapin -e pid=DeterTest -e eid=example1",
+    ]
+    top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml"}
+    assert set(os.listdir(path)) == top | {"inventory.json", "state.json", "activity.log", "secrets"}
+    assert open(os.path.join(path, "experiment.xml"), encoding="utf-8").read() == GOOD
+    assert sorted(os.listdir(os.path.join(path, "route"))) == ["a", "b", "c"], "r is on every subnet and needs no route"
+    directory = ExperimentDirectory(home, "DeterTest", "example1")
+    assert directory.read_state().state == "swapped"
+    assert "created from good.xml: 4 nodes on 2 pnodes" in directory.read("activity.log")
+    assignment = yaml.safe_load(directory.read("assignment.yaml"))
+    assert sorted(assignment) == ["pnode-0000", "pnode-0001"]
+    assert sorted(sum(assignment.values(), [])) == ["a", "b", "c", "r"]
+    assert yaml.safe_load(directory.read("site.yml"))["packing"] == 2
+
+
+def test_the_same_input_and_seed_give_the_same_bytes(files, tmp_path):
+    changing = ("state.json", "activity.log")
+    contents = []
+    for home in ("one", "two"):
+        assert not run(**good(benito_home=str(tmp_path / home), packing=2, seed=7, kind_map={"qemu": "process", "openvz": "process"})).failed
+        path = ExperimentDirectory(str(tmp_path / home), "DeterTest", "example1").path
+        names = [name for name in everything_below(path) if os.path.isfile(name) and os.path.basename(name) not in changing]
+        contents.append({os.path.relpath(name, path): open(name, "rb").read() for name in names})
+    assert contents[0] == contents[1]
+
+
+def test_nodes_with_a_login_get_host_keys_and_processes_do_not(files, tmp_path):
+    assert not run(**good(kind_map="qemu=process")).failed
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    assert os.listdir(directory.secrets) == ["c"]
+    key = directory.file("secrets", "c", "ssh_host_ed25519_key")
+    assert stat.S_IMODE(os.stat(key).st_mode) == 0o600
+    public = subprocess.run(["ssh-keygen", "-y", "-f", key], check=True, capture_output=True, text=True).stdout
+    assert directory.read("secrets", "c", "ssh_host_ed25519_key.pub").split() == [*public.split()[:2], "c.example1.detertest"]
+
+
+def test_check_mode_tells_what_would_be_and_writes_nothing(files, tmp_path):
+    outcome = run(check=True, **good(packing=4))
+    assert not outcome.failed
+    assert outcome.message.splitlines()[0] == "Benito experiment DeterTest/example1 would be created."
+    assert outcome.result["diff"]["before"] == ""
+    after = outcome.result["diff"]["after"].splitlines()
+    assert after[:2] == ["experiment DeterTest/example1", "pnode-0000: 4 nodes: a b r c"]
+    assert f"{tmp_path}/home/proj/DeterTest/exp/example1/partitioned.xml" in after
+    assert not os.path.exists(tmp_path / "home")
+
+
+def test_the_files_it_tells_are_the_files_it_writes(files, tmp_path):
+    told = run(check=True, **good()).result["files"]
+    outcome = run(**good())
+    path = outcome.result["path"]
+    written = [os.path.relpath(name, path) for name in everything_below(path) if os.path.isfile(name)]
+    assert told == outcome.result["files"] == written
+
+
+def test_warnings_about_the_topology_are_shown_with_line_and_element(files):
+    (files / "odd.xml").write_text(topology(substrate("empty"), computer("alone")))
+    warnings = json.dumps(run(**good(topology="odd.xml")).result["warnings"])
+    assert "odd.xml:3: substrate empty: " in warnings
+
+
+def test_relative_paths_are_relative_to_chdir(files, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    assert not run(**good(chdir=str(files), benito_home="../elsewhere")).failed
+    assert os.listdir(tmp_path / "elsewhere" / "proj") == ["DeterTest"]
+
+
+def test_every_setting_may_be_given():
+    assert list(containerize.SETTINGS) == list(SITE_SCHEMA["properties"])
+
+
+LAN = substrate("lan0")
+PAIR = (LAN, computer("a", ("lan0",)), computer("b", ("lan0",)))
+ENTITIES = "".join(f"<!ENTITY {name} '&{former};&{former};'>" for former, name in zip("abcdefg", "bcdefgh", strict=True))
+BOMB = f"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>{ENTITIES}]>"
+DEEP = "<a>" * 100 + "</a>" * 100
+
+# sort of bad input: (changed options, {file: content}, what the message must hold)
+BAD_TOPOLOGIES = {
+    "malformed XML": ("<experiment><version>1.0</version>", "bad.xml:1"),
+    "two mistakes": (topology(computer("a", ("nowhere",)), computer("a")), "nowhere"),
+    "an empty file": ("", "bad.xml"),
+    "not XML": ("nodes: 3\n", "bad.xml:1"),
+    "binary": (bytes(range(256)) * 10, "bad.xml"),
+    "XML of something else": ("<html><body/></html>", "topology"),
+    "a bomb of entities": (BOMB + topology(), "bad.xml"),
+    "an external entity": ('<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + topology(computer("&e;")), "bad.xml"),
+    "a document type": ("<!DOCTYPE experiment SYSTEM 'http://192.0.2.1/x.dtd'>" + topology(), "bad.xml"),
+    "too deep": (topology(DEEP), "deep"),
+    "an unknown substrate": (topology(LAN, computer("a", ("lan1",))), "bad.xml:4: computer a, interface inf000"),
+    "two substrates of one name": (topology(LAN, LAN), "substrate lan0"),
+    "two computers of one name": (topology(computer("a"), computer("a")), "computer a"),
+    "two interfaces of one name": (
+        topology(*PAIR, LAN.replace("lan0", "lan1"), computer("c", ("lan0",), ("lan1",)).replace("inf001", "inf000")), "inf000"),
+    "a computer without a name": (topology("<elements><computer/></elements>"), "bad.xml:3"),
+    "a name with a space": (topology(computer("a b")), "bad.xml:3"),
+    "a name for the shell": (topology(computer("$(reboot)")), "bad.xml:3"),
+    "a name with a semicolon": (topology(computer("a;reboot")), "bad.xml:3"),
+    "a name with a quote": (topology(computer("a'b")), "bad.xml:3"),
+    "a name that is a path": (topology(computer("../../etc/cron.d/x")), "bad.xml:3"),
+    "a name that is an option": (topology(computer("-rf")), "bad.xml:3"),
+    "a name of 40 letters": (topology(computer("a" * 40)), "bad.xml:3"),
+    "a name with a template": (topology(computer("{{ lookup('pipe', 'id') }}")), "bad.xml:3"),
+    "a name in another alphabet": (topology(computer("knötchen")), "bad.xml:3"),
+    "a substrate for the shell": (topology(substrate("`id`")), "bad.xml:3"),
+    "a computer called localhost": (topology(computer("localhost")), "computer localhost"),
+    "a computer called like a pnode": (topology(computer("pnode-0000")), "computer pnode-0000"),
+    "a computer called like a group": (topology(computer("vnodes")), "computer vnodes"),
+    "names that become one group": (
+        topology(substrate("lan-0"), substrate("lan_0"), computer("a", ("lan-0",), ("lan_0",)), computer("b", ("lan-0",), ("lan_0",))), "substrate_lan_0"),
+    "a negative rate": (topology(substrate("s", "<capacity><rate>-1</rate></capacity>")), "substrate s"),
+    "a rate in words": (topology(substrate("s", "<capacity><rate>fast</rate></capacity>")), "substrate s"),
+    "a rate that is no number": (topology(substrate("s", "<capacity><rate>nan</rate></capacity>")), "substrate s"),
+    "a negative latency": (topology(substrate("s", "<latency><time>-3</time></latency>")), "substrate s"),
+    "a loss of 2": (topology(LAN, computer("a", ("lan0", {"loss": "2"}))), "loss"),
+    "an address twice": (
+        topology(LAN, computer("a", ("lan0", {"ip4_address": "10.1.0.1"})), computer("b", ("lan0", {"ip4_address": "10.1.0.1"}))), "10.1.0.1"),
+    "overlapping fixed addresses": (
+        topology(
+            LAN, substrate("lan1"),
+            computer("a", ("lan0", {"ip4_address": "10.1.0.1", "ip4_netmask": "255.255.0.0"})),
+            computer("b", ("lan1", {"ip4_address": "10.1.2.1", "ip4_netmask": "255.255.255.0"}))), "overlap"),
+    "an address that is none": (topology(LAN, computer("a", ("lan0", {"ip4_address": "10.0.0.256"}))), "10.0.0.256"),
+    "a netmask that is none": (topology(LAN, computer("a", ("lan0", {"ip4_address": "10.0.0.1", "ip4_netmask": "255.0.255.0"}))), "255.0.255.0"),
+    "an unknown kind": (topology(computer("a", containers__node_type="vmware")), "vmware"),
+    "a partition that is a path": (topology(computer("a", containers__partition="../x")), "../x"),
+    "a kind without a partition among others": (
+        topology(computer("a", containers__partition="0"), computer("b", containers__node_type="qemu")), "computer b"),
+    "a vhost that is not there": (topology(computer("a", containers__node_type="process", containers__vhost="z")), "computer a"),
+    "a testbed in it": (topology("<elements><testbed><uri>x</uri><type>y</type></testbed></elements>"), "testbed"),
+}  # fmt: skip
+BAD_OPTIONS = {
+    "a pid that is a path": ({"pid": "../x"}, "pid: '../x' is not a name"),
+    "a pid that is empty": ({"pid": ""}, "pid: '' is not a name"),
+    "an eid for the shell": ({"eid": "a;b"}, "eid: 'a;b' is not a name"),
+    "an eid that is too long": ({"eid": "e" * 50}, "is not a name"),
+    "a topology that is not there": ({"topology": "none.xml"}, "none.xml: cannot be read: No such file"),
+    "a topology that is a directory": ({"topology": "."}, "cannot be read: Is a directory"),
+    "a topology that is a device": ({"topology": "/dev/zero"}, "/dev/zero: is not a regular file"),
+    "a topology without a name": ({"topology": ""}, "cannot be read"),
+    "a topology with a zero byte": ({"topology": "a\0b"}, "cannot be read"),
+    "an ns-2 file": ({"topology": "x.tcl"}, "x.tcl: ns-2 files are not read yet"),
+    "packing 0": ({"packing": 0}, "packing: 0 is less than the minimum of 1"),
+    "packing below 0": ({"packing": "-3"}, "packing: -3 is less than the minimum of 1"),
+    "packing in words": ({"packing": "many"}, "packing: 'many' is not of type 'integer'"),
+    "a seed in words": ({"seed": "lucky"}, "seed: 'lucky' is not"),
+    "an unknown default kind": ({"default_container": "docker"}, "default_container: 'docker' is not allowed (one of"),
+    "an unknown kind in kind_map": ({"kind_map": "docker=process"}, "kind_map.docker: 'docker' is not allowed (one of"),
+    "a kind_map to an unknown kind": ({"kind_map": {"qemu": "docker"}}, "kind_map.qemu: 'docker' is not allowed (one of"),
+    "a kind_map without a sign": ({"kind_map": "process"}, "kind_map: 'process' is not"),
+    "addresses that are none": ({"address_base": "10.0.0.0/33"}, "address_base: '10.0.0.0/33' is not"),
+    "a site file that is not there": ({"site": "none.yml"}, "none.yml: no such file"),
+}
+
+
+@pytest.mark.parametrize("sort", BAD_TOPOLOGIES)
+def test_a_bad_topology_gets_one_clear_message_and_leaves_nothing(files, tmp_path, sort):
+    content, expected = BAD_TOPOLOGIES[sort]
+    (files / "bad.xml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert_refused(run(**good(topology="bad.xml")), expected, tmp_path)
+
+
+@pytest.mark.parametrize("sort", BAD_OPTIONS)
+def test_a_bad_option_gets_one_clear_message_and_leaves_nothing(files, tmp_path, sort):
+    options, expected = BAD_OPTIONS[sort]
+    outcome = run(**good(**options))
+    assert_refused(outcome, expected, tmp_path)
+    assert len(outcome.message.splitlines()) == 1
+
+
+def assert_refused(outcome, expected, tmp_path):
+    print(outcome.message)
+    assert outcome.failed
+    assert expected in outcome.message
+    assert "Traceback" not in json.dumps(outcome.result)
+    assert "exception" not in outcome.result
+    assert len(outcome.message) < 2000
+    assert not os.path.exists(tmp_path / "home")
+
+
+def test_all_that_is_wrong_is_said_at_once(files, tmp_path):
+    (files / "bad.xml").write_text(topology(computer("a", ("nowhere",)), substrate("s", "<capacity><rate>-1</rate></capacity>")))
+    outcome = run(**good(eid="-", packing=0, topology="bad.xml"))
+    lines = outcome.message.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["eid", "packing", "bad.xml", "bad.xml"]
+    assert outcome.failed
+    assert not os.path.exists(tmp_path / "home")
+
+
+def test_an_unknown_setting_of_the_site_is_an_error_with_its_line(files, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "site.yml").write_text("packing: 3\nunkown: 1\n")
+    outcome = run(**good())
+    assert outcome.message.startswith(f"{tmp_path}/home/site.yml:2: unkown: there is no such setting")
+    assert everything_below(tmp_path / "home") == [f"{tmp_path}/home/site.yml"]
+
+
+def test_an_existing_experiment_is_refused_and_untouched_even_if_broken(files, tmp_path):
+    assert not run(**good()).failed
+    state = tmp_path / "home/proj/DeterTest/exp/example1/state.json"
+    state.write_text("{broken")
+    before = [(path, os.lstat(path).st_mtime_ns) for path in everything_below(tmp_path / "home")]
+    for check in (False, True):
+        outcome = run(check=check, **good())
+        assert outcome.failed
+        assert "experiment DeterTest/example1 exists already" in outcome.message
+    assert [(path, os.lstat(path).st_mtime_ns) for path in everything_below(tmp_path / "home")] == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.parametrize("options, message", [("size=16k", "No space left on device"), ("ro", "Read-only file system")])
+def test_a_disk_that_cannot_take_it_gets_one_clear_message_and_leaves_nothing(files, tmp_path, options, message):
+    (tmp_path / "disk").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(tmp_path / "disk")], check=True)
+    try:
+        outcome = run(**good(benito_home=str(tmp_path / "disk" / "home")))
+        assert outcome.failed
+        assert message in outcome.message
+        assert len(outcome.message.splitlines()) == 1
+        assert not everything_below(tmp_path / "disk")
+    finally:
+        subprocess.run(["umount", str(tmp_path / "disk")], check=True)
+
+
+def test_a_home_that_is_a_file_gets_one_clear_message(files, tmp_path):
+    (tmp_path / "home").write_text("")
+    outcome = run(**good())
+    assert outcome.failed
+    assert "home" in outcome.message
+    assert len(outcome.message.splitlines()) == 1
