@@ -24,9 +24,15 @@ from .supervisor import supervise
 from .unit import start_commands, start_unit
 
 
+_SHOWN = 40  # changes that a person is shown; --json has all
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    plain = arguments if arguments[:1] == ["enter"] else [argument for argument in arguments if argument != "--json"]
+    options = _parser().parse_args(plain)
+    options.json = plain != arguments
     try:
         _use_the_experiments_own_version(options)
         result = options.func(options)
@@ -46,8 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benito-host", description="Makes this machine look like the plan of a Benito experiment.")
-    parser.set_defaults(json=False)
+    parser = argparse.ArgumentParser(prog="benito-host", description="Makes this machine look like the plan of a Benito experiment.",
+                                     epilog="With --json every command but enter prints one JSON object.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, func, about in (
         ("apply", _apply, "build what the plan says, change what differs"),
@@ -60,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("-e", "--experiment", metavar="PID.EID", help="default: the only experiment on this machine")
-        command.add_argument("--json", action="store_true", help="print one JSON object")
         command.set_defaults(func=func)
         if name in ("apply", "start-commands", "start-unit"):
             command.add_argument("--check", action="store_true", help="only tell what would change")
@@ -72,7 +77,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("argv", nargs=argparse.REMAINDER, metavar="[--] COMMAND …")
     command.set_defaults(func=_enter)
     command = commands.add_parser("list", help="the experiments on this machine")
-    command.add_argument("--json", action="store_true")
     command.set_defaults(func=lambda o: {"changed": False, "experiments": experiments_here()})
     control_bridge.add_commands(commands)
     return parser
@@ -115,8 +119,11 @@ def _use_the_experiments_own_version(options) -> None:
 
 
 def _print(result) -> None:
-    for change in (result or {}).get("changes", ()):
+    changes = (result or {}).get("changes", ())
+    for change in changes[:_SHOWN]:
         print(change)
+    if len(changes) > _SHOWN:
+        print(f"… and {len(changes) - _SHOWN} more")
     rest = {key: value for key, value in (result or {}).items() if key not in ("changes", "changed")}
     if rest:
         print(json.dumps(rest, indent=2))

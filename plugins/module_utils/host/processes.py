@@ -102,10 +102,12 @@ class _Builder:
             for vnode in vnodes:
                 self._add_ports(ports, vnode, vnode.interfaces, networks[vnode.name])
             ports.send()
+            template = self._new_template()
             for vnode in vnodes:
                 system.setns(networks[vnode.name], CLONE_NEWNET)
                 self._configure(vnode)
-                self._new_file_systems(vnode)
+                self._new_file_systems(vnode, template)
+            os.close(template)
         finally:
             self._origin.enter("net", "uts")
             for fd in networks.values():
@@ -114,9 +116,8 @@ class _Builder:
     def _write_files(self, vnode: VnodePlan) -> None:
         directory = self._place.node(vnode.name)
         os.makedirs(f"{directory}/log", exist_ok=True)
-        for name, text in (("pid", self._plan.pid), ("eid", self._plan.eid)):
-            write_atomically(f"{directory}/{name}", text + "\n", 0o644)
-        write_atomically(self._place.node_hosts(vnode.name), self._hosts.text(vnode.aliases), 0o644)
+        for name, text in (("pid", self._plan.pid + "\n"), ("eid", self._plan.eid + "\n"), ("hosts", self._hosts.text(vnode.aliases))):
+            _write(f"{directory}/{name}", text)
 
     def _new_network(self, vnode: VnodePlan) -> int:
         system.unshare(CLONE_NEWNET | CLONE_NEWUTS)
@@ -163,16 +164,22 @@ class _Builder:
             batch.address(f"{what}: address {interface.ip4_address}", index, address, prefix, _broadcast(address, prefix))
         batch.link(what, {"index": index, "flags": IFF_UP, "change": IFF_UP})
 
-    def _new_file_systems(self, vnode: VnodePlan) -> None:
-        """The host's file systems, following the host's later mounts and unmounts, with the node's own three over them."""
+    def _new_template(self) -> int:
+        """The host's file systems as nodes see them, following the host's later mounts and unmounts."""
         self._origin.enter("mnt")
         system.unshare(CLONE_NEWNS)
         system.mount(None, "/", None, MS_REC | MS_SLAVE)
-        if system.is_mount_point("/run/benito"):
-            system.umount("/run/benito")
         if system.is_mount_point(self._place.run):
             system.umount(self._place.run)
         system.umount("/sys")
+        template = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self._registry.enter()
+        return template
+
+    def _new_file_systems(self, vnode: VnodePlan, template: int) -> None:
+        """A copy of the template with the node's own three over it; /sys shows the network of whoever mounts it."""
+        system.setns(template, CLONE_NEWNS)
+        system.unshare(CLONE_NEWNS)
         system.mount("sysfs", "/sys", "sysfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC)
         self._bind_own(vnode)
         fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
@@ -284,6 +291,18 @@ def _set_sysctls(vnode: VnodePlan) -> None:
                 stream.write(str(value))
         except FileNotFoundError:
             continue  # a kernel without IPv6 has nothing to set there
+
+
+def _write(path: str, text: str) -> None:
+    """Have the file say this; a new file is written plainly, as replacing one waits for the disk."""
+    try:
+        with open(path, "x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            if stream.read() == text:
+                return
+        write_atomically(path, text, 0o644)
 
 
 def _split(prefix: str) -> tuple[str, int]:

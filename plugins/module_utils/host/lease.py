@@ -1,0 +1,163 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lease on a machine of the pool: which experiment has it, kept on the machine itself.
+
+Operators on different controllers must not collide, so the claim is one atomic step under a lock here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from ..errors import HostError
+from . import netlink
+from .place import ROOT, Place, is_experiment, read_json, write_atomically
+
+LEASES = f"{ROOT}/leases"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who wants the machine.
+
+    experiment  ``pid.eid``
+    owner       the controller's name and experiment directory: two experiments of one name are two
+    shared      whether this pool host may carry several experiments (``pnode_shared``)
+    processes   whether the experiment has process vnodes: they see their host's files
+    """
+
+    experiment: str
+    owner: str
+    shared: bool = False
+    processes: bool = True
+
+
+def offer(claim: Claim, address: str, interface: str) -> dict:
+    """What this machine can give: whether it is free for the claim, its experiment network, and names already in use.
+
+    address, interface  of the experiment network, as the pool says; both may be "" if it does not
+    Returns {"taken_by": words or "", "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis"}.
+    Raises HostError when what the pool says of the experiment network is not so.
+    """
+    live = netlink.links()
+    mark = Place(claim.experiment).mark
+    others = {name: link for name, link in live.items() if not link.get("ifalias", "").startswith(mark)}
+    vnis = [link.get("linkinfo", {}).get("info_data", {}).get("id") for link in others.values()]
+    return {
+        "taken_by": _hindrance(claim, _leases()),
+        **_underlay(address, interface),
+        "links": sorted(others),
+        "vnis": sorted(vni for vni in vnis if isinstance(vni, int)),
+    }
+
+
+def claim_lease(claim: Claim, dry_run: bool = False) -> bool:
+    """Take the machine. Returns whether that changed anything. Raises HostError naming who has it."""
+    if dry_run and not os.path.isdir(LEASES):
+        return True
+    with _locked():
+        leases = _leases()
+        hindrance = _hindrance(claim, leases)
+        if hindrance:
+            raise HostError(hindrance)
+        if claim.experiment in leases:
+            return False
+        if not dry_run:
+            write_atomically(f"{LEASES}/{claim.experiment}.json", json.dumps({**asdict(claim), "since": _now()}) + "\n")
+        return True
+
+
+def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
+    """Give the machine back. Returns whether that changed anything. Raises HostError when another owner has it under that name."""
+    if not os.path.isdir(LEASES):
+        return False
+    with _locked():
+        found = _leases().get(experiment)
+        if found is None or dry_run:
+            return found is not None
+        if found["owner"] != owner:
+            raise HostError(f"{experiment} on this host belongs to {found['owner']}, not to {owner}")
+        os.unlink(f"{LEASES}/{experiment}.json")
+    _remove_if_empty()
+    return True
+
+
+def _hindrance(claim: Claim, leases: dict[str, dict]) -> str:
+    """Why the claim cannot have the machine beside these leases, "" if it can."""
+    for name, lease in leases.items():
+        who = f"leased by {name} of {lease['owner']} since {lease['since']}"
+        if name == claim.experiment:
+            if lease["owner"] != claim.owner:
+                return who
+        elif not (claim.shared and lease["shared"]):
+            return who
+        elif name.split(".")[0] != claim.experiment.split(".")[0] and (claim.processes or lease["processes"]):
+            return f"{who}; experiments of two projects do not share a machine when one has processes, which see its files"
+    return ""
+
+
+def _leases() -> dict[str, dict]:
+    try:
+        names = [name[:-5] for name in os.listdir(LEASES) if name.endswith(".json")]
+    except FileNotFoundError:
+        return {}
+    leases = {name: read_json(f"{LEASES}/{name}.json") for name in sorted(names) if is_experiment(name)}
+    return {name: lease for name, lease in leases.items() if lease is not None}
+
+
+def _underlay(address: str, interface: str) -> dict:
+    if not address and not interface:
+        return {"underlay_device": "", "underlay_address": "", "underlay_mtu": 0}
+    for link in netlink.ip_json("address", "show"):
+        addresses = [entry["local"] for entry in link.get("addr_info", ()) if entry.get("family") == "inet"]
+        if (address in addresses) if address else (link["ifname"] == interface and addresses):
+            if "UP" not in link["flags"]:
+                raise HostError(f"its experiment interface {link['ifname']} is down")
+            return {"underlay_device": link["ifname"], "underlay_address": address or addresses[0], "underlay_mtu": link["mtu"]}
+    wanted = f"benito_experiment_address {address}" if address else f"an IPv4 address on benito_experiment_interface {interface}"
+    raise HostError(f"it has no interface with {wanted}, as its inventory says")
+
+
+@contextmanager
+def _locked(limit_s: float = 10.0):
+    """Alone among all runs on this machine."""
+    deadline = time.monotonic() + limit_s
+    while (fd := _try_lock()) is None:
+        if time.monotonic() > deadline:
+            raise HostError(f"the leases of this host have been locked by another run for {limit_s:.0f} s")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def _try_lock():
+    """A descriptor that holds the lock, or None; the directory may have been removed in between, with its lock."""
+    os.makedirs(LEASES, mode=0o755, exist_ok=True)
+    fd = os.open(LEASES, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(fd), os.stat(LEASES)):
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(fd)
+    return None
+
+
+def _remove_if_empty() -> None:
+    for path in (LEASES, ROOT):
+        try:
+            os.rmdir(path)
+        except OSError:
+            return
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
