@@ -9,6 +9,7 @@ as warnings beside the topology.
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from contextlib import contextmanager
 
 from ..errors import Problem
@@ -160,12 +161,14 @@ def _substrates(scope: Scope) -> tuple:
 def _elements(scope: Scope) -> tuple:
     """The computers, testbeds, segments, regions and others, of all wrappers."""
     found = []
+    numbers: Counter = Counter()
     for wrapper in scope.take("elements"):
         for xml in wrapper:
             kind = local_name(xml)
             if kind in ELEMENT_TAGS:
                 read = read_computer if kind == "computer" else read_other
-                found.append(read(Scope(scope.problems, xml, kind, scope, len(found) + 1, wrapper)))
+                numbers[kind] += 1
+                found.append(read(Scope(scope.problems, xml, kind, scope, numbers[kind], wrapper)))
         _keep_rest(scope, wrapper, ELEMENT_TAGS)
     return tuple(found)
 

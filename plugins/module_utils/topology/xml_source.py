@@ -24,6 +24,7 @@ MAX_SYNTAX_ERRORS = 20
 
 _TOO_DEEP = f"elements are nested more than {MAX_DEPTH} deep"
 _TOO_DEEP_HINT = "a topology needs no more than about ten levels"
+_START_HINT = "a topology begins with <experiment>"
 _UNFINISHED_SERVICE = re.compile(rb"</service\s*(?:<|$)")
 _SERVICE_HINT = "the Python 2 topdl library writes '</service' without the '>'; write '</service>'"
 
@@ -54,7 +55,7 @@ def parse(data: bytes, problems: ProblemLog):
     try:
         root = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError, LookupError) as error:
-        root = _diagnose(data, problems, error)
+        root = _diagnose(data, problems, error, parser.error_log)
     if root is None:
         return None
     if root.getroottree().docinfo.internalDTD is not None:
@@ -86,7 +87,7 @@ def _worth_parsing(data: bytes, problems: ProblemLog) -> bool:
         problems.error(0, "", f"is larger than {MAX_BYTES // 2**20} MB", "is it a topology?")
         return False
     if not data.strip():
-        problems.error(0, "", "is empty", "a topology begins with <experiment>")
+        problems.error(0, "", "is empty", _START_HINT)
         return False
     wide = data[:4].count(0) > 0 or data[:2] in (b"\xff\xfe", b"\xfe\xff")
     if not wide and b"\0" in data:
@@ -119,22 +120,26 @@ def _doctype_line(data: bytes) -> int:
     return 0
 
 
-def _diagnose(data: bytes, problems: ProblemLog, error):
-    """Log every syntax error of malformed XML; what could be saved of the tree, or None."""
+def _diagnose(data: bytes, problems: ProblemLog, error, error_log):
+    """Log every syntax error of malformed XML; what could be saved of the tree, or None.
+
+    error_log  the strict parser's own: that of the exception has other files' errors too
+    """
     problems.damaged = True
     parser = _parser(recover=True)
     try:
         root = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError, LookupError):
         root = None
-    found = dict.fromkeys(_entries(getattr(error, "error_log", ())) + _entries(parser.error_log))
+    found = dict.fromkeys(_entries(error_log) + _entries(parser.error_log))
     service_line = _unfinished_service_line(data)
     for line, message in list(found)[:MAX_SYNTAX_ERRORS] or [(0, _one_line(str(error)))]:
         if "xcessive depth" in message:
             problems.error(line, "", _TOO_DEEP, _TOO_DEEP_HINT)
             return None
         hinted = service_line and line >= service_line
-        problems.error(line, "", f"not well-formed XML: {message}", _SERVICE_HINT if hinted else "")
+        hint = _SERVICE_HINT if hinted else _START_HINT if message.startswith("Start tag expected") else ""
+        problems.error(line, "", f"not well-formed XML: {message}", hint)
         service_line = 0 if hinted else service_line
     if len(found) > MAX_SYNTAX_ERRORS:
         problems.error(0, "", f"{len(found) - MAX_SYNTAX_ERRORS} more syntax errors")

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from hypothesis import strategies as st
-
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import (
     Attribute,
     Capacity,
@@ -26,6 +24,7 @@ from ansible_collections.deter.benito.plugins.module_utils.topology.model import
     Topology,
     Unknown,
 )
+from hypothesis import strategies as st
 
 XML_SPACE = " \t\r\n"
 characters = st.characters(min_codepoint=0x20, exclude_categories=["Cs"], exclude_characters="\ufffe\uffff")

@@ -20,7 +20,7 @@ DATA = Path(__file__).parent / "data"
 FILES = sorted(DATA.glob("*.xml"))
 CONTENTS = [path.read_bytes() for path in FILES]
 TAGS = sorted({tag for content in CONTENTS for tag in re.findall(rb"</([^>]+)>", content)})
-slow = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def read(text):
@@ -66,7 +66,7 @@ def retagged(draw):
     return data
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(damaged() | retagged() | st.binary(max_size=60))
 def test_damaged_bytes_give_a_topology_that_round_trips_or_an_input_error(data):
     try:

@@ -1,0 +1,66 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The containers: attributes under all the spellings of real files."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.topology.attributes import (
+    NODE_TYPE,
+    PARTITION,
+    PARTITION_PASS,
+    containers_attribute,
+    containers_name,
+    with_containers_attribute,
+)
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Computer
+
+
+def computer(*pairs):
+    return Computer(name="a", attributes=tuple(Attribute(*pair) for pair in pairs))
+
+
+def pairs(element):
+    return [(attribute.name, attribute.value) for attribute in element.attributes]
+
+
+@pytest.mark.parametrize("spelling", ["containers:node_type", "containers::node_type", "container:node_type", "benito:node_type", "container:Node_Type"])
+def test_every_prefix_and_any_case_are_the_same_attribute(spelling):
+    assert containers_attribute(computer((spelling, "qemu")), NODE_TYPE) == "qemu"
+
+
+@pytest.mark.parametrize("spelling", ["PartitionPass", "PackingPass", "partition_pass", "partitionpass"])
+def test_the_pass_has_three_names(spelling):
+    assert containers_attribute(computer(("containers:" + spelling, "2")), PARTITION_PASS) == "2"
+
+
+def test_the_pass_is_never_confused_with_the_partition():
+    element = computer(("containers:PartitionPass", "2"))
+    assert containers_attribute(element, PARTITION) is None
+    assert containers_attribute(computer(("containers:Partition", "7")), PARTITION_PASS) is None
+
+
+@pytest.mark.parametrize("name", ["node_type", "startup", "containersnode_type", "containe:node_type", "xcontainers:node_type"])
+def test_other_attributes_are_not_of_the_family(name):
+    assert containers_name(name) is None
+
+
+def test_the_canonical_spelling_wins_over_an_alias_before_it():
+    element = computer(("container:node_type", "openvz"), ("containers:node_type", "qemu"))
+    assert containers_attribute(element, NODE_TYPE) == "qemu"
+
+
+def test_the_first_of_equals_counts():
+    assert containers_attribute(computer(("containers:node_type", "a"), ("containers:node_type", "b")), NODE_TYPE) == "a"
+    assert containers_attribute(computer(("container:node_type", "a"), ("benito:node_type", "b")), NODE_TYPE) == "a"
+
+
+def test_setting_replaces_every_spelling_in_the_place_of_the_first():
+    element = computer(("x", "1"), ("container:partition", "0"), ("startup", "true"), ("containers:Partition", "1"))
+    assert pairs(with_containers_attribute(element, PARTITION, "5")) == [("x", "1"), ("containers:partition", "5"), ("startup", "true")]
+
+
+def test_setting_a_new_one_appends_it_and_none_removes_it():
+    element = with_containers_attribute(computer(("x", "1")), PARTITION, "5")
+    assert pairs(element) == [("x", "1"), ("containers:partition", "5")]
+    assert pairs(with_containers_attribute(element, PARTITION, None)) == [("x", "1")]
