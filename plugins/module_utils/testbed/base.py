@@ -102,7 +102,10 @@ class BaseCache:
         return os.path.isdir(self.root(key))
 
     def ensure(self, key: str, recipe: Recipe, user: str, user_root: str) -> bool:
-        """Have the base ``key``, build it where it is absent, and note that testbed ``user`` (its directory: ``user_root``) stands on it. Whether it was built."""
+        """Have the base ``key``, built where it is absent, and note that testbed ``user`` stands on it (its directory: ``user_root``).
+
+        Returns whether it was built.
+        """
         with locked(os.path.join(self.directory, ".lock"), "the cache of base systems", 900):
             built = not self.has(key)
             if built:

@@ -13,13 +13,14 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable
 
 from ..errors import HostError, InputError, Problem
 from . import files, kernel, network
 from .addresses import MOST_PNODES, Subnets, choose_subnets
 from .base import BaseCache, host_recipe
+from .firewall import Firewall, legacy_iptables_warning
 from .names import Identity, Paths
 from .pnodes import Pnodes, end_cgroup, in_parallel
 from .sysctls import MachineLimits
@@ -79,6 +80,7 @@ class Bed:
         key = self._base_key(recipe)
         if check_mode:
             return Outcome(changes=() if self.bases.has(key) else (f"build base system {key}",))
+        os.makedirs(self.paths.root, 0o700, exist_ok=True)
         built = self.bases.ensure(key, recipe, self.identity.id, self.paths.root)
         return Outcome(changes=(f"build base system {key}",) if built else ())
 
@@ -141,9 +143,12 @@ class Bed:
         changes = []
         if present:
             changes.append(Change(f"remove pnodes {', '.join(present)}", lambda: in_parallel(pnodes.remove, present)))
-        found = network.leftovers(self.identity)
-        if found:
-            changes.append(Change(f"remove {', '.join(found)}", lambda: network.remove(self.identity)))
+        links = network.leftovers(self.identity)
+        if links:
+            changes.append(Change(f"remove {', '.join(links)}", lambda: network.remove(links)))
+        firewall = Firewall(self.identity)
+        if shutil.which("nft") and firewall.is_there():
+            changes.append(Change(f"remove firewall table {self.identity.firewall_table}", firewall.down))
         if self.limits.joined():
             changes.append(Change("put the machine's limits back", lambda: None))
         if os.path.exists(self.paths.inventory):
@@ -179,10 +184,11 @@ class Bed:
         """The testbed in words, one thing a line."""
         subnets = self.subnets()
         rows = [f"pnode {name} {state} {control} {experiment}" for name, state, control, experiment, _found in self._rows()]
-        links = [f"link {name}" for name in network.leftovers(self.identity)]
+        links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge) if os.path.isdir(f"/sys/class/net/{name}")]
+        firewall = ["firewall table"] if shutil.which("nft") and Firewall(self.identity).is_there() else []
         head = [f"control {subnets.control}", f"experiment {subnets.experiment}"] if subnets else []
         inventory = [f"inventory {self.paths.inventory}"] if os.path.exists(self.paths.inventory) else []
-        return "".join(line + "\n" for line in (*head, *rows, *sorted(name for name in links if not name.startswith("link bt")), *inventory))
+        return "".join(line + "\n" for line in (*head, *rows, *links, *firewall, *inventory))
 
     @contextlib.contextmanager
     def _locked(self, check_mode: bool):
@@ -211,7 +217,8 @@ class _Raising:
         self.resolv_conf = network.host_resolv_conf()
         self.subnets = bed.subnets() or choose_subnets(network.taken_networks(self.resolv_conf), start=int.from_bytes(self.identity.id.encode(), "big"))
         self.base = bed._base_key(host_recipe())
-        self.network = network.Network(self.identity, self.subnets)
+        self.bridges = network.Bridges(self.identity, self.subnets)
+        self.firewall = Firewall(self.identity, self.subnets)
         self.pnodes = Pnodes(self.identity, self.paths, self.subnets)
         self.states = self.pnodes.states()
         self.boot_warnings = []
@@ -221,14 +228,17 @@ class _Raising:
 
     def describe(self) -> str:
         rows = [f"pnode {name} running {self.subnets.control_address(i)} {self.subnets.experiment_address(i)}" for i, name in enumerate(self.wanted)]
-        links = sorted(f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge, "firewall"))
-        lines = (f"control {self.subnets.control}", f"experiment {self.subnets.experiment}", *rows, *links, f"inventory {self.paths.inventory}")
+        links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge)]
+        head = (f"control {self.subnets.control}", f"experiment {self.subnets.experiment}")
+        lines = (*head, *rows, *links, "firewall table", f"inventory {self.paths.inventory}")
         return "".join(line + "\n" for line in lines)
 
     def warnings(self) -> tuple:
         lines = []
         if not self.resolv_conf:
             lines.append("this machine's name servers are on its loopback, where pnodes cannot ask them: names will not resolve inside")
+        if legacy_iptables_warning():
+            lines.append(legacy_iptables_warning())
         for name in self._surplus():
             found = self.pnodes.experiments(name)
             if found:
@@ -264,9 +274,9 @@ class _Raising:
         return [Change(f"raise the machine's limits ({names})", lambda: self.bed.limits.join(self.paths.root))]
 
     def _connect(self) -> list:
-        changes = [Change(f"make bridge {name}", lambda name=name: self.network.make_bridge(name)) for name in self.network.bridges_missing()]
-        if not self.network.firewall_is_up():
-            changes.append(Change(f"make firewall table {self.identity.firewall_table}", self.network.raise_firewall))
+        changes = [Change(f"make bridge {name}", lambda name=name: self.bridges.make(name)) for name in self.bridges.missing()]
+        if not self.firewall.is_up():
+            changes.append(Change(f"make firewall table {self.identity.firewall_table}", self.firewall.up))
         return changes
 
     def _drop(self) -> list:
@@ -299,7 +309,7 @@ class _Raising:
 
     def _boot(self, names) -> None:
         in_parallel(self.pnodes.start, names)
-        for name, said in zip(names, in_parallel(self.pnodes.wait, names)):
+        for name, said in zip(names, in_parallel(self.pnodes.wait, names), strict=True):
             if said != "running":
                 self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
 

@@ -152,4 +152,4 @@ def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes)
 def render_table(rows) -> list:
     """Lines of a table; ``rows`` are tuples of text, the first the headings."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -31,6 +31,8 @@ RULES
 echo 1 > /proc/sys/net/ipv4/ip_forward
 """
 
+_BRIDGE = "ip link add ba type bridge; ip link add va type veth peer name vb; ip link set va master ba up"
+
 _CGROUP = """
 test -d /sys/fs/cgroup/systemd && top=/sys/fs/cgroup/systemd || top=/sys/fs/cgroup
 test -e $top/cgroup.procs || { echo "no hierarchy with processes is mounted under /sys/fs/cgroup" >&2; exit 1; }
@@ -58,7 +60,7 @@ PROBES = (
     Probe("cgroups", "pnodes, and ending a vnode's processes", _CGROUP, ()),
     Probe("overlayfs", "the root file systems of pnodes", _OVERLAY, ("--mount",)),
     Probe("veth", "the interfaces of pnodes and process vnodes", "ip link add va type veth peer name vb"),
-    Probe("bridge", "control and experiment networks, substrates", "ip link add ba type bridge; ip link add va type veth peer name vb; ip link set va master ba up"),
+    Probe("bridge", "control and experiment networks, substrates", _BRIDGE),
     Probe("VXLAN", "substrates that span pnodes", "ip link set lo up; ip link add vx type vxlan id 42 dstport 4789 local 127.0.0.1"),
     Probe("TAP devices (/dev/net/tun)", "virtual machines on pnodes", "ip tuntap add ta mode tap"),
     Probe("nftables NAT and connection tracking", "the pnodes' way out, for packages", _NAT),

@@ -19,6 +19,9 @@ from ..errors import InputError, Problem
 NAME_RULE = "a lower-case letter, then lower-case letters, digits or '-', at most 16 in all, not ending in '-'"
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?")
 
+HOME_RULE = "letters, digits and / . _ + @ % = - only: the path goes into mount options and into ssh's command line"
+_HOME = re.compile(r"/[A-Za-z0-9/._+@%=-]*")
+
 CONTROL = "eth0"
 EXPERIMENT = "eth1"
 
@@ -122,8 +125,11 @@ class Paths:
 def identify(home: str, name: str) -> Identity:
     """The identity of the testbed ``name`` under ``home`` (BENITO_HOME, ``~`` allowed).
 
-    Raises InputError for a name that could not be a host name and a path.
+    Raises InputError for a name that could not be a host name and a path, and for a home that mount options or ssh could not take.
     """
     if not _NAME.fullmatch(name):
         raise InputError(Problem(f"{name!r} cannot name a testbed", element="testbed", hint=NAME_RULE))
-    return Identity(os.path.realpath(os.path.expanduser(home)), name)
+    home = os.path.realpath(os.path.expanduser(home))
+    if not _HOME.fullmatch(home):
+        raise InputError(Problem(f"{home!r} cannot be where a testbed is kept", element="BENITO_HOME", hint=HOME_RULE))
+    return Identity(home, name)

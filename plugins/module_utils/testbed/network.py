@@ -1,13 +1,13 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The testbed's two bridges, and the firewall table that is its way out and its fence."""
+"""The testbed's two bridges, and what this machine knows of networks and name servers."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 
+from ..errors import HostError
 from .addresses import EXPERIMENT_MTU, MOST_PNODES, Subnets
 from .names import CONTROL, EXPERIMENT, Identity
 from .system import read_text, run, run_json
@@ -49,47 +49,14 @@ def uplink_mtu() -> int:
     return 1500
 
 
-def render_firewall(identity: Identity, subnets: Subnets) -> str:
-    """The table: pnodes reach the world masqueraded, nobody but this machine reaches them, and they reach no service of this machine but DNS.
-
-    Traffic that stays on one bridge passes here only where br_netfilter is loaded.
-    """
-    control, experiment = identity.control_bridge, identity.experiment_bridge
-    body = f"""
-  chain postrouting {{
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr {subnets.control} ip daddr != {subnets.control} masquerade
-  }}
-  chain forward {{
-    type filter hook forward priority filter; policy accept;
-    iifname . oifname {{ "{control}" . "{control}", "{experiment}" . "{experiment}" }} accept
-    iifname "{experiment}" drop
-    oifname "{experiment}" drop
-    iifname "{control}" accept
-    oifname "{control}" ct state established,related accept
-    oifname "{control}" drop
-  }}
-  chain input {{
-    type filter hook input priority filter; policy accept;
-    iifname "{experiment}" drop
-    iifname "{control}" ct state established,related accept
-    iifname "{control}" meta l4proto {{ icmp, igmp }} accept
-    iifname "{control}" meta l4proto {{ tcp, udp }} th dport 53 accept
-    iifname "{control}" drop
-  }}
-"""
-    digest = hashlib.sha256(body.encode()).hexdigest()[:16]
-    return f'table inet {identity.firewall_table} {{\n  comment "{identity.mark} {digest}"\n{body}}}\n'
-
-
-class Network:
-    """The bridges and the firewall table of one testbed on this machine."""
+class Bridges:
+    """The two bridges of one testbed on this machine."""
 
     def __init__(self, identity: Identity, subnets: Subnets):
         self.identity = identity
         self.subnets = subnets
 
-    def bridges_missing(self) -> tuple:
+    def missing(self) -> tuple:
         """The bridges that are absent or not as they should be."""
         live = {link["ifname"]: link for link in run_json("ip", "-json", "-details", "address", "show", "type", "bridge")}
         return tuple(name for name in (self.identity.control_bridge, self.identity.experiment_bridge) if not self._as_it_should(name, live.get(name)))
@@ -101,7 +68,7 @@ class Network:
             return link["mtu"] == EXPERIMENT_MTU
         return any(entry["local"] == self.subnets.gateway for entry in link["addr_info"])
 
-    def make_bridge(self, name: str) -> None:
+    def make(self, name: str) -> None:
         """Make the bridge afresh, or put one that is there right."""
         identity = self.identity
         control = name == identity.control_bridge
@@ -113,32 +80,16 @@ class Network:
             run("ip", "address", "replace", f"{self.subnets.gateway}/{self.subnets.control_prefix}", "dev", name)
         run("ip", "link", "set", name, "up")
 
-    def firewall_is_up(self) -> bool:
-        wanted = render_firewall(self.identity, self.subnets)
-        comment = re.search(r'comment "([^"]*)"', wanted).group(1)
-        return f'comment "{comment}"' in run("nft", "list", "table", "inet", self.identity.firewall_table, check=False).stdout
-
-    def raise_firewall(self) -> None:
-        """Put the table in place, in one transaction, whatever there was of it."""
-        table = self.identity.firewall_table
-        run("nft", "-f", "-", stdin=f"table inet {table}\ndelete table inet {table}\n{render_firewall(self.identity, self.subnets)}")
-
 
 def leftovers(identity: Identity) -> tuple:
-    """The names of this testbed's bridges and ports on this machine, and "firewall" for its table."""
+    """The names of this testbed's bridges and ports that are on this machine."""
     ours = {identity.control_bridge, identity.experiment_bridge}
     ours.update(identity.port(identity.pnode(index), interface) for index in range(MOST_PNODES) for interface in (CONTROL, EXPERIMENT))
-    links = [link["ifname"] for link in run_json("ip", "-json", "link", "show") if link["ifname"] in ours]
-    table = run("nft", "list", "table", "inet", identity.firewall_table, check=False).stdout
-    return (*links, *(("firewall",) if table else ()))
+    return tuple(link["ifname"] for link in run_json("ip", "-json", "link", "show") if link["ifname"] in ours)
 
 
-def remove(identity: Identity) -> tuple:
-    """Remove the bridges, the ports still on them and the table; what was removed."""
-    found = leftovers(identity)
-    for name in found:
-        if name == "firewall":
-            run("nft", "delete", "table", "inet", identity.firewall_table)
-        else:
-            run("ip", "link", "delete", name, check=False)
-    return found
+def remove(names) -> None:
+    """Remove links; a port may be gone with its pnode by the time it is its turn."""
+    for name in names:
+        if run("ip", "link", "delete", name, check=False).returncode and os.path.isdir(os.path.join("/sys/class/net", name)):
+            raise HostError(f"interface {name} could not be removed")

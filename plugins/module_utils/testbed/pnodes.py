@@ -23,6 +23,7 @@ from .system import read_text, run, write_text
 
 BOOT_SECONDS = 180
 OPEN_FILES = 524288
+LXC_LOCKS = "/run/lxc/lock"
 _HOST_KEY = "ssh_host_ed25519_key"
 
 
@@ -52,7 +53,8 @@ class Pnodes:
         return run("lxc-info", "-P", self.paths.pnodes, "-n", pnode, "-sH", check=False).stdout.strip().lower() or "stopped"
 
     def states(self) -> dict:
-        return dict(zip(self.existing(), in_parallel(self.state, self.existing())))
+        names = self.existing()
+        return dict(zip(names, in_parallel(self.state, names), strict=True))
 
     def experiments(self, pnode: str) -> tuple:
         """The experiments whose plans lie on ``pnode``, as pid.eid."""
@@ -78,9 +80,8 @@ class Pnodes:
 
     def known_hosts(self, pnodes) -> str:
         """The known_hosts file for ``pnodes``, which exist."""
-        return files.render_known_hosts({
-            self.subnets.control_address(self.identity.index_of(pnode)): read_text(os.path.join(self.paths.pnode(pnode), _HOST_KEY + ".pub")) for pnode in pnodes
-        })
+        keys = {pnode: read_text(os.path.join(self.paths.pnode(pnode), _HOST_KEY + ".pub")) for pnode in pnodes}
+        return files.render_known_hosts({self.subnets.control_address(self.identity.index_of(pnode)): key for pnode, key in keys.items()})
 
     def start(self, pnode: str) -> None:
         """Start and do not wait. Raises HostError with the first of LXC's complaints, which says why."""
@@ -92,7 +93,10 @@ class Pnodes:
             raise HostError(f"pnode {pnode} did not start: {first_errors(log) or done.stderr.strip()}")
 
     def wait(self, pnode: str) -> str:
-        """Wait until ``pnode`` has booted and lets us in by the way that Ansible will take. What its systemd says: ``running``, or else with the failed units."""
+        """Wait until ``pnode`` has booted and lets us in by the way that Ansible will take.
+
+        Returns what its systemd says: ``running``, or else with the failed units. Raises HostError after BOOT_SECONDS.
+        """
         deadline = time.monotonic() + BOOT_SECONDS
         address = self.subnets.control_address(self.identity.index_of(pnode))
         while True:
@@ -110,6 +114,7 @@ class Pnodes:
         if os.path.exists(self._config(pnode)) and self.state(pnode) != "stopped":
             run("lxc-stop", "-P", self.paths.pnodes, "-n", pnode, "-k", check=False, seconds=30)
         end_cgroup(os.path.join(self.identity.cgroup, pnode))
+        self._remove_lock(pnode)
         self._delete(pnode)
 
     def _delete(self, pnode: str) -> None:
@@ -118,6 +123,16 @@ class Pnodes:
             raise HostError(f"something is mounted below {directory}; unmount it first")
         if os.path.isdir(directory):
             shutil.rmtree(directory)
+
+    def _remove_lock(self, pnode: str) -> None:
+        """LXC leaves its lock files, below a copy of the pnodes' path, for ever."""
+        folder = LXC_LOCKS + self.paths.pnodes
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(folder, "." + pnode))
+        with contextlib.suppress(OSError):
+            while folder.startswith(os.path.dirname(LXC_LOCKS)):
+                os.rmdir(folder)
+                folder = os.path.dirname(folder)
 
     def _config(self, pnode: str) -> str:
         return os.path.join(self.paths.pnode(pnode), "config")

@@ -88,6 +88,7 @@ def locked(path: str, what: str, seconds: float, remove_if=lambda: False):
         os.pwrite(handle, f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode(), 0)
         yield
     finally:
+        os.ftruncate(handle, 0)
         if remove_if():
             os.unlink(path)
         os.close(handle)
