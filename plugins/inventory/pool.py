@@ -88,6 +88,11 @@ class InventoryModule(BaseInventoryPlugin):
             self.inventory.add_group(name)
             for variable, value in group.get_vars().items():
                 self.inventory.set_variable(name, variable, value)
+        taken = sorted(name for name in found.hosts if name in self.inventory.hosts and "benito_vhost" in self.inventory.hosts[name].vars)
+        if taken:
+            raise AnsibleParserError(
+                f"machines of the pool have names of nodes of the experiment: {', '.join(taken)} (say hostnames: qualified for the latter)"
+            )
         for name, host in found.hosts.items():
             self.inventory.add_host(name)
             for variable, value in host.get_vars().items():

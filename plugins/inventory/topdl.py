@@ -81,9 +81,10 @@ import os
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, ExperimentError
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory, benito_home
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.inventory_source import Source, read_experiment, read_topology
+from ansible_collections.deter.benito.plugins.module_utils.names import is_project_name
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -111,18 +112,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         topology = self.get_option("topology")
         if topology:
             return read_topology(os.path.join(os.path.dirname(path), os.path.expanduser(topology)))
-        pid, eid = self.get_option("pid"), self.get_option("eid")
+        pid, eid = str(self.get_option("pid") or ""), str(self.get_option("eid") or "")
         if not pid or not eid:
             self.display.vvv(f"{path}: no experiment named (extra variables pid and eid), nothing to show")
             return None
-        directory = ExperimentDirectory(benito_home(self.get_option("benito_home")), str(pid), str(eid))
-        try:
-            return read_experiment(directory)
-        except ExperimentError:
-            if directory.exists():
-                raise
-            self.display.v(f"{path}: there is no experiment {directory} below {directory.home}, nothing to show")
+        source = read_experiment(ExperimentDirectory(self.get_option("benito_home"), pid, eid)) if is_project_name(pid) and is_project_name(eid) else None
+        if source is None:
+            self.display.v(f"{path}: there is no experiment {pid}/{eid}, nothing to show")
             return None
+        for warning in source.warnings:
+            self.display.warning(warning)
+        return source if source.topology_text else None
 
     def _data(self, source, path, cache):
         if not self.get_option("cache"):
@@ -160,6 +160,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return {word: f"{word}{source.domain}" for section in ("pnodes", "nodes") for word in data[section]}
 
     def _add_groups(self, source, data, names) -> None:
+        pool = self.inventory.groups["pnode_pool"].get_hosts() if "pnode_pool" in self.inventory.groups else []
+        taken = sorted({host.name for host in pool} & set(names.values()))
+        if taken:
+            raise AnsibleParserError(f"nodes of the experiment have names of machines of the pool: {', '.join(taken)} (say hostnames: qualified)")
         for host in names.values():
             self.inventory.add_host(host)
         for group, members in data["groups"].items():

@@ -29,6 +29,7 @@ class Source:
     prepared       text of inventory.json, "" without one
     pool_hosts     {pnode: PoolHost} while swapped in
     state          state of the experiment, "" for a topology that is none
+    warnings       what is broken
     """
 
     topology_text: bytes
@@ -39,6 +40,7 @@ class Source:
     pool_hosts: dict = field(default_factory=dict)
     allocation_text: str = ""
     state: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -101,18 +103,31 @@ def read_topology(path: str) -> Source:
         raise InputError(Problem(f"cannot be read: {exc.strerror}", file=path)) from exc
 
 
-def read_experiment(directory: ExperimentDirectory) -> Source:
-    """The source that an experiment is. Raises ExperimentError when it does not exist or is broken."""
-    state = directory.read_state().state
-    try:
-        with open(directory.partitioned, "rb") as handle:
-            topology = handle.read()
-    except OSError as exc:
-        raise ExperimentError(f"{directory.partitioned}: {exc.strerror}: the experiment is broken, terminate it") from exc
-    prepared = directory.read("inventory.json") if os.path.exists(directory.inventory) else ""
+def read_experiment(directory: ExperimentDirectory) -> Source | None:
+    """The source that an experiment is, None when there is none.
+
+    What is broken in its directory becomes a warning and is left out: without an inventory nobody could swap it out or terminate it.
+    """
+    if not directory.exists():
+        return None
+    warnings: list[str] = []
+    topology = _attempt(lambda: directory.read("partitioned.xml"), "", warnings)
+    if not topology:
+        return Source(b"", directory.path, warnings=(*warnings, f"experiment {directory} is broken, its inventory is empty"))
+    state = _attempt(lambda: directory.read_state().state, "broken", warnings)
+    prepared = _attempt(lambda: directory.read("inventory.json"), "", [])
     allocation = directory.read("allocation.json") if os.path.exists(directory.allocation) else ""
-    pool_hosts = _pool_hosts(allocation, directory.allocation) if allocation else {}
-    return Source(topology, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, allocation, state)
+    pool_hosts = _attempt(lambda: _pool_hosts(allocation, directory.allocation), {}, warnings) if allocation else {}
+    text = topology.encode()
+    return Source(text, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, allocation, state, tuple(warnings))
+
+
+def _attempt(read, otherwise, warnings: list):
+    try:
+        return read()
+    except ExperimentError as exc:
+        warnings.append(str(exc))
+        return otherwise
 
 
 def _pool_hosts(text: str, source: str) -> dict:

@@ -1,0 +1,32 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The least an inventory plugin can do: hosts and variables from a JSON file. What benchmarks compare with."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: bare
+short_description: Hosts and variables from a JSON file
+description: A file that ends in C(.bare.json) with an object of objects.
+options: {}
+"""
+
+import json
+
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+
+class InventoryModule(BaseInventoryPlugin):
+    NAME = "bare"
+
+    def verify_file(self, path):
+        return path.endswith(".bare.json")
+
+    def parse(self, inventory, loader, path, cache=True):
+        super().parse(inventory, loader, path, cache)
+        with open(path, encoding="utf-8") as handle:
+            data = json.load(handle)
+        for host, variables in data.items():
+            self.inventory.add_host(host)
+            for variable, value in variables.items():
+                self.inventory.set_variable(host, variable, value)
