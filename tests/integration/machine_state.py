@@ -21,7 +21,8 @@ import sys
 
 # folder -> how many levels of it are looked at
 FOLDERS = {
-    "/etc": 9, "/home": 2, "/opt": 2, "/root": 2, "/run": 9, "/srv": 9, "/tmp": 1, "/usr/local": 4, "/var/benito": 9, "/var/lib": 4, "/var/spool": 9, "/var/tmp": 1,
+    "/etc": 9, "/home": 2, "/opt": 2, "/root": 2, "/run": 9, "/srv": 9, "/tmp": 1, "/usr/local": 4,
+    "/var/benito": 9, "/var/lib": 4, "/var/spool": 9, "/var/tmp": 1,
 }
 SMALL = 64 << 10
 """Bytes. Larger files are compared by size and time, smaller ones by content."""
@@ -31,20 +32,24 @@ EXEMPT = (
     ("files", r"/var/lib/(dpkg|apt|systemd|pam|ucf|python|dbus|private|nfs|sudo)(/.*)?", "the package manager's and systemd's own books"),
     ("files", r"/etc/(ld\.so\.cache|\.pwd\.lock|\.updated|mtab|adjtime|machine-id)", "caches of the distribution"),
     ("files", r"/root/\.(cache|ansible)(/.*)?", "Ansible's folder for what it copies, empty between plays"),
-    ("files", r"/run/(systemd|log|user|udev|dbus|sudo|lock|initctl|blkid|mount|needrestart|shm|tmpfiles\.d)(/.*)?", "systemd's books of what is compared as units"),
+    ("files", r"/run/(systemd|log|user|udev|dbus|sudo|lock|initctl|blkid|mount|needrestart|shm|tmpfiles\.d)(/.*)?",
+     "systemd's books of what is compared as units"),
     ("files", r"/run/(utmp|motd(\.d.*)?|.*\.pid|sshd(\.pid)?|agetty\.reload|credentials(/.*)?|ssh-unix-local(/.*)?)", "login and daemon books"),
     ("files", r"/tmp/(systemd-private-|benito-test-|pytest-|ansible-test-|\.X|\.ICE|\.XIM|\.font).*", "private folders of services and of this test"),
     ("files", r"/(var/tmp|run)/systemd-private-.*", "private folders of services"),
-    ("processes", r"(/\S*/)?(sshd|ssh|sftp-server|scp|ansible|ansible-playbook|agetty|sudo)(:.*)?( .*)?", "the way in: connections of Ansible and of this test"),
+    ("processes", r"(/\S*/)?(sshd|ssh|sftp-server|scp|ansible|ansible-playbook|agetty|sudo)(:.*)?( .*)?",
+     "the way in: connections of Ansible and of this test"),
     ("processes", r"(\(sd-pam\)|/(usr/)?lib/systemd/.*|/usr/bin/dbus-daemon .*)", "systemd's own helpers come and go; what they serve is compared as units"),
     ("units", r"(session-.*\.scope|user@.*|user-.*|user-runtime-dir@.*|run-.*\.scope|ssh@.*)", "login sessions"),
     ("units", r"(systemd-|apt-|dpkg-|e2scrub|logrotate|man-db|motd|dbus|polkit|fstrim|modprobe@|getty).*", "what systemd and its timers start by themselves"),
-    ("cgroups", r".*/(user\.slice|init\.scope|system-(getty|modprobe|ssh).*|system\.slice/(systemd-|apt-|dpkg-|dbus|session-|run-|logrotate|man-db|e2scrub|fstrim).*)(/.*)?",
-     "login sessions and systemd's own services"),
+    ("cgroups", r".*/(user\.slice|init\.scope|system-(getty|modprobe|ssh).*)(/.*)?", "login sessions and systemd's own services"),
+    ("cgroups", r".*/system\.slice/(systemd-|apt-|dpkg-|dbus|session-|run-|logrotate|man-db|e2scrub|fstrim).*", "login sessions and systemd's own services"),
     ("sysctls", r"fs\.(aio-nr|dentry-state|file-nr|inode-nr|inode-state|quota\..*|epoll\..*)", "counters"),
     ("sysctls", r"kernel\.(ns_last_pid|pty\.nr|random\..*|tainted|sched_.*|spl\..*|keys\..*|usermodehelper\..*)", "counters and the kernel's own"),
-    ("sysctls", r"net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|ipv6\..*\.stable_secret|ipv4\.route\.flush|ipv6\.route\.flush)", "counters and secrets"),
-    ("mounts", r"(/run/user/.*|/run/credentials/.*|/proc/sys/fs/binfmt_misc.*|/sys/kernel/.*|/dev/(hugepages|mqueue).*)", "login sessions and mounts made on first use"),
+    ("sysctls", r"net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|ipv6\..*\.stable_secret|ipv4\.route\.flush|ipv6\.route\.flush)",
+     "counters and secrets"),
+    ("mounts", r"(/run/user/.*|/run/credentials/.*|/proc/sys/fs/binfmt_misc.*|/sys/kernel/.*|/dev/(hugepages|mqueue).*)",
+     "login sessions and mounts made on first use"),
     ("links", r"docker.*|veth[0-9a-f]{7}", "another program's"),
 )
 
@@ -57,10 +62,11 @@ PACKAGING = (
 
 def snapshot(folders=FOLDERS):
     """Everything that is compared, of the machine this runs on."""
+    owned = _owned()
     return {
         "links": _links(), "addresses": _addresses(), "routes": _routes(), "namespaces": _lines("ip", "netns", "list"), "mounts": _mounts(),
-        "processes": _processes(), "units": _units(), "unit files": _unit_files(), "cgroups": _cgroups(), "sysctls": _sysctls(),
-        "firewall": _firewall(), "files": _files(folders), "packages": _packages(),
+        "processes": _processes(), "units": _units(owned), "unit files": _unit_files(owned), "cgroups": _cgroups(), "sysctls": _sysctls(),
+        "firewall": _firewall(), "files": _files(folders, owned), "packages": _packages(),
     }
 
 
@@ -70,7 +76,8 @@ def difference(before, after, exempt=()):
     exempt  further (category, pattern, reason) of this comparison
     """
     rules = [(category, re.compile(pattern)) for category, pattern, *unused in (*EXEMPT, *exempt)]
-    if before["packages"] != after["packages"]:
+    installed = {name for name, version in after["packages"].items() if before["packages"].get(name) != version}
+    if installed:
         rules += [(category, re.compile(pattern)) for category, pattern in PACKAGING]
     lines = []
     for category in before:
@@ -80,10 +87,16 @@ def difference(before, after, exempt=()):
         for item in sorted(set(old) | set(new)):
             if old.get(item) == new.get(item) or any(kind == category and rule.fullmatch(item) for kind, rule in rules):
                 continue
-            if item not in old and new[item].startswith("package "):
+            if category in ("files", "units", "unit files") and _owner(new.get(item)) in installed:
                 continue
             lines.append(f"{category}: {item}: {_change(old.get(item), new.get(item))}")
     return lines
+
+
+def _owner(description):
+    """The package that an item belongs to, where its description begins with one."""
+    words = (description or "").split()
+    return words[1] if words[:1] == ["package"] else None
 
 
 def _change(old, new):
@@ -170,18 +183,24 @@ def _parent(pid):
         return 0
 
 
-def _units():
+def _units(owned):
     """Units that are not inactive, and how they are. A mount is compared as a mount, a device is no state of ours."""
     units = {}
     for line in _output("systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=service,socket,timer,path,slice,scope,target").splitlines():
         name, unused, active, *unused_rest = line.split()
         if active != "inactive":
-            units[name] = active
+            units[name] = _unit_owner(name, owned) + active
     return units
 
 
-def _unit_files():
-    return {line.split()[0]: " ".join(line.split()[1:2]) for line in _output("systemctl", "list-unit-files", "--plain", "--no-legend").splitlines() if line.strip()}
+def _unit_files(owned):
+    lines = (line.split() for line in _output("systemctl", "list-unit-files", "--plain", "--no-legend").splitlines() if line.strip())
+    return {name: _unit_owner(name, owned) + state for name, state, *unused in lines}
+
+
+def _unit_owner(name, owned):
+    paths = (f"{folder}/systemd/system/{name}" for folder in ("/lib", "/usr/lib"))
+    return next((f"package {owned[path]} " for path in paths if path in owned), "")
 
 
 def _cgroups():
@@ -190,7 +209,7 @@ def _cgroups():
 
 def _sysctls():
     values = {}
-    for folder, unused, names in os.walk("/proc/sys"):
+    for folder, _folders, names in os.walk("/proc/sys"):
         for name in names:
             path = os.path.join(folder, name)
             try:
@@ -220,19 +239,19 @@ def _packages():
 
 
 def _owned():
-    """Paths that belong to distribution packages."""
-    owned = set()
+    """The package of each path that belongs to one."""
+    owned = {}
     folder = "/var/lib/dpkg/info"
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         if name.endswith(".list"):
             with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-                owned.update(file.read().splitlines())
+                owned.update(dict.fromkeys(file.read().splitlines(), name[:-len(".list")].split(":")[0]))
     return owned
 
 
-def _files(folders):
+def _files(folders, owned):
     """Files below ``folders``, but not what is mounted there: that is compared as a mount."""
-    files, owned = {}, _owned()
+    files = {}
     exempt = re.compile("|".join(f"(?:{pattern})" for category, pattern, unused in EXEMPT if category == "files"))
 
     def look(folder, levels, device):
@@ -246,7 +265,7 @@ def _files(folders):
                 continue
             description = _file(path)
             if description:
-                files[path] = ("package " if path in owned else "") + description
+                files[path] = (f"package {owned[path]} " if path in owned else "") + description
             if levels > 1 and description.startswith("d") and _device(path) == device:
                 look(path, levels - 1, device)
 

@@ -1,0 +1,112 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the fixtures of conftest.py hand out: runs of playbooks, and a testbed's pnodes over SSH."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import ansible_runner
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE_PROGRAM = Path(__file__).with_name("machine_state.py")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A playbook that ran.
+
+    rc      exit status of ansible-playbook
+    events  ansible-runner's events, dicts
+    stats   {"ok": {host: count}, "changed": …, "failures": …, "dark": …}; empty where no play began
+    stdout  what the user would have read
+    """
+
+    rc: int
+    events: tuple[dict, ...]
+    stats: dict
+    stdout: str
+
+    @property
+    def changed(self) -> int:
+        """How many tasks said changed, over all hosts."""
+        return sum(self.stats.get("changed", {}).values())
+
+    def task(self, name: str) -> list[dict]:
+        """The results of the task ``name`` (as written, or with its role before it), one dict for each host."""
+        return [event["event_data"]["res"] for event in self.events
+                if event["event"] in ("runner_on_ok", "runner_on_failed") and event["event_data"]["task"].split(" : ")[-1] == name]
+
+    @property
+    def failures(self) -> list[str]:
+        """The messages of failed tasks, and of hosts that were not reached."""
+        failed = [event["event_data"] for event in self.events if event["event"] in ("runner_on_failed", "runner_on_unreachable")]
+        return [f"{data['host']}: {data['res'].get('msg', data['res'])}" for data in failed if not data.get("ignore_errors")]
+
+
+class Runner:
+    """Runs playbooks of the collection through ansible-runner, from the repository's root, with a BENITO_HOME of the tests' own."""
+
+    def __init__(self, home: Path, folder: Path):
+        self._home, self._folder, self._number = home, folder, itertools.count()
+
+    def __call__(self, name: str, *, fails: bool = False, check: bool = False, diff: bool = False, cmdline: str = "", **variables) -> Run:
+        """Run ``deter.benito.<name>`` with extra ``variables``. Asserts that it succeeds, or that it does not where ``fails``.
+
+        check, diff  as ansible-playbook's options; cmdline  further ones
+        """
+        folder = self._folder / f"{next(self._number):03d}-{name}"
+        folder.mkdir()
+        options = " ".join([cmdline, "--check" * check, "--diff" * diff]).strip()
+        result = ansible_runner.run(
+            private_data_dir=str(folder), project_dir=str(ROOT), playbook=f"deter.benito.{name}", extravars=variables, envvars=self.environment(),
+            cmdline=options or None, quiet=True, rotate_artifacts=0,
+        )
+        stdout = result.stdout.read()
+        run = Run(result.rc, tuple(result.events), result.stats or {}, stdout)
+        print(stdout)  # pytest shows it when the test fails
+        assert (run.rc != 0) == fails, f"{name} ended with status {run.rc}:\n{stdout[-6000:]}"
+        return run
+
+    def environment(self) -> dict[str, str]:
+        """What a shell of these tests exports before ansible-playbook or ansible-inventory."""
+        return {
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_FORCE_COLOR": "false",
+            "ANSIBLE_NOCOLOR": "true",
+            "BENITO_HOME": str(self._home),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+
+
+class Testbed:
+    """The pnodes of an inventory file that deter.benito.local_testbed wrote."""
+
+    def __init__(self, inventory: Path):
+        self.inventory = inventory
+        self.hosts: dict[str, dict] = yaml.safe_load(inventory.read_text())["pnode_pool"]["hosts"]
+
+    @property
+    def pnodes(self) -> list[str]:
+        return list(self.hosts)
+
+    def ssh(self, pnode: str, command: str, *, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess:
+        """``command`` in a shell of ``pnode``; text output. Fails the test where it fails, unless ``check`` is false."""
+        host = self.hosts[pnode]
+        options = ["-i", host["ansible_ssh_private_key_file"], *shlex.split(host["ansible_ssh_common_args"])]
+        target = f"{host['ansible_user']}@{host['ansible_host']}"
+        done = subprocess.run(["ssh", *options, target, command], input=stdin, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, f"{pnode}: {command}: {done.returncode}: {done.stdout}{done.stderr}"
+        return done
+
+    def state(self, pnode: str) -> dict:
+        """The snapshot of ``pnode`` as of machine_state.py."""
+        return json.loads(self.ssh(pnode, "python3 -", stdin=STATE_PROGRAM.read_text()).stdout)

@@ -1,0 +1,51 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The comparison that every "nothing leaks" rests on finds what it is for."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from machine_state import difference
+
+# what, how it is brought about on a pnode, what the comparison says, how it goes away
+LEAKS = (
+    ("a link", "ip link add leak type bridge", "links: leak: is new", "ip link delete leak"),
+    ("an address", "ip address add 192.0.2.1/32 dev lo", "addresses: lo 192.0.2.1/32: is new", "ip address delete 192.0.2.1/32 dev lo"),
+    ("a route", "ip route add blackhole 192.0.2.0/24", "routes: blackhole 192.0.2.0/24", "ip route delete blackhole 192.0.2.0/24"),
+    ("a namespace", "ip netns add leak", "namespaces: leak", "ip netns delete leak; umount -l /run/netns; rmdir /run/netns"),
+    ("a mount", "mount -t tmpfs leak /mnt", "mounts: /mnt tmpfs: is new", "umount /mnt"),
+    ("a process", "setsid sleep 4321 >/dev/null 2>&1 </dev/null &", "processes: sleep 4321: is new", "kill $(pidof sleep)"),
+    ("a unit", "systemd-run -q --unit leak sleep 4322", "units: leak.service: is new", "systemctl stop leak"),
+    ("a sysctl", "sysctl -qw net.ipv4.ip_default_ttl=63", "sysctls: net.ipv4.ip_default_ttl: was: 64, is: 63", "sysctl -qw net.ipv4.ip_default_ttl=64"),
+    ("a file", "echo x > /etc/leak", "files: /etc/leak: is new", "rm /etc/leak"),
+    ("a changed file", "echo >> /etc/hosts", "files: /etc/hosts: was", "sed -i '$d' /etc/hosts"),
+)
+
+
+@pytest.mark.parametrize(("make", "said", "undo"), [leak[1:] for leak in LEAKS], ids=[leak[0] for leak in LEAKS])
+def test_what_is_left_behind_is_found(testbed, make, said, undo):
+    pnode = testbed.pnodes[0]
+    before = testbed.state(pnode)
+    try:
+        testbed.ssh(pnode, make)
+        found = difference(before, testbed.state(pnode))
+    finally:
+        testbed.ssh(pnode, undo)
+    assert [line for line in found if line.startswith(said)], found
+    assert difference(before, testbed.state(pnode)) == []
+
+
+def test_a_pnode_at_rest_does_not_differ_from_itself(testbed):
+    pnode = testbed.pnodes[0]
+    before = testbed.state(pnode)
+    time.sleep(5)
+    assert difference(before, testbed.state(pnode)) == []
+
+
+def test_what_packages_bring_is_exempt(testbed):
+    pnode = testbed.pnodes[1]
+    before = testbed.state(pnode)
+    testbed.ssh(pnode, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends nftables")
+    assert difference(before, testbed.state(pnode)) == []
