@@ -140,9 +140,11 @@ def _wrong_vhosts(topology):
         if carrier is None:
             problems.append(problem_of(topology, computer, f"there is no computer {vhost} to be its vhost"))
         elif kind_of(computer) != PROCESS:
-            problems.append(problem_of(topology, computer, f"only a process has a vhost, not a {kind_of(computer)}"))
+            problems.append(problem_of(topology, computer, f"only a process has a vhost, not {kind_of(computer)}"))
         elif not KINDS[kind_of(carrier)].carries:
-            problems.append(problem_of(topology, computer, f"its vhost {vhost} is a {kind_of(carrier)}, which carries no processes", f"a vhost is {can_carry}"))
+            problems.append(
+                problem_of(topology, computer, f"its vhost {vhost} is of kind {kind_of(carrier)}, which carries no processes", f"a vhost is {can_carry}")
+            )
         elif partition_of(computer) not in (None, partition_of(carrier)):
             problems.append(problem_of(topology, computer, f"its partition {partition_of(computer)} is not that of its vhost {vhost}"))
     return problems
@@ -164,5 +166,5 @@ def _missing_partitions(topology):
         kind = kind_of(computer)
         if partition_of(computer) is None and not KINDS[kind].own_machine:
             yield problem_of(
-                topology, computer, f"is a {kind} without a partition, while others have one", "give it a partition, or remove its kind to make it physical"
+                topology, computer, f"has kind {kind} but no partition, while others have one", "give it a partition, or remove its kind to make it physical"
             )

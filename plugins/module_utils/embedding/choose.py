@@ -39,8 +39,11 @@ def choose(needs: dict[str, int], offers: list[Offer], kept: dict[str, str], typ
     machine that already carries a part of the experiment cannot be reached.
     """
     by_name = {offer.name: offer for offer in offers}
-    lost = [f"{name} ({by_name[name].unreachable if name in by_name else 'no longer in the pool'})"
-            for vhost, name in kept.items() if vhost in needs and (name not in by_name or by_name[name].unreachable)]
+    lost = [
+        f"{name} ({by_name[name].unreachable if name in by_name else 'no longer in the pool'})"
+        for vhost, name in kept.items()
+        if vhost in needs and (name not in by_name or by_name[name].unreachable)
+    ]
     if lost:
         raise ExperimentError(f"machines that already carry this experiment cannot be reached: {', '.join(lost)}; swap out, or bring them back")
     chosen = {vhost: kept[vhost] for vhost in needs if vhost in kept and not by_name[kept[vhost]].taken_by}
