@@ -20,7 +20,7 @@ from . import netlink
 ADDRESS_HEADER, ROUTE_HEADER = struct.Struct("=BBBBI"), struct.Struct("=BBBBBBBBI")
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 6, 8
 IFA_F_NODAD, IFA_F_TENTATIVE, IFA_F_DADFAILED, IFA_F_PERMANENT = 0x02, 0x40, 0x08, 0x80
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = 1, 4, 5, 6, 7
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PREFSRC = 1, 4, 5, 7
 RTA_MULTIPATH, RTA_CACHEINFO, RTA_TABLE, RTA_VIA, RTA_ENCAP, RTA_EXPIRES, RTA_NH_ID = 9, 12, 15, 18, 22, 23, 30
 RTM_F_CLONED, RTNH_F_ONLINK, TABLE_LOCAL = 0x200, 4, 255
 PROTO_KERNEL, PROTO_RA, PROTO_DHCP = 2, 9, 16
@@ -86,9 +86,9 @@ class Route:
         self.index = _u32(self.attributes.get(RTA_OIF))
 
     @property
-    def key(self):
-        get = self.attributes.get
-        return (self.family, self.table, self.length, get(RTA_DST, b""), self.tos, _u32(get(RTA_PRIORITY)), get(RTA_GATEWAY, b""))
+    def way(self):
+        """Where it leads and through whom; its metric may be another on another device."""
+        return (self.family, self.table, self.length, self.attributes.get(RTA_DST, b""), self.tos, self.attributes.get(RTA_GATEWAY, b""))
 
     @property
     def through_gateway(self) -> bool:
@@ -256,8 +256,8 @@ def complete(belongings: Belongings, target: str) -> None:
         if address.key not in present and address.permanent and not address.link_local:
             batch.raw(f"address {address} on {target}", netlink.RTM_NEWADDR, netlink.CREATE | netlink.REPLACE, address.on(index, target, False))
     batch.send()
-    present = {route.key for route in all_routes() if route.index == index}
-    missing = [route for route in belongings.routes if route.key not in present and route.protocol not in (PROTO_KERNEL, PROTO_RA, PROTO_DHCP)]
+    present = {route.way for route in all_routes() if route.index == index}
+    missing = [route for route in belongings.routes if route.way not in present and route.protocol not in (PROTO_KERNEL, PROTO_RA, PROTO_DHCP)]
     for route in sorted(missing, key=lambda route: route.through_gateway):
         batch.raw(f"route {route} on {target}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(index), errno.EEXIST)
     for route in belongings.others:
@@ -271,9 +271,9 @@ def missing(belongings: Belongings, target: str) -> list[str]:
     usable = {address.key for address in addresses(index) if not address.flags & IFA_F_TENTATIVE}
     wanted = [address for address in belongings.global_addresses() if address.family == socket.AF_INET or address.permanent]
     lacking = [f"address {address}" for address in wanted if address.key not in usable]
-    defaults = {route.key[:3] for route in all_routes() if route.index == index and not route.length}
+    defaults = {route.way[:3] for route in all_routes() if route.index == index and not route.length}
     return lacking + [f"route {route}" for route in belongings.routes
-                      if not route.length and route.protocol != PROTO_RA and route.key[:3] not in defaults]
+                      if not route.length and route.protocol != PROTO_RA and route.way[:3] not in defaults]
 
 
 def await_belongings(belongings: Belongings, target: str, seconds: float) -> None:

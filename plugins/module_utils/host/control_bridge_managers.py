@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import os
 import socket
+import time
 
 from ..errors import HostError
 from . import control_bridge_networkd as networkd
@@ -36,7 +37,6 @@ ConditionPathExists={state}
 
 [Service]
 Type=oneshot
-RemainAfterExit=yes
 ExecStart={program} control-bridge boot
 
 [Install]
@@ -46,11 +46,12 @@ WantedBy=multi-user.target
 _HOOK = """\
 #!/bin/sh
 # {mark}: written by benito-host, removed by 'benito-host control-bridge down'
-# The stanza of {interface} stays as it is: control0 takes over what ifup gave, and gives it back before ifdown.
+# The stanzas of {interface} stay as they are: control0 takes over what ifup gave (when ifup is done with all of them),
+# and gives it back before ifdown.
 [ "$IFACE" = "{interface}" ] && [ -e {state} ] || exit 0
 case "$MODE" in
-    start) {program} control-bridge boot ;;
-    stop) {program} control-bridge boot --leave ;;
+    start) systemctl --no-block restart {unit} ;;
+    stop) {program} control-bridge boot --leave >/dev/null ;;
 esac
 exit 0
 """
@@ -97,26 +98,47 @@ class Unmanaged(Moved):
         if os.path.exists(BOOT_UNIT_PATH):
             run("systemctl", "disable", "--quiet", BOOT_UNIT, accept=True)
         super().release(record, belongings)
-        run("systemctl", "daemon-reload", accept=True)
-        run("systemctl", "reset-failed", BOOT_UNIT, accept=True)
+        reload_units()
 
 
 class Ifupdown(Moved):
-    """ifupdown runs our hook after each ifup and before each ifdown; its own stanza stays untouched."""
+    """ifupdown runs our hook after each ifup and before each ifdown; its own stanzas stay untouched."""
 
     def prepare(self, record: Record) -> Record:
         if has_lease(record.interface) and not dhclients(record.interface):
             raise HostError(f"{record.interface} has a leased address but no dhclient: this DHCP client under ifupdown is not understood")
-        text = _HOOK.format(mark=MARK, interface=record.interface, state=CONFIRMED, program=" ".join(record.program))
-        return dataclasses.replace(record, files={path: text for path in HOOKS})
+        words = {"mark": MARK, "interface": record.interface, "state": CONFIRMED, "program": " ".join(record.program), "unit": BOOT_UNIT}
+        files = {BOOT_UNIT_PATH: _BOOT_UNIT.format(**words), **{path: _HOOK.format(**words) for path in HOOKS}}
+        return dataclasses.replace(record, files=files)
 
     def adopt(self, record: Record) -> None:
+        await_ifup()
         super().adopt(record)
         hand_over_leases(record.interface, BRIDGE)
+
+    def persist(self, record: Record) -> None:
+        super().persist(record)
+        reload_units()
 
     def release(self, record: Record, belongings: Belongings) -> None:
         super().release(record, belongings)
         hand_over_leases(BRIDGE, record.interface)
+        reload_units()
+
+
+def reload_units() -> None:
+    """systemd takes notice of a boot unit of ours that came or went."""
+    run("systemctl", "daemon-reload", accept=True)
+    run("systemctl", "reset-failed", BOOT_UNIT, accept=True)
+
+
+def await_ifup(seconds: int = 300) -> None:
+    """Wait until no ifup runs: it goes through an interface's stanzas one after another. Raises HostError after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while processes(lambda argv: os.path.basename(argv[0]) == "ifup"):
+        if time.monotonic() > deadline:
+            raise HostError(f"an ifup still runs after {seconds} s")
+        time.sleep(0.2)
 
 
 def has_lease(interface: str) -> bool:
@@ -126,12 +148,17 @@ def has_lease(interface: str) -> bool:
 
 def dhclients(interface: str) -> list[tuple[int, list[str]]]:
     """(process, argv) of each dhclient that serves the interface."""
+    return processes(lambda argv: os.path.basename(argv[0]) == "dhclient" and argv[-1] == interface)
+
+
+def processes(wanted) -> list[tuple[int, list[str]]]:
+    """(process, argv) of those in our network namespace whose argv is ``wanted``."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError, UnicodeDecodeError):
             with open(f"/proc/{name}/cmdline", "rb") as stream:
                 argv = stream.read().decode().rstrip("\0").split("\0")
-            if os.path.basename(argv[0]) == "dhclient" and argv[-1] == interface and os.path.samefile(f"/proc/{name}/ns/net", "/proc/self/ns/net"):
+            if wanted(argv) and os.path.samefile(f"/proc/{name}/ns/net", "/proc/self/ns/net"):
                 found.append((int(name), argv))
     return found
 
@@ -173,7 +200,11 @@ def in_charge(interface: str) -> str:
 
 def _ifupdown_in_charge(interface: str) -> str:
     lines = (_read("/run/network/ifstate") or "").split()
-    return "ifupdown" if any(line.split("=")[0] == interface for line in lines) else ""
+    if any(line.split("=")[0] == interface for line in lines):
+        return "ifupdown"
+    if run("ifquery", interface, accept=True).strip():
+        raise HostError(f"{interface} has a stanza in /etc/network/interfaces that ifup has not brought up: not understood, nothing was changed")
+    return ""
 
 
 def _read(path: str):
