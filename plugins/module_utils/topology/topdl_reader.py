@@ -16,7 +16,7 @@ from ..errors import Problem
 from .attributes import LATENCY_MODEL, containers_attribute, containers_name
 from .model import Fragment, IfMap, NameMap, OtherElement, Topology
 from .problem_log import ProblemLog
-from .scope import Scope, local_name, raw_xml, shown
+from .scope import Scope, local_name, named, raw_xml, shown
 from .topdl_consistency import check_names, check_several_substrates
 from .topdl_elements import ELEMENT_TAGS, read_computer, read_other, read_substrate
 from .xml_source import load, parse
@@ -109,12 +109,12 @@ def _check(topology: Topology, problems: ProblemLog) -> None:
         check_names(problems, fragment.substrates, fragment.elements, fragment.name or "without a name")
         check_several_substrates(problems, fragment.elements)
         if fragment.name in names:
-            problems.error(fragment.line, f"fragment {fragment.name}", "this name is taken")
+            problems.error(fragment.line, named("fragment", fragment.name), "this name is taken")
         names.add(fragment.name)
     for region in topology.elements:
         wanted = dict(region.fields).get("fragname") if isinstance(region, OtherElement) and region.kind == "region" else None
         if wanted and wanted not in names:
-            problems.warn("regions without a fragment", region.line, f"region {region.name}", f"there is no fragment {shown(wanted)}")
+            problems.warn("regions without a fragment", region.line, named("region", region.name), f"there is no fragment {shown(wanted)}")
 
 
 def _version(scope: Scope) -> str:
