@@ -232,17 +232,21 @@ def _text(record=None, user: str = "", leaver: str = "") -> str:
     if record:
         users = sorted({*facts["users"], user} - {"", leaver})
         carries = facts.get("carries") or record.carried().describe()
-        facts = {"state": "confirmed", "interface": record.interface, "manager": record.manager, "users": users, "carries": carries,
+        facts = {"state": "confirmed" if state.load(CONFIRMED) else "pending", "interface": record.interface, "manager": record.manager, "users": users, "carries": carries,
                  "files": sorted(record.files)}
     if facts["state"] in ("absent", "foreign"):
         return ""
-    lines = [f"{BRIDGE} over {facts['interface']}, kept by {facts['manager']}"]
+    note = ", not confirmed yet" if facts["state"] == "pending" else ""
+    lines = [f"{BRIDGE} over {facts['interface']}, kept by {facts['manager']}{note}"]
     for title in ("carries", "files", "users"):
         lines += [f"{title}: {item}" for item in facts[title]]
     return "\n".join(lines) + "\n"
 
 
 def _result(changed: bool, before: str, after=None) -> dict:
-    return {"changed": changed, **_facts(), "diff": {"before": before, "after": _text() if after is None else after}}
+    after = _text() if after is None else after
+    old, new = before.splitlines(), after.splitlines()
+    changes = [f"{line}: gone" for line in old if line not in new] + [line for line in new if line not in old]
+    return {"changed": changed, **_facts(), "changes": changes if changed else [], "diff": {"before": before, "after": after}}
 
 

@@ -11,6 +11,7 @@ Letting go of the registry lets go of everything.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager
 
@@ -29,6 +30,7 @@ class Home:
     def __init__(self):
         self._fds = {kind: os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
         self._cwd = os.getcwd()
+        self._processors = os.sched_getaffinity(0)
 
     def enter(self, *kinds: str) -> None:
         for kind in kinds or _KINDS:
@@ -37,6 +39,7 @@ class Home:
     def close(self) -> None:
         self.enter()
         os.chdir(self._cwd)
+        os.sched_setaffinity(0, self._processors)
         for fd in self._fds.values():
             os.close(fd)
 
@@ -82,9 +85,10 @@ class Registry:
             self._fd = -1
 
     def nodes(self) -> set[str]:
-        """Names of all nodes that have all their pins."""
-        names = os.listdir(PINS)
-        return {name[:-4] for name in names if name.endswith(".mnt") and {name[:-3] + "net", name[:-3] + "uts"} <= set(names)}
+        """Names of all nodes that have all their pins; a file that nothing was bound to is none."""
+        own = os.stat(PINS).st_dev
+        names = {entry.name for entry in os.scandir(PINS) if os.stat(entry.path).st_dev != own}
+        return {name[:-4] for name in names if name.endswith(".mnt") and {name[:-3] + "net", name[:-3] + "uts"} <= names}
 
     def partial(self) -> set[str]:
         """Names of nodes whose making was interrupted."""
@@ -100,7 +104,11 @@ class Registry:
     def pin(self, name: str, kind: str, source: str) -> None:
         path = f"{PINS}/{name}.{kind}"
         os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, 0o600))
-        mount(source, path, None, MS_BIND)
+        try:
+            mount(source, path, None, MS_BIND)
+        except OSError:
+            os.unlink(path)
+            raise
 
     def unpin(self, name: str) -> None:
         for kind in _KINDS:
@@ -128,21 +136,53 @@ class Registry:
     def _create(self, origin: Home) -> None:
         os.makedirs(self._place.run, mode=0o700, exist_ok=True)
         self._make_private_mount()
-        unshare(CLONE_NEWNS)
-        mount(None, "/", None, MS_REC | MS_PRIVATE)
-        umount(self._place.run)
-        mount("benito", PINS, "tmpfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC, "mode=0700,size=64m,nr_inodes=0")
-        fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        origin.enter("mnt")
-        os.close(os.open(self._place.registry, os.O_CREAT | os.O_CLOEXEC, 0o600))
-        mount(f"/proc/self/fd/{fd}", self._place.registry, None, MS_BIND)
-        os.close(fd)
+
+        def make() -> int:
+            origin.enter("mnt")
+            unshare(CLONE_NEWNS)
+            mount(None, "/", None, MS_REC | MS_PRIVATE)
+            umount(self._place.run)
+            mount("benito", PINS, "tmpfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC, "mode=0700,size=64m,nr_inodes=0")
+            fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            origin.enter("mnt")
+            return fd
+
+        def pin(fd: int) -> None:
+            os.close(os.open(self._place.registry, os.O_CREAT | os.O_CLOEXEC, 0o600))
+            mount(f"/proc/self/fd/{fd}", self._place.registry, None, MS_BIND)
+
+        pin_mount_namespace(make, pin)
 
     def _make_private_mount(self) -> None:
         """The run directory becomes a mount of its own that propagates nowhere, as a pinned mount namespace demands."""
         if not system.is_mount_point(self._place.run):
             mount(self._place.run, self._place.run, None, MS_BIND)
             mount(None, self._place.run, None, MS_PRIVATE)
+
+
+def pin_mount_namespace(make, pin) -> None:
+    """``pin(make())``: make a mount namespace, get its descriptor, bind it to a file of the current one.
+
+    The kernel lets only a younger mount namespace be bound in an older one. From 6.18 on it tells age by
+    numbers that each processor hands out from a batch of its own, so a new one can count as older: then
+    it is made again on another processor, and the process stays on the one that was right.
+    Raises HostError when that is none.
+    """
+    allowed = os.sched_getaffinity(0)
+    for processor in [None, *sorted(allowed)]:
+        if processor is not None:
+            os.sched_setaffinity(0, {processor})
+        fd = make()
+        try:
+            pin(fd)
+            return
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+        finally:
+            os.close(fd)
+    os.sched_setaffinity(0, allowed)
+    raise HostError("this kernel takes every new mount namespace for older than the host's own, so nodes cannot be kept; reboot the host")
 
 
 @contextmanager

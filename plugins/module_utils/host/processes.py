@@ -15,7 +15,7 @@ from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import cgroups, netlink, system
 from .hosts_file import HostsFile
-from .namespaces import Registry, home
+from .namespaces import Registry, home, pin_mount_namespace
 from .netlink import IFF_UP, Batch
 from .network import ours, port_attributes
 from .place import Place, read_json, write_atomically
@@ -178,14 +178,16 @@ class _Builder:
 
     def _new_file_systems(self, vnode: VnodePlan, template: int) -> None:
         """A copy of the template with the node's own three over it; /sys shows the network of whoever mounts it."""
-        system.setns(template, CLONE_NEWNS)
-        system.unshare(CLONE_NEWNS)
-        system.mount("sysfs", "/sys", "sysfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC)
-        self._bind_own(vnode)
-        fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        self._registry.enter()
-        self._registry.pin(vnode.name, "mnt", f"/proc/self/fd/{fd}")
-        os.close(fd)
+        def make() -> int:
+            system.setns(template, CLONE_NEWNS)
+            system.unshare(CLONE_NEWNS)
+            system.mount("sysfs", "/sys", "sysfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC)
+            self._bind_own(vnode)
+            fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            self._registry.enter()
+            return fd
+
+        pin_mount_namespace(make, lambda fd: self._registry.pin(vnode.name, "mnt", f"/proc/self/fd/{fd}"))
 
     def _bind_own(self, vnode: VnodePlan) -> None:
         if not os.path.exists("/etc/hosts"):

@@ -1,0 +1,42 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the modules that drive benito-host have in common: run it, report what it says."""
+
+from __future__ import annotations
+
+import json
+
+PROGRAM = "/var/benito/bin/benito-host"
+
+
+def experiment_arguments() -> dict:
+    """The options that name an experiment on a vhost."""
+    return {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}, "program": {"type": "path", "default": PROGRAM}}
+
+
+def run_program(module, *arguments: str) -> dict:
+    """What ``benito-host … --json`` says, as a dict; the task fails with its message when it fails."""
+    command = [module.params["program"], *arguments, "--json"]
+    code, out, err = module.run_command(command, handle_exceptions=False)
+    try:
+        result = json.loads(out)
+    except ValueError:
+        module.fail_json(msg=f"{' '.join(command)} ended with {code}: {(err or out).strip()}")
+    if "error" in result:
+        module.fail_json(msg=result["error"])
+    for warning in result.get("warnings", ()):
+        module.warn(warning)
+    return result
+
+
+def run_for_experiment(module, *arguments: str) -> dict:
+    """The same for the experiment that the module's options name; adds ``--check`` in check mode."""
+    check = ["--check"] if module.check_mode else []
+    return run_program(module, *arguments, "-e", f"{module.params['pid']}.{module.params['eid']}", *check)
+
+
+def outcome(result: dict) -> dict:
+    """A result as a task reports it, with a diff of what changed in words."""
+    changes = result.get("changes", [])
+    result = {key: value for key, value in result.items() if key != "warnings"}
+    return {**result, "diff": {"before": "", "after": "".join(f"{change}\n" for change in changes)}}

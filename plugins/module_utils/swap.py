@@ -1,0 +1,249 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Swapping in and out as the controller sees it: states, allocation, plans, and what is said at the end.
+
+What happens on the machines stands between ``begin`` and ``finish``, in the playbooks. Each function
+here is one task: it reads the experiment directory, changes it, and says whether it did.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+
+from .embedding.allocation import Allocation, PoolHost
+from .embedding.annotate import check_realised
+from .embedding.bind import bind, mtu_notes
+from .embedding.choose import Offer, choose
+from .embedding.machines import Machine, machines
+from .errors import ExperimentError
+from .experiment import ACTIVATING, ACTIVE, FAILED, STATES, SWAPPED, SWAPPING, ExperimentDirectory
+from .hostplan import HostPlan, from_json, to_json
+from .locks import Holder
+from .site_settings import load_site
+from .topology.topdl_reader import read_topdl
+
+NONE = Allocation()
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a run has to know before it turns to the machines.
+
+    machines     the experiment's machines, in order
+    allocation   what an earlier run was lent, empty when nothing is
+    owner        who leases machines for this experiment
+    crosses      whether any substrate has members on several machines
+    """
+
+    changed: bool
+    machines: tuple[Machine, ...]
+    allocation: Allocation
+    owner: str
+    crosses: bool = False
+
+
+def begin_swapin(directory: ExperimentDirectory, dry_run: bool = False) -> Begun:
+    """Enter ``activating``; an experiment that is active already stays so.
+
+    Raises ExperimentError or InputError: no such experiment, another run at it, kinds that cannot be realised.
+    """
+    directory.require()
+    topology, _warnings = read_topdl(directory.partitioned)
+    check_realised(topology)
+    carrying = machines(topology)
+    vhost_of = {node: machine.vhost for machine in carrying for node in machine.nodes}
+    crosses = any(len({vhost_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())
+    before = directory.read_state()
+    changed = before.state != ACTIVE
+    if changed and not dry_run:
+        directory.begin(ACTIVATING, (SWAPPED, FAILED), Holder.of_playbook())
+    return Begun(changed, carrying, read_allocation(directory), owner(directory), crosses)
+
+
+def begin_swapout(directory: ExperimentDirectory, dry_run: bool = False) -> Begun:
+    """Enter ``swapping`` from whatever state, also a broken one; an experiment that is swapped stays so.
+
+    Raises ExperimentError: no such experiment, another run at it.
+    """
+    directory.require()
+    allocation = read_allocation(directory)
+    try:
+        before = directory.read_state()
+        changed = before.state != SWAPPED or bool(allocation.hosts)
+    except ExperimentError:
+        changed = True
+        if not dry_run:
+            directory.write_state(FAILED, "state.json was broken")
+    if changed and not dry_run:
+        directory.begin(SWAPPING, STATES, Holder.of_playbook())
+    return Begun(changed, (), allocation, owner(directory))
+
+
+def allocate(directory: ExperimentDirectory, offers: dict[str, dict], types: tuple[str, ...] = ()) -> dict[str, str]:
+    """{vhost: pool host} for the whole experiment, keeping what an earlier run was lent. Raises ExperimentError."""
+    topology, _warnings = read_topdl(directory.partitioned)
+    needs = {machine.vhost: len(machine.nodes) for machine in machines(topology)}
+    kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
+    presented = [Offer(name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", int(offer.get("slots") or 0))
+                 for name, offer in offers.items()]
+    return choose(needs, presented, kept, types)
+
+
+def remember_lent(directory: ExperimentDirectory, chosen: dict[str, str], offers: dict[str, dict], secrets: dict[str, dict], dry_run: bool = False) -> bool:
+    """Write allocation.json before anything is built on the machines, so that swap-out always finds them. Whether it changed.
+
+    secrets  {pool host: {connection variable: password}}; the file is 0600 as all of the experiment
+    """
+    kept = read_allocation(directory)
+    hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
+    for vhost, host in kept.hosts.items():  # names in use were looked at before our own were there
+        if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
+            hosts[vhost] = PoolHost(**{**hosts[vhost].__dict__, "links": host.links, "vnis": host.vnis})
+    text = Allocation(hosts).to_json()
+    if dry_run:
+        return not os.path.exists(directory.allocation) or directory.read("allocation.json") != text
+    return directory.write("allocation.json", text)
+
+
+def write_plans(directory: ExperimentDirectory, dry_run: bool = False) -> tuple[bool, list[str]]:
+    """Bind the experiment to the machines it was lent: plan/<vhost>.json. Returns (changed, warnings). Raises BenitoError."""
+    settings = load_site(directory.site)
+    topology, _warnings = read_topdl(directory.partitioned)
+    plans = bind(directory.pid, directory.eid, topology, read_allocation(directory), settings)
+    changed = False
+    for vhost, plan in plans.items():
+        text = to_json(plan)
+        if dry_run:
+            changed = not os.path.exists(directory.plan(vhost)) or directory.read("plan", f"{vhost}.json") != text or changed
+        else:
+            changed = directory.write(f"plan/{vhost}.json", text) or changed
+    return changed, [str(note) for note in mtu_notes(plans)]
+
+
+def abandon(directory: ExperimentDirectory, reason: str) -> None:
+    """A swap-in that ended before anything was built: back to ``swapped``, or ``failed`` where machines are still lent."""
+    before = directory.read_state()
+    if before.state == ACTIVE:
+        directory.log_activity(f"swap-in of the active experiment: {reason}")
+    elif read_allocation(directory).hosts:
+        directory.write_state(FAILED, reason)
+    else:
+        directory.log_activity(f"not swapped in: {reason}")
+        directory.write_state(SWAPPED)
+
+
+def finish_swapin(directory: ExperimentDirectory, failures: dict[str, str], dry_run: bool = False) -> bool:
+    """``active``, or ``failed`` with each host and its reason. Whether the state changed."""
+    lent = read_allocation(directory).hosts
+    reason = "; ".join(f"{_called(vhost, lent)}: {why}" for vhost, why in sorted(failures.items()))
+    before = directory.read_state()
+    state = FAILED if failures else ACTIVE
+    changed = before.state != state or (bool(reason) and before.reason != reason)
+    if changed and not dry_run:
+        directory.write_state(state, reason)
+    return changed
+
+
+def finish_swapout(directory: ExperimentDirectory, failures: dict[str, str], dry_run: bool = False) -> bool:
+    """``swapped`` when every machine is clean; else ``failed``, and the machines that are not stay allocated."""
+    before, lent = directory.read_state(), read_allocation(directory).hosts
+    if dry_run or (before.state == SWAPPED and not lent and not failures):
+        return before.state != SWAPPED
+    left = {vhost: host for vhost, host in lent.items() if vhost in failures}
+    if left:
+        directory.write("allocation.json", Allocation(left).to_json())
+        directory.write_state(FAILED, "; ".join(f"{_called(vhost, lent)}: {why}" for vhost, why in sorted(failures.items())))
+    else:
+        directory.discard("allocation.json")
+        directory.discard("plan")
+        directory.write_state(SWAPPED)
+    return True
+
+
+def failures_of(reports: dict[str, dict]) -> dict[str, str]:
+    """{vhost: reason} from what came of every vhost: {"failure": reason}, {"built": True}, {"done": True}, or {} when it was lost."""
+    lost = "the connection to it was lost"
+    return {vhost: report.get("failure") or lost for vhost, report in reports.items() if not report.get("built") and not report.get("done")}
+
+
+def failure_message(directory: ExperimentDirectory, operation: str, failures: dict[str, str]) -> list[str]:
+    """Every failure on a line of its own, and what to do next; [] when there is none."""
+    if not failures:
+        return []
+    lent = read_allocation(directory).hosts
+    lines = [f"  {_called(vhost, lent)}: {why}" for vhost, why in sorted(failures.items())]
+    verb, again = ("in", "run it again to go on, or swap out") if operation == "swapin" else ("out", "run it again when the machine can be reached")
+    return [f"experiment {directory} failed to swap {verb}: {again}", *lines]
+
+
+def summary(directory: ExperimentDirectory, reports: dict[str, dict]) -> list[dict]:
+    """A row for each node: node, kind, pnode, machine, state, start_command; from what the vhosts say of themselves."""
+    lent, rows = read_allocation(directory).hosts, []
+    for vhost, plan in read_plans(directory).items():
+        nodes = reports.get(vhost, {}).get("status", {}).get("nodes", {})
+        for vnode in plan.vnodes:
+            found = nodes.get(vnode.name, {})
+            rows.append({"node": vnode.name, "kind": vnode.kind, "pnode": vhost, "machine": lent[vhost].name if vhost in lent else "",
+                         "state": found.get("state", "unknown"), "start_command": _outcome(found)})
+    return rows
+
+
+def table(rows: list[dict], most: int = 60) -> list[str]:
+    """The rows as aligned lines of text; of many, first those that are not as they should be."""
+    if not rows:
+        return []
+    odd = [row for row in rows if row["state"] != "booted" or row["start_command"] in ("failed", "lost")]
+    shown = rows if len(rows) <= most else (odd + [row for row in rows if row not in odd])[:most]
+    columns = ("node", "kind", "pnode", "machine", "state", "start_command")
+    lines = [tuple(column.replace("_", " ").upper() for column in columns), *(tuple(row[column] for column in columns) for row in shown)]
+    widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    return [*text, f"… and {len(rows) - len(shown)} more nodes"] if len(shown) < len(rows) else text
+
+
+def remove(directory: ExperimentDirectory, dry_run: bool = False) -> bool:
+    """Take away the directory of an experiment that has no machines. Whether there was one. Raises ExperimentError."""
+    if not directory.exists():
+        return False
+    if read_allocation(directory).hosts:
+        raise ExperimentError(f"experiment {directory} still has machines: swap it out first")
+    if not dry_run:
+        directory.remove()
+    return True
+
+
+def read_allocation(directory: ExperimentDirectory) -> Allocation:
+    """What the experiment was lent; empty when nothing. Raises ExperimentError."""
+    if not os.path.exists(directory.allocation):
+        return NONE
+    return Allocation.from_json(directory.read("allocation.json"), directory.allocation)
+
+
+def read_plans(directory: ExperimentDirectory) -> dict[str, HostPlan]:
+    """The plans of all vhosts, in order; none when the experiment is not swapped in. Raises BenitoError."""
+    names = sorted(name for name in os.listdir(directory.plans) if name.endswith(".json")) if os.path.isdir(directory.plans) else []
+    return {name[:-5]: from_json(directory.read("plan", name), directory.file("plan", name)) for name in names}
+
+
+def owner(directory: ExperimentDirectory) -> str:
+    """Who leases machines for it: the controller and the experiment's place on it."""
+    return f"{socket.gethostname()}:{directory.home}"
+
+
+def _pool_host(name: str, offer: dict, secrets: dict) -> PoolHost:
+    return PoolHost(
+        name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
+        underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
+        variables={**offer.get("variables", {}), **secrets},
+    )
+
+
+def _called(vhost: str, lent: dict[str, PoolHost]) -> str:
+    return f"{vhost} ({lent[vhost].name})" if vhost in lent else vhost
+
+
+def _outcome(node: dict) -> str:
+    state, status = node.get("start_command", ""), node.get("exit_status")
+    return f"exit {status}" if state == "ended" else state or "-"

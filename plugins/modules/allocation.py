@@ -1,0 +1,107 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: choose machines of the pool for an experiment."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: allocation
+short_description: Choose machines of the pool for an experiment
+version_added: 0.1.0
+description:
+  - Chooses a machine for each vhost among those that presented themselves, and remembers the choice in C(allocation.json).
+  - Machines that an interrupted run was lent are kept.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  benito_home:
+    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
+    type: str
+  offers:
+    description: What each machine of the pool offers, as M(deter.benito.lease#module) tells it, with C(variables), C(type), C(slots) and C(unreachable).
+    type: dict
+    required: true
+  secrets:
+    description: The connection variables of each machine that hold a password.
+    type: dict
+    default: {}
+  pnode_types:
+    description: The types of machine that may be used. Any, if empty.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Tells what would change.
+    support: full
+  diff_mode:
+    description: Tells it by RV(ignore:changed) only.
+    support: none
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Choose machines
+  deter.benito.allocation:
+    pid: DeterTest
+    eid: example1
+    offers: "{{ offers }}"
+"""
+
+RETURN = r"""
+chosen:
+  description: The pool host for each vhost.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils import swap
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+
+
+def run(directory, module):
+    offers = module.params["offers"]
+    try:
+        chosen = swap.allocate(directory, offers, tuple(module.params["pnode_types"]))
+    except BenitoError as exc:
+        if not module.check_mode:
+            swap.abandon(directory, str(exc).splitlines()[0])
+        raise
+    return {"changed": swap.remember_lent(directory, chosen, offers, module.params["secrets"], module.check_mode), "chosen": chosen}
+
+
+def argument_spec():
+    return {
+        "pid": {"type": "str", "required": True},
+        "eid": {"type": "str", "required": True},
+        "benito_home": {"type": "str"},
+        "offers": {"type": "dict", "required": True},
+        "secrets": {"type": "dict", "default": {}, "no_log": True},
+        "pnode_types": {"type": "list", "elements": "str", "default": []},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        directory = ExperimentDirectory(module.params["benito_home"], module.params["pid"], module.params["eid"])
+        module.exit_json(**run(directory, module))
+    except BenitoError as exc:
+        module.fail_json(msg=str(exc))
+
+
+if __name__ == "__main__":
+    main()

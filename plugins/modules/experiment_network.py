@@ -1,0 +1,67 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: build the substrates of an experiment on a vhost."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: experiment_network
+short_description: Build the substrates of an experiment on a vhost
+version_added: 0.1.0
+description:
+  - Makes a bridge for each substrate of the host plan, a VXLAN tunnel where the substrate goes on elsewhere, and a firewall that lets only planned peers in.
+  - Raises kernel settings to what the plan needs; what this host could not set is a warning.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  program:
+    description: The C(benito-host) to run.
+    type: path
+    default: /var/benito/bin/benito-host
+attributes:
+  check_mode:
+    description: Tells what would change.
+    support: full
+  diff_mode:
+    description: Shows what changed, in words.
+    support: full
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Build the substrates of an experiment on a vhost
+  deter.benito.experiment_network:
+    pid: DeterTest
+    eid: example1
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, outcome, run_for_experiment
+
+
+def main():
+    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
+    module.exit_json(**outcome(run_for_experiment(module, "apply", "--part", "network")))
+
+
+if __name__ == "__main__":
+    main()

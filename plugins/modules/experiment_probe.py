@@ -1,0 +1,67 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: prove that full-size packets cross the tunnels of an experiment."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: experiment_probe
+short_description: Prove that full-size packets cross the tunnels of an experiment
+version_added: 0.1.0
+description:
+  - Sends do-not-fragment packets as large as a node's to every other vhost of every substrate. Nothing is done when the network was not changed since the last proof.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  program:
+    description: The C(benito-host) to run.
+    type: path
+    default: /var/benito/bin/benito-host
+attributes:
+  check_mode:
+    description: Sends nothing.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Prove that full-size packets cross the tunnels of an experiment
+  deter.benito.experiment_probe:
+    pid: DeterTest
+    eid: example1
+"""
+
+RETURN = r"""
+probed:
+  description: How many pairs of substrate and vhost were probed.
+  returned: success
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, run_for_experiment
+
+
+def main():
+    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
+    if module.check_mode:
+        module.exit_json(changed=False, probed=0)
+    module.exit_json(**run_for_experiment(module, "probe"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: lease a machine of the pool to an experiment."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: lease
+short_description: Lease a machine of the pool to an experiment
+version_added: 0.1.0
+description:
+  - Keeps on the machine itself which experiment has it, so that operators on different controllers do not collide.
+  - With O(state=offered), only tells whether the machine is free for the experiment and what its experiment network is like.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  owner:
+    description: The controller and its directory of experiments; two experiments of one name are two.
+    type: str
+    required: true
+  state:
+    description: What to do.
+    type: str
+    choices: [offered, present, absent]
+    default: present
+  shared:
+    description: Whether the machine may carry several experiments.
+    type: bool
+    default: false
+  processes:
+    description: Whether the experiment has process vnodes, which see the files of their host.
+    type: bool
+    default: true
+  experiment_address:
+    description: IPv4 address of the machine's interface to the experiment network.
+    type: str
+    default: ""
+  experiment_interface:
+    description: That interface's name, when the address is not given.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Tells what would change.
+    support: full
+  diff_mode:
+    description: Tells it by RV(ignore:changed) only.
+    support: none
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Lease this machine
+  deter.benito.lease:
+    pid: DeterTest
+    eid: example1
+    owner: controller:/root/.benito
+"""
+
+RETURN = r"""
+offer:
+  description: Why the machine is taken, if it is; device, address and MTU of its experiment network; names and network identifiers in use.
+  returned: when O(state=offered)
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.host.lease import Claim, claim_lease, offer, release_lease
+
+
+def argument_spec():
+    return {
+        "pid": {"type": "str", "required": True},
+        "eid": {"type": "str", "required": True},
+        "owner": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["offered", "present", "absent"], "default": "present"},
+        "shared": {"type": "bool", "default": False},
+        "processes": {"type": "bool", "default": True},
+        "experiment_address": {"type": "str", "default": ""},
+        "experiment_interface": {"type": "str", "default": ""},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    given = module.params
+    claim = Claim(f"{given['pid']}.{given['eid']}", given["owner"], given["shared"], given["processes"])
+    try:
+        if given["state"] == "offered":
+            module.exit_json(changed=False, offer=offer(claim, given["experiment_address"], given["experiment_interface"]))
+        elif given["state"] == "present":
+            module.exit_json(changed=claim_lease(claim, module.check_mode))
+        else:
+            module.exit_json(changed=release_lease(claim.experiment, claim.owner, module.check_mode))
+    except (BenitoError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: build the process vnodes of an experiment on a vhost."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: process_containers
+short_description: Build the process vnodes of an experiment on a vhost
+version_added: 0.1.0
+description:
+  - Makes the namespaces of all process vnodes of the host plan, with their interfaces, addresses and routes, and removes those that are not planned any more.
+  - Starts the experiment's unit, whose cgroup holds all their processes. Start commands wait for M(deter.benito.start_commands#module).
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  program:
+    description: The C(benito-host) to run.
+    type: path
+    default: /var/benito/bin/benito-host
+attributes:
+  check_mode:
+    description: Tells what would change.
+    support: full
+  diff_mode:
+    description: Shows what changed, in words.
+    support: full
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Build the process vnodes of an experiment on a vhost
+  deter.benito.process_containers:
+    pid: DeterTest
+    eid: example1
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, outcome, run_for_experiment
+
+
+def main():
+    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
+    built = run_for_experiment(module, "apply", "--part", "processes")
+    started = run_for_experiment(module, "start-unit")
+    changes = [*built["changes"], *started["changes"]]
+    module.exit_json(**outcome({"changed": bool(changes), "changes": changes}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: start the start commands of the vnodes on a vhost."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: start_commands
+short_description: Start the start commands of the vnodes on a vhost
+version_added: 0.1.0
+description:
+  - Starts each start command that has not been started since its vnode was made. Does not wait for their ends; M(deter.benito.vhost_status#module) tells them.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  program:
+    description: The C(benito-host) to run.
+    type: path
+    default: /var/benito/bin/benito-host
+attributes:
+  check_mode:
+    description: Tells what would change.
+    support: full
+  diff_mode:
+    description: Shows what changed, in words.
+    support: full
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Start the start commands of the vnodes on a vhost
+  deter.benito.start_commands:
+    pid: DeterTest
+    eid: example1
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, outcome, run_for_experiment
+
+
+def main():
+    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
+    module.exit_json(**outcome(run_for_experiment(module, "start-commands")))
+
+
+if __name__ == "__main__":
+    main()

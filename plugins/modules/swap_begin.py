@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: begin to swap an experiment in or out."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: swap_begin
+short_description: Begin to swap an experiment in or out
+version_added: 0.1.0
+description:
+  - Enters the state C(activating) or C(swapping) and tells what has to be known before turning to the machines.
+  - An experiment that is already as it is to become keeps its state.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  benito_home:
+    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
+    type: str
+  operation:
+    description: Which way.
+    type: str
+    choices: [swapin, swapout]
+    required: true
+attributes:
+  check_mode:
+    description: Tells what would change.
+    support: full
+  diff_mode:
+    description: Tells it by RV(ignore:changed) only.
+    support: none
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Begin to swap in
+  deter.benito.swap_begin:
+    pid: DeterTest
+    eid: example1
+    operation: swapin
+"""
+
+RETURN = r"""
+owner:
+  description: Who leases machines for the experiment.
+  returned: success
+  type: str
+home:
+  description: The directory of the experiments.
+  returned: success
+  type: str
+path:
+  description: The experiment's directory.
+  returned: success
+  type: str
+crosses:
+  description: Whether a substrate has members on several machines.
+  returned: success
+  type: bool
+vhosts:
+  description: The machines the experiment needs, in order; none when swapping out.
+  returned: success
+  type: list
+  elements: str
+lent:
+  description: The pool host that was lent for each vhost, as far as any was.
+  returned: success
+  type: dict
+variables:
+  description: How to reach each of them.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils import swap
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+
+
+def run(directory, module):
+    begin = swap.begin_swapin if module.params["operation"] == "swapin" else swap.begin_swapout
+    begun = begin(directory, module.check_mode)
+    return {
+        "changed": begun.changed,
+        "owner": begun.owner,
+        "home": directory.home,
+        "path": directory.path,
+        "crosses": begun.crosses,
+        "vhosts": [machine.vhost for machine in begun.machines],
+        "lent": {vhost: host.name for vhost, host in begun.allocation.hosts.items()},
+        "variables": {vhost: host.variables for vhost, host in begun.allocation.hosts.items()},
+    }
+
+
+def argument_spec():
+    return {
+        "pid": {"type": "str", "required": True},
+        "eid": {"type": "str", "required": True},
+        "benito_home": {"type": "str"},
+        "operation": {"type": "str", "choices": ["swapin", "swapout"], "required": True},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        directory = ExperimentDirectory(module.params["benito_home"], module.params["pid"], module.params["eid"])
+        module.exit_json(**run(directory, module))
+    except BenitoError as exc:
+        module.fail_json(msg=str(exc))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: end swapping an experiment in or out."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: swap_finish
+short_description: End swapping an experiment in or out
+version_added: 0.1.0
+description:
+  - Enters the state that the machines' results amount to, C(active), C(swapped) or C(failed) with each host and its reason.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  benito_home:
+    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
+    type: str
+  operation:
+    description: Which way it went.
+    type: str
+    choices: [swapin, swapout]
+    required: true
+  reports:
+    description:
+      - What came of every vhost. C(failure) with the reason, or C(built) or C(done), with C(status) as M(deter.benito.vhost_status#module) told it.
+      - Of a vhost that reports nothing, the connection was lost.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Tells what would change.
+    support: full
+  diff_mode:
+    description: Tells it by RV(ignore:changed) only.
+    support: none
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: It is swapped in
+  deter.benito.swap_finish:
+    pid: DeterTest
+    eid: example1
+    operation: swapin
+"""
+
+RETURN = r"""
+state:
+  description: The experiment's state now.
+  returned: success
+  type: str
+nodes:
+  description: Node, kind, pnode, machine, state and start_command of each node.
+  returned: success
+  type: list
+  elements: dict
+table:
+  description: The same as lines of text; of a large experiment, the nodes that are not as they should be and some others.
+  returned: success
+  type: list
+  elements: str
+failures:
+  description: The reason of every vhost that failed.
+  returned: success
+  type: dict
+message:
+  description: The same as lines for a person, and what to do next.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils import swap
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+
+
+def run(directory, module):
+    operation, reports = module.params["operation"], module.params["reports"]
+    failures = swap.failures_of(reports)
+    finish = swap.finish_swapin if operation == "swapin" else swap.finish_swapout
+    nodes = swap.summary(directory, reports) if operation == "swapin" else []
+    changed = finish(directory, failures, module.check_mode)
+    return {
+        "changed": changed,
+        "state": directory.read_state().state,
+        "nodes": nodes,
+        "table": swap.table(nodes),
+        "failures": failures,
+        "message": swap.failure_message(directory, operation, failures),
+    }
+
+
+def argument_spec():
+    return {
+        "pid": {"type": "str", "required": True},
+        "eid": {"type": "str", "required": True},
+        "benito_home": {"type": "str"},
+        "operation": {"type": "str", "choices": ["swapin", "swapout"], "required": True},
+        "reports": {"type": "dict", "default": {}},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        directory = ExperimentDirectory(module.params["benito_home"], module.params["pid"], module.params["eid"])
+        module.exit_json(**run(directory, module))
+    except BenitoError as exc:
+        module.fail_json(msg=str(exc))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: prepare a machine to carry vnodes, or take an experiment away from it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: vhost
+short_description: Prepare a machine to carry vnodes, or take an experiment away from it
+version_added: 0.1.0
+description:
+  - Installs C(benito-host), the one program that acts on a vhost, with its systemd unit, and makes the experiment's directory.
+  - With O(state=absent), takes away everything of the experiment, however far it had come, and with the last experiment what all share.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  state:
+    description: Whether the machine carries the experiment.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  check_mode:
+    description: Tells what would change.
+    support: full
+  diff_mode:
+    description: Shows what changed, in words.
+    support: full
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Prepare this machine for an experiment
+  deter.benito.vhost:
+    pid: DeterTest
+    eid: example1
+
+- name: Take the experiment away again
+  deter.benito.vhost:
+    pid: DeterTest
+    eid: example1
+    state: absent
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+program:
+  description: The C(benito-host) that looks after the experiment.
+  returned: when O(state=present)
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError
+from ansible_collections.deter.benito.plugins.module_utils.host import cli  # noqa: F401 (carries the whole program here)
+from ansible_collections.deter.benito.plugins.module_utils.host.apply import down
+from ansible_collections.deter.benito.plugins.module_utils.host.archive import install_program
+from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install
+from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
+
+
+def argument_spec():
+    return {
+        "pid": {"type": "str", "required": True},
+        "eid": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+
+
+def present(place, check_mode):
+    program, changes = install_program(check_mode)
+    changes += install(place, program, check_mode)
+    return {"changed": bool(changes), "changes": changes, "program": program}
+
+
+def absent(place, check_mode):
+    if check_mode:
+        changes = [f"{place.experiment}: removed"] if place.experiment in experiments_here() else []
+        return {"changed": bool(changes), "changes": changes}
+    return down(place)
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    experiment = f"{module.params['pid']}.{module.params['eid']}"
+    try:
+        if not is_experiment(experiment):
+            raise HostError(f"{experiment!r} does not name an experiment")
+        act = present if module.params["state"] == "present" else absent
+        module.exit_json(**outcome(act(Place(experiment), module.check_mode)))
+    except (BenitoError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: tell the state of the vnodes on a vhost."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: vhost_status
+short_description: Tell the state of the vnodes on a vhost
+version_added: 0.1.0
+description:
+  - Tells of every vnode whether it is there, and how its start command fares.
+author: deter.benito contributors
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+  program:
+    description: The C(benito-host) to run.
+    type: path
+    default: /var/benito/bin/benito-host
+attributes:
+  check_mode:
+    description: Changes nothing.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+  idempotent:
+    description: Changes only what differs.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Tell the state of the vnodes on a vhost
+  deter.benito.vhost_status:
+    pid: DeterTest
+    eid: example1
+"""
+
+RETURN = r"""
+unit:
+  description: What systemd says of the experiment's unit.
+  returned: success
+  type: str
+nodes:
+  description: Kind, state, start_command and exit_status of each vnode.
+  returned: success
+  type: dict
+substrates:
+  description: Whether each substrate's bridge is there.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, run_program
+
+
+def main():
+    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
+    module.exit_json(**run_program(module, "status", "-e", f"{module.params['pid']}.{module.params['eid']}"))
+
+
+if __name__ == "__main__":
+    main()
