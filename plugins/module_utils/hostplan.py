@@ -136,7 +136,7 @@ class HostPlan:
 
 def to_json(plan: HostPlan) -> str:
     """The plan as JSON text: one line for each vnode, keys in field order, empty fields left out."""
-    head = {key: value for key, value in _plain(plan).items() if key not in ("vnodes",)}
+    head = _plain(dataclasses.replace(plan, vnodes=()))
     head = {"version": head.pop("version", PLAN_VERSION), **head}
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     vnodes = ",\n  ".join(json.dumps(_plain(vnode)) for vnode in plan.vnodes)

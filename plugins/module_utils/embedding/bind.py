@@ -56,7 +56,7 @@ class _Binding:
         self.lent = _lent(self.machines, allocation)
         self.computers = {computer.name: computer for computer in topology.computers}
         self.network = read_network(topology)
-        self.routes = Routes(self.network, settings.address_base)
+        self.routes = Routes(self.network, settings.address_base, settings.control_networks)
         self.hosts, _warnings = hosts_entries(self.network)
         self.aliases = Aliases(self.network, self.hosts) if settings.hosts_mode == "neighbour" else None
         self.macs = mac_addresses(self.identifiers, topology)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from ..errors import InputError, Problem
 from ..hostplan import HostsEntry
-from ..topology.model import Computer, Topology
+from ..topology.checks import check_deployable
+from ..topology.model import Topology
 from .addresses import assign_addresses
-from .annotate import annotate, problem_of, realise
+from .annotate import annotate, realise
 from .hosts import hosts_entries, hosts_text
-from .machines import Machine, is_pnode_name, machines, overfull_bridges
+from .machines import Machine, machines, overfull_bridges
 from .network import Network, read_network
 from .partition import partition
 from .routes import Routes
@@ -61,10 +62,11 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
     Pure, and the same for the same topology and settings. Raises InputError with every problem found.
     """
     check_settings(settings)
-    problems = _undeployable(topology)
-    if problems:
-        raise InputError(problems)
-    addressed, annotated = _both(lambda: assign_addresses(topology, settings.address_base), lambda: annotate(topology, settings))
+    odd = check_deployable(topology)
+    addressed, annotated = _both(
+        lambda: assign_addresses(topology, settings.address_base, settings.control_networks),
+        lambda: annotate(topology, settings),
+    )
     partitioned, warnings = partition(realise(annotate(addressed, settings), settings), settings.packing, settings.seed)
     carrying = machines(partitioned)
     problems = overfull_bridges(partitioned, carrying)
@@ -77,29 +79,10 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
         partitioned=partitioned,
         machines=carrying,
         network=network,
-        routes=Routes(network, settings.address_base),
+        routes=Routes(network, settings.address_base, settings.control_networks),
         hosts=hosts,
-        warnings=(*warnings, *ambiguous, *shaping_warnings(topology)),
+        warnings=(*odd, *warnings, *ambiguous, *shaping_warnings(topology)),
     )
-
-
-def _undeployable(topology: Topology) -> list[Problem]:
-    """What a topology file may say, but no experiment can be made of."""
-    problems = []
-    for element in topology.elements:
-        if not isinstance(element, Computer):
-            label = f"{element.kind} {element.name}".rstrip()
-            problems.append(Problem("only computers can be deployed", topology.source, element.line, label, "remove it"))
-            continue
-        if is_pnode_name(element.name):
-            problems.append(problem_of(topology, element, "names like pnode-0000 belong to the machines that carry the experiment", "another name"))
-        for interface in element.interfaces:
-            if len(interface.substrates) != 1:
-                label = f"computer {element.name}, interface {interface.name}"
-                message = f"is attached to {len(interface.substrates)} substrates"
-                problems.append(Problem(message, topology.source, interface.line or element.line, label, "exactly one for each interface"))
-    problems.extend(Problem("fragments cannot be deployed", topology.source, f.line, f"fragment {f.name}") for f in topology.fragments)
-    return problems
 
 
 def _both(*steps):

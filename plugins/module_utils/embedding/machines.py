@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -15,7 +14,6 @@ from .kinds import KINDS
 from .partition import pass_of
 
 BRIDGE_PORTS = 1023
-_PNODE_NAME = re.compile(r"pnode-[0-9]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,6 @@ def machines(partitioned: Topology) -> tuple[Machine, ...]:
         order[key] = min(order.get(key, (pass_of(computer), index)), (pass_of(computer), index))
     ordered = sorted(found, key=lambda key: order[key])
     return tuple(Machine(f"pnode-{number:04}", key[0], tuple(found[key])) for number, key in enumerate(ordered))
-
-
-def is_pnode_name(name: str) -> bool:
-    """Whether a computer of that name would be mistaken for a pnode."""
-    return bool(_PNODE_NAME.fullmatch(name))
 
 
 def overfull_bridges(partitioned: Topology, carrying: tuple[Machine, ...]) -> list[Problem]:

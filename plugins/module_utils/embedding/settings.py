@@ -24,6 +24,7 @@ class EmbeddingSettings:
     kind_map              {asked kind: realised kind}, applied once, not transitively
     seed                  integer that decides between equally good partitions
     address_base          IPv4 prefix where free subnets are looked for first, and upward from there
+    control_networks      IPv4 prefixes that no address or route of an experiment may touch
     hosts_mode            ``neighbour`` (a bare name is the address nearest to who asks) or ``shared``
     vxlan_mode            ``unicast`` or ``multicast``
     multicast_group_base  first of the groups that mode multicast takes
@@ -35,6 +36,7 @@ class EmbeddingSettings:
     kind_map: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     address_base: str = "10.0.0.0/16"
+    control_networks: tuple[str, ...] = ()
     hosts_mode: str = "neighbour"
     vxlan_mode: str = "unicast"
     multicast_group_base: str = "239.192.0.0"
@@ -65,10 +67,12 @@ def _kind_problems(settings):
 
 
 def _network_problems(settings):
-    try:
-        ipaddress.IPv4Network(settings.address_base)
-    except ValueError:
-        yield _problem("address_base", f"{settings.address_base!r} is not an IPv4 prefix", "for example 10.0.0.0/16")
+    prefixes = [("address_base", settings.address_base), *(("control_networks", text) for text in settings.control_networks)]
+    for name, text in prefixes:
+        try:
+            ipaddress.IPv4Network(text)
+        except ValueError:
+            yield _problem(name, f"{text!r} is not an IPv4 prefix", "for example 10.0.0.0/16")
     try:
         if not ipaddress.IPv4Address(settings.multicast_group_base).is_multicast:
             raise ValueError
