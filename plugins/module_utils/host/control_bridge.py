@@ -57,14 +57,14 @@ def up(args) -> dict:
         if found and args.interface not in ("", found.interface):
             raise HostError(f"{BRIDGE} is over {found.interface} already, not over {args.interface}")
         if found and _stands(found):
-            changed = bool(user) and user not in state.users() and user != found.user
-            if changed and not args.check and not state.load(PENDING):
+            changed = bool(user) and user not in state.users() and not state.load(PENDING)  # who waits is counted when it is confirmed
+            if changed and not args.check:
                 state.add_user(user)
             return _result(changed, before, _text(found, user) if args.check else None)
         record = dataclasses.replace(found, user=user) if found else _prepare(args.interface, user)
         if not args.check:
             _change(record, args.timeout)
-        return _result(True, before, _text(record, user) if args.check else None)
+        return _result(True, before, _text(record) if args.check else None)
 
 
 def _prepare(interface: str, user: str) -> Record:
@@ -111,7 +111,7 @@ def confirm(args) -> dict:
                 raise HostError(f"{BRIDGE} does not stand any more over {record.interface}: the roll-back will put everything back")
             manager(record.manager).persist(record)
             state.save(record, CONFIRMED)
-            for name in {record.user, user}:
+            for name in (record.user, user):
                 state.add_user(name)
             state.disarm_rollback()
             state.forget_pending()
@@ -232,8 +232,8 @@ def _text(record=None, user: str = "", leaver: str = "") -> str:
     if record:
         users = sorted({*facts["users"], user} - {"", leaver})
         carries = facts.get("carries") or record.carried().describe()
-        facts = {"state": "confirmed" if state.load(CONFIRMED) else "pending", "interface": record.interface, "manager": record.manager, "users": users, "carries": carries,
-                 "files": sorted(record.files)}
+        name = "confirmed" if state.load(CONFIRMED) else "pending"
+        facts = {"state": name, "interface": record.interface, "manager": record.manager, "users": users, "carries": carries, "files": sorted(record.files)}
     if facts["state"] in ("absent", "foreign"):
         return ""
     note = ", not confirmed yet" if facts["state"] == "pending" else ""

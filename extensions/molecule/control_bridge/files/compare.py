@@ -1,0 +1,16 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fail with what differs between two looks at a machine (arguments: the directory of machine_state.py, two files)."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, sys.argv[1])
+
+import machine_state  # noqa: E402
+
+before, after = (json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in sys.argv[2:])
+sys.exit("\n".join(map(str, machine_state.difference(before, after))) or 0)
