@@ -1,0 +1,38 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""make demo and make demo-clean, as a new user types them."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from machine_state import difference, snapshot
+
+# of the machine itself, where other people's programs run too
+MACHINE = (
+    ("cgroups", r"(?!.*benito).*", "other programs'"),
+    ("units", r"(?!.*benito).*", "other programs'"),
+    ("files", r"/tmp/(?!benito|deter).*", "other programs'"),
+    ("files", r"/root/\.(benito|cache|local)(/.*)?", "the home of other tests"),
+)
+
+
+def test_the_demo_shows_the_experiment_and_leaves_the_machine_as_it_was(tmp_path, run):
+    environment = {**os.environ, "BENITO_DEMO_HOME": str(tmp_path / "demo")}
+    before = snapshot()
+    try:
+        shown = run("make", "demo", env=environment)
+    finally:
+        removed = run("make", "demo-clean", env=environment)
+    assert "3 packets transmitted, 3 received" in shown
+    assert "exit status 0" in shown
+    assert "200 MB in" in shown
+    assert "DeterTest/quickstart" in removed
+    assert not (tmp_path / "demo").exists()
+    time.sleep(2)
+    assert difference(before, snapshot(), MACHINE) == []
+
+
+def test_demo_clean_without_a_demo_says_so(tmp_path, run):
+    assert "There is no demo to remove" in run("make", "demo-clean", env={**os.environ, "BENITO_DEMO_HOME": str(tmp_path / "demo")})
