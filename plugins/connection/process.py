@@ -94,7 +94,7 @@ options:
   benito_host:
     description: The program C(benito-host) on the vhost.
     type: string
-    default: benito-host
+    default: /usr/local/sbin/benito-host
     vars:
       - name: benito_host_program
 """

@@ -27,7 +27,7 @@ options:
     description:
       - A partitioned TopDL file to show instead of an experiment. Its pnodes have no connection variables.
       - Relative paths are relative to the source file.
-    type: path
+    type: string
   pid:
     description: The experiment's project.
     type: string

@@ -1,0 +1,59 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The examples of docs/inventory.md do what the page says, in the page's order."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+PAGE = "docs/inventory.md"
+COLLECTIONS = os.path.abspath(".ansible/collections")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"^(?:# |<!-- )(\S+?)(?: -->)?\n")
+
+
+def blocks():
+    """(language, text) of every code block of the page."""
+    with open(PAGE, encoding="utf-8") as page:
+        return BLOCK.findall(page.read())
+
+
+def steps():
+    """The page's files and commands in order: (what it is, name of the file or command, text of the file or expected output)."""
+    for language, text in blocks():
+        if language == "console":
+            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                command, _newline, output = part.partition("\n")
+                yield "command", command, output
+        else:
+            yield "file", FILE_NAME.match(text)[1], text
+
+
+def as_pattern(output):
+    """``…`` stands for anything: on a line of its own for any lines."""
+    return re.escape(output).replace("…\\\n", "(?s:.*)").replace("…", ".*") + r"\s*"
+
+
+@pytest.fixture(name="folder", scope="module")
+def fixture_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("folder")
+
+
+@pytest.mark.parametrize("what, name, text", [pytest.param(*step, id=f"{number}: {step[1]}") for number, step in enumerate(steps())])
+def test_the_page_tells_the_truth(folder, what, name, text):
+    if what == "file":
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "BENITO_"))}
+    environment |= {"ANSIBLE_COLLECTIONS_PATH": COLLECTIONS, "BENITO_HOME": "home", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"}
+    environment["PATH"] = f"{os.path.dirname(sys.executable)}:{environment['PATH']}"
+    done = subprocess.run(name, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert re.fullmatch(as_pattern(text), done.stdout), done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
