@@ -29,7 +29,6 @@ lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
 lxc.mount.entry = /dev/net/tun dev/net/tun none bind,create=file 0 0
 lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file,optional 0 0
 lxc.mount.entry = /dev/kvm dev/kvm none bind,create=file,optional 0 0
-lxc.mount.entry = /dev/vhost-net dev/vhost-net none bind,create=file,optional 0 0
 lxc.autodev = 1
 lxc.tty.max = 0
 lxc.pty.max = 4096
@@ -48,7 +47,7 @@ lxc.net.{number}.name = {interface}
 lxc.net.{number}.hwaddr = {mac_address}
 lxc.net.{number}.mtu = {mtu}
 lxc.net.{number}.veth.pair = {port}
-lxc.hook.start-host = ip link set dev {port} alias "{mark}: {pnode} {interface}" addrgenmode none
+lxc.hook.start-host = sh -c 'ip link set dev {port} alias "{mark}: {pnode} {interface}" addrgenmode none; ip -6 address flush dev {port}'
 """
 
 _CONTROL_NETWORK = """\

@@ -70,22 +70,19 @@ PROBES = (
 def lacking(scratch: str, probes=PROBES) -> tuple:
     """What this kernel lacks: one line for each probe that fails, in order; empty when it can do everything.
 
-    scratch  a directory on the file system where pnodes will live; it is made if need be, and what was made is removed
+    scratch  where pnodes will live; its nearest parent that exists is used, and left as it was
     """
-    made = _make(scratch)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".probe-", dir=scratch) as directory:
-            lines = []
-            for number, probe in enumerate(probes):
-                own = os.path.join(directory, str(number))
-                os.mkdir(own)
-                failure = _try(probe, own)
-                if failure:
-                    lines.append(f"{probe.ability}, needed for {probe.needed_for}: {failure}")
-            return tuple(lines)
-    finally:
-        for path in made:
-            os.rmdir(path)
+    while not os.path.isdir(scratch):
+        scratch = os.path.dirname(scratch)
+    with tempfile.TemporaryDirectory(prefix=".benito-probe-", dir=scratch) as directory:
+        lines = []
+        for number, probe in enumerate(probes):
+            own = os.path.join(directory, str(number))
+            os.mkdir(own)
+            failure = _try(probe, own)
+            if failure:
+                lines.append(f"{probe.ability}, needed for {probe.needed_for}: {failure}")
+        return tuple(lines)
 
 
 def check(scratch: str) -> None:
@@ -93,17 +90,6 @@ def check(scratch: str) -> None:
     lines = lacking(scratch)
     if lines:
         raise HostError("this machine's kernel cannot carry a local testbed; nothing was made. It lacks:\n" + "\n".join(f"  - {line}" for line in lines))
-
-
-def _make(path: str) -> list:
-    """Make ``path`` with its parents; the ones that were absent, innermost first."""
-    missing = []
-    while not os.path.isdir(path):
-        missing.append(path)
-        path = os.path.dirname(path)
-    for directory in reversed(missing):
-        os.mkdir(directory, 0o700)
-    return missing
 
 
 def _try(probe: Probe, directory: str) -> str:

@@ -113,6 +113,7 @@ class Pnodes:
         """Stop ``pnode`` without asking it, and delete all of it."""
         if os.path.exists(self._config(pnode)) and self.state(pnode) != "stopped":
             run("lxc-stop", "-P", self.paths.pnodes, "-n", pnode, "-k", check=False, seconds=30)
+        self._end_monitors(pnode)
         end_cgroup(os.path.join(self.identity.cgroup, pnode))
         self._remove_lock(pnode)
         self._delete(pnode)
@@ -123,6 +124,14 @@ class Pnodes:
             raise HostError(f"something is mounted below {directory}; unmount it first")
         if os.path.isdir(directory):
             shutil.rmtree(directory)
+
+    def _end_monitors(self, pnode: str) -> None:
+        """Kill what an interrupted start left on its way: a monitor that is not in its cgroup yet."""
+        titles = (f"[lxc monitor] {self.paths.pnodes} {pnode}", f"lxc-start -P {self.paths.pnodes} -n {pnode} -d")
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if read_text(path).replace("\0", " ").strip() in titles:
+                    os.kill(int(path.split("/")[2]), signal.SIGKILL)
 
     def _remove_lock(self, pnode: str) -> None:
         """LXC leaves its lock files, below a copy of the pnodes' path, for ever."""
