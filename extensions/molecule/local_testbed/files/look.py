@@ -13,7 +13,7 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 
-import machine_state  # noqa: E402
+import machine_state
 
 OURS = {
     "links": r"b[cet][a-z2-7]{13}", "addresses": r"b[cet][a-z2-7]{13} .*", "routes": r".* dev b[cet][a-z2-7]{13} .*",

@@ -1,0 +1,131 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import shlex
+
+import pytest
+import yaml
+from ansible_collections.deter.benito.plugins.module_utils.testbed import apt, files, network
+from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
+from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity, Paths
+
+IDENTITY = Identity("/var/lib/benito", "local")
+PATHS = Paths(IDENTITY, "/var/lib/benito/cache")
+SUBNETS = Subnets("172.28.4.0/22", "10.254.0.0/16")
+
+DEB822 = """\
+Types: deb
+# a comment
+URIs: http://mirror.example/debian
+Suites: bookworm bookworm-updates
+Components: main contrib
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: https://mirror.example/debian-security
+Suites: bookworm-security
+Components: main
+
+Types: deb
+Enabled: no
+URIs: http://disabled.example/debian
+Suites: bookworm
+Components: main
+"""
+
+
+def test_the_inventory_lists_every_pnode_with_what_ssh_and_an_experiment_need():
+    inventory = yaml.safe_load(files.render_inventory(IDENTITY, PATHS, SUBNETS, ["local-0", "local-1"]))
+    hosts = inventory["pnode_pool"]["hosts"]
+    assert list(hosts) == ["local-0", "local-1"]
+    assert hosts["local-1"]["ansible_host"] == "172.28.4.12"
+    assert hosts["local-1"]["benito_experiment_address"] == "10.254.0.12"
+    assert hosts["local-1"]["pnode_type"] == "local"
+    options = shlex.split(hosts["local-1"]["ansible_ssh_common_args"])
+    assert "StrictHostKeyChecking=yes" in options
+    assert f"UserKnownHostsFile={PATHS.known_hosts}" in options
+
+
+def test_known_hosts_has_one_line_for_each_pnode_without_the_comment():
+    text = files.render_known_hosts({"172.28.4.11": "ssh-ed25519 AAAA local-0\n", "172.28.4.12": "ssh-ed25519 BBBB local-1\n"})
+    assert text == "172.28.4.11 ssh-ed25519 AAAA\n172.28.4.12 ssh-ed25519 BBBB\n"
+
+
+def test_a_pnode_gets_no_capability_dropped_and_both_interfaces_on_their_bridges():
+    settings = _settings(files.render_lxc(IDENTITY, PATHS, "local-1", "/cache/root", 1400, 524288))
+    assert settings["lxc.cap.drop"] == [""]
+    assert settings["lxc.net.0.link"] == [IDENTITY.control_bridge]
+    assert settings["lxc.net.0.mtu"] == ["1400"]
+    assert settings["lxc.net.1.link"] == [IDENTITY.experiment_bridge]
+    assert int(settings["lxc.net.1.mtu"][0]) >= 1550
+    assert settings["lxc.prlimit.nofile"] == ["1024:524288"]
+    assert settings["lxc.rootfs.path"] == [f"overlay:/cache/root:{PATHS.pnode('local-1')}/upper"]
+
+
+def test_where_limits_of_open_files_cannot_be_raised_the_configuration_does_not_try():
+    assert "prlimit" not in files.render_lxc(IDENTITY, PATHS, "local-1", "/cache/root", 1500, 0)
+
+
+def test_a_pnode_cannot_change_the_limits_of_the_machine_it_shares():
+    automatic = _settings(files.render_lxc(IDENTITY, PATHS, "local-1", "/cache/root", 1500))["lxc.mount.auto"][0].split()
+    assert "proc:mixed" in automatic and "sys:mixed" in automatic
+
+
+def test_the_way_in_is_for_root_alone():
+    made = files.pnode_files(IDENTITY, SUBNETS, "local-0", "0" * 32, "nameserver 192.0.2.1\n", "ssh-ed25519 AAAA\n")
+    assert made["root/.ssh/authorized_keys"] == ("ssh-ed25519 AAAA\n", 0o600)
+    assert "Address=172.28.4.11/22" in made["etc/systemd/network/10-control.network"][0]
+    assert "Gateway=172.28.4.1" in made["etc/systemd/network/10-control.network"][0]
+    assert "Gateway" not in made["etc/systemd/network/20-experiment.network"][0]
+
+
+def test_a_table_is_as_wide_as_its_widest_words():
+    assert files.render_table([("A", "B"), ("long", "x")]) == ["A     B", "long  x"]
+
+
+def test_deb822_sources_are_read_less_the_disabled_ones():
+    assert apt.parse_deb822(DEB822) == (
+        apt.Source("http://mirror.example/debian", ("bookworm", "bookworm-updates"), ("main", "contrib")),
+        apt.Source("https://mirror.example/debian-security", ("bookworm-security",), ("main",)),
+    )
+
+
+def test_one_line_sources_are_read_with_and_without_options():
+    text = ("deb [arch=amd64 signed-by=/k.gpg] http://a/debian trixie main # x\n# deb http://no/debian trixie main\n"
+            "deb-src http://s/debian trixie main\ndeb http://b/debian trixie main")
+    assert [source.uri for source in apt.parse_sources_list(text)] == ["http://a/debian", "http://b/debian"]
+
+
+def test_a_debian_machine_lends_pnodes_its_mirrors():
+    lines = apt.debian_lines(apt.parse_deb822(DEB822), is_debian=True)
+    assert lines[0].endswith("http://mirror.example/debian bookworm main")
+    assert lines[2].endswith("https://mirror.example/debian-security bookworm-security main")
+
+
+@pytest.mark.parametrize("sources, is_debian", [(apt.parse_deb822(DEB822), False), ((), True), ((apt.Source("file:/mirror/debian", ("x",), ("main",)),), True)])
+def test_elsewhere_pnodes_use_debians_own_mirrors(sources, is_debian):
+    assert all("deb.debian.org" in line for line in apt.debian_lines(sources, is_debian))
+
+
+def test_proxies_reach_pnodes_unless_they_are_on_the_loopback():
+    dump = ('Acquire::http "";\nAcquire::http::Proxy "http://proxy.example:3128";\nAcquire::https::Proxy "http://127.0.0.1:8080";\n'
+            'Acquire::Check-Valid-Until "false";\nAPT::Architecture "amd64";\nAcquire::Languages "none";\n')
+    assert apt.kept_options(dump) == ('Acquire::http::Proxy "http://proxy.example:3128";', 'Acquire::Check-Valid-Until "false";')
+
+
+def test_a_local_resolver_is_passed_over_for_what_it_asks_itself():
+    stub = "# stub\nnameserver 127.0.0.53\noptions edns0 trust-ad\nsearch lab.example\n"
+    real = "nameserver 192.0.2.53\nsearch lab.example\n"
+    assert network.usable_resolv_conf([stub, real]) == real
+    assert network.usable_resolv_conf([stub]) == ""
+    assert network.usable_resolv_conf(["nameserver 127.0.0.1\nnameserver 192.0.2.7\n"]) == "nameserver 192.0.2.7\n"
+
+
+def _settings(text):
+    settings = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, _equals, value = line.partition("=")
+            settings.setdefault(name.strip(), []).append(value.strip())
+    return settings

@@ -1,0 +1,179 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.testbed import kernel
+from ansible_collections.deter.benito.plugins.module_utils.testbed.base import BaseCache, Recipe
+from ansible_collections.deter.benito.plugins.module_utils.testbed.sysctls import MachineLimits, too_low
+from ansible_collections.deter.benito.plugins.module_utils.testbed.system import locked, run, write_text
+
+RECIPE = Recipe("bookworm", "amd64", ("deb http://a/debian bookworm main",), ("systemd",), (), ())
+MONDAY, SUNDAY = time.strptime("2025-06-02", "%Y-%m-%d"), time.strptime("2025-06-08", "%Y-%m-%d")
+
+
+@pytest.fixture(name="proc")
+def fixture_proc(tmp_path):
+    """A tree like /proc/sys with too low an inotify limit, no forwarding, and one interface that forwards all the same."""
+    for path, value in {
+        "fs/inotify/max_user_instances": 128, "net/ipv4/ip_forward": 0, "net/ipv4/conf/all/accept_redirects": 0,
+        "net/ipv4/conf/all/forwarding": 0, "net/ipv4/conf/eth0/forwarding": 1, "net/ipv4/conf/eth1/forwarding": 0, "kernel/pid_max": 4194304,
+    }.items():
+        (tmp_path / "proc" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "proc" / path).write_text(f"{value}\n")
+    return tmp_path / "proc"
+
+
+def _limits(user, proc):
+    return MachineLimits(user, str(proc.parent / "run"), str(proc))
+
+
+def test_only_what_is_too_low_is_raised():
+    assert too_low({"a": 1, "b": 5}, {"a": 4, "b": 4, "c": 4}) == {"a": 4}
+
+
+def test_the_last_testbed_to_leave_puts_the_machines_limits_back(proc):
+    first, second = _limits("first", proc), _limits("second", proc)
+    first.join("/first")
+    second.join("/second")
+    assert (proc / "fs/inotify/max_user_instances").read_text() == "8192"
+    assert first.leave() == ()
+    assert (proc / "net/ipv4/ip_forward").read_text() == "1"
+    assert second.leave() == ()
+    assert (proc / "fs/inotify/max_user_instances").read_text() == "128"
+    assert (proc / "net/ipv4/ip_forward").read_text() == "0"
+    assert not (proc.parent / "run").exists()
+
+
+def test_what_the_kernel_changes_with_forwarding_is_put_back_too(proc):
+    limits = _limits("one", proc)
+    limits.join("/one")
+    (proc / "net/ipv4/conf/all/accept_redirects").write_text("1")
+    (proc / "net/ipv4/conf/eth0/forwarding").write_text("0")
+    limits.leave()
+    assert (proc / "net/ipv4/conf/all/accept_redirects").read_text() == "0"
+    assert (proc / "net/ipv4/conf/eth0/forwarding").read_text() == "1"
+
+
+def test_a_limit_that_somebody_else_changed_meanwhile_stays(proc):
+    limits = _limits("one", proc)
+    limits.join("/one")
+    (proc / "fs/inotify/max_user_instances").write_text("99999")
+    assert limits.leave() == ("fs.inotify.max_user_instances",)
+    assert (proc / "fs/inotify/max_user_instances").read_text() == "99999"
+
+
+def test_a_register_from_before_the_reboot_counts_for_nothing(proc):
+    limits = _limits("one", proc)
+    limits.join("/one")
+    text = (proc.parent / "run/sysctls.json").read_text()
+    (proc.parent / "run/sysctls.json").write_text(text.replace('"boot": "', '"boot": "another'))
+    assert not limits.joined()
+
+
+def test_leaving_twice_or_without_having_come_does_nothing(proc):
+    assert _limits("one", proc).leave() == ()
+    assert not (proc.parent / "run").exists()
+
+
+def test_every_ability_that_lacks_is_named_at_once(tmp_path):
+    probes = (kernel.Probe("flying", "pnodes", "echo no wings >&2; false", ()), kernel.Probe("walking", "pnodes", "true", ()),
+              kernel.Probe("swimming", "vnodes", "echo no fins >&2; exit 3", ()))
+    assert kernel.lacking(str(tmp_path / "not" / "there"), probes) == (
+        "flying, needed for pnodes: no wings", "swimming, needed for vnodes: no fins")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_base_is_named_by_its_recipe_and_its_week():
+    assert RECIPE.key(MONDAY) == RECIPE.key(SUNDAY) == f"bookworm-amd64-{RECIPE.hash}-2025w23"
+    other = Recipe("bookworm", "amd64", RECIPE.sources, ("systemd", "vim"), (), ())
+    assert other.hash != RECIPE.hash
+
+
+def test_an_interrupted_build_leaves_nothing_that_is_used_later(tmp_path, monkeypatch):
+    cache = BaseCache(str(tmp_path))
+
+    def interrupted(root, recipe):
+        os.makedirs(root)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ansible_collections.deter.benito.plugins.module_utils.testbed.base._debootstrap", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache.ensure("key", RECIPE, "user", str(tmp_path))
+    assert not cache.has("key")
+    assert os.listdir(tmp_path / "base") == [".lock"]
+
+
+def test_building_a_base_sweeps_those_on_which_no_testbed_stands(tmp_path, monkeypatch):
+    cache = BaseCache(str(tmp_path))
+    for key, root in (("used", str(tmp_path)), ("unused", str(tmp_path / "gone"))):
+        os.makedirs(cache.root(key))
+        write_text(str(tmp_path / "base" / key / "users" / "one"), root + "\n")
+    os.makedirs(tmp_path / "base" / ".partial-killed" / "root")
+    for step in ("_debootstrap", "_finish"):
+        monkeypatch.setattr(f"ansible_collections.deter.benito.plugins.module_utils.testbed.base.{step}", lambda root, recipe: os.makedirs(root, exist_ok=True))
+    assert cache.ensure("new", RECIPE, "me", str(tmp_path)) is True
+    assert cache.ensure("new", RECIPE, "me", str(tmp_path)) is False
+    assert sorted(os.listdir(tmp_path / "base")) == [".lock", "new", "used"]
+    cache.release("me")
+    assert os.listdir(tmp_path / "base" / "new" / "users") == []
+
+
+def test_a_lock_that_is_held_is_reported_with_its_holder(tmp_path):
+    path = str(tmp_path / "bed.lock")
+    with locked(path, "local testbed x", 0), pytest.raises(HostError, match=f"local testbed x is in use by process {os.getpid()} since"):
+        with locked(path, "local testbed x", 0):
+            pass
+
+
+def test_a_lock_whose_file_is_removed_by_its_holder_still_excludes(tmp_path):
+    path, held, most = str(tmp_path / "bed.lock"), [], []
+
+    def work():
+        for _round in range(20):
+            with locked(path, "it", 30, remove_if=lambda: True):
+                held.append(1)
+                most.append(len(held))
+                held.pop()
+
+    threads = [threading.Thread(target=work) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1
+    assert not os.path.exists(path)
+
+
+def test_a_file_is_written_whole_and_never_readable_by_more_than_it_should(tmp_path):
+    path = tmp_path / "a" / "key"
+    write_text(str(path), "secret", 0o600)
+    assert path.read_text() == "secret"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path / "a") == ["key"]
+
+
+def test_a_command_that_fails_is_an_error_with_its_last_words():
+    with pytest.raises(HostError, match=r"failed \(3\): first / last"):
+        run("sh", "-c", "echo first >&2; echo last >&2; exit 3")
+    with pytest.raises(HostError, match="this machine has no benito-nonesuch"):
+        run("benito-nonesuch")
+
+
+def test_a_daemon_that_keeps_our_output_open_does_not_make_us_wait():
+    begin = time.monotonic()
+    run("sh", "-c", "sleep 5 & echo done")
+    assert time.monotonic() - begin < 3
+
+
+def test_the_testbed_needs_nothing_but_the_standard_library():
+    code = "import {}.bed, sys; print([name for name in ('yaml', 'lxml', 'ansible') if name in sys.modules])".format(kernel.__package__)
+    environment = {**os.environ, "PYTHONPATH": ".ansible/collections"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout.strip() == "[]"
