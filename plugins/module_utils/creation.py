@@ -96,11 +96,12 @@ def prepare(request: Request) -> Creation:
     text = faults.collect(lambda: _text(request))
     read = faults.collect(lambda: read_topdl_text(text, request.topology)) if text is not None else None
     topology, warnings = read or (None, ())
-    odd = faults.collect(lambda: check_deployable(topology)) if topology else ()
+    if settings is None and topology:
+        faults.collect(lambda: check_deployable(topology))
+    embedding = faults.collect(lambda: embed(topology, settings)) if settings and topology else None
     faults.raise_them()
-    embedding = embed(topology, settings)
     files = experiment_files(request.pid, request.eid, text, embedding)
-    warnings = tuple(dict.fromkeys((*warnings, *odd, *embedding.warnings)))
+    warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings)))
     carried = {machine.vhost: machine.nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)
     files["state.json"] = state_json(SWAPPED)

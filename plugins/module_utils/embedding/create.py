@@ -62,11 +62,7 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
     Pure, and the same for the same topology and settings. Raises InputError with every problem found.
     """
     check_settings(settings)
-    odd = check_deployable(topology)
-    addressed, annotated = _both(
-        lambda: assign_addresses(topology, settings.address_base, settings.control_networks),
-        lambda: annotate(topology, settings),
-    )
+    (odd, addressed), annotated = _both(lambda: _addressed(topology, settings), lambda: annotate(topology, settings))
     partitioned, warnings = partition(realise(annotate(addressed, settings), settings), settings.packing, settings.seed)
     carrying = machines(partitioned)
     problems = overfull_bridges(partitioned, carrying)
@@ -83,6 +79,12 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
         hosts=hosts,
         warnings=(*odd, *warnings, *ambiguous, *shaping_warnings(topology)),
     )
+
+
+def _addressed(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Problem, ...], Topology]:
+    """(what is odd about the topology, the topology with addresses)."""
+    odd = check_deployable(topology)
+    return odd, assign_addresses(topology, settings.address_base, settings.control_networks)
 
 
 def _both(*steps):

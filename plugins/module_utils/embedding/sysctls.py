@@ -15,14 +15,14 @@ def vhost_sysctls(vnodes: int, ports: int, neighbours: int) -> dict[str, int]:
     neighbours  number of (interface, other member of its substrate) pairs: what all their neighbour
                 tables, which share one limit, may hold together
     """
-    table = (2 * min(neighbours, _MOST_NEIGHBOURS // 2)) + 1024
+    neighbours = min(neighbours, _MOST_NEIGHBOURS)
     needed = {}
     for family in ("ipv4", "ipv6"):
-        for name, share, default in (("gc_thresh1", table // 4, 128), ("gc_thresh2", table // 2, 512), ("gc_thresh3", table, 1024)):
-            needed[f"net.{family}.neigh.default.{name}"] = (share, default)
+        for name, value, default in (("gc_thresh1", neighbours, 128), ("gc_thresh2", 2 * neighbours, 512), ("gc_thresh3", 4 * neighbours, 1024)):
+            needed[f"net.{family}.neigh.default.{name}"] = (value, default)
     needed["net.core.netdev_max_backlog"] = (4 * ports, 1000)  # a broadcast reaches every port at once
     needed["fs.inotify.max_user_instances"] = (128 + 4 * vnodes, 128 + 4 * 16)  # all vnodes are the same root
     needed["fs.inotify.max_user_watches"] = (64 * vnodes, 8192)
     needed["kernel.pty.max"] = (1024 + 4 * vnodes, 4096)
     needed["kernel.pid_max"] = (16 * vnodes, 32768)
-    return {name: value for name, (value, default) in needed.items() if value > default and neighbours + vnodes > 0}
+    return {name: value for name, (value, default) in needed.items() if value > default}
