@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: process
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 short_description: Run tasks inside the process vnodes of an experiment
 version_added: 0.1.0
 description:

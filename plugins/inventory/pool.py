@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: pool
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 short_description: The machines that may become pnodes
 version_added: 0.1.0
 description:

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: topdl
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 short_description: An experiment, or a partitioned topology, as inventory
 version_added: 0.1.0
 description:
-  - Shows the pnodes and vnodes of an experiment that M(deter.benito.containerize#module) made, or of a partitioned TopDL file.
+  - Shows the pnodes and vnodes of an experiment that M(deter.benito.containerize) made, or of a partitioned TopDL file.
   - The source is a YAML file called C(benito.yml) or ending in C(.benito.yml).
   - Which experiment is normally said by the extra variables C(pid) and C(eid). No experiment named, or one that does not exist, is
     an empty inventory.

@@ -16,7 +16,7 @@ description:
   - Everything that is wrong with the input is reported at once, each with file, line and element; then nothing is created.
   - An experiment that exists is refused and left untouched.
   - Options that have no default here are settings, whose values come from the site's C(site.yml) when they are not given.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
+import json
+
+from ansible.plugins.inventory import BaseInventoryPlugin
+
 DOCUMENTATION = r"""
 name: bare
 short_description: Hosts and variables from a JSON file
 description: A file that ends in C(.bare.json) with an object of objects.
 options: {}
 """
-
-import json
-
-from ansible.plugins.inventory import BaseInventoryPlugin
 
 
 class InventoryModule(BaseInventoryPlugin):
