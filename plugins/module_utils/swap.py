@@ -236,7 +236,7 @@ def _pool_host(name: str, offer: dict, secrets: dict) -> PoolHost:
     return PoolHost(
         name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
         underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
-        variables={**offer.get("variables", {}), **secrets},
+        variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
     )
 
 
