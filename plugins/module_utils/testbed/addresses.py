@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from dataclasses import dataclass
 
@@ -60,7 +61,9 @@ def choose_subnets(taken, start: int = 0) -> Subnets:
     def free(candidate) -> bool:
         return not any(candidate.overlaps(network) for network in networks)
 
-    control = _first_free(_rotated(_control_candidates(), start), free)
+    first, others = _control_candidates()
+    start %= len(first)
+    control = _first_free([*first[start:], *first[:start], *others], free)
     experiment = _first_free([ipaddress.IPv4Network(text) for text in _EXPERIMENT_POOLS], free)
     if control is None or experiment is None:
         which = "control" if control is None else "experiment"
@@ -68,15 +71,11 @@ def choose_subnets(taken, start: int = 0) -> Subnets:
     return Subnets(str(control), str(experiment))
 
 
+@functools.cache
 def _control_candidates():
-    return [subnet for pool in _CONTROL_POOLS for subnet in ipaddress.IPv4Network(pool).subnets(new_prefix=22)]
-
-
-def _rotated(candidates, start: int):
-    """The first pool's candidates from ``start`` on, then the others in order."""
-    first = len(list(ipaddress.IPv4Network(_CONTROL_POOLS[0]).subnets(new_prefix=22)))
-    start %= first
-    return candidates[start:first] + candidates[:start] + candidates[first:]
+    """The first pool's candidates, which a search may begin anywhere in, and the others'."""
+    first, *others = ([*ipaddress.IPv4Network(pool).subnets(new_prefix=22)] for pool in _CONTROL_POOLS)
+    return first, [subnet for pool in others for subnet in pool]
 
 
 def _first_free(candidates, free):
