@@ -12,6 +12,7 @@ import dataclasses
 import json
 import typing
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import Optional
 
 from .errors import HostError
@@ -135,10 +136,12 @@ class HostPlan:
 
 
 def to_json(plan: HostPlan) -> str:
-    """The plan as JSON text: one line for each vnode, keys in field order, empty fields left out."""
-    head = _plain(dataclasses.replace(plan, vnodes=()))
+    """The plan as JSON text: one line for each vnode, keys in field order with hosts and vnodes last, empty fields left out."""
+    head = _plain(dataclasses.replace(plan, vnodes=(), hosts=()))
     head = {"version": head.pop("version", PLAN_VERSION), **head}
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    if plan.hosts:
+        lines.append(f' "hosts": {_hosts_json(plan.hosts)}')
     vnodes = ",\n  ".join(json.dumps(_plain(vnode)) for vnode in plan.vnodes)
     lines.append(f' "vnodes": [{vnodes}]' if len(plan.vnodes) < 2 else f' "vnodes": [\n  {vnodes}]')
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -159,9 +162,20 @@ def from_json(text: str, source: str = "host plan") -> HostPlan:
     return _build(HostPlan, data, source)
 
 
+@lru_cache(maxsize=1)
+def _hosts_json(hosts):
+    """The hosts of a plan; those of an experiment's other plans are the same."""
+    return json.dumps(_plain(hosts))
+
+
+@cache
+def _field_names(kind):
+    return tuple(f.name for f in dataclasses.fields(kind))
+
+
 def _plain(value):
     if dataclasses.is_dataclass(value):
-        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        pairs = ((name, getattr(value, name)) for name in _field_names(type(value)))
         return {name: _plain(item) for name, item in pairs if item not in ("", (), None) and item != {}}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]

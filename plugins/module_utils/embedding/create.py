@@ -62,8 +62,8 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
     Pure, and the same for the same topology and settings. Raises InputError with every problem found.
     """
     check_settings(settings)
-    (odd, addressed), annotated = _both(lambda: _addressed(topology, settings), lambda: annotate(topology, settings))
-    partitioned, warnings = partition(realise(annotate(addressed, settings), settings), settings.packing, settings.seed)
+    odd, annotated, addressed = _checked(topology, settings)
+    partitioned, warnings = partition(realise(addressed, settings), settings.packing, settings.seed)
     carrying = machines(partitioned)
     problems = overfull_bridges(partitioned, carrying)
     if problems:
@@ -81,20 +81,23 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
     )
 
 
-def _addressed(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Problem, ...], Topology]:
-    """(what is odd about the topology, the topology with addresses)."""
-    odd = check_deployable(topology)
-    return odd, assign_addresses(topology, settings.address_base, settings.control_networks)
+def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Problem, ...], Topology, Topology]:
+    """(what is odd about the topology, annotated, annotated and with addresses).
 
+    Raises InputError with the problems of all three steps, by line.
+    """
+    problems: list[Problem] = []
 
-def _both(*steps):
-    """Results of independent steps; their problems together, by line, when any fails."""
-    results, problems = [], []
-    for step in steps:
+    def attempt(step, *arguments):
         try:
-            results.append(step())
+            return step(*arguments)
         except InputError as exc:
             problems.extend(exc.problems)
+            return None
+
+    odd = attempt(check_deployable, topology)
+    annotated = attempt(annotate, topology, settings)
+    addressed = None if odd is None else attempt(assign_addresses, annotated or topology, settings.address_base, settings.control_networks)
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.line))
-    return results
+    return odd, annotated, addressed

@@ -97,11 +97,18 @@ def _solve_best(hypergraph, packing, seed):
     count = hypergraph.vertices
     if packing >= count:
         return [0] * count
+    hypergraph = _without_constant_edges(hypergraph)
     if not hypergraph.edges:
         return [vertex // packing for vertex in range(count)]
     tries = max(1, min(8, 2 * _TRY_PINS // sum(len(edge) for edge in hypergraph.edges)))
     solutions = [_solve(hypergraph, packing, seed * 8 + attempt) for attempt in range(tries)]
     return min(solutions, key=lambda blocks: connectivity(hypergraph, blocks))
+
+
+def _without_constant_edges(hypergraph):
+    """Without the edges that join all vertices: they reach every block, whatever is done."""
+    kept = [(edge, weight) for edge, weight in zip(hypergraph.edges, hypergraph.weights, strict=True) if len(edge) < hypergraph.vertices]
+    return Hypergraph(hypergraph.vertices, tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
 def _solve(hypergraph, packing, seed):

@@ -8,6 +8,7 @@ order (pass, lowest node); what an author chose stays as it is.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 from ..errors import InputError, Problem
@@ -52,8 +53,8 @@ def _with_partition(computer, name):
 def _wrong_passes(topology):
     for computer in topology.computers:
         text = containers_attribute(computer, PARTITION_PASS)
-        if text and not (text.isascii() and text.isdigit()):
-            yield problem_of(topology, computer, f"PartitionPass {text!r} is not a number", "0 or more")
+        if text and not re.fullmatch(r"[0-9]{1,9}", text):
+            yield problem_of(topology, computer, f"PartitionPass {text!r} is not a number", "0 to 999999999")
 
 
 def _missing_passes(topology):

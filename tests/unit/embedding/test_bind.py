@@ -222,7 +222,7 @@ def test_what_is_no_allocation_is_refused(text):
         Allocation.from_json(text, "allocation.json")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(vtopos(), st.integers(1, 4), st.integers(0, 3))
 def test_plans_survive_their_files_and_are_the_same_every_time(topology, packing, seed):
     chosen = dataclasses.replace(PROCESSES, packing=packing, seed=seed)

@@ -156,7 +156,7 @@ def test_machines_are_numbered_by_pass_and_then_by_lowest_node():
 
 
 def test_a_pass_that_is_no_number_is_refused():
-    assert refused(vtopo({}, nodes="a", a={"PartitionPass": "first"})) == ["test.xml:100: computer a: PartitionPass 'first' is not a number (0 or more)"]
+    assert refused(vtopo({}, nodes="a", a={"PartitionPass": "first"})) == ["test.xml:100: computer a: PartitionPass 'first' is not a number (0 to 999999999)"]
 
 
 def test_partitioning_what_was_partitioned_changes_nothing():

@@ -38,7 +38,7 @@ def unweighted(vertices, *edges):
     return Hypergraph(vertices, tuple(tuple(edge) for edge in edges), (1,) * len(edges))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(hypergraphs(), st.integers(1, 45), st.integers(0, 1000))
 def test_every_block_is_within_the_packing_and_there_are_as_few_as_can_be(hypergraph, packing, seed):
     blocks = pack(hypergraph, packing, seed)
@@ -48,14 +48,14 @@ def test_every_block_is_within_the_packing_and_there_are_as_few_as_can_be(hyperg
     assert blocks == pack(hypergraph, packing, seed)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(hypergraphs(), st.integers(1, 45))
 def test_blocks_are_numbered_by_their_lowest_vertex(hypergraph, packing):
     blocks = pack(hypergraph, packing)
     assert list(dict.fromkeys(blocks)) == sorted(set(blocks))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(hypergraphs(), st.integers(2, 10), st.data())
 def test_an_overfull_solution_is_repaired(hypergraph, packing, data):
     count = max(1, -(-hypergraph.vertices // packing))

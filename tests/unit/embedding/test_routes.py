@@ -68,7 +68,7 @@ def distances(network):
     return {node: networkx.single_source_shortest_path_length(graph, node) for node in network.nodes}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(vtopos(most_nodes=9, most_substrates=10))
 def test_every_address_is_reached_by_a_shortest_path_or_not_covered_at_all(topology):
     network, routes = planned(topology)
@@ -100,7 +100,7 @@ def test_no_route_is_the_default_route_or_leaves_the_experiment(topology):
             assert ipaddress.IPv4Network(route.to) not in own
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(vtopos(), st.randoms(use_true_random=False))
 def test_routes_do_not_depend_on_the_order_they_are_asked_in(topology, random):
     network, routes = planned(topology)
@@ -130,7 +130,7 @@ def fewest(base, leaves):
     return cost(int(base.network_address), base.prefixlen, None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.integers(0, 15), st.sampled_from([None, 0, 1, 2, 3]), min_size=1))
 def test_no_smaller_table_says_the_same(slots):
     base = ipaddress.IPv4Network("10.0.0.0/20")
