@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 PROGRAM = "/var/benito/bin/benito-host"
 
@@ -17,6 +18,10 @@ def experiment_arguments() -> dict:
 def run_program(module, *arguments: str) -> dict:
     """What ``benito-host … --json`` says, as a dict; the task fails with its message when it fails."""
     command = [module.params["program"], *arguments, "--json"]
+    if not os.path.exists(command[0]):
+        if module.check_mode:
+            return {"changed": True, "changes": [f"{arguments[0]}: all of it, on a host without {command[0]} yet"]}
+        module.fail_json(msg=f"{command[0]} is not installed on this host: the role deter.benito.vhost does it")
     code, out, err = module.run_command(command, handle_exceptions=False)
     try:
         result = json.loads(out)
@@ -24,7 +29,7 @@ def run_program(module, *arguments: str) -> dict:
         module.fail_json(msg=f"{' '.join(command)} ended with {code}: {(err or out).strip()}")
     if "error" in result:
         module.fail_json(msg=result["error"])
-    for warning in result.get("warnings", ()):
+    for warning in result.pop("warnings", ()):
         module.warn(warning)
     return result
 
@@ -38,5 +43,4 @@ def run_for_experiment(module, *arguments: str) -> dict:
 def outcome(result: dict) -> dict:
     """A result as a task reports it, with a diff of what changed in words."""
     changes = result.get("changes", [])
-    result = {key: value for key, value in result.items() if key != "warnings"}
     return {**result, "diff": {"before": "", "after": "".join(f"{change}\n" for change in changes)}}

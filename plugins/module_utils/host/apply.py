@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import shutil
 import time
 
 from ..errors import BenitoError, HostError
-from . import netlink, prepare
+from . import control_bridge, netlink, prepare
 from .firewall import apply_firewall, remove_firewall
 from .namespaces import remove_registry
 from .netlink import Batch
@@ -53,7 +54,8 @@ def down(place: Place) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with locked(place):
-        for step in (_stop_unit, _remove_namespaces, _remove_links, remove_firewall, prepare.release_sysctls, _remove_files, prepare.remove_if_last):
+        for step in (_stop_unit, _remove_namespaces, _remove_links, remove_firewall, prepare.release_sysctls, _leave_control_bridge, _remove_files,
+                     prepare.remove_if_last):
             try:
                 changes += step(place)
             except (BenitoError, OSError) as exc:
@@ -69,7 +71,7 @@ def _apply_parts(plan, place, parts, dry_run) -> list[str]:
     changes: list[str] = []
     if "network" in parts:
         network = apply_network(plan, place, dry_run) + apply_firewall(plan, place, dry_run)
-        if network and not dry_run:
+        if network and not dry_run and "processes" not in parts:
             make_endpoints(plan, place)
         changes += network
     if "processes" in parts:
@@ -115,6 +117,11 @@ def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:
             raise HostError(f"links of {place.experiment} are still there {limit_s:.0f} s after they were removed")
         time.sleep(0.05)
     return [f"links: {len(mine)} removed"] if mine else []
+
+
+def _leave_control_bridge(place: Place) -> list[str]:
+    result = control_bridge.down(argparse.Namespace(user=place.experiment, check=False))
+    return ["control0: left", *result.get("warnings", ())] if result["changed"] else []
 
 
 def _remove_files(place: Place) -> list[str]:

@@ -124,7 +124,7 @@ def _print(result) -> None:
         print(change)
     if len(changes) > _SHOWN:
         print(f"… and {len(changes) - _SHOWN} more")
-    rest = {key: value for key, value in (result or {}).items() if key not in ("changes", "changed")}
+    rest = {key: value for key, value in (result or {}).items() if key not in ("changes", "changed") and value != []}
     if rest:
         print(json.dumps(rest, indent=2))
 
