@@ -162,12 +162,13 @@ def bring_over(interface: str, belongings: Belongings) -> None:
     mac, mtu = mac_of(interface), int(link_attribute(interface, "mtu"))
     batch = netlink.Batch()
     if not is_bridge():
-        attrs = [("IFLA_IFNAME", BRIDGE), ("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu), ("IFLA_IFALIAS", alias(interface)),
+        attrs = [("IFLA_IFNAME", BRIDGE), ("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu),
                  ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": NO_SPANNING_TREE})]})]
         batch.link(f"bridge {BRIDGE}", attrs=attrs, create=True)
         batch.send()
     write_settings(BRIDGE, belongings.settings)
-    batch.link(f"bridge {BRIDGE} up", {"index": index_of(BRIDGE), "flags": netlink.IFF_UP, "change": netlink.IFF_UP})
+    up = {"index": index_of(BRIDGE), "flags": netlink.IFF_UP, "change": netlink.IFF_UP}
+    batch.link(f"bridge {BRIDGE} up", up, [("IFLA_IFALIAS", alias(interface))])  # a link takes no alias while it is made
     batch.link(f"{interface} into {BRIDGE}", {"index": index_of(interface)}, [("IFLA_MASTER", index_of(BRIDGE))])
     batch.send()
     write_settings(interface, {"ipv6/disable_ipv6": "1"})
