@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ansible module: make, list and remove a local testbed."""
+"""Ansible module: make and remove a local testbed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ description:
     control network with a way out, and one on an experiment network of its own.
   - Writes an inventory with the group C(pnode_pool) under O(home). To everything else the pnodes are ordinary hosts over SSH.
   - Names everything that lacks, of commands and of the kernel's abilities, before it makes anything.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   state:
     description:
       - V(ready) checks the machine and builds the base system, which takes half a minute the first time.
       - V(up) has exactly O(pnodes) pnodes running. V(down) removes everything but the cached base systems.
-      - V(list) only looks.
     type: str
-    choices: [ready, up, down, list]
+    choices: [ready, up, down]
     default: up
   pnodes:
     description: How many pnodes. A pnode beyond that number is removed with what is on it.
@@ -53,6 +52,8 @@ attributes:
   idempotent:
     description: A testbed that is as it should be is left alone.
     support: full
+seealso:
+  - module: deter.benito.local_testbed_info
 """
 
 EXAMPLES = r"""
@@ -94,12 +95,10 @@ from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoE
 from ansible_collections.deter.benito.plugins.module_utils.testbed.bed import Bed
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
 
-ROW = ("name", "state", "control_address", "experiment_address", "experiments")
-
 
 def argument_spec():
     return {
-        "state": {"type": "str", "choices": ["ready", "up", "down", "list"], "default": "up"},
+        "state": {"type": "str", "choices": ["ready", "up", "down"], "default": "up"},
         "pnodes": {"type": "int", "default": 2},
         "name": {"type": "str", "default": "local"},
         "home": {"type": "path", "default": "~/.benito"},
@@ -117,7 +116,6 @@ def main():
             "ready": lambda: bed.ready(module.check_mode),
             "up": lambda: bed.up(given["pnodes"], module.check_mode),
             "down": lambda: bed.down(module.check_mode),
-            "list": bed.list,
         }
         outcome = actions[given["state"]]()
     except BenitoError as exc:
@@ -128,7 +126,7 @@ def main():
         changed=bool(outcome.changes),
         changes=list(outcome.changes),
         diff={"before": outcome.before, "after": outcome.after},
-        pnodes=[dict(zip(ROW, row)) for row in outcome.pnodes],
+        pnodes=outcome.pnode_facts,
         table=outcome.table,
         inventory=bed.paths.inventory,
     )

@@ -12,7 +12,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _MAIN = "http://deb.debian.org/debian"
 _SECURITY = "http://deb.debian.org/debian-security"
 _KEPT_OPTIONS = re.compile(r'Acquire::(https?::|Check-Valid-Until |Check-Date |Retries |ForceIPv[46] )')
-_LOCAL_PROXY = re.compile(r'Acquire::https?::Proxy[^"]*"https?://(127\.|localhost|\[::1\])')
+_LOCAL_PROXY = re.compile(r'Acquire::https?::Proxy[^"]*"[^"]*(//|@)(127\.|localhost|\[::1\])')
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,16 @@ def debian_lines(sources, is_debian: bool) -> tuple:
     return (f"{head} {main} {SUITE} main", f"{head} {main} {SUITE}-updates main", f"{head} {security} {SUITE}-security main")
 
 
-def kept_options(dump: str) -> tuple:
-    """Of what ``apt-config dump`` printed, the lines about reaching archives. A proxy on the loopback cannot be reached from a pnode and is left out."""
-    return tuple(line.strip() for line in dump.splitlines() if _KEPT_OPTIONS.match(line.strip()) and not _LOCAL_PROXY.match(line.strip()) and '""' not in line)
+def kept_options(dump: str, environment) -> tuple:
+    """The lines of apt configuration about reaching archives that this machine's pnodes shall have too.
+
+    dump         what ``apt-config dump`` printed
+    environment  a mapping with http_proxy and https_proxy, which apt obeys where it is not configured otherwise
+    A proxy on the loopback cannot be reached from a pnode and is left out.
+    """
+    lines = [line.strip() for line in dump.splitlines() if _KEPT_OPTIONS.match(line.strip()) and '""' not in line]
+    for scheme in ("http", "https"):
+        proxy = environment.get(scheme + "_proxy", "")
+        if proxy and not any(line.startswith(f"Acquire::{scheme}::Proxy ") for line in lines):
+            lines.append(f'Acquire::{scheme}::Proxy "{proxy}";')
+    return tuple(line for line in lines if not _LOCAL_PROXY.match(line))

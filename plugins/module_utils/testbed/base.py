@@ -84,7 +84,7 @@ def host_recipe() -> Recipe:
         architecture=run("dpkg", "--print-architecture").stdout.strip(),
         sources=apt.debian_lines(sources, is_debian),
         packages=PACKAGES,
-        apt_options=apt.kept_options(run("apt-config", "dump").stdout),
+        apt_options=apt.kept_options(run("apt-config", "dump").stdout, os.environ),
         certificates=certificates,
     )
 

@@ -58,6 +58,11 @@ class Outcome:
     warnings: tuple = ()
 
     @property
+    def pnode_facts(self) -> list:
+        """The pnodes as dictionaries."""
+        return [dict(zip(("name", "state", "control_address", "experiment_address", "experiments"), row, strict=True)) for row in self.pnodes]
+
+    @property
     def table(self) -> list:
         return files.render_table([("PNODE", "STATE", "CONTROL", "EXPERIMENT", "EXPERIMENTS"), *self.pnodes])
 

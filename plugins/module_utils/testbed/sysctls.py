@@ -39,7 +39,7 @@ WANTED = {
 """At least so much. The neighbour tables are one for all network namespaces: a LAN of 1000 nodes can have a million entries."""
 
 
-def too_low(current: dict, wanted: dict = WANTED) -> dict:
+def too_low(current: dict, wanted: dict) -> dict:
     """Those of ``wanted`` that ``current`` (name → int) is below; a setting that this kernel does not have is left out."""
     return {name: value for name, value in wanted.items() if name in current and current[name] < value}
 
@@ -59,7 +59,7 @@ class MachineLimits:
 
     def missing(self) -> dict:
         """What ``join`` would raise, name → value. Empty and registered means nothing is to be done."""
-        return too_low(self._current(WANTED))
+        return too_low(self._current(WANTED), WANTED)
 
     def joined(self) -> bool:
         return self.user in self._register()["users"]

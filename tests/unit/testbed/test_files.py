@@ -111,7 +111,13 @@ def test_elsewhere_pnodes_use_debians_own_mirrors(sources, is_debian):
 def test_proxies_reach_pnodes_unless_they_are_on_the_loopback():
     dump = ('Acquire::http "";\nAcquire::http::Proxy "http://proxy.example:3128";\nAcquire::https::Proxy "http://127.0.0.1:8080";\n'
             'Acquire::Check-Valid-Until "false";\nAPT::Architecture "amd64";\nAcquire::Languages "none";\n')
-    assert apt.kept_options(dump) == ('Acquire::http::Proxy "http://proxy.example:3128";', 'Acquire::Check-Valid-Until "false";')
+    kept = apt.kept_options(dump, {"http_proxy": "http://ignored:1"})
+    assert kept == ('Acquire::http::Proxy "http://proxy.example:3128";', 'Acquire::Check-Valid-Until "false";')
+
+
+def test_proxies_of_the_environment_serve_where_apt_has_none():
+    environment = {"http_proxy": "http://user:word@proxy.example:3128", "https_proxy": "http://user:word@localhost:3128"}
+    assert apt.kept_options("", environment) == ('Acquire::http::Proxy "http://user:word@proxy.example:3128";',)
 
 
 def test_a_local_resolver_is_passed_over_for_what_it_asks_itself():
