@@ -78,7 +78,10 @@ def suites() -> list[list[list[Suite]]]:
     """Phases, one after another; the lanes of a phase side by side; the suites of a lane one after another."""
     pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     scenarios = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
-    unit = [Suite("unit", (*pytest, "-n", "2", "tests/unit"), closing_line)]
+    unit = [
+        Suite("unit", (*pytest, "-n", "2", "tests/unit"), closing_line),
+        Suite("unit:plugins", (*pytest, "-n", "2", "tests/unit/plugins"), closing_line),
+    ]
     static = [
         Suite("lint", ("scripts/lint",), closing_line),
         Suite("sanity", ("scripts/sanity",), ansible_test),

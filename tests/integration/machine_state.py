@@ -41,11 +41,13 @@ EXEMPT = (
      "the way in: connections of Ansible and of this test"),
     ("processes", r"(\(sd-pam\)|/(usr/)?lib/systemd/.*|/usr/bin/dbus-daemon .*)", "systemd's own helpers come and go; what they serve is compared as units"),
     ("units", r"(session-.*\.scope|user@.*|user-.*|user-runtime-dir@.*|run-.*\.scope|ssh@.*)", "login sessions"),
-    ("units", r"(systemd-|apt-|dpkg-|e2scrub|logrotate|man-db|motd|dbus|polkit|fstrim|modprobe@|getty).*", "what systemd and its timers start by themselves"),
+    ("units", r"systemd-(hostnamed|timedated|localed|tmpfiles|update|ask|fsck|journal|random|machine|pcr|boot|firstboot|sysusers|quotacheck).*",
+     "what systemd starts by itself"),
+    ("units", r"(apt-|dpkg-|e2scrub|logrotate|man-db|motd|polkit|fstrim|modprobe@|getty).*", "what systemd's timers start by themselves"),
     ("cgroups", r".*/(user\.slice|init\.scope|system-(getty|modprobe|ssh).*)(/.*)?", "login sessions and systemd's own services"),
     ("cgroups", r".*/system\.slice/(systemd-|apt-|dpkg-|dbus|session-|run-|logrotate|man-db|e2scrub|fstrim).*", "login sessions and systemd's own services"),
-    ("sysctls", r"fs\.(aio-nr|dentry-state|file-nr|inode-nr|inode-state|quota\..*|epoll\..*)", "counters"),
-    ("sysctls", r"kernel\.(ns_last_pid|pty\.nr|random\..*|tainted|sched_.*|spl\..*|keys\..*|usermodehelper\..*)", "counters and the kernel's own"),
+    ("sysctls", r"fs\.(aio-nr|dentry-state|file-nr|inode-nr|inode-state|quota\..*)", "counters"),
+    ("sysctls", r"kernel\.(ns_last_pid|pty\.nr|random\..*|tainted)", "counters and the kernel's own"),
     ("sysctls", r"net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|ipv6\..*\.stable_secret|ipv4\.route\.flush|ipv6\.route\.flush)",
      "counters and secrets"),
     ("mounts", r"(/run/user/.*|/run/credentials/.*|/proc/sys/fs/binfmt_misc.*|/sys/kernel/.*|/dev/(hugepages|mqueue).*)",
@@ -60,13 +62,13 @@ PACKAGING = (
 )
 
 
-def snapshot(folders=FOLDERS):
+def snapshot():
     """Everything that is compared, of the machine this runs on."""
     owned = _owned()
     return {
         "links": _links(), "addresses": _addresses(), "routes": _routes(), "namespaces": _lines("ip", "netns", "list"), "mounts": _mounts(),
         "processes": _processes(), "units": _units(owned), "unit files": _unit_files(owned), "cgroups": _cgroups(), "sysctls": _sysctls(),
-        "firewall": _firewall(), "files": _files(folders, owned), "packages": _packages(),
+        "firewall": _firewall(), "files": _files(owned), "packages": _packages(),
     }
 
 
@@ -249,8 +251,8 @@ def _owned():
     return owned
 
 
-def _files(folders, owned):
-    """Files below ``folders``, but not what is mounted there: that is compared as a mount."""
+def _files(owned):
+    """Files below FOLDERS, but not what is mounted there: that is compared as a mount."""
     files = {}
     exempt = re.compile("|".join(f"(?:{pattern})" for category, pattern, unused in EXEMPT if category == "files"))
 
@@ -269,7 +271,7 @@ def _files(folders, owned):
             if levels > 1 and description.startswith("d") and _device(path) == device:
                 look(path, levels - 1, device)
 
-    for top, levels in folders.items():
+    for top, levels in FOLDERS.items():
         look(top, levels, _device(top))
     return files
 

@@ -4,17 +4,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from ansible import context
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.utils.vars import load_extra_vars
-
-init_plugin_loader([os.path.abspath(".ansible/collections")])
 
 
 @pytest.fixture(name="inventory_of")
