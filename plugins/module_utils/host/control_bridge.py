@@ -52,8 +52,12 @@ def up(args) -> dict:
         raise HostError("the time to confirm must be at least one second")
     with state.lock():
         before, found = _text(), state.load(PENDING) or state.load(CONFIRMED)
-        if found and found.leaving:
-            raise HostError(f"{BRIDGE} is being taken away: wait for the roll-back, or run 'benito-host control-bridge rollback'")
+        users = state.users()
+        if found and (found.leaving or not is_bridge()):  # a 'down' that died, or a control0 that somebody deleted: back to the start, then anew
+            if args.check:
+                return _result(True, before, _text(dataclasses.replace(found, leaving=False)))
+            _restore(found, found.carried())
+            found = None
         if found and args.interface not in ("", found.interface):
             raise HostError(f"{BRIDGE} is over {found.interface} already, not over {args.interface}")
         if found and _stands(found):
@@ -64,6 +68,8 @@ def up(args) -> dict:
         record = dataclasses.replace(found, user=user) if found else _prepare(args.interface, user)
         if not args.check:
             _change(record, args.timeout)
+            for name in users:
+                state.add_user(name)
         return _result(True, before, _text(record) if args.check else None)
 
 

@@ -17,8 +17,8 @@ import time
 from ..errors import HostError
 from . import control_bridge_networkd as networkd
 from . import control_bridge_networkmanager as networkmanager
-from .control_bridge_device import BRIDGE, bring_back, bring_over, is_bridge, master_of
-from .control_bridge_link import Belongings, addresses, index_of
+from .control_bridge_device import BRIDGE, bring_back, bring_over, is_bridge
+from .control_bridge_link import Belongings, addresses, index_of, missing
 from .control_bridge_state import CONFIRMED, Record, make_directory, run
 from .place import write_atomically
 
@@ -72,7 +72,7 @@ class Moved:
         for path in record.files:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-        if is_bridge() or master_of(record.interface) == BRIDGE:
+        if is_bridge() or missing(belongings, record.interface):
             bring_back(record.interface, belongings)
 
     def is_kept(self, record: Record) -> bool:
