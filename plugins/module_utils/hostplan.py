@@ -47,8 +47,8 @@ class SubstratePlan:
     """One substrate as this vhost carries it: a bridge, and a tunnel where it goes on elsewhere.
 
     mtu           bytes of IP packet that every member may send
-    probe_address link-local IPv4 of this vhost while the tunnels are probed, "" without a tunnel
-    probe_peers   the same of the other vhosts, as {vhost: address}
+    probe_address link-local IPv4 of this vhost on this substrate while tunnels are probed, "" if it is not probed
+    probe_peers   the same of the substrate's other vhosts, as {vhost: address}; no two (substrate, vhost) have the same
     """
 
     name: str

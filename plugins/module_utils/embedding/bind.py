@@ -8,6 +8,7 @@ Pure: the same topology, allocation and settings give the same plans, byte for b
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections import defaultdict
 
 from ..errors import BenitoError, HostError, Problem
@@ -28,6 +29,7 @@ MTU = 1500
 VXLAN_OVERHEAD = 50
 _LEAST_MTU = 576
 _LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.1"))
+_PROBE_ADDRESSES = 254 * 254
 
 
 def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings) -> dict[str, HostPlan]:
@@ -62,7 +64,7 @@ class _Binding:
         self.macs = mac_addresses(self.identifiers, topology)
         self.carriers = _carriers(self.machines, self.network)
         self.vnis = self._vnis()
-        self.probes = {machine.vhost: _probe_address(number) for number, machine in enumerate(self.machines)}
+        self.probes = self._probe_addresses()
 
     def plan(self, machine: Machine) -> HostPlan:
         taken = set(self.lent[machine.vhost].links)
@@ -95,8 +97,9 @@ class _Binding:
             group=self._group(name) if self.settings.vxlan_mode == "multicast" else "",
             port=self.settings.vxlan_port,
         )
-        probes = {peer: self.probes[peer] for peer in peers}
-        return SubstratePlan(name, bridge, self._mtu(name), tunnel, self.probes[vhost], probes)
+        address = self.probes.get((name, vhost), "")
+        probes = {peer: self.probes[name, peer] for peer in peers if address and (name, peer) in self.probes}
+        return SubstratePlan(name, bridge, self._mtu(name), tunnel, address, probes)
 
     def _vnode(self, computer: Computer, taken: set[str]) -> VnodePlan:
         attachments = self.network.nodes[computer.name]
@@ -125,6 +128,13 @@ class _Binding:
             needed = _LEAST_MTU + VXLAN_OVERHEAD
             raise HostError(f"{host.name}: the MTU {host.underlay_mtu} of {host.underlay_device} is too small for tunnels, which need {needed}")
         return mtu
+
+    def _probe_addresses(self) -> dict[tuple[str, str], str]:
+        """{(substrate, vhost): address} where there are tunnels. No two are the same: a vhost probes all its substrates from one
+        namespace. Those for which no address is left are not probed."""
+        tunnelled = (name for name in self.network.substrates if len(self.carriers.get(name, ())) > 1)
+        pairs = ((name, vhost) for name in tunnelled for vhost in self.carriers[name])
+        return {pair: _probe_address(number) for number, pair in enumerate(itertools.islice(pairs, _PROBE_ADDRESSES))}
 
     def _vnis(self) -> dict[str, int]:
         taken = {vni for host in self.lent.values() for vni in host.vnis}
@@ -158,6 +168,6 @@ def _carriers(carrying: tuple[Machine, ...], network: Network) -> dict[str, list
 
 
 def _probe_address(number: int) -> str:
-    """A link-local address for the vhost of that number: 169.254.1.1 to 169.254.254.254, no last octet 0 or 255."""
+    """The link-local address of that number: 169.254.1.1 to 169.254.254.254, no last octet 0 or 255."""
     high, low = divmod(number, 254)
     return dotted(_LINK_LOCAL + (high << 8) + low)

@@ -31,7 +31,7 @@ _SMALL = 64
 
 def make_endpoints(plan: HostPlan, place: Place) -> None:
     """Make this vhost answer on every substrate that has a tunnel. Raises HostError."""
-    substrates = [substrate for substrate in plan.substrates if substrate.tunnel]
+    substrates = [substrate for substrate in plan.substrates if substrate.tunnel and substrate.probe_address]
     close_endpoints(place)
     if not substrates:
         return
@@ -127,7 +127,7 @@ def _make_addresses(substrates) -> None:
     batch = Batch()
     for number, substrate in enumerate(substrates):
         index = socket.if_nametoindex(f"p{number}")
-        # one /32 and one host route for each peer: the same peers are on many substrates
+        # a /32 and one host route for each peer: many substrates, each with peers of its own, share this namespace
         batch.address(f"probe address on {substrate.name}", index, substrate.probe_address, 32)
         batch.link(f"probe of {substrate.name}", {"index": index, "flags": IFF_UP, "change": IFF_UP})
         for address in substrate.probe_peers.values():

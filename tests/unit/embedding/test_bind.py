@@ -9,6 +9,7 @@ import re
 from collections import Counter
 
 import pytest
+from ansible_collections.deter.benito.plugins.module_utils.embedding import bind as binding
 from ansible_collections.deter.benito.plugins.module_utils.embedding.allocation import Allocation
 from ansible_collections.deter.benito.plugins.module_utils.embedding.bind import bind, mtu_notes
 from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
@@ -54,6 +55,24 @@ def test_a_substrate_on_two_vhosts_has_a_tunnel_between_them():
     assert here.tunnel.vni == there.tunnel.vni
     assert (here.tunnel.mode, here.tunnel.group, here.tunnel.port) == ("unicast", "", 4789)
     assert (here.probe_address, here.probe_peers) == ("169.254.1.1", {"pnode-0001": "169.254.1.2"})
+
+
+def test_two_vhosts_that_share_several_substrates_probe_each_under_addresses_of_its_own():
+    plans = plans_of(vtopo({"l0": "a c", "l1": "b c", "l2": "a b"}, **TWO))
+    here, there = substrates(plans["pnode-0000"]), substrates(plans["pnode-0001"])
+    used = [substrate.probe_address for plan in (here, there) for substrate in plan.values() if substrate.tunnel]
+    assert sorted(used) == ["169.254.1.1", "169.254.1.2", "169.254.1.3", "169.254.1.4"]
+    for name in ("l0", "l1"):
+        assert here[name].probe_peers == {"pnode-0001": there[name].probe_address}
+        assert there[name].probe_peers == {"pnode-0000": here[name].probe_address}
+
+
+def test_what_no_probe_address_is_left_for_is_not_probed(monkeypatch):
+    monkeypatch.setattr(binding, "_PROBE_ADDRESSES", 3)
+    plans = plans_of(vtopo({"l0": "a c", "l1": "b c"}, **TWO))
+    assert [(s.probe_address, s.probe_peers) for plan in plans.values() for s in substrates(plan).values()] == [
+        ("169.254.1.1", {"pnode-0001": "169.254.1.2"}), ("169.254.1.3", {}), ("169.254.1.2", {"pnode-0000": "169.254.1.1"}), ("", {}),
+    ]
 
 
 def test_tunnels_can_use_multicast_and_another_port():
