@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Chooses a machine for each vhost among those that presented themselves, and remembers the choice in C(allocation.json).
   - Machines that an interrupted run was lent are kept.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.
@@ -27,7 +27,7 @@ options:
     description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
     type: str
   offers:
-    description: What each machine of the pool offers, as M(deter.benito.lease#module) tells it, with C(variables), C(type), C(slots) and C(unreachable).
+    description: What each machine of the pool offers, as M(deter.benito.lease) tells it, with C(variables), C(type), C(slots) and C(unreachable).
     type: dict
     required: true
   secrets:

@@ -16,7 +16,7 @@ description:
     The role P(deter.benito.control_bridge#role) does both steps.
   - Counts the experiments that use it. With the last one, the interface becomes as it was.
   - Refuses, by name and without changing anything, what it does not understand, such as bonds, VLANs, WiFi and members of other bridges.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project of the experiment that uses the bridge.

@@ -12,7 +12,7 @@ short_description: Remove an experiment's directory
 version_added: 0.1.0
 description:
   - Removes the directory of an experiment that is swapped out. One that still has machines is refused.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Makes a bridge for each substrate of the host plan, a VXLAN tunnel where the substrate goes on elsewhere, and a firewall that lets only planned peers in.
   - Raises kernel settings to what the plan needs; what this host could not set is a warning.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

@@ -11,8 +11,9 @@ module: experiment_probe
 short_description: Prove that full-size packets cross the tunnels of an experiment
 version_added: 0.1.0
 description:
-  - Sends do-not-fragment packets as large as a node's to every other vhost of every substrate. Nothing is done when the network was not changed since the last proof.
-author: deter.benito contributors
+  - Sends do-not-fragment packets as large as a node's to every other vhost of every substrate.
+  - Nothing is done when the network was not changed since the last proof.
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

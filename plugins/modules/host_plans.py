@@ -12,7 +12,7 @@ short_description: Bind an experiment to the machines it was lent
 version_added: 0.1.0
 description:
   - Writes what each vhost will be told, C(plan/<vhost>.json) in the experiment's directory.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Keeps on the machine itself which experiment has it, so that operators on different controllers do not collide.
   - With O(state=offered), only tells whether the machine is free for the experiment and what its experiment network is like.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

@@ -12,8 +12,8 @@ short_description: Build the process vnodes of an experiment on a vhost
 version_added: 0.1.0
 description:
   - Makes the namespaces of all process vnodes of the host plan, with their interfaces, addresses and routes, and removes those that are not planned any more.
-  - Starts the experiment's unit, whose cgroup holds all their processes. Start commands wait for M(deter.benito.start_commands#module).
-author: deter.benito contributors
+  - Starts the experiment's unit, whose cgroup holds all their processes. Start commands wait for M(deter.benito.start_commands).
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

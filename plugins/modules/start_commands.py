@@ -11,8 +11,8 @@ module: start_commands
 short_description: Start the start commands of the vnodes on a vhost
 version_added: 0.1.0
 description:
-  - Starts each start command that has not been started since its vnode was made. Does not wait for their ends; M(deter.benito.vhost_status#module) tells them.
-author: deter.benito contributors
+  - Starts each start command that has not been started since its vnode was made. Does not wait for their ends; M(deter.benito.vhost_status) tells them.
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

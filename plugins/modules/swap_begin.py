@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Enters the state C(activating) or C(swapping) and tells what has to be known before turning to the machines.
   - An experiment that is already as it is to become keeps its state.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

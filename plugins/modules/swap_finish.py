@@ -12,7 +12,7 @@ short_description: End swapping an experiment in or out
 version_added: 0.1.0
 description:
   - Enters the state that the machines' results amount to, C(active), C(swapped) or C(failed) with each host and its reason.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.
@@ -32,7 +32,7 @@ options:
     required: true
   reports:
     description:
-      - What came of every vhost. C(failure) with the reason, or C(built) or C(done), with C(status) as M(deter.benito.vhost_status#module) told it.
+      - What came of every vhost. C(failure) with the reason, or C(built) or C(done), with C(status) as M(deter.benito.vhost_status) told it.
       - Of a vhost that reports nothing, the connection was lost.
     type: dict
     default: {}

@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Installs C(benito-host), the one program that acts on a vhost, with its systemd unit, and makes the experiment's directory.
   - With O(state=absent), takes away everything of the experiment, however far it had come, and with the last experiment what all share.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.
@@ -67,7 +67,8 @@ program:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError
-from ansible_collections.deter.benito.plugins.module_utils.host import cli  # noqa: F401 (carries the whole program here)
+# carries the whole program here
+from ansible_collections.deter.benito.plugins.module_utils.host import cli  # noqa: F401 # pylint: disable=unused-import
 from ansible_collections.deter.benito.plugins.module_utils.host.apply import down
 from ansible_collections.deter.benito.plugins.module_utils.host.archive import install_program
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment

@@ -12,7 +12,7 @@ short_description: Tell the state of the vnodes on a vhost
 version_added: 0.1.0
 description:
   - Tells of every vnode whether it is there, and how its start command fares.
-author: deter.benito contributors
+author: deter.benito contributors (@deter-project)
 options:
   pid:
     description: The project.

@@ -154,5 +154,3 @@ def _explained(exc: OSError) -> HostError:
         errno.EPERM: "not permitted: benito-host must be root, in a container one that may make namespaces and mounts",
     }
     return HostError(f"{exc.strerror or exc}{': ' + reasons[exc.errno] if exc.errno in reasons else ''}")
-
-

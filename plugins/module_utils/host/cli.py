@@ -5,6 +5,8 @@
 With ``--json`` it prints one JSON object: what was done, or {"error": why not} with exit status 1.
 """
 
+# a program of its own, not a module: it prints and exits
+# pylint: disable=ansible-bad-function
 from __future__ import annotations
 
 import argparse
@@ -22,7 +24,6 @@ from .probe import probe
 from .status import status
 from .supervisor import supervise
 from .unit import start_commands, start_unit
-
 
 _SHOWN = 40  # changes that a person is shown; --json has all
 

@@ -254,5 +254,3 @@ def _result(changed: bool, before: str, after=None) -> dict:
     old, new = before.splitlines(), after.splitlines()
     changes = [f"{line}: gone" for line in old if line not in new] + [line for line in new if line not in old]
     return {"changed": changed, **_facts(), "changes": changes if changed else [], "diff": {"before": before, "after": after}}
-
-

@@ -134,5 +134,3 @@ def declare_lost(place: Place, name: str) -> None:
 
 def _stamp(when: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
-
-

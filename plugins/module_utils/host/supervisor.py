@@ -7,6 +7,8 @@ building is done by a child program. During a swap-in it waits with the start co
 told (the file ``hold``); at a boot of the vhost nobody tells it, and it goes on by itself.
 """
 
+# a program of its own, not a module: it prints and exits
+# pylint: disable=ansible-bad-function
 from __future__ import annotations
 
 import json

@@ -91,7 +91,7 @@ SETTING = st.builds("{}={}x".format, st.sampled_from(["DNS", "Metric", "Scope", 
 @settings(max_examples=60)
 def test_no_setting_of_the_operator_is_lost_or_reordered(parts):
     text = "\n".join("\n".join([f"[{name}]", *lines]) for name, lines in parts)
-    assert networkd.sections(networkd.network_for_bridge(text))[1:] == [(name, lines) for name, lines in parts]
+    assert networkd.sections(networkd.network_for_bridge(text))[1:] == list(parts)
 
 
 def test_our_files_come_before_any_that_an_operator_numbers():

@@ -80,7 +80,7 @@ def test_an_existing_experiment_is_refused_and_left_untouched(made):
     assert [(path, os.lstat(path).st_mtime_ns) for path in everything_below(made.path)] == before
 
 
-@pytest.mark.parametrize("make", [lambda path: os.makedirs(path), lambda path: os.symlink("/nowhere", path), lambda path: open(path, "w").close()])
+@pytest.mark.parametrize("make", [os.makedirs, lambda path: os.symlink("/nowhere", path), lambda path: open(path, "w").close()])
 def test_anything_in_the_place_of_an_experiment_counts_as_existing(directory, make):
     os.makedirs(os.path.dirname(directory.path))
     make(directory.path)

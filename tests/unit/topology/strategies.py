@@ -41,7 +41,7 @@ ELEMENT = Unknown("widget", '<widget x="&amp;">text &lt;\n  <inner/>tail</widget
 
 def some_of(*unknown):
     """Any of ``unknown``, in that order."""
-    return st.tuples(*(st.booleans() for _ in unknown)).map(lambda wanted: tuple(u for u, want in zip(unknown, wanted, strict=True) if want))
+    return st.tuples(*[st.booleans()] * len(unknown)).map(lambda wanted: tuple(u for u, want in zip(unknown, wanted, strict=True) if want))
 
 
 def tuples(strategy, most=2):

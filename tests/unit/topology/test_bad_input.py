@@ -201,5 +201,5 @@ def test_no_file_is_fetched_for_an_inclusion(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret")
     text = f'<experiment xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="{secret}" parse="text"/></experiment>'
-    topology, _ = read_topdl_text(text.encode(), "x.xml")
+    topology, unused_warnings = read_topdl_text(text.encode(), "x.xml")
     assert "href" in topology.unknown[0].text and ">secret<" not in topology.unknown[0].text

@@ -30,8 +30,11 @@ def test_a_file_of_one_line_without_declaration_is_read():
     assert messages(warnings) == "computer overseer: has no interface / substrate stub0: has only one interface"
 
 
-def test_namespaces_encodings_and_any_order_are_read():
-    topology, _ = read_topdl(DATA / "everything.xml")
+@pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1", "UTF-16"])
+def test_namespaces_encodings_and_any_order_are_read(encoding, tmp_path):
+    file = tmp_path / "everything.xml"
+    file.write_bytes((DATA / "everything.xml").read_text(encoding="UTF-8").replace("UTF-8", encoding, 1).encode(encoding))
+    topology, unused_warnings = read_topdl(file)
     gateway = topology.computers[0]
     assert gateway.attribute("startup") == "echo 'grüße' && cat < /etc/hosts > /tmp/copy"
     assert [substrate.name for substrate in topology.substrates] == ["link", "lan"]
@@ -55,7 +58,7 @@ def test_unnamed_interfaces_get_free_names_in_order():
 
 
 def test_regions_fragments_and_namemaps_are_read():
-    topology, _ = read_topdl(DATA / "regions.xml")
+    topology, unused_warnings = read_topdl(DATA / "regions.xml")
     region = topology.elements[1]
     assert (region.kind, region.name, region.fields) == ("region", "/site", (("level", "2"), ("fragname", "office")))
     office = topology.fragments[0]
@@ -66,7 +69,7 @@ def test_regions_fragments_and_namemaps_are_read():
 
 
 def test_a_fragment_may_do_without_the_topology_around_its_parts():
-    topology, _ = read("<version>2.0</version><fragments><name>f</name><substrates><name>s</name></substrates></fragments>")
+    topology, unused_warnings = read("<version>2.0</version><fragments><name>f</name><substrates><name>s</name></substrates></fragments>")
     assert topology.fragments[0].substrates[0].name == "s"
 
 
@@ -87,7 +90,7 @@ def test_an_empty_experiment_is_legal():
 
 
 def test_one_wrapper_may_hold_several_items():
-    topology, _ = read(
+    topology, unused_warnings = read(
         "<substrates><substrate><name>s</name></substrate><substrate><name>t</name></substrate></substrates>"
         "<elements><computer><name>a</name></computer><computer><name>b</name></computer></elements>"
     )
@@ -105,7 +108,7 @@ def test_the_version_implies_what_a_latency_means(version, model):
 
 @pytest.mark.parametrize("prefix", ["containers:", "container:", "containers::", "benito:"])
 def test_the_root_attribute_says_what_a_latency_means(prefix):
-    topology, _ = read(f"<attribute><attribute>{prefix}latency_model</attribute><value>path</value></attribute>")
+    topology, unused_warnings = read(f"<attribute><attribute>{prefix}latency_model</attribute><value>path</value></attribute>")
     assert topology.latency_model == "path"
     assert topology.attributes == ()
 
@@ -200,5 +203,5 @@ def test_many_warnings_of_a_kind_are_counted_and_not_all_shown():
 
 
 def test_lines_are_right_in_very_long_files():
-    topology, _ = read("\n" * 70000 + COMPUTER.format(""))
+    topology, unused_warnings = read("\n" * 70000 + COMPUTER.format(""))
     assert topology.computers[0].line == 70001

@@ -48,7 +48,7 @@ def test_any_topology_written_reads_back_equal_and_writes_the_same_bytes(topolog
 def damaged(draw):
     """The bytes of a valid file with a few bytes cut, doubled, moved or replaced."""
     data = draw(st.sampled_from(CONTENTS))
-    for _ in range(draw(st.integers(1, 4))):
+    for _time in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(data)))
         end = min(len(data), start + draw(st.integers(0, 40)))
         middle = draw(st.sampled_from([b"", data[start:end] * 2, b"\0", b"<", b"&x;", b"<!--", b"-1", b"\xff"]) | st.binary(max_size=8))
@@ -60,7 +60,7 @@ def damaged(draw):
 def retagged(draw):
     """A valid file in which elements have changed their names: well-formed, and of no known shape."""
     data = draw(st.sampled_from(CONTENTS))
-    for _ in range(draw(st.integers(1, 3))):
+    for _time in range(draw(st.integers(1, 3))):
         old, new = draw(st.sampled_from(TAGS)), draw(st.sampled_from(TAGS))
         data = re.sub(rb"(</?)" + old + rb"(?=[ >])", rb"\1" + new, data)
     return data
