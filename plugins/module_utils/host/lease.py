@@ -44,6 +44,7 @@ def offer(claim: Claim, address: str, interface: str) -> dict:
     Returns {"taken_by": words or "", "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis"}.
     Raises HostError when what the pool says of the experiment network is not so.
     """
+    _check(claim.experiment)
     live = netlink.links()
     mark = Place(claim.experiment).mark
     others = {name: link for name, link in live.items() if not link.get("ifalias", "").startswith(mark)}
@@ -58,6 +59,7 @@ def offer(claim: Claim, address: str, interface: str) -> dict:
 
 def claim_lease(claim: Claim, dry_run: bool = False) -> bool:
     """Take the machine. Returns whether that changed anything. Raises HostError naming who has it."""
+    _check(claim.experiment)
     if dry_run and not os.path.isdir(LEASES):
         return True
     with _locked():
@@ -74,6 +76,7 @@ def claim_lease(claim: Claim, dry_run: bool = False) -> bool:
 
 def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
     """Give the machine back. Returns whether that changed anything. Raises HostError when another owner has it under that name."""
+    _check(experiment)
     if not os.path.isdir(LEASES):
         return False
     with _locked():
@@ -83,8 +86,13 @@ def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
         if found["owner"] != owner:
             raise HostError(f"{experiment} on this host belongs to {found['owner']}, not to {owner}")
         os.unlink(f"{LEASES}/{experiment}.json")
-    _remove_if_empty()
+        _remove_if_empty()  # under the lock: somebody who got it meanwhile must find the directory
     return True
+
+
+def _check(experiment: str) -> None:
+    if not is_experiment(experiment):
+        raise HostError(f"{experiment!r} does not name an experiment")
 
 
 def _hindrance(claim: Claim, leases: dict[str, dict]) -> str:
@@ -107,6 +115,9 @@ def _leases() -> dict[str, dict]:
     except FileNotFoundError:
         return {}
     leases = {name: read_json(f"{LEASES}/{name}.json") for name in sorted(names) if is_experiment(name)}
+    for name, lease in leases.items():
+        if lease is not None and not {"owner", "shared", "processes", "since"} <= set(lease):
+            raise HostError(f"{LEASES}/{name}.json is damaged: it does not say who has this host")
     return {name: lease for name, lease in leases.items() if lease is not None}
 
 
@@ -139,8 +150,11 @@ def _locked(limit_s: float = 10.0):
 
 def _try_lock():
     """A descriptor that holds the lock, or None; the directory may have been removed in between, with its lock."""
-    os.makedirs(LEASES, mode=0o755, exist_ok=True)
-    fd = os.open(LEASES, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.makedirs(LEASES, mode=0o755, exist_ok=True)
+        fd = os.open(LEASES, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileExistsError, FileNotFoundError):
+        return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(fd), os.stat(LEASES)):

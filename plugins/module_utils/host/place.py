@@ -104,20 +104,23 @@ def write_atomically(path: str, text: str, mode: int = 0o600) -> None:
             stream.write(text)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
-    except OSError as exc:
+    except (OSError, UnicodeEncodeError) as exc:
         try:
             os.unlink(temporary)
         except OSError:
             pass
-        raise HostError(f"cannot write {path}: {exc.strerror}") from exc
+        raise HostError(f"cannot write {path}: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
 def read_json(path: str, default=None):
-    """The JSON in ``path``, or ``default`` when there is no such file. Raises HostError when it is damaged."""
+    """The JSON object in ``path``, or ``default`` when there is no such file. Raises HostError when it is damaged."""
     try:
         with open(path, encoding="utf-8") as stream:
-            return json.load(stream)
+            found = json.load(stream)
     except FileNotFoundError:
         return default
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise HostError(f"{path} is damaged: {exc}") from exc
+    if not isinstance(found, dict):
+        raise HostError(f"{path} is damaged: no object is in it")
+    return found

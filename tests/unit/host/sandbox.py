@@ -1,0 +1,72 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tests of what benito-host does to a machine, on a machine of their own: a child process with new network, mount and UTS
+namespaces, in which /run and /var are empty. Everything it makes goes with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.host import system
+from ansible_collections.deter.benito.plugins.module_utils.host.place import Place
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import to_json
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
+
+
+def sandboxed(test):
+    """Run the test in a sandbox; what it raises fails the test with the whole traceback as text."""
+
+    @needs_root
+    @functools.wraps(test)
+    def wrapper(*args, **kwargs):
+        error = in_sandbox(lambda: test(*args, **kwargs))
+        if error:
+            pytest.fail(error, pytrace=False)
+
+    return wrapper
+
+
+def in_sandbox(body) -> str:
+    """The traceback of ``body()`` run in a sandbox, "" when it ended well."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.close(reader)
+            _isolate()
+            body()
+            code = 0
+        except BaseException:
+            os.write(writer, traceback.format_exc().encode()[-60000:])
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        text = stream.read().decode(errors="replace")
+    _pid, status = os.waitpid(pid, 0)
+    return text or (f"the sandbox ended with {status}" if status else "")
+
+
+def _isolate() -> None:
+    system.unshare(system.CLONE_NEWNET | system.CLONE_NEWNS | system.CLONE_NEWUTS)
+    system.mount(None, "/", None, system.MS_REC | system.MS_PRIVATE)
+    system.mount("sysfs", "/sys", "sysfs")
+    for path in ("/run", "/var"):
+        system.mount("tmpfs", path, "tmpfs", 0, "mode=0755")
+
+
+def install_plan(plan) -> Place:
+    """The plan where the host has it, as the role puts it there."""
+    place = Place(plan.experiment)
+    os.makedirs(place.directory, mode=0o700, exist_ok=True)
+    with open(place.plan, "w", encoding="utf-8") as stream:
+        stream.write(to_json(plan))
+    return place

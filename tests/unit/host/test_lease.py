@@ -1,0 +1,126 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lease on a machine of the pool: one experiment has it, whoever asks at the same time."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host.lease import LEASES, Claim, claim_lease, offer, release_lease
+from ansible_collections.deter.benito.plugins.module_utils.host.place import ROOT
+from ansible_collections.deter.benito.tests.unit.host.sandbox import sandboxed
+
+
+def in_processes(count, body):
+    """Exit statuses of ``body(number)`` run in that many processes at the same time: 0 well, 1 HostError, 2 anything else."""
+    ready, go = os.pipe()
+    children = []
+    for number in range(count):
+        pid = os.fork()
+        if pid == 0:
+            code = 2
+            try:
+                os.close(go)
+                os.read(ready, 1)
+                code = 0 if body(number) else 1
+            except HostError:
+                code = 1
+            finally:
+                os._exit(code)
+        children.append(pid)
+    os.close(go)
+    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+
+
+@sandboxed
+def test_of_twenty_at_the_same_time_exactly_one_gets_the_machine():
+    for _round in range(10):
+        statuses = in_processes(20, lambda number: claim_lease(Claim(f"P{number}.e", "somebody")))
+        assert sorted(statuses) == [0] + [1] * 19, statuses
+        assert release_lease(f"P{statuses.index(0)}.e", "somebody")
+        assert not os.path.exists(ROOT)
+
+
+@sandboxed
+def test_coming_and_going_at_the_same_time_never_fails_for_another_reason_than_that_it_is_taken():
+    def come_and_go(number):
+        claim = Claim(f"P{number}.e", "somebody", shared=True, processes=False)
+        for _round in range(50):
+            assert claim_lease(claim)
+            assert release_lease(claim.experiment, claim.owner)
+        return True
+
+    assert in_processes(12, come_and_go) == [0] * 12
+    assert not os.path.exists(ROOT)
+
+
+@sandboxed
+def test_who_has_it_may_claim_it_again_and_others_are_told_who_has_it():
+    mine = Claim("Proj.one", "here:/root/.benito")
+    assert claim_lease(mine, dry_run=True)
+    assert not os.path.exists(ROOT)
+    assert claim_lease(mine)
+    assert not claim_lease(mine)
+    with pytest.raises(HostError, match="leased by Proj.one of here:/root/.benito since 2"):
+        claim_lease(Claim("Proj.two", "there"))
+    with pytest.raises(HostError, match="leased by Proj.one of here:/root/.benito since 2"):
+        claim_lease(Claim("Proj.one", "there"))
+    with pytest.raises(HostError, match="Proj.one on this host belongs to here:/root/.benito, not to there"):
+        release_lease("Proj.one", "there")
+    assert release_lease("Proj.one", mine.owner, dry_run=True)
+    assert release_lease("Proj.one", mine.owner)
+    assert not release_lease("Proj.one", mine.owner)
+
+
+@sandboxed
+def test_a_shared_machine_is_shared_within_a_project_and_across_projects_only_without_processes():
+    assert claim_lease(Claim("Proj.one", "x", shared=True))
+    assert claim_lease(Claim("Proj.two", "x", shared=True))
+    with pytest.raises(HostError, match="leased by Proj.one"):
+        claim_lease(Claim("Proj.three", "x", shared=False))
+    with pytest.raises(HostError, match="experiments of two projects do not share a machine when one has processes"):
+        claim_lease(Claim("Other.one", "x", shared=True, processes=False))
+    for name in ("Proj.one", "Proj.two"):
+        release_lease(name, "x")
+    assert claim_lease(Claim("Proj.one", "x", shared=True, processes=False))
+    assert claim_lease(Claim("Other.one", "x", shared=True, processes=False))
+
+
+@pytest.mark.parametrize("name", ["../../etc/x.y", "a.b.c", "a", ".", "a./b", "-a.b", "a.b\n", ""])
+@sandboxed
+def test_a_name_that_is_no_experiment_never_becomes_a_path(name):
+    for call in (lambda: claim_lease(Claim(name, "x")), lambda: release_lease(name, "x"), lambda: offer(Claim(name, "x"), "", "")):
+        with pytest.raises(HostError, match="does not name an experiment"):
+            call()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"owner": 1}', '"x"', "\x00"])
+@sandboxed
+def test_a_damaged_lease_is_named_and_the_machine_stays_taken(text):
+    os.makedirs(LEASES)
+    with open(f"{LEASES}/Proj.one.json", "w", encoding="utf-8") as stream:
+        stream.write(text)
+    with pytest.raises(HostError, match="Proj.one.json is damaged"):
+        claim_lease(Claim("Proj.two", "x"))
+    with pytest.raises(HostError, match="Proj.one.json is damaged"):
+        release_lease("Proj.one", "x")
+
+
+@sandboxed
+def test_an_offer_says_what_the_machine_has():
+    os.system("ip link set lo up; ip link add under0 mtu 1600 type veth peer name far0; ip address add 192.0.2.7/24 dev under0;"
+              "ip link set under0 up; ip link add bxother type vxlan id 77 dstport 4789;"
+              "ip link add bbmine type bridge; ip link set bbmine alias benito:Proj.one:substrate:lan0")
+    found = offer(Claim("Proj.one", "x"), "192.0.2.7", "")
+    assert (found["underlay_device"], found["underlay_address"], found["underlay_mtu"]) == ("under0", "192.0.2.7", 1600)
+    assert found["vnis"] == [77]
+    assert "bxother" in found["links"] and "bbmine" not in found["links"]
+    assert found["taken_by"] == ""
+    assert offer(Claim("Proj.one", "x"), "", "under0")["underlay_address"] == "192.0.2.7"
+    with pytest.raises(HostError, match="it has no interface with benito_experiment_address 192.0.2.8"):
+        offer(Claim("Proj.one", "x"), "192.0.2.8", "")
+    os.system("ip link set under0 down")
+    with pytest.raises(HostError, match="its experiment interface under0 is down"):
+        offer(Claim("Proj.one", "x"), "192.0.2.7", "")
