@@ -110,7 +110,7 @@ from ansible.utils.display import Display
 
 display = Display()
 
-# what benito-host says when it could not enter; the command's own output never begins a line of standard error so
+# how benito-host begins what it says when it could not enter
 _COMPLAINT = b"benito-host: "
 
 
@@ -158,8 +158,9 @@ class Connection(ConnectionBase):
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         self._connect()
         status, out, error = self._vhost.exec_command(self._entering(cmd), in_data=in_data, sudoable=sudoable)
-        if status and to_bytes(error).startswith(_COMPLAINT):
-            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(error).strip()}")
+        complaint = next((text for text in map(to_bytes, (error, out)) if text.startswith(_COMPLAINT)), b"")  # with a terminal it comes as output
+        if status and complaint:
+            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(complaint.splitlines()[0])}")
         return status, out, error
 
     def _entering(self, cmd):
