@@ -67,6 +67,7 @@ program:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError
+
 # carries the whole program here
 from ansible_collections.deter.benito.plugins.module_utils.host import cli  # noqa: F401 # pylint: disable=unused-import
 from ansible_collections.deter.benito.plugins.module_utils.host.apply import down
