@@ -25,7 +25,7 @@ test-fast: ## unit tests only, under a minute
 
 lint: ## ansible-lint, yamllint, ruff, changelog and documentation
 	@scripts/env dev
-	@scripts/lint
+	@.venv/bin/python scripts/test.py lint
 
 bench: ## speed beside Mininet, as ratios of one run (root)
 	@scripts/env dev
