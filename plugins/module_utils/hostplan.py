@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import typing
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -17,6 +18,7 @@ from typing import Optional
 
 from .errors import HostError
 
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can say half a character, no file can hold it
 PLAN_VERSION = 1
 VXLAN_PORT = 4789
 
@@ -154,7 +156,7 @@ def from_json(text: str, source: str = "host plan") -> HostPlan:
     """
     try:
         data = json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise HostError(f"{source}: not a host plan: {exc}") from exc
     found = data.get("version") if isinstance(data, dict) else None
     if found != PLAN_VERSION:
@@ -207,13 +209,15 @@ def _value(hint, item, source):
             raise HostError(f"{source}: expected a list")
         return tuple(_value(args[0], part, source) for part in item)
     if origin is dict:
-        if not isinstance(item, dict) or not all(isinstance(part, args[1]) for part in item.values()):
+        if not isinstance(item, dict):
             raise HostError(f"{source}: expected an object of {args[1].__name__}")
-        return item
+        return {_value(args[0], key, source): _value(args[1], part, source) for key, part in item.items()}
     if args:  # Optional, spelled so for Python 3.9
         return None if item is None else _value(args[0], item, source)
     if dataclasses.is_dataclass(hint):
         return _build(hint, item, source)
     if not isinstance(item, hint) or (hint is int and isinstance(item, bool)):
         raise HostError(f"{source}: expected {hint.__name__}, found {item!r}")
+    if hint is str and not item.isascii() and _SURROGATE.search(item):
+        raise HostError(f"{source}: {item!r} is not text")
     return item

@@ -11,13 +11,13 @@ import shutil
 import time
 
 from ..errors import BenitoError, HostError
-from . import control_bridge, netlink, prepare
+from . import cgroups, control_bridge, netlink, prepare
 from .firewall import apply_firewall, remove_firewall
 from .namespaces import remove_registry
 from .netlink import Batch
 from .network import apply_network, ours
-from .place import Place
-from .plan_file import locked, read_applied, read_plan, remember_applied
+from .place import RUN_ROOT, Place, read_json
+from .plan_file import lock_file, locked, read_applied, read_plan, remember_applied
 from .probe import close_endpoints, make_endpoints
 from .processes import apply_processes
 
@@ -54,16 +54,16 @@ def down(place: Place) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with locked(place):
-        for step in (_stop_unit, _remove_namespaces, _remove_links, remove_firewall, prepare.release_sysctls, _leave_control_bridge, _remove_files,
+        for step in (_stop_unit, _kill_processes, _remove_namespaces, _remove_links, remove_firewall, prepare.release_sysctls, _leave_control_bridge, _remove_files,
                      prepare.remove_if_last):
             try:
                 changes += step(place)
             except (BenitoError, OSError) as exc:
                 failures.append(str(exc))
-    if failures:
-        raise HostError(f"{place.experiment} is not wholly removed from this host: " + "; ".join(failures))
-    for path in (f"/run/benito/exp/{place.experiment}.lock", "/run/benito/exp", "/run/benito"):
-        _discard(path)
+        if failures:
+            raise HostError(f"{place.experiment} is not wholly removed from this host: " + "; ".join(failures))
+        for path in (lock_file(place), f"{RUN_ROOT}/exp", RUN_ROOT):
+            _discard(path)
     return _result(changes)
 
 
@@ -85,11 +85,21 @@ def _apply_parts(plan, place, parts, dry_run) -> list[str]:
 
 def _stop_unit(place: Place) -> list[str]:
     """Also kills every process of every node: they are in the unit's cgroup."""
-    if not prepare.unit_known(place):
-        return []
-    prepare.systemctl("disable", "--now", "--quiet", place.unit)
-    prepare.systemctl("reset-failed", "--quiet", place.unit, check=False)
-    return [f"unit {place.unit}: stopped"]
+    active, enabled = prepare.unit_state(place)
+    if active:
+        prepare.systemctl("stop", "--quiet", place.unit)
+        prepare.systemctl("reset-failed", "--quiet", place.unit, check=False)
+    if enabled:
+        prepare.disable(place)
+    return [f"unit {place.unit}: stopped"] if active or enabled else []
+
+
+def _kill_processes(place: Place) -> list[str]:
+    """Those that the unit did not take with it, because it had ended before."""
+    unit = read_json(f"{place.run}/supervisor.json", {}).get("cgroup", "")
+    left = [entry.path for entry in os.scandir(unit) if entry.name.startswith("node-")] if os.path.isdir(unit) else []
+    cgroups.kill_all(left)
+    return [f"processes of {len(left)} nodes: killed"] if left else []
 
 
 def _remove_namespaces(place: Place) -> list[str]:
@@ -101,14 +111,14 @@ def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:
     """All links with our mark, at one stroke if the group holds no others; then wait until the kernel has let go of them."""
     live = netlink.links()
     mine = [link for link in live.values() if ours(link, place)]
-    strangers = [link for link in live.values() if link.get("group") == str(place.group) and not ours(link, place)]
-    # links of an interrupted making have the group but not yet the alias
-    strangers = [link for link in strangers if link.get("ifalias") or not link["ifname"].startswith(("bb", "bv", "bx", "bp"))]
+    if not mine:
+        return []
+    strangers = any(link.get("group") == str(place.group) and not ours(link, place) for link in live.values())
     batch = Batch()
     if strangers:
         for link in mine:
             batch.delete_link(f"removing {link['ifname']}", link["ifindex"])
-    elif mine or any(link.get("group") == str(place.group) for link in live.values()):
+    else:
         batch.delete_link(f"removing the links of {place.experiment}", attrs=[("IFLA_GROUP", place.group)], ignore=errno.ENODEV)
     batch.send()
     deadline = time.monotonic() + limit_s
@@ -116,7 +126,7 @@ def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:
         if time.monotonic() > deadline:
             raise HostError(f"links of {place.experiment} are still there {limit_s:.0f} s after they were removed")
         time.sleep(0.05)
-    return [f"links: {len(mine)} removed"] if mine else []
+    return [f"links: {len(mine)} removed"]
 
 
 def _leave_control_bridge(place: Place) -> list[str]:

@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     plain = arguments if arguments[:1] == ["enter"] else [argument for argument in arguments if argument != "--json"]
     options = _parser().parse_args(plain)
     options.json = plain != arguments
+    if options.command != "enter":
+        os.umask(0o022)  # everybody in a node reads its hosts file
     try:
         _use_the_experiments_own_version(options)
         result = options.func(options)
@@ -94,14 +96,19 @@ def _start_unit(options) -> dict:
 
 def _enter(options) -> None:
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
-    enter(options.node, options.experiment and _place(options).experiment, argv)
+    enter(options.node, _named(options), argv)
+
+
+def _named(options) -> str | None:
+    """The experiment that was named, if one was. Raises HostError when that is no name of one."""
+    if options.experiment is not None and not is_experiment(options.experiment):
+        raise HostError(f"{options.experiment!r} is not PID.EID")
+    return options.experiment
 
 
 def _place(options) -> Place:
     """The experiment that was named, or the only one here. Raises HostError."""
-    if options.experiment:
-        if not is_experiment(options.experiment):
-            raise HostError(f"{options.experiment!r} is not PID.EID")
+    if _named(options):
         return Place(options.experiment)
     found = experiments_here()
     if len(found) != 1:
@@ -113,7 +120,7 @@ def _use_the_experiments_own_version(options) -> None:
     """An experiment is looked after by the version it was swapped in with, whichever was called."""
     if "experiment" not in options or options.command == "supervise" or "BENITO_VERSION_CHOSEN" in os.environ:
         return
-    place = find_node(options.node, options.experiment) if options.command == "enter" else _place(options)
+    place = find_node(options.node, _named(options)) if options.command == "enter" else _place(options)
     if os.path.exists(place.program) and not os.path.samefile(place.program, sys.argv[0]):
         os.environ["BENITO_VERSION_CHOSEN"] = "1"
         os.execv(place.program, [place.program, *sys.argv[1:]])

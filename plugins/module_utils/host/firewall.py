@@ -9,6 +9,7 @@ shared vhost do not meet in it.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 
 from ..errors import HostError
@@ -19,9 +20,9 @@ from .place import Place, read_json, write_atomically
 def apply_firewall(plan: HostPlan, place: Place, dry_run: bool = False) -> list[str]:
     """Load the table when it is not there as it was loaded. Returns changes in words. Raises HostError."""
     wanted = ruleset(plan, place)
-    live = _listing(place)
     if not wanted:
-        return remove_firewall(place, dry_run) if live else []
+        return remove_firewall(place, dry_run)
+    live = _listing(place)
     record = f"{place.run}/firewall.json"
     last = read_json(record, {})
     if live and last.get("wanted") == wanted and last.get("live") == live:
@@ -34,7 +35,7 @@ def apply_firewall(plan: HostPlan, place: Place, dry_run: bool = False) -> list[
 
 def remove_firewall(place: Place, dry_run: bool = False) -> list[str]:
     """Drop the table if it is there. Returns changes in words. Raises HostError."""
-    if not _listing(place):
+    if not shutil.which("nft") or not _listing(place):
         return []
     if not dry_run:
         _nft("delete", "table", "inet", place.nft_table)

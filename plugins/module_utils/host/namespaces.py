@@ -157,7 +157,7 @@ class Registry:
         """The run directory becomes a mount of its own that propagates nowhere, as a pinned mount namespace demands."""
         if not system.is_mount_point(self._place.run):
             mount(self._place.run, self._place.run, None, MS_BIND)
-            mount(None, self._place.run, None, MS_PRIVATE)
+        mount(None, self._place.run, None, MS_PRIVATE)
 
 
 def pin_mount_namespace(make, pin) -> None:

@@ -25,6 +25,7 @@ _BRIDGE = [
     ("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0), ("IFLA_BR_GROUP_FWD_MASK", _PASS_LINK_LOCAL_FRAMES),
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),
 ]
+SORTS = ("bb", "bv", "bx", "bp")  # how names of our devices begin: bridge, port, tunnel, probe
 _NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]})
 
 
@@ -59,8 +60,9 @@ def port_attributes(alias: str, master: int | None) -> list:
 
 
 def ours(link: dict, place: Place) -> bool:
-    """Whether a live link carries this experiment's mark."""
-    return link.get("ifalias", "").startswith(place.mark)
+    """Whether a live link carries this experiment's mark; one whose making was interrupted has its group and no alias yet."""
+    unfinished = link.get("group") == str(place.group) and link["ifname"].startswith(SORTS)
+    return link["ifalias"].startswith(place.mark) if link.get("ifalias") else unfinished
 
 
 def _alias(place, *parts):
@@ -78,7 +80,7 @@ def _claim(name, place, live, what):
 def _bridge(substrate: SubstratePlan, place: Place, live, batch: Batch) -> list[str]:
     name, what = substrate.bridge, f"bridge {substrate.bridge} of substrate {substrate.name}"
     link = _claim(name, place, live, what)
-    if link and link["mtu"] == substrate.mtu and "UP" in link["flags"]:
+    if link and link["mtu"] == substrate.mtu and "UP" in link["flags"] and link.get("ifalias"):
         return []
     if not link:
         info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": _BRIDGE})]}
@@ -91,7 +93,7 @@ def _bridge(substrate: SubstratePlan, place: Place, live, batch: Batch) -> list[
 def _tunnel(substrate: SubstratePlan, tunnel: Tunnel, place: Place, live, batch: Batch, dry_run: bool) -> list[str]:
     name, what = tunnel.device, f"tunnel {tunnel.device} of substrate {substrate.name}"
     link = _claim(name, place, live, what)
-    if link and _as_planned(link, substrate, tunnel):
+    if link and link.get("ifalias") and _as_planned(link, substrate, tunnel):
         return []
     if dry_run:
         return [f"{what}: {'changed' if link else 'made'}"]

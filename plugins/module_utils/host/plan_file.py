@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from ..errors import HostError
 from ..hostplan import HostPlan, from_json, to_json
 from .place import RUN_ROOT, Place, write_atomically
+from .plan_check import check_plan
 
 
 def read_plan(place: Place) -> HostPlan:
@@ -36,28 +37,46 @@ def remember_applied(place: Place, plan: HostPlan) -> None:
 @contextmanager
 def locked(place: Place, limit_s: float = 60.0):
     """Nobody else changes this experiment on this host meanwhile. Raises HostError when somebody does for too long."""
-    os.makedirs(f"{RUN_ROOT}/exp", mode=0o700, exist_ok=True)
-    fd = os.open(f"{RUN_ROOT}/exp/{place.experiment}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + limit_s
+    while (fd := _try_lock(lock_file(place))) is None:
+        if time.monotonic() > deadline:
+            raise HostError(f"another benito-host has been changing {place.experiment} on this host for {limit_s:.0f} s")
+        time.sleep(0.1)
     try:
-        deadline = time.monotonic() + limit_s
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as exc:
-                if time.monotonic() > deadline:
-                    raise HostError(f"another benito-host has been changing {place.experiment} on this host for {limit_s:.0f} s") from exc
-                time.sleep(0.1)
         yield
     finally:
         os.close(fd)
 
 
+def lock_file(place: Place) -> str:
+    """The file whose lock ``locked`` takes; who has the lock may remove it."""
+    return f"{RUN_ROOT}/exp/{place.experiment}.lock"
+
+
+def _try_lock(path: str):
+    """A descriptor that holds the lock, or None; the file may have been removed in between, with its lock."""
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, FileNotFoundError):
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(fd), os.stat(path)):
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(fd)
+    return None
+
+
 def _read(path: str) -> HostPlan | None:
     try:
         with open(path, encoding="utf-8") as stream:
-            return from_json(stream.read(), path)
+            plan = from_json(stream.read(), path)
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as exc:
         raise HostError(f"{path} is damaged: {exc}") from exc
+    check_plan(plan, path)
+    return plan

@@ -131,10 +131,22 @@ def release_sysctls(place: Place) -> list[str]:
     return changes
 
 
-def unit_known(place: Place) -> bool:
-    """Whether systemd has this experiment's unit loaded, running, failed or enabled."""
-    shown = systemctl("show", "--property=ActiveState,UnitFileState", place.unit, check=False).stdout
-    return os.path.exists(UNIT_FILE) and ("ActiveState=inactive" not in shown or "UnitFileState=enabled" in shown)
+def unit_state(place: Place) -> tuple[bool, bool]:
+    """Whether systemd has this experiment's unit in any state but inactive, whether it is enabled. A link to a unit file that is gone also counts."""
+    shown = systemctl("show", "--property=ActiveState", place.unit, check=False).stdout
+    return "ActiveState=" in shown and "ActiveState=inactive" not in shown, os.path.lexists(_wanted(place))
+
+
+def disable(place: Place) -> None:
+    """The unit is not started at boots any more. Raises HostError."""
+    systemctl("disable", "--quiet", place.unit, check=False)
+    if os.path.lexists(_wanted(place)):  # systemctl refuses when the unit's file is gone
+        os.unlink(_wanted(place))
+        systemctl("daemon-reload")
+
+
+def _wanted(place: Place) -> str:
+    return f"/etc/systemd/system/multi-user.target.wants/{place.unit}"
 
 
 def systemctl(*arguments: str, check: bool = True):

@@ -211,6 +211,7 @@ class _Builder:
         changes = [f"{vnode.name}: interface {interface.name} made" for interface in gone]
         if gone and not self._dry_run:
             self._replace_ports(vnode, gone)
+        changes += self._repair_ports(vnode, gone)
         batch = Batch()
         for index, interface in enumerate(vnode.interfaces, _FIRST_INDEX):
             if self._interface_differs(interface, index, devices, addresses):
@@ -224,6 +225,21 @@ class _Builder:
         if len(batch) and not self._dry_run:
             with self._registry.network(vnode.name):
                 batch.send()
+        return changes
+
+    def _repair_ports(self, vnode: VnodePlan, gone) -> list[str]:
+        """The ends on the vhost's side are up and on the bridge of their substrate, which may have been made anew."""
+        changes, batch = [], Batch()
+        for interface in vnode.interfaces:
+            port, bridge = self._live.get(interface.port), self._bridge[interface.substrate]
+            if interface in gone or port is None or (port.get("master") == bridge and "UP" in port["flags"]):
+                continue
+            changes.append(f"{vnode.name}: port {interface.port} of interface {interface.name} put on {bridge}")
+            if not self._dry_run:
+                batch.link(changes[-1], {"index": port["ifindex"], "flags": IFF_UP, "change": IFF_UP}, [("IFLA_MASTER", self._masters[interface.substrate])])
+        if len(batch):
+            self._origin.enter("net")
+            batch.send()
         return changes
 
     @staticmethod

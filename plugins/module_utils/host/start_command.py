@@ -15,6 +15,7 @@ import os
 import signal
 import time
 
+from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import cgroups
 from .namespaces import join
@@ -46,17 +47,24 @@ class StartCommand:
         cgroup       directory of the node's cgroup
         Raises OSError when it cannot be started.
         """
-        out, err = self._open("out"), self._open("err")
+        opened = list(descriptors.values())
         try:
+            os.makedirs(self._log, exist_ok=True)
+            for suffix in ("out", "err"):
+                opened.append(self._open(suffix))
+            out, err = opened[-2:]
             self._started = time.time()
             self._note(f"started {_stamp(self._started)} as root: {self._vnode.start_command}")
             pid = os.fork()
             if pid == 0:
                 self._become(descriptors, cgroup, out, err)
         finally:
-            for fd in (out, err, *descriptors.values()):
+            for fd in opened:
                 os.close(fd)
-        self._record(state="running", pid=pid)
+        try:
+            self._record(state="running", pid=pid)
+        except HostError:
+            pass  # the command took its own log away already; it runs nevertheless
         return pid
 
     def end(self, wait_status: int) -> None:
@@ -64,7 +72,8 @@ class StartCommand:
         signalled = os.WIFSIGNALED(wait_status)
         status = 128 + os.WTERMSIG(wait_status) if signalled else os.WEXITSTATUS(wait_status)
         ended = time.time()
-        word = f" ({signal.Signals(os.WTERMSIG(wait_status)).name})" if signalled else ""
+        os.makedirs(self._log, exist_ok=True)
+        word = f" ({_signal_name(os.WTERMSIG(wait_status))})" if signalled else ""
         self._note(f"ended {_stamp(ended)} with exit status {status}{word}")
         self._record(state="ended", exit_status=status, ended=_stamp(ended))
 
@@ -112,8 +121,11 @@ class StartCommand:
 
 
 def outcome(place: Place, name: str) -> dict | None:
-    """What is known of the start command of a node: the JSON of its latest run, or None before it. Raises HostError."""
-    return read_json(f"{place.node(name)}/log/start_command.json")
+    """What is known of the start command of a node: the JSON of its latest run, or None before it; a node may spoil its own file."""
+    try:
+        return read_json(f"{place.node(name)}/log/start_command.json")
+    except (HostError, OSError) as exc:
+        return {"state": "lost", "reason": str(exc)}
 
 
 def forget(place: Place, name: str) -> None:
@@ -130,6 +142,13 @@ def declare_lost(place: Place, name: str) -> None:
     if found and found.get("state") == "running":
         found.update(state="lost", reason="the supervisor of the experiment on this host was interrupted")
         write_atomically(f"{place.node(name)}/log/start_command.json", json.dumps(found) + "\n", 0o644)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
 
 
 def _stamp(when: float) -> str:

@@ -92,7 +92,7 @@ class _Supervisor:
         try:
             pid = command.begin(registry.descriptors(name), cgroups.node_cgroup(self._cgroup, name))
         except (OSError, BenitoError) as exc:
-            command.fail(str(exc))
+            _keep(command.fail, str(exc))
             print(f"benito-host: start command of {name}: {exc}", file=sys.stderr, flush=True)
         else:
             self._running[pid] = command
@@ -107,7 +107,7 @@ class _Supervisor:
                 return
             command = self._running.pop(pid, None)
             if command:
-                command.end(status)
+                _keep(command.end, status)
 
     def _declare_lost(self) -> None:
         with home() as origin:
@@ -133,6 +133,14 @@ class _Supervisor:
             print(f"benito-host: hosts files of nodes: {exc}", file=sys.stderr, flush=True)
         finally:
             os._exit(code)
+
+
+def _keep(write, what) -> None:
+    """Have it written into the node's files, which the node may have taken away: that is its own loss."""
+    try:
+        write(what)
+    except (OSError, BenitoError) as exc:
+        print(f"benito-host: {exc}", file=sys.stderr, flush=True)
 
 
 def _signal_pipe(*numbers: int) -> int:

@@ -37,6 +37,6 @@ def interface(node: str, number: int, substrate: str, address: str = "") -> Inte
     return InterfacePlan(f"inf{number:03}", f"bv{node}{number}{'0' * 9}", substrate, f"02:00:00:00:{ord(node[0]):02x}:{number:02x}", address)
 
 
-def with_vnode(base: HostPlan, name: str, **changes) -> HostPlan:
+def with_vnode(base: HostPlan, which: str, **changes) -> HostPlan:
     """The plan with something else about one node."""
-    return dataclasses.replace(base, vnodes=tuple(dataclasses.replace(v, **changes) if v.name == name else v for v in base.vnodes))
+    return dataclasses.replace(base, vnodes=tuple(dataclasses.replace(v, **changes) if v.name == which else v for v in base.vnodes))
