@@ -10,33 +10,10 @@ import subprocess
 import sys
 
 import pytest
+from pages import as_pattern, steps
 
 PAGE = "docs/inventory.md"
 COLLECTIONS = os.path.abspath(".ansible/collections")
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE_NAME = re.compile(r"^(?:# |<!-- )(\S+?)(?: -->)?\n")
-
-
-def blocks():
-    """(language, text) of every code block of the page."""
-    with open(PAGE, encoding="utf-8") as page:
-        return BLOCK.findall(page.read())
-
-
-def steps():
-    """The page's files and commands in order: (what it is, name of the file or command, text of the file or expected output)."""
-    for language, text in blocks():
-        if language == "console":
-            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                command, _newline, output = part.partition("\n")
-                yield "command", command, output
-        else:
-            yield "file", FILE_NAME.match(text)[1], text
-
-
-def as_pattern(output):
-    """``…`` stands for anything: on a line of its own for any lines."""
-    return re.escape(output).replace("…\\\n", "(?s:.*)").replace("…", ".*") + r"\s*"
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -44,7 +21,7 @@ def fixture_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("folder")
 
 
-@pytest.mark.parametrize("what, name, text", [pytest.param(*step, id=f"{number}: {step[1]}") for number, step in enumerate(steps())])
+@pytest.mark.parametrize("what, name, text", [pytest.param(*step, id=f"{number}: {step[1]}") for number, step in enumerate(steps(PAGE))])
 def test_the_page_tells_the_truth(folder, what, name, text):
     if what == "file":
         path = folder / name

@@ -1,0 +1,59 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The commands of docs/quickstart.md do what the page says, in the page's order.
+
+They run on the testbed of all end-to-end tests, so those that prepare the machine and make and remove the testbed ``local`` are left out.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+import support
+from pages import as_pattern, steps
+
+PAGE = support.ROOT / "docs" / "quickstart.md"
+ELSEWHERE = re.compile(r"make env|ansible-playbook deter\.benito\.local_testbed")
+LASTING = re.compile(r"cd |export ")
+"""Commands whose effect on the shell later ones rely on."""
+
+
+def commands():
+    """(commands that prepare the shell, command, expected output) of the page."""
+    before = []
+    for _what, command, output in steps(PAGE):
+        if not ELSEWHERE.match(command):
+            yield list(before), command, output
+            if LASTING.match(command):
+                before.append(command)
+
+
+@pytest.fixture(name="shell", scope="module")
+def fixture_shell(playbook, testbed, benito_home, tmp_path_factory):
+    """Runs a command as the page's reader would, with a HOME of its own; in the end nothing of the page is left."""
+    home = tmp_path_factory.mktemp("reader")
+    (home / ".benito").symlink_to(benito_home)
+    environment = {**playbook.environment(), "HOME": str(home)}
+
+    def run(command):
+        return subprocess.run(["bash", "-ec", command], cwd=support.ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    yield run
+    for eid in ("first", "second"):
+        if (benito_home / "proj" / "DeterTest" / "exp" / eid).exists():
+            playbook("terminate", pid="DeterTest", eid=eid)
+
+
+@pytest.mark.parametrize("before, command, output", [pytest.param(*step, id=f"{number}: {step[1]}") for number, step in enumerate(commands())])
+def test_the_page_tells_the_truth(shell, before, command, output):
+    done = shell("\n".join([*before, command]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    expected = as_pattern(output.replace("local-", "test-")).replace(r"\ ", " ")
+    assert re.fullmatch(re.sub(" +", r"\\s+", expected), done.stdout), done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_nothing_of_the_page_is_left(shell):
+    assert not any(name in shell("ls ~/.benito/proj/DeterTest/exp 2>/dev/null || true").stdout for name in ("first", "second"))
