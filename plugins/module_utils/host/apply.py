@@ -15,7 +15,7 @@ from . import cgroups, control_bridge, netlink, prepare
 from .firewall import apply_firewall, remove_firewall
 from .namespaces import remove_registry
 from .netlink import Batch
-from .network import apply_network, ours
+from .network import SORTS, apply_network, ours
 from .place import RUN_ROOT, Place, read_json
 from .plan_file import lock_file, locked, read_applied, read_plan, remember_applied
 from .probe import close_endpoints, make_endpoints
@@ -109,6 +109,8 @@ def _remove_namespaces(place: Place) -> list[str]:
 
 def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:
     """All links with our mark, at one stroke if the group holds no others; then wait until the kernel has let go of them."""
+    if not any(name.startswith(SORTS) for name in netlink.devices()):
+        return []
     live = netlink.links()
     mine = [link for link in live.values() if ours(link, place)]
     if not mine:

@@ -9,11 +9,11 @@ shared vhost do not meet in it.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 
 from ..errors import HostError
 from ..hostplan import HostPlan
+from . import system
 from .place import Place, read_json, write_atomically
 
 
@@ -35,7 +35,7 @@ def apply_firewall(plan: HostPlan, place: Place, dry_run: bool = False) -> list[
 
 def remove_firewall(place: Place, dry_run: bool = False) -> list[str]:
     """Drop the table if it is there. Returns changes in words. Raises HostError."""
-    if not shutil.which("nft") or not _listing(place):
+    if not system.installed("nft") or not _listing(place):
         return []
     if not dry_run:
         _nft("delete", "table", "inet", place.nft_table)

@@ -219,7 +219,10 @@ def links() -> dict[str, dict]:
 
 def ip_json(*arguments: str) -> list:
     """What iproute2 lists, in the current network namespace. Raises HostError."""
-    result = subprocess.run(["ip", "-json", *arguments], capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(["ip", "-json", *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError as exc:
+        raise HostError("ip is missing on this host: install the package iproute2") from exc
     if result.returncode:
         raise HostError(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
     return [entry for entry in json.loads(result.stdout or "[]") if entry]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import time
 
 from ..errors import HostError
 from ..hostplan import HostPlan, SubstratePlan, Tunnel
@@ -114,11 +115,16 @@ def _vxlan(tunnel: Tunnel) -> dict:
     return {"attrs": [("IFLA_INFO_KIND", "vxlan"), ("IFLA_INFO_DATA", {"attrs": data})]}
 
 
-def _underlay_index(address: str) -> int:
-    for link in netlink.ip_json("address", "show"):
-        if any(entry.get("local") == address for entry in link.get("addr_info", ())):
-            return link["ifindex"]
-    raise HostError(f"no interface of this host has the address {address} of its experiment network")
+def _underlay_index(address: str, limit_s: float = 60.0) -> int:
+    """The device that has ``address``; at a boot of the vhost it may come later than we do."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        for link in netlink.ip_json("address", "show"):
+            if any(entry.get("local") == address for entry in link.get("addr_info", ())):
+                return link["ifindex"]
+        if time.monotonic() > deadline:
+            raise HostError(f"no interface of this host has the address {address} of its experiment network, after {limit_s:.0f} s")
+        time.sleep(0.5)
 
 
 def _as_planned(link: dict, substrate: SubstratePlan, tunnel: Tunnel) -> bool:

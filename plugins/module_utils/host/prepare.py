@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 from ..errors import HostError
+from . import system
 from .place import ROOT, Place, experiments_here, read_json, write_atomically
 
 UNIT_FILE = "/etc/systemd/system/benito-host@.service"
@@ -21,8 +22,7 @@ _UNIT = """\
 [Unit]
 Description=Benito experiment %i
 Documentation=https://github.com/deter-project/deter.benito
-After=network-online.target nftables.service
-Wants=network-online.target
+After=network.target nftables.service
 
 [Service]
 Type=notify
@@ -133,7 +133,7 @@ def release_sysctls(place: Place) -> list[str]:
 
 def unit_state(place: Place) -> tuple[bool, bool]:
     """Whether systemd has this experiment's unit in any state but inactive, whether it is enabled. A link to a unit file that is gone also counts."""
-    shown = systemctl("show", "--property=ActiveState", place.unit, check=False).stdout
+    shown = systemctl("show", "--property=ActiveState", place.unit, check=False).stdout if system.installed("systemctl") else ""
     return "ActiveState=" in shown and "ActiveState=inactive" not in shown, os.path.lexists(_wanted(place))
 
 

@@ -24,7 +24,6 @@ from .system import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_BIND, MS_REC, MS
 
 _AT_A_TIME = 250  # nodes; bounds the open descriptors
 _HOSTS_INSIDE = "/var/benito/hosts"
-_FIRST_INDEX = 2  # of a node's interfaces; 1 is lo
 
 
 def apply_processes(plan: HostPlan, place: Place, before: HostPlan | None, dry_run: bool = False) -> list[str]:
@@ -136,9 +135,9 @@ class _Builder:
                 raise HostError(f"{what}: a device of that name exists on this host and is not this experiment's")
             if stranger:
                 batch.delete_link(what, stranger["ifindex"])
-            mtu, index = self._mtu[interface.substrate], _FIRST_INDEX + vnode.interfaces.index(interface)
-            peer = {"index": index, "attrs": [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address),
-                                              ("IFLA_MTU", mtu), ("IFLA_NET_NS_FD", network)]}
+            mtu = self._mtu[interface.substrate]
+            peer = {"attrs": [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address), ("IFLA_MTU", mtu),
+                              ("IFLA_NET_NS_FD", network)]}
             info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
             batch.link(what, attrs=[("IFLA_IFNAME", interface.port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group),
                                     ("IFLA_LINKINFO", info)], create=True)
@@ -149,11 +148,10 @@ class _Builder:
     def _configure(self, vnode: VnodePlan) -> None:
         batch = Batch()
         batch.link(f"{vnode.name}: lo", {"index": 1, "flags": IFF_UP, "change": IFF_UP})
-        for index, interface in enumerate(vnode.interfaces, _FIRST_INDEX):
-            self._configure_interface(batch, vnode, interface, index)
+        for interface in vnode.interfaces:
+            self._configure_interface(batch, vnode, interface, socket.if_nametoindex(interface.name))
         for route in vnode.routes:
-            prefix, length = _split(route.to)
-            batch.route(f"{vnode.name}: route to {route.to} via {route.via}", prefix, length, route.via)
+            batch.route(f"{vnode.name}: route to {route.to} via {route.via}", *_split(route.to), route.via)
         batch.send()
 
     @staticmethod
@@ -211,17 +209,23 @@ class _Builder:
         changes = [f"{vnode.name}: interface {interface.name} made" for interface in gone]
         if gone and not self._dry_run:
             self._replace_ports(vnode, gone)
+            with self._registry.network(vnode.name):
+                devices = netlink.devices()
         changes += self._repair_ports(vnode, gone)
         batch = Batch()
-        for index, interface in enumerate(vnode.interfaces, _FIRST_INDEX):
-            if self._interface_differs(interface, index, devices, addresses):
+        _take_back(batch, vnode, earlier, devices, addresses, routes, changes)
+        for interface in vnode.interfaces:
+            index, is_up, _mtu = devices.get(interface.name, (0, False, 0))
+            if not is_up or (interface.ip4_address and (index, *_split(interface.ip4_address)) not in addresses):
                 changes.append(f"{vnode.name}: interface {interface.name} set up")
                 self._configure_interface(batch, vnode, interface, index)
-        _take_back(batch, vnode, earlier, addresses, routes, changes)
         for route in vnode.routes:
-            if (*_split(route.to), route.via) not in routes or gone:
-                changes.append(f"{vnode.name}: route to {route.to} via {route.via}")
-                batch.route(changes[-1], *_split(route.to), route.via)
+            present = (*_split(route.to), route.via) in routes and not gone
+            what = f"{vnode.name}: route to {route.to} via {route.via}"
+            if not present:
+                changes.append(what)
+            if not present or len(batch):  # addresses that go take routes with them
+                batch.route(what, *_split(route.to), route.via)
         if len(batch) and not self._dry_run:
             with self._registry.network(vnode.name):
                 batch.send()
@@ -241,12 +245,6 @@ class _Builder:
             self._origin.enter("net")
             batch.send()
         return changes
-
-    @staticmethod
-    def _interface_differs(interface, index, devices, addresses) -> bool:
-        address = interface.ip4_address
-        present = not address or (index, *_split(address)) in addresses
-        return not present or interface.name not in devices or not devices[interface.name][1]
 
     def _replace_ports(self, vnode: VnodePlan, interfaces) -> None:
         fd = self._registry.descriptors(vnode.name)
@@ -281,20 +279,21 @@ def rebind_hosts(registry: Registry, name: str, dry_run: bool = False) -> list[s
             os.close(number)
 
 
-def _take_back(batch: Batch, vnode, earlier, addresses, routes, changes) -> None:
+def _take_back(batch: Batch, vnode, earlier, devices, addresses, routes, changes) -> None:
     """What the last plan gave and this one does not; what others added inside is theirs."""
     if earlier is None:
         return
-    now = {(index, interface.ip4_address) for index, interface in enumerate(vnode.interfaces, _FIRST_INDEX)}
-    for index, interface in enumerate(earlier.interfaces, _FIRST_INDEX):
-        if interface.ip4_address and (index, interface.ip4_address) not in now and (index, *_split(interface.ip4_address)) in addresses:
-            changes.append(f"{vnode.name}: address {interface.ip4_address} taken back")
-            batch.delete_address(changes[-1], index, *_split(interface.ip4_address))
     kept = {route.to for route in vnode.routes}
     for route in earlier.routes:
         if route.to not in kept and (*_split(route.to), route.via) in routes:
             changes.append(f"{vnode.name}: route to {route.to} taken back")
             batch.delete_route(changes[-1], *_split(route.to))
+    now = {(interface.name, interface.ip4_address) for interface in vnode.interfaces}
+    for interface in earlier.interfaces:
+        index = devices.get(interface.name, (0,))[0]
+        if interface.ip4_address and (interface.name, interface.ip4_address) not in now and (index, *_split(interface.ip4_address)) in addresses:
+            changes.append(f"{vnode.name}: address {interface.ip4_address} taken back")
+            batch.delete_address(changes[-1], index, *_split(interface.ip4_address))
 
 
 def _set_sysctls(vnode: VnodePlan) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -56,6 +57,11 @@ def mount(source, target, filesystem=None, flags: int = 0, data=None) -> None:
 def umount(target, flags: int = MNT_DETACH) -> None:
     """umount2(2), detaching by default. Raises OSError that names the target."""
     _check(_libc.umount2(_bytes(target), flags), f"umount {target}")
+
+
+def installed(program: str) -> bool:
+    """Whether this host has the program, be it in the search path or where root's programs are."""
+    return shutil.which(program) is not None or shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is not None
 
 
 def is_mount_point(path: str) -> bool:
