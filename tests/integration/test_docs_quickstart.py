@@ -7,6 +7,7 @@ They run on the testbed of all end-to-end tests, so those that prepare the machi
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
@@ -35,7 +36,8 @@ def fixture_shell(playbook, testbed, benito_home, tmp_path_factory):
     """Runs a command as the page's reader would, with a HOME of its own; in the end nothing of the page is left."""
     home = tmp_path_factory.mktemp("reader")
     (home / ".benito").symlink_to(benito_home)
-    environment = {**playbook.environment(), "HOME": str(home)}
+    environment = {**os.environ, **playbook.environment(), "HOME": str(home)}
+    del environment["ANSIBLE_CONFIG"]  # found in the repository's root, and only there
 
     def run(command):
         return subprocess.run(["bash", "-ec", command], cwd=support.ROOT, env=environment, capture_output=True, text=True, check=False)
