@@ -113,7 +113,8 @@ def test_a_topology_becomes_a_running_experiment_and_goes_without_a_trace(made, 
     assert experiment.state["state"] == "swapped"
     assert not (experiment.path / "allocation.json").exists()
     for pnode in warm.pnodes:
-        assert difference(before[pnode], warm.state(pnode)) == []
+        left = difference(before[pnode], warm.state(pnode))
+        assert not left, "\n".join(left)
     assert experiment.play("swapout").changed == 0
     experiment.play("terminate")
     assert not experiment.path.exists()

@@ -54,8 +54,8 @@ def down(place: Place) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with locked(place):
-        for step in (_stop_unit, _kill_processes, _remove_namespaces, _remove_links, remove_firewall, prepare.release_sysctls, _leave_control_bridge, _remove_files,
-                     prepare.remove_if_last):
+        for step in (_stop_unit, _kill_processes, _remove_namespaces, _remove_links, remove_firewall, prepare.release_sysctls,
+                     _leave_control_bridge, _remove_files, prepare.remove_if_last):
             try:
                 changes += step(place)
             except (BenitoError, OSError) as exc:

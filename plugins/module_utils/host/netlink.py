@@ -15,18 +15,10 @@ import os
 import socket
 import struct
 import subprocess
+from functools import cache
+from importlib import import_module
 
 from ..errors import HostError
-
-try:
-    from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-    from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-    from pyroute2.netlink.rtnl.ndmsg import ndmsg
-    from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
-    HAS_PYROUTE2 = True
-except ImportError:
-    HAS_PYROUTE2 = False
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -40,12 +32,19 @@ _HEADER = struct.Struct("=IHHII")
 _AT_A_TIME = 64  # so that the acknowledgements fit the socket's receive buffer
 
 
+@cache
+def _message_class(name: str):
+    """A message class of pyroute2, loaded when first needed: most runs of benito-host send nothing, and forks of a small process are fast."""
+    try:
+        return getattr(import_module(f"pyroute2.netlink.rtnl.{name}"), name)
+    except ImportError as exc:
+        raise HostError("python3-pyroute2 is missing on this host: install the distribution's package") from exc
+
+
 class Batch:
     """Requests gathered, then sent. Each carries the words that its failure will be reported with."""
 
     def __init__(self):
-        if not HAS_PYROUTE2:
-            raise HostError("python3-pyroute2 is missing on this host: install the distribution's package")
         self._messages: list[tuple[bytes, str, int]] = []
 
     def __len__(self):
@@ -54,37 +53,37 @@ class Batch:
     def link(self, what: str, fields=None, attrs=(), create: bool = False) -> None:
         """RTM_NEWLINK that creates, or RTM_SETLINK that changes."""
         kind, flags = (RTM_NEWLINK, CREATE | EXCL) if create else (RTM_SETLINK, 0)
-        self._add(ifinfmsg, kind, flags, {"family": 0, **(fields or {})}, attrs, what)
+        self._add("ifinfmsg", kind, flags, {"family": 0, **(fields or {})}, attrs, what)
 
     def delete_link(self, what: str, index: int = 0, attrs=(), ignore: int = errno.ENODEV) -> None:
-        self._add(ifinfmsg, RTM_DELLINK, 0, {"family": 0, "index": index}, attrs, what, ignore)
+        self._add("ifinfmsg", RTM_DELLINK, 0, {"family": 0, "index": index}, attrs, what, ignore)
 
     def address(self, what: str, index: int, address: str, prefix: int, broadcast: str = "") -> None:
         attrs = [("IFA_LOCAL", address), ("IFA_ADDRESS", address)]
         if broadcast:
             attrs.append(("IFA_BROADCAST", broadcast))
-        self._add(ifaddrmsg, RTM_NEWADDR, CREATE | REPLACE, _address_fields(index, prefix), attrs, what)
+        self._add("ifaddrmsg", RTM_NEWADDR, CREATE | REPLACE, _address_fields(index, prefix), attrs, what)
 
     def delete_address(self, what: str, index: int, address: str, prefix: int) -> None:
-        self._add(ifaddrmsg, RTM_DELADDR, 0, _address_fields(index, prefix), [("IFA_LOCAL", address)], what)
+        self._add("ifaddrmsg", RTM_DELADDR, 0, _address_fields(index, prefix), [("IFA_LOCAL", address)], what)
 
     def route(self, what: str, prefix: str, length: int, via: str) -> None:
-        self._add(rtmsg, RTM_NEWROUTE, CREATE | REPLACE, _route_fields(length), [("RTA_DST", prefix), ("RTA_GATEWAY", via)], what)
+        self._add("rtmsg", RTM_NEWROUTE, CREATE | REPLACE, _route_fields(length), [("RTA_DST", prefix), ("RTA_GATEWAY", via)], what)
 
     def device_route(self, what: str, address: str, index: int) -> None:
         """A host on the wire of an interface."""
         fields = {**_route_fields(32), "scope": 253}
-        self._add(rtmsg, RTM_NEWROUTE, CREATE | REPLACE, fields, [("RTA_DST", address), ("RTA_OIF", index)], what)
+        self._add("rtmsg", RTM_NEWROUTE, CREATE | REPLACE, fields, [("RTA_DST", address), ("RTA_OIF", index)], what)
 
     def delete_route(self, what: str, prefix: str, length: int) -> None:
-        self._add(rtmsg, RTM_DELROUTE, 0, _route_fields(length), [("RTA_DST", prefix)], what)
+        self._add("rtmsg", RTM_DELROUTE, 0, _route_fields(length), [("RTA_DST", prefix)], what)
 
     def flood_entry(self, what: str, index: int, remote: str, delete: bool = False) -> None:
         """The all-zeros forwarding entry of a VXLAN device: unknown frames also go to ``remote``."""
         fields = {"family": socket.AF_BRIDGE, "ifindex": index, "state": 0x80 | 0x40, "flags": 0x02}
         attrs = [("NDA_LLADDR", "00:00:00:00:00:00"), ("NDA_DST", remote)]
         kind, flags = (RTM_DELNEIGH, 0) if delete else (RTM_NEWNEIGH, CREATE | APPEND)
-        self._add(ndmsg, kind, flags, fields, attrs, what)
+        self._add("ndmsg", kind, flags, fields, attrs, what)
 
     def raw(self, what: str, kind: int, flags: int, body: bytes, ignore: int = 0) -> None:
         """A request whose body (header of its family and attributes) is there already, as dump() lists them."""
@@ -103,10 +102,10 @@ class Batch:
             for start in range(0, len(messages), _AT_A_TIME):
                 _exchange(sock, messages[start:start + _AT_A_TIME])
 
-    def _add(self, cls, kind, flags, fields, attrs, what, ignore=0):
-        message = cls()
-        for name, value in fields.items():
-            message[name] = value
+    def _add(self, name, kind, flags, fields, attrs, what, ignore=0):
+        message = _message_class(name)()
+        for field, value in fields.items():
+            message[field] = value
         message["attrs"] = list(attrs)
         message["header"]["type"] = kind
         message["header"]["flags"] = REQUEST | ACK | flags

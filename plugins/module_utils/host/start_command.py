@@ -5,7 +5,7 @@
 start_command.log   when, who, what and the exit status, one block for each boot of the node
 start_command.out   standard output of the latest run
 start_command.err   standard error of the latest run
-start_command.json  the latest run for programs: state, exit_status, started, ended, command
+start_command.json  the end of the latest run, for programs: state, exit_status, started, ended, command
 """
 
 from __future__ import annotations
@@ -61,10 +61,6 @@ class StartCommand:
         finally:
             for fd in opened:
                 os.close(fd)
-        try:
-            self._record(state="running", pid=pid)
-        except HostError:
-            pass  # the command took its own log away already; it runs nevertheless
         return pid
 
     def end(self, wait_status: int) -> None:
@@ -81,6 +77,12 @@ class StartCommand:
         """The command could not be started at all."""
         self._note(f"not started {_stamp(time.time())}: {reason}")
         self._record(state="failed", reason=reason)
+
+    def lose(self) -> None:
+        """It was started, and the supervisor that would have seen its end is gone."""
+        os.makedirs(self._log, exist_ok=True)
+        self._note(f"lost {_stamp(time.time())}: the supervisor was interrupted")
+        self._record(state="lost", reason="the supervisor of the experiment on this host was interrupted")
 
     def _become(self, descriptors, cgroup, out, err) -> None:
         """In the child: turn into the command. Never returns."""
@@ -121,7 +123,7 @@ class StartCommand:
 
 
 def outcome(place: Place, name: str) -> dict | None:
-    """What is known of the start command of a node: the JSON of its latest run, or None before it; a node may spoil its own file."""
+    """How the start command of a node ended since the node was made: its JSON, or None; a node may spoil its own file."""
     try:
         return read_json(f"{place.node(name)}/log/start_command.json")
     except (HostError, OSError) as exc:
@@ -136,12 +138,10 @@ def forget(place: Place, name: str) -> None:
         pass
 
 
-def declare_lost(place: Place, name: str) -> None:
+def declare_lost(place: Place, plan: HostPlan, vnode: VnodePlan) -> None:
     """A run whose end nobody saw, because its supervisor died with it."""
-    found = outcome(place, name)
-    if found and found.get("state") == "running":
-        found.update(state="lost", reason="the supervisor of the experiment on this host was interrupted")
-        write_atomically(f"{place.node(name)}/log/start_command.json", json.dumps(found) + "\n", 0o644)
+    if outcome(place, vnode.name) is None:
+        StartCommand(place, plan, vnode).lose()
 
 
 def _signal_name(number: int) -> str:

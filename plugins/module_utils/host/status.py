@@ -25,21 +25,22 @@ def status(place: Place) -> dict:
     live = {name for name, link in netlink.links().items() if ours(link, place)}
     with home() as origin:
         registry = Registry(place)
-        built = registry.nodes() if registry.open(origin) else set()
+        built, started = (registry.nodes(), registry.started()) if registry.open(origin) else (set(), set())
         registry.close()
     return {
         "changed": False,
         "unit": systemctl("show", "--value", "--property=ActiveState", place.unit).stdout.strip(),
-        "nodes": {vnode.name: _node(place, vnode, built) for vnode in plan.vnodes},
+        "nodes": {vnode.name: _node(place, vnode, built, started) for vnode in plan.vnodes},
         "substrates": {substrate.name: "up" if substrate.bridge in live else "missing" for substrate in plan.substrates},
     }
 
 
-def _node(place: Place, vnode, built: set[str]) -> dict:
-    run = outcome(place, vnode.name) if vnode.start_command else None
+def _node(place: Place, vnode, built: set[str], started: set[str]) -> dict:
+    run = outcome(place, vnode.name) if vnode.start_command and vnode.name in started else None
+    state = (run or {}).get("state", "running" if vnode.name in started else "waiting")
     return {
         "kind": vnode.kind,
         "state": "booted" if vnode.name in built else "missing",
-        "start_command": "" if not vnode.start_command else (run or {}).get("state", "waiting"),
+        "start_command": state if vnode.start_command else "",
         "exit_status": (run or {}).get("exit_status"),
     }

@@ -110,11 +110,14 @@ class _Supervisor:
                 _keep(command.end, status)
 
     def _declare_lost(self) -> None:
+        plan = read_plan(self._place)
         with home() as origin:
             registry = Registry(self._place)
             if registry.open(origin):
-                for name in registry.started():
-                    declare_lost(self._place, name)
+                started = registry.started()
+                for vnode in plan.vnodes:
+                    if vnode.name in started:
+                        declare_lost(self._place, plan, vnode)
                 registry.close()
 
     def _rebind_hosts(self) -> None:

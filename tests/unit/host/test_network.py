@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host import netlink, system
+from ansible_collections.deter.benito.plugins.module_utils.host import netlink, network, system
 from ansible_collections.deter.benito.plugins.module_utils.host.apply import apply, down
 from ansible_collections.deter.benito.plugins.module_utils.host.firewall import apply_firewall, remove_firewall, ruleset
 from ansible_collections.deter.benito.plugins.module_utils.host.network import apply_network
@@ -106,7 +106,8 @@ def test_links_of_an_interrupted_making_are_taken_over_and_taken_away():
 
 
 @sandboxed
-def test_a_multicast_tunnel_without_its_underlay_says_what_is_missing():
+def test_a_multicast_tunnel_without_its_underlay_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(network._underlay_index, "__defaults__", (0.2,))  # it waits for an address that comes late
     with pytest.raises(HostError, match=f"no interface of this host has the address {LOCAL} of its experiment network"):
         apply_network(with_tunnel(mode="multicast", group="239.192.1.1"), PLACE)
 
