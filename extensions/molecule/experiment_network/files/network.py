@@ -1,0 +1,38 @@
+def probe_network():
+    """A command's prefix that runs it where the probe's ends are."""
+    return ("nsenter", f"--net=/run/benito/exp/{EXPERIMENT}/probe")
+
+
+def others():
+    """{substrate: address of the other vhost's end}."""
+    return {s["name"]: address for s in PLAN["substrates"] for address in s.get("probe_peers", {}).values()}
+
+
+crossing = [s for s in PLAN["substrates"] if "tunnel" in s]
+assert sorted(s["name"] for s in crossing) == ["lan0", "lan1"]
+addresses = [s["probe_address"] for s in crossing] + list(others().values())
+assert len(set(addresses)) == 4, addresses
+
+links = {link["ifname"]: link for link in json.loads(run("ip", "-json", "-details", "link", "show"))}
+for substrate in PLAN["substrates"]:
+    bridge = links[substrate["bridge"]]
+    assert bridge["mtu"] == 1500 and "UP" in bridge["flags"], bridge
+    assert bridge["ifalias"] == f"benito:{EXPERIMENT}:substrate:{substrate['name']}"
+    assert [bridge["linkinfo"]["info_data"][key] for key in ("stp_state", "mcast_snooping", "nf_call_iptables")] == [0, 0, 0]
+
+# a full-size packet crosses each tunnel, one byte more does not
+for name, address in others().items():
+    run(*probe_network(), "ping", "-c1", "-W5", "-Mdo", "-s1472", address)
+    run(*probe_network(), "ping", "-c1", "-W1", "-Mdo", "-s1473", address, fails=True)
+assert benito("probe", "-e", EXPERIMENT)["probed"] == 2
+
+# what was taken away comes back, and only that
+for damage, words in (
+    (["ip", "link", "delete", crossing[0]["tunnel"]["device"]], crossing[0]["tunnel"]["device"]),
+    (["ip", "link", "set", crossing[1]["bridge"], "down"], crossing[1]["bridge"]),
+    (["nft", "flush", "ruleset"], "firewall"),
+):
+    run(*damage)
+    changes = benito("apply", "-e", EXPERIMENT, "--part", "network")["changes"]
+    assert changes and all(words in change for change in changes), changes
+    assert benito("apply", "-e", EXPERIMENT, "--part", "network")["changes"] == []

@@ -1,0 +1,87 @@
+mine = nodes()
+first, host_hosts = mine[0], open("/etc/hosts", encoding="utf-8").read()
+
+# a node of its own, on the files of its host
+for name in mine:
+    assert node(name, "hostname") == name
+    vnode = next(v for v in PLAN["vnodes"] if v["name"] == name)
+    wanted = sorted([i["name"] for i in vnode["interfaces"]] + ["lo"])
+    assert sorted(os.path.basename(p) for p in node(name, "ls /sys/class/net").split()) == wanted
+    assert node(name, "cat /proc/sys/net/ipv4/ip_forward") == str(int(len(wanted) > 2)), name
+    assert node(name, "cat /var/benito/pid /var/benito/eid").split() == EXPERIMENT.split(".")
+    assert set("abcd") <= set(node(name, "cat /etc/hosts").split())
+    assert "default" not in node(name, "ip route"), "no way to the control network"
+    assert node(name, "ls /var/benito").split() == ["eid", "hosts", "log", "pid"]
+    assert node(name, "md5sum < /etc/passwd") == run("sh", "-c", "md5sum < /etc/passwd").strip()
+for name in mine:
+    for other in "abcd":
+        node(name, f"ping -c1 -W5 {other}")
+assert os.uname().nodename == HOST and open("/etc/hosts", encoding="utf-8").read() == host_hosts
+
+# nothing runs for a node: the unit has its supervisor alone
+cgroup = json.load(open(f"/run/benito/exp/{EXPERIMENT}/supervisor.json", encoding="utf-8"))["cgroup"]
+wait("nothing but the supervisor", lambda: len([p for p in run("find", cgroup, "-name", "cgroup.procs", "-exec", "cat", "{}", "+").split()]) == 1)
+
+# mounts and unmounts of the host reach the nodes, a node's own reach nobody
+os.makedirs("/mnt/benito-test", exist_ok=True)
+run("mount", "-t", "tmpfs", "benito-test", "/mnt/benito-test")
+try:
+    open("/mnt/benito-test/seen", "w", encoding="ascii").close()
+    node(first, "test -e /mnt/benito-test/seen")
+    node(first, "mount -t tmpfs inner /mnt/benito-test && test ! -e /mnt/benito-test/seen")
+    assert os.path.exists("/mnt/benito-test/seen")
+    node(first, "umount /mnt/benito-test")
+finally:
+    run("umount", "/mnt/benito-test")
+assert "benito-test" not in node(first, "cat /proc/self/mountinfo")
+os.rmdir("/mnt/benito-test")
+
+# a new /etc/hosts of the host does not uncover it in the nodes
+for _again in range(2):
+    with open("/etc/hosts.new", "w", encoding="utf-8") as stream:
+        stream.write(host_hosts + "192.0.2.77 of-the-host\n")
+    os.rename("/etc/hosts.new", "/etc/hosts")
+    wait("the node's own hosts file", lambda: all("of-the-host" not in node(n, "cat /etc/hosts") and " d" in node(n, "cat /etc/hosts") for n in mine))
+with open("/etc/hosts.new", "w", encoding="utf-8") as stream:
+    stream.write(host_hosts)
+os.rename("/etc/hosts.new", "/etc/hosts")
+wait("the node's own hosts file", lambda: " d" in node(first, "cat /etc/hosts"))
+wait("quiet", lambda: benito("apply", "-e", EXPERIMENT)["changes"] == [])
+
+# repair does what is missing and no more
+address = next(v for v in PLAN["vnodes"] if v["name"] == first)["interfaces"][0]["ip4_address"]
+for damage, words in (
+    ("ip link delete inf000", ["interface inf000 made", "interface inf000 set up", "route"]),
+    (f"ip address delete {address} dev inf000", ["interface inf000 set up", "route"]),
+    ("umount /etc/hosts", ["/etc/hosts is the node's own again"]),
+):
+    node(first, damage)
+    changes = benito("apply", "-e", EXPERIMENT, "--part", "processes")["changes"]
+    assert changes and all(c.startswith(f"{first}: ") and any(w in c for w in words) for c in changes), changes
+    assert benito("apply", "-e", EXPERIMENT)["changes"] == []
+for name in mine:
+    for route in next(v for v in PLAN["vnodes"] if v["name"] == name).get("routes", [])[:1]:
+        node(name, f"ip route delete {route['to']}")
+        assert benito("apply", "-e", EXPERIMENT)["changes"] == [f"{name}: route to {route['to']} via {route['via']}"]
+for other in "abcd":
+    node(first, f"ping -c1 -W5 {other}")
+
+# the supervisor is killed: systemd brings it back, the nodes stay
+main = run("systemctl", "show", "--value", "--property=MainPID", UNIT).strip()
+node(first, "ip address add 10.200.0.1/32 dev lo")
+os.kill(int(main), 9)
+wait("another supervisor", lambda: run("systemctl", "show", "--value", "--property=MainPID,ActiveState", UNIT).split() not in ([main, "active"], [])
+     and "ActiveState=active" in run("systemctl", "show", UNIT) and f"MainPID={main}\n" not in run("systemctl", "show", UNIT))
+assert "10.200.0.1" in node(first, "ip address")
+assert benito("apply", "-e", EXPERIMENT)["changes"] == []
+
+# nothing of a node survives it
+for command in ("setsid sleep 54321", "nohup sleep 54322", "(sleep 54323 &)", "setsid sh -c 'trap \"\" TERM HUP; sleep 54324 & wait'"):
+    node(first, f"{command} >/dev/null 2>&1 </dev/null &")
+wait("they run", lambda: len(processes("sleep 5432")) >= 4)
+
+# errors are one line, never a traceback
+for arguments in (["status", "-e", "../../etc"], ["enter", "-e", "a/b", "n"], ["enter", "nobody"], ["apply", "-e", "No.such"], ["probe", "-e", ""],
+                  ["enter", first, "--", "/no/such/program"], ["nonsense"], ["apply", "--part", "x"], []):
+    said = run("benito-host", *arguments, fails=True)
+    assert "Traceback" not in said and said.strip(), (arguments, said)

@@ -1,0 +1,42 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Write the host plans of topology.xml for two pnodes, as a swap-in would.
+
+Arguments: the repository's root, the folder for the plans, and JSON: {"hosts": {pnode: address of its experiment network},
+"pid", "eid", "settings": {…of the site}, "start_commands": {node: command}, "mtu": of the experiment network}.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import sys
+
+root, folder, given = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), json.loads(sys.argv[3])
+sys.path.insert(0, str(root / ".ansible" / "collections"))
+
+from ansible_collections.deter.benito.plugins.module_utils.embedding.allocation import Allocation, PoolHost  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.bind import bind  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import to_json  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Computer  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl  # noqa: E402
+
+
+def started(element):
+    """The element with the start command that the scenario gives it."""
+    command = given.get("start_commands", {}).get(element.name) if isinstance(element, Computer) else None
+    return dataclasses.replace(element, attributes=(*element.attributes, Attribute("startup", command))) if command else element
+
+
+topology, _warnings = read_topdl(str(pathlib.Path(__file__).with_name("topology.xml")))
+topology = dataclasses.replace(topology, elements=tuple(started(element) for element in topology.elements))
+settings = EmbeddingSettings(default_container="process", **given.get("settings", {}))
+embedding = embed(topology, settings)
+lent = {machine.vhost: PoolHost(name, "eth1", address, given.get("mtu", 1600))
+        for machine, (name, address) in zip(embedding.machines, sorted(given["hosts"].items()))}
+folder.mkdir(parents=True, exist_ok=True)
+for vhost, plan in bind(given["pid"], given["eid"], embedding.partitioned, Allocation(lent), settings).items():
+    (folder / f"{lent[vhost].name}.json").write_text(to_json(plan), encoding="utf-8")

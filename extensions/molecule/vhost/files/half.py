@@ -1,0 +1,32 @@
+# Killed at any moment it goes on or goes away.
+import random
+import signal
+
+chance = random.Random(HOST)
+
+
+def interrupt(after_s, *command):
+    with subprocess.Popen(["benito-host", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(after_s)
+        process.send_signal(signal.SIGKILL)
+
+
+assert benito("status", "-e", EXPERIMENT)["nodes"][nodes()[0]]["state"] == "missing"
+started = time.monotonic()
+assert benito("apply", "-e", EXPERIMENT)["changed"]
+whole = time.monotonic() - started
+if len(sys.argv) > 2:  # only half of it stands at the end
+    for _round in range(6):
+        interrupt(chance.uniform(0, whole), "apply", "-e", EXPERIMENT)
+        benito("apply", "-e", EXPERIMENT)
+        assert benito("apply", "-e", EXPERIMENT)["changes"] == []
+        run("ip", "link", "delete", PLAN["substrates"][0]["bridge"])
+    # the plan is damaged, the unit started and its file lost
+    benito("apply", "-e", EXPERIMENT)
+    benito("start-unit", "-e", EXPERIMENT)
+    with open(f"/var/benito/exp/{EXPERIMENT}/host.json", "w", encoding="utf-8") as stream:
+        stream.write('{"version": 1, "pid": "../../etc"}')
+    for command in ("apply", "status", "probe", "start-commands"):
+        assert "host.json" in benito(command, "-e", EXPERIMENT, fails=True)
+    os.unlink("/etc/systemd/system/benito-host@.service")
+    run("systemctl", "daemon-reload")

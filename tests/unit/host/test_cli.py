@@ -1,0 +1,86 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The command line of benito-host: one clear error for what it cannot do."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.host.cli import main
+from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host.start_command import environment
+from ansible_collections.deter.benito.tests.unit.host.plans import plan, with_vnode
+from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["apply", "--part", "everything"], ["enter"], ["status", "--colour"], ["apply", "-e"]])
+def test_bad_usage_ends_with_2_and_says_how_to_use_it(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: benito-host")
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["status", "-e", "../../etc"], "'../../etc' is not PID.EID"), (["apply", "-e", ""], "'' is not PID.EID"),
+    (["enter", "-e", "a/../b", "n"], "'a/../b' is not PID.EID"), (["status"], "say which experiment with -e PID.EID: none is on this machine"),
+    (["status", "-e", "No.such"], "no experiment No.such on this host"), (["enter", "nobody"], "no node nobody on this host"),
+    (["enter", "-e", "No.such", "nobody"], "no experiment No.such on this host"),
+])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_cannot_be_done_is_one_clear_error(arguments, message, as_json, capfd):
+    @sandboxed
+    def body():
+        assert main(arguments + ["--json"] * (as_json and arguments[0] != "enter")) == 1
+
+    body()
+    out, err = capfd.readouterr()
+    if as_json and arguments[0] != "enter":
+        assert message in json.loads(out)["error"]
+    else:
+        assert err.startswith("benito-host: ") and message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[]", b'{"version": 1}', b"[" * 100_000, None])
+@sandboxed
+def test_a_damaged_plan_is_an_error_for_every_command(text):
+    place = install_plan(plan())
+    os.unlink(place.plan)
+    if text is None:
+        os.mkdir(place.plan)
+    else:
+        with open(place.plan, "wb") as stream:
+            stream.write(text)
+    for command in ("apply", "status", "probe", "start-commands"):
+        assert main([command, "-e", "Proj.exp", "--json"]) == 1
+    assert main(["down", "-e", "Proj.exp", "--json"]) == 0
+    assert experiments_here() == []
+
+
+def test_paths_and_marks_of_two_experiments_differ():
+    one, two = Place("Proj.exp"), Place("Proj.exp2")
+    assert (one.directory, one.run, one.unit) == ("/var/benito/exp/Proj.exp", "/run/benito/exp/Proj.exp", "benito-host@Proj.exp.service")
+    assert not two.mark.startswith(one.mark) and one.mark == "benito:Proj.exp:"
+    assert one.group != two.group and one.nft_table != two.nft_table
+    assert 0 < one.group < 1 << 31 and len(one.nft_table) < 32
+
+
+@given(st.text())
+def test_whatever_is_an_experiment_is_a_safe_path(text):
+    if is_experiment(text):
+        assert os.path.normpath(Place(text).directory) == Place(text).directory
+        assert Place(text).directory.count("/") == 4
+        assert text.isascii() and not set(text) & set(" \n\t/\\'\"$`;&|<>*?~%@:")
+
+
+def test_a_start_command_finds_who_it_is_and_nothing_of_who_started_it(monkeypatch):
+    monkeypatch.setenv("SECRET", "x")
+    made = with_vnode(plan(), "a", environment={"COLOUR": "red", "HOME": "/tmp"})
+    found = environment(made, made.vnodes[0])
+    assert (found["BENITO_PID"], found["BENITO_EID"], found["BENITO_NODE"]) == ("Proj", "exp", "a")
+    assert (found["COLOUR"], found["HOME"]) == ("red", "/tmp")
+    assert "SECRET" not in found and found["PATH"].split(":")[0] == "/usr/local/sbin"
