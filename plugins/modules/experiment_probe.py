@@ -23,6 +23,10 @@ options:
     description: The experiment.
     type: str
     required: true
+  answer:
+    description: Send nothing, only answer from now on what others send. For a vhost whose network was not changed while that of others was.
+    type: bool
+    default: false
   program:
     description: The C(benito-host) to run.
     type: path
@@ -49,7 +53,7 @@ EXAMPLES = r"""
 RETURN = r"""
 probed:
   description: How many pairs of substrate and vhost were probed.
-  returned: success
+  returned: when not O(answer)
   type: int
 """
 
@@ -58,9 +62,12 @@ from ansible_collections.deter.benito.plugins.module_utils.host_program import e
 
 
 def main():
-    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
+    arguments = {**experiment_arguments(), "answer": {"type": "bool", "default": False}}
+    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
     if module.check_mode:
         module.exit_json(changed=False, probed=0)
+    if module.params["answer"]:
+        module.exit_json(**run_for_experiment(module, "probe", "--answer"))
     module.exit_json(**run_for_experiment(module, "probe"))
 
 

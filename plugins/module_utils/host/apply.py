@@ -18,7 +18,7 @@ from .netlink import Batch
 from .network import SORTS, apply_network, ours
 from .place import RUN_ROOT, Place, read_json
 from .plan_file import lock_file, locked, read_applied, read_plan, remember_applied
-from .probe import close_endpoints, make_endpoints
+from .probe import answering, close_endpoints, make_endpoints
 from .processes import apply_processes
 
 PARTS = ("network", "processes")
@@ -43,6 +43,19 @@ def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
             return {**_result(changes), "warnings": [f"not set on this host: {reason}" for reason in refused]}
         except OSError as exc:
             raise _explained(exc) from exc
+
+
+def answer(place: Place) -> dict:
+    """Answer the probes of vhosts whose network was changed, though it was not changed here. Raises HostError."""
+    plan = read_plan(place)
+    with locked(place):
+        os.makedirs(place.run, mode=0o700, exist_ok=True)
+        try:
+            if not answering(place):
+                make_endpoints(plan, place)
+        except OSError as exc:
+            raise _explained(exc) from exc
+    return _result([])
 
 
 def down(place: Place) -> dict:

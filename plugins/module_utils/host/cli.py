@@ -16,7 +16,7 @@ import sys
 
 from ..errors import BenitoError, HostError
 from . import control_bridge
-from .apply import PARTS, apply, down
+from .apply import PARTS, answer, apply, down
 from .enter import enter, find_node
 from .place import Place, experiments_here, is_experiment
 from .plan_file import read_plan
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, func, about in (
         ("apply", _apply, "build what the plan says, change what differs"),
-        ("probe", lambda o: probe(read_plan(_place(o)), _place(o)), "send full-size packets to every other vhost"),
+        ("probe", _probe, "send full-size packets to every other vhost"),
         ("start-unit", _start_unit, "start the experiment's unit, start commands held back"),
         ("start-commands", lambda o: start_commands(_place(o), o.check), "start the start commands that have not run"),
         ("status", lambda o: status(_place(o)), "the state of nodes and substrates"),
@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(func=func)
         if name in ("apply", "start-commands", "start-unit"):
             command.add_argument("--check", action="store_true", help="only tell what would change")
+        if name == "probe":
+            command.add_argument("--answer", action="store_true", help="send nothing, only answer those of others from now on")
         if name == "apply":
             command.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
     command = commands.add_parser("enter", help="run a command in a process node", description="Run a command (default: a shell) in a process node.")
@@ -87,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _apply(options) -> dict:
     return apply(_place(options), tuple(options.part or PARTS), options.check)
+
+
+def _probe(options) -> dict:
+    return answer(_place(options)) if options.answer else probe(read_plan(_place(options)), _place(options))
 
 
 def _start_unit(options) -> dict:

@@ -27,6 +27,7 @@ After=network.target nftables.service
 [Service]
 Type=notify
 NotifyAccess=main
+Slice=system.slice
 ExecStart=/var/benito/exp/%i/benito-host supervise -e %i
 ExecReload=/bin/kill -HUP $MAINPID
 Delegate=yes

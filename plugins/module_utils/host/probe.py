@@ -52,6 +52,11 @@ def make_endpoints(plan: HostPlan, place: Place) -> None:
             os.close(network)
 
 
+def answering(place: Place) -> bool:
+    """Whether this vhost answers probes."""
+    return os.path.exists(_pin(place))
+
+
 def close_endpoints(place: Place) -> None:
     """Stop answering; the wires go with their namespace."""
     if os.path.exists(_pin(place)):

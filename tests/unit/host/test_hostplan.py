@@ -98,7 +98,8 @@ ENTRY = plan().hosts[0]
     (lan(bridge=TUNNEL.device), "device 'bxtunnel00000' is there twice"), (lan(probe_address="x"), "probe address 'x' is none"),
     (tunnel(mode="x"), "neither unicast nor multicast"), (tunnel(vni=0), "identifier 0"), (tunnel(vni=1 << 24), "identifier 16777216"),
     (tunnel(port=65536), "port 65536"), (tunnel(local="1.2.3"), "tunnel end '1.2.3' is no address"),
-    (tunnel(remotes=("1.2.3.4 } accept",)), "is no address"), (tunnel(mode="multicast"), "tunnel end '' is no address"), (tunnel(device="lo"), "'lo' is no name"),
+    (tunnel(remotes=("1.2.3.4 } accept",)), "is no address"), (tunnel(mode="multicast"), "tunnel end '' is no address"),
+    (tunnel(device="lo"), "'lo' is no name"),
 ])
 def test_a_plan_that_no_host_can_follow_is_refused(changes, message):
     with pytest.raises(HostError, match=message):

@@ -95,7 +95,8 @@ def test_a_strangers_device_of_the_same_name_is_named_and_not_touched(name):
 @sandboxed
 def test_links_of_an_interrupted_making_are_taken_over_and_taken_away():
     underlay()
-    half = f"link add bblan00000000 group {PLACE.group} type bridge\nlink add {TUNNEL.device} group {PLACE.group} type vxlan id 4097 dstport 4789 local {LOCAL}\n"
+    half = f"link add bblan00000000 group {PLACE.group} type bridge\n"
+    half += f"link add {TUNNEL.device} group {PLACE.group} type vxlan id 4097 dstport 4789 local {LOCAL}\n"
     ip(half)
     assert len(apply_network(plan(), PLACE)) == 4
     assert apply_network(plan(), PLACE) == []

@@ -1,3 +1,12 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Substrates across two pnodes: as planned, full-size packets, repair. Run on a pnode by shared/tasks/script.yml."""
+
+import json
+
+from node import EXPERIMENT, PLAN, benito, run
+
+
 def probe_network():
     """A command's prefix that runs it where the probe's ends are."""
     return ("nsenter", f"--net=/run/benito/exp/{EXPERIMENT}/probe")
@@ -21,7 +30,7 @@ for substrate in PLAN["substrates"]:
     assert [bridge["linkinfo"]["info_data"][key] for key in ("stp_state", "mcast_snooping", "nf_call_iptables")] == [0, 0, 0]
 
 # a full-size packet crosses each tunnel, one byte more does not
-for name, address in others().items():
+for address in others().values():
     run(*probe_network(), "ping", "-c1", "-W5", "-Mdo", "-s1472", address)
     run(*probe_network(), "ping", "-c1", "-W1", "-Mdo", "-s1473", address, fails=True)
 assert benito("probe", "-e", EXPERIMENT)["probed"] == 2

@@ -1,3 +1,10 @@
-# How many packets came out of a tunnel until now.
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How many packets came out of a tunnel until now. Run on a pnode by shared/tasks/script.yml."""
+
+import sys
+
+from node import PLAN
+
 device = next(s["tunnel"]["device"] for s in PLAN["substrates"] if s["name"] == sys.argv[2])
 print(open(f"/sys/class/net/{device}/statistics/rx_packets", encoding="ascii").read().strip())

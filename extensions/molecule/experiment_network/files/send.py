@@ -1,6 +1,12 @@
-# Send frames of a substrate to another vhost from an address that this host has only while it sends.
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Send frames of a substrate to another vhost from an address that this host has only while it sends. Run on a pnode by shared/tasks/script.yml."""
+
 import socket
 import struct
+import sys
+
+from node import PLAN, run
 
 source, to, name = sys.argv[2:5]
 tunnel = next(s["tunnel"] for s in PLAN["substrates"] if s["name"] == name)

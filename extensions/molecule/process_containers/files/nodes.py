@@ -1,3 +1,12 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Process nodes: what they see, what they do not, repair, their processes. Run on a pnode by shared/tasks/script.yml."""
+
+import json
+import os
+
+from node import EXPERIMENT, HOST, PLAN, UNIT, benito, node, nodes, processes, run, wait
+
 mine = nodes()
 first, host_hosts = mine[0], open("/etc/hosts", encoding="utf-8").read()
 

@@ -1,3 +1,13 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Start commands: logs, ends, restarts. The argument: how often they have run. Run on a pnode by shared/tasks/script.yml."""
+
+import json
+import os
+import sys
+
+from node import EXPERIMENT, UNIT, benito, node, nodes, processes, run, wait
+
 mine = nodes()
 
 

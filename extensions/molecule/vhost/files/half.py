@@ -1,6 +1,15 @@
-# Killed at any moment it goes on or goes away.
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Killed at any moment it goes on or goes away; at the end it is left half built and damaged. Run on a pnode by shared/tasks/script.yml."""
+
+import os
 import random
 import signal
+import subprocess
+import sys
+import time
+
+from node import EXPERIMENT, HOST, PLAN, benito, nodes, run
 
 chance = random.Random(HOST)
 
