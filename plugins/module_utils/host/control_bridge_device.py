@@ -163,7 +163,7 @@ def bring_over(interface: str, belongings: Belongings) -> None:
     batch = netlink.Batch()
     if not is_bridge():
         attrs = [("IFLA_IFNAME", BRIDGE), ("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu),
-                 ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": NO_SPANNING_TREE})]})]
+                 ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", NO_SPANNING_TREE)])]
         batch.link(f"bridge {BRIDGE}", attrs=attrs, create=True)
         batch.send()
     write_settings(BRIDGE, belongings.settings)

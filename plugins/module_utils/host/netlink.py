@@ -1,10 +1,7 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Netlink in batches: messages are encoded by pyroute2's message classes, sent many at a time over a
-plain socket that belongs to whichever network namespace the process is in when it is opened.
-
-pyroute2's own sockets are not used: one for each of a thousand namespaces is slow, and from 0.9 on
-they live in a thread that does not follow setns.
+"""Netlink in batches: many requests at a time over a plain socket that belongs to whichever network
+namespace the process is in when it is opened.
 """
 
 from __future__ import annotations
@@ -15,10 +12,9 @@ import os
 import socket
 import struct
 import subprocess
-from functools import cache
-from importlib import import_module
 
 from ..errors import HostError
+from . import netlink_encoding as encoding
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -27,18 +23,10 @@ RTM_NEWNEIGH, RTM_DELNEIGH = 28, 29
 REQUEST, ACK, DUMP = 0x1, 0x4, 0x300
 REPLACE, EXCL, CREATE, APPEND = 0x100, 0x200, 0x400, 0x800
 IFF_UP = 1
+_SCOPE_LINK, _PERMANENT, _SELF = 253, 0x80 | 0x40, 0x02  # NUD_PERMANENT and NUD_NOARP; NTF_SELF
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _HEADER = struct.Struct("=IHHII")
 _AT_A_TIME = 64  # so that the acknowledgements fit the socket's receive buffer
-
-
-@cache
-def _message_class(name: str):
-    """A message class of pyroute2, loaded when first needed: most runs of benito-host send nothing, and forks of a small process are fast."""
-    try:
-        return getattr(import_module(f"pyroute2.netlink.rtnl.{name}"), name)
-    except ImportError as exc:
-        raise HostError("python3-pyroute2 is missing on this host: install the distribution's package") from exc
 
 
 class Batch:
@@ -51,39 +39,37 @@ class Batch:
         return len(self._messages)
 
     def link(self, what: str, fields=None, attrs=(), create: bool = False) -> None:
-        """RTM_NEWLINK that creates, or RTM_SETLINK that changes."""
+        """RTM_NEWLINK that creates, or RTM_SETLINK that changes; ``fields`` are index, flags and change of the header."""
         kind, flags = (RTM_NEWLINK, CREATE | EXCL) if create else (RTM_SETLINK, 0)
-        self._add("ifinfmsg", kind, flags, {"family": 0, **(fields or {})}, attrs, what)
+        self.raw(what, kind, flags, encoding.link_body(attrs, **(fields or {})))
 
     def delete_link(self, what: str, index: int = 0, attrs=(), ignore: int = errno.ENODEV) -> None:
-        self._add("ifinfmsg", RTM_DELLINK, 0, {"family": 0, "index": index}, attrs, what, ignore)
+        self.raw(what, RTM_DELLINK, 0, encoding.link_body(attrs, index), ignore)
 
     def address(self, what: str, index: int, address: str, prefix: int, broadcast: str = "") -> None:
         attrs = [("IFA_LOCAL", address), ("IFA_ADDRESS", address)]
         if broadcast:
             attrs.append(("IFA_BROADCAST", broadcast))
-        self._add("ifaddrmsg", RTM_NEWADDR, CREATE | REPLACE, _address_fields(index, prefix), attrs, what)
+        self.raw(what, RTM_NEWADDR, CREATE | REPLACE, encoding.address_body(attrs, index, prefix))
 
     def delete_address(self, what: str, index: int, address: str, prefix: int) -> None:
-        self._add("ifaddrmsg", RTM_DELADDR, 0, _address_fields(index, prefix), [("IFA_LOCAL", address)], what)
+        self.raw(what, RTM_DELADDR, 0, encoding.address_body([("IFA_LOCAL", address)], index, prefix))
 
     def route(self, what: str, prefix: str, length: int, via: str) -> None:
-        self._add("rtmsg", RTM_NEWROUTE, CREATE | REPLACE, _route_fields(length), [("RTA_DST", prefix), ("RTA_GATEWAY", via)], what)
+        self.raw(what, RTM_NEWROUTE, CREATE | REPLACE, encoding.route_body([("RTA_DST", prefix), ("RTA_GATEWAY", via)], length))
 
     def device_route(self, what: str, address: str, index: int) -> None:
         """A host on the wire of an interface."""
-        fields = {**_route_fields(32), "scope": 253}
-        self._add("rtmsg", RTM_NEWROUTE, CREATE | REPLACE, fields, [("RTA_DST", address), ("RTA_OIF", index)], what)
+        self.raw(what, RTM_NEWROUTE, CREATE | REPLACE, encoding.route_body([("RTA_DST", address), ("RTA_OIF", index)], 32, _SCOPE_LINK))
 
     def delete_route(self, what: str, prefix: str, length: int) -> None:
-        self._add("rtmsg", RTM_DELROUTE, 0, _route_fields(length), [("RTA_DST", prefix)], what)
+        self.raw(what, RTM_DELROUTE, 0, encoding.route_body([("RTA_DST", prefix)], length))
 
     def flood_entry(self, what: str, index: int, remote: str, delete: bool = False) -> None:
         """The all-zeros forwarding entry of a VXLAN device: unknown frames also go to ``remote``."""
-        fields = {"family": socket.AF_BRIDGE, "ifindex": index, "state": 0x80 | 0x40, "flags": 0x02}
-        attrs = [("NDA_LLADDR", "00:00:00:00:00:00"), ("NDA_DST", remote)]
         kind, flags = (RTM_DELNEIGH, 0) if delete else (RTM_NEWNEIGH, CREATE | APPEND)
-        self._add("ndmsg", kind, flags, fields, attrs, what)
+        attrs = [("NDA_LLADDR", "00:00:00:00:00:00"), ("NDA_DST", remote)]
+        self.raw(what, kind, flags, encoding.neighbour_body(attrs, index, _PERMANENT, _SELF))
 
     def raw(self, what: str, kind: int, flags: int, body: bytes, ignore: int = 0) -> None:
         """A request whose body (header of its family and attributes) is there already, as dump() lists them."""
@@ -101,26 +87,6 @@ class Batch:
         with _open() as sock:
             for start in range(0, len(messages), _AT_A_TIME):
                 _exchange(sock, messages[start:start + _AT_A_TIME])
-
-    def _add(self, name, kind, flags, fields, attrs, what, ignore=0):
-        message = _message_class(name)()
-        for field, value in fields.items():
-            message[field] = value
-        message["attrs"] = list(attrs)
-        message["header"]["type"] = kind
-        message["header"]["flags"] = REQUEST | ACK | flags
-        message["header"]["sequence_number"] = len(self._messages) + 1
-        message["header"]["pid"] = 0
-        message.encode()
-        self._messages.append((bytes(message.data), what, ignore))
-
-
-def _address_fields(index, prefix):
-    return {"family": socket.AF_INET, "prefixlen": prefix, "index": index, "scope": 0}
-
-
-def _route_fields(length):
-    return {"family": socket.AF_INET, "dst_len": length, "table": 254, "proto": 4, "scope": 0, "type": 1}
 
 
 def _open():

@@ -27,7 +27,7 @@ _BRIDGE = [
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),
 ]
 SORTS = ("bb", "bv", "bx", "bp")  # how names of our devices begin: bridge, port, tunnel, probe
-_NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]})
+_NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", [("AF_INET6", [("IFLA_INET6_ADDR_GEN_MODE", 1)])])
 
 
 def apply_network(plan: HostPlan, place: Place, dry_run: bool = False) -> list[str]:
@@ -84,7 +84,7 @@ def _bridge(substrate: SubstratePlan, place: Place, live, batch: Batch) -> list[
     if link and link["mtu"] == substrate.mtu and "UP" in link["flags"] and link.get("ifalias"):
         return []
     if not link:
-        info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": _BRIDGE})]}
+        info = [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", _BRIDGE)]
         batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_GROUP", place.group), ("IFLA_LINKINFO", info)], create=True)
     batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(_alias(place, "substrate", substrate.name), None)])
     batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu)])
@@ -112,7 +112,7 @@ def _vxlan(tunnel: Tunnel) -> dict:
     data = [("IFLA_VXLAN_ID", tunnel.vni), ("IFLA_VXLAN_LOCAL", tunnel.local), ("IFLA_VXLAN_PORT", tunnel.port), ("IFLA_VXLAN_LEARNING", 1)]
     if tunnel.mode == "multicast":
         data += [("IFLA_VXLAN_GROUP", tunnel.group), ("IFLA_VXLAN_LINK", _underlay_index(tunnel.local)), ("IFLA_VXLAN_TTL", 16)]
-    return {"attrs": [("IFLA_INFO_KIND", "vxlan"), ("IFLA_INFO_DATA", {"attrs": data})]}
+    return [("IFLA_INFO_KIND", "vxlan"), ("IFLA_INFO_DATA", data)]
 
 
 def _underlay_index(address: str, limit_s: float = 60.0) -> int:

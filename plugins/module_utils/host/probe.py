@@ -120,8 +120,8 @@ def _make_wires(place, substrates, masters, network) -> None:
     batch = Batch()
     for number, (substrate, master) in enumerate(zip(substrates, masters)):
         name, what = _wire(substrate.bridge), f"probe of substrate {substrate.name}"
-        peer = {"attrs": [("IFLA_IFNAME", f"p{number}"), ("IFLA_MTU", substrate.mtu), ("IFLA_NET_NS_FD", network)]}
-        info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
+        peer = [("IFLA_IFNAME", f"p{number}"), ("IFLA_MTU", substrate.mtu), ("IFLA_NET_NS_FD", network)]
+        info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
         batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu), ("IFLA_GROUP", place.group), ("IFLA_LINKINFO", info)], create=True)
         batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(f"{place.mark}probe:{substrate.name}", master)])
         batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", name)])

@@ -136,14 +136,14 @@ class _Builder:
             if stranger:
                 batch.delete_link(what, stranger["ifindex"])
             mtu = self._mtu[interface.substrate]
-            peer = {"attrs": [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address), ("IFLA_MTU", mtu),
-                              ("IFLA_NET_NS_FD", network)]}
-            info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
+            peer = [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address), ("IFLA_MTU", mtu), *_ONE_QUEUE,
+                              ("IFLA_NET_NS_FD", network)]
+            info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
             batch.link(what, attrs=[("IFLA_IFNAME", interface.port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group),
                                     ("IFLA_LINKINFO", info)], create=True)
             alias = f"{self._place.mark}port:{vnode.name}:{interface.name}"
-            batch.link(what, attrs=[("IFLA_IFNAME", interface.port), *port_attributes(alias, self._masters[interface.substrate])])
-            batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", interface.port)])
+            attrs = port_attributes(alias, self._masters[interface.substrate])
+            batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", interface.port), *attrs])
 
     def _configure(self, vnode: VnodePlan) -> None:
         batch = Batch()
@@ -300,7 +300,7 @@ def _set_sysctls(vnode: VnodePlan) -> None:
     """A new namespace inherits some of the host's IPv4 settings: say all that matter. IPv6 addresses are the user's to make."""
     values = {
         "ipv4/ip_forward": int(vnode.forwarding), "ipv4/conf/all/rp_filter": 0, "ipv4/conf/default/rp_filter": 0,
-        "ipv6/conf/default/addr_gen_mode": 1, "ipv6/conf/default/accept_ra": 0,
+        "ipv6/conf/default/addr_gen_mode": 1,
     }
     for name, value in values.items():
         try:

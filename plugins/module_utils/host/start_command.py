@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -136,6 +137,8 @@ def forget(place: Place, name: str) -> None:
         os.unlink(f"{place.node(name)}/log/start_command.json")
     except FileNotFoundError:
         pass
+    except IsADirectoryError:  # the node's own doing
+        shutil.rmtree(f"{place.node(name)}/log/start_command.json")
 
 
 def declare_lost(place: Place, plan: HostPlan, vnode: VnodePlan) -> None:

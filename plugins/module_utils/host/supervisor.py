@@ -117,7 +117,7 @@ class _Supervisor:
                 started = registry.started()
                 for vnode in plan.vnodes:
                     if vnode.name in started:
-                        declare_lost(self._place, plan, vnode)
+                        _keep(declare_lost, self._place, plan, vnode)
                 registry.close()
 
     def _rebind_hosts(self) -> None:
@@ -138,10 +138,10 @@ class _Supervisor:
             os._exit(code)
 
 
-def _keep(write, what) -> None:
+def _keep(write, *what) -> None:
     """Have it written into the node's files, which the node may have taken away: that is its own loss."""
     try:
-        write(what)
+        write(*what)
     except (OSError, BenitoError) as exc:
         print(f"benito-host: {exc}", file=sys.stderr, flush=True)
 
