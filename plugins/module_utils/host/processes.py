@@ -23,6 +23,7 @@ from .start_command import forget
 from .system import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_BIND, MS_REC, MS_SLAVE
 
 _AT_A_TIME = 250  # nodes; bounds the open descriptors
+_ONE_QUEUE = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)]  # the default is one for each processor, which nodes by the thousand pay for
 _HOSTS_INSIDE = "/var/benito/hosts"
 
 
@@ -136,11 +137,11 @@ class _Builder:
             if stranger:
                 batch.delete_link(what, stranger["ifindex"])
             mtu = self._mtu[interface.substrate]
-            peer = [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address), ("IFLA_MTU", mtu), *_ONE_QUEUE,
-                              ("IFLA_NET_NS_FD", network)]
+            peer = [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address), ("IFLA_MTU", mtu),
+                    *_ONE_QUEUE, ("IFLA_NET_NS_FD", network)]
             info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
             batch.link(what, attrs=[("IFLA_IFNAME", interface.port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group),
-                                    ("IFLA_LINKINFO", info)], create=True)
+                                    *_ONE_QUEUE, ("IFLA_LINKINFO", info)], create=True)
             alias = f"{self._place.mark}port:{vnode.name}:{interface.name}"
             attrs = port_attributes(alias, self._masters[interface.substrate])
             batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", interface.port), *attrs])
