@@ -223,6 +223,15 @@ class ExperimentDirectory:
             on_disk.replace_file(path, data)
         return True
 
+    def differs(self, relative: str, content: str | bytes) -> bool:
+        """Whether ``write`` would change anything. Raises ExperimentError."""
+        with _explained(f"cannot read {self.file(relative)}"):
+            try:
+                with open(self.file(relative), "rb") as handle:
+                    return handle.read() != on_disk.as_bytes(content)
+            except FileNotFoundError:
+                return True
+
     def discard(self, *relative: str) -> bool:
         """Remove a file or folder of the experiment; whether it was there. Raises ExperimentError."""
         path = self.file(*relative)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .embedding.allocation import Allocation, PoolHost
 from .embedding.annotate import check_realised
 from .embedding.bind import bind, mtu_notes
 from .embedding.choose import Offer, choose
 from .embedding.machines import Machine, machines
-from .errors import ExperimentError
+from .errors import BenitoError, ExperimentError
 from .experiment import ACTIVATING, ACTIVE, FAILED, STATES, SWAPPED, SWAPPING, ExperimentDirectory
 from .hostplan import HostPlan, from_json, to_json
 from .locks import Holder
@@ -81,9 +81,42 @@ def begin_swapout(directory: ExperimentDirectory, dry_run: bool = False) -> Begu
     return Begun(changed, (), allocation, owner(directory))
 
 
-def allocate(directory: ExperimentDirectory, offers: dict[str, dict], types: tuple[str, ...] = ()) -> dict[str, str]:
-    """{vhost: pool host} for the whole experiment, keeping what an earlier run was lent. Raises ExperimentError."""
-    topology, _warnings = read_topdl(directory.partitioned)
+@dataclass(frozen=True)
+class Allocated:
+    """chosen: {vhost: pool host}; notes: which substrates have a smaller MTU, and why."""
+
+    changed: bool
+    chosen: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], types: tuple[str, ...] = (), dry_run: bool = False) -> Allocated:
+    """Choose machines, bind the experiment to them, and write both down: allocation.json, plan/<vhost>.json.
+
+    offers   {pool host: what it presented}, see the module ``lease``
+    secrets  {pool host: {connection variable: password}}; the file is 0600 as all of the experiment
+
+    Machines that an earlier run was lent are kept. Everything is written before anything is built, so
+    that swap-out always finds the machines. Raises BenitoError with nothing written; then a swap-in that
+    had just begun is as it was.
+    """
+    try:
+        settings = load_site(directory.site)
+        topology, _warnings = read_topdl(directory.partitioned)
+        chosen = _choose(directory, topology, offers, types)
+        allocation = Allocation(_lent(directory, chosen, offers, secrets))
+        plans = bind(directory.pid, directory.eid, topology, allocation, settings)
+    except BenitoError as exc:
+        if not dry_run:
+            _abandon(directory, str(exc).splitlines()[0])
+        raise
+    files = {"allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
+    write = directory.differs if dry_run else directory.write
+    changed = [write(name, text) for name, text in files.items()]
+    return Allocated(any(changed), chosen, tuple(str(note) for note in mtu_notes(plans)))
+
+
+def _choose(directory, topology, offers, types) -> dict[str, str]:
     needs = {machine.vhost: len(machine.nodes) for machine in machines(topology)}
     kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
     presented = [Offer(name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", int(offer.get("slots") or 0))
@@ -91,38 +124,15 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], types: tup
     return choose(needs, presented, kept, types)
 
 
-def remember_lent(directory: ExperimentDirectory, chosen: dict[str, str], offers: dict[str, dict], secrets: dict[str, dict], dry_run: bool = False) -> bool:
-    """Write allocation.json before anything is built on the machines, so that swap-out always finds them. Whether it changed.
-
-    secrets  {pool host: {connection variable: password}}; the file is 0600 as all of the experiment
-    """
-    kept = read_allocation(directory)
+def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
     hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
-    for vhost, host in kept.hosts.items():  # names in use were looked at before our own were there
+    for vhost, host in read_allocation(directory).hosts.items():  # names in use were looked at before our own were there
         if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
-            hosts[vhost] = PoolHost(**{**hosts[vhost].__dict__, "links": host.links, "vnis": host.vnis})
-    text = Allocation(hosts).to_json()
-    if dry_run:
-        return not os.path.exists(directory.allocation) or directory.read("allocation.json") != text
-    return directory.write("allocation.json", text)
+            hosts[vhost] = replace(hosts[vhost], links=host.links, vnis=host.vnis)
+    return hosts
 
 
-def write_plans(directory: ExperimentDirectory, dry_run: bool = False) -> tuple[bool, list[str]]:
-    """Bind the experiment to the machines it was lent: plan/<vhost>.json. Returns (changed, warnings). Raises BenitoError."""
-    settings = load_site(directory.site)
-    topology, _warnings = read_topdl(directory.partitioned)
-    plans = bind(directory.pid, directory.eid, topology, read_allocation(directory), settings)
-    changed = False
-    for vhost, plan in plans.items():
-        text = to_json(plan)
-        if dry_run:
-            changed = not os.path.exists(directory.plan(vhost)) or directory.read("plan", f"{vhost}.json") != text or changed
-        else:
-            changed = directory.write(f"plan/{vhost}.json", text) or changed
-    return changed, [str(note) for note in mtu_notes(plans)]
-
-
-def abandon(directory: ExperimentDirectory, reason: str) -> None:
+def _abandon(directory: ExperimentDirectory, reason: str) -> None:
     """A swap-in that ended before anything was built: back to ``swapped``, or ``failed`` where machines are still lent."""
     before = directory.read_state()
     if before.state == ACTIVE:
@@ -207,7 +217,7 @@ def remove(directory: ExperimentDirectory, dry_run: bool = False) -> bool:
     """Take away the directory of an experiment that has no machines. Whether there was one. Raises ExperimentError."""
     if not directory.exists():
         return False
-    if read_allocation(directory).hosts:
+    if read_allocation(directory).hosts and not dry_run:
         raise ExperimentError(f"experiment {directory} still has machines: swap it out first")
     if not dry_run:
         directory.remove()

@@ -1,17 +1,17 @@
 #!/usr/bin/python
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ansible module: choose machines of the pool for an experiment."""
+"""Ansible module: choose machines of the pool for an experiment and bind it to them."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
 module: allocation
-short_description: Choose machines of the pool for an experiment
+short_description: Choose machines of the pool for an experiment and bind it to them
 version_added: 0.1.0
 description:
-  - Chooses a machine for each vhost among those that presented themselves, and remembers the choice in C(allocation.json).
+  - Chooses a machine for each vhost among those that presented themselves, C(allocation.json), and writes what each is told, C(plan/<vhost>.json).
   - Machines that an interrupted run was lent are kept.
 author: deter.benito contributors (@deter-project)
 options:
@@ -73,14 +73,11 @@ from ansible_collections.deter.benito.plugins.module_utils.experiment import Exp
 
 
 def run(directory, module):
-    offers = module.params["offers"]
-    try:
-        chosen = swap.allocate(directory, offers, tuple(module.params["pnode_types"]))
-    except BenitoError as exc:
-        if not module.check_mode:
-            swap.abandon(directory, str(exc).splitlines()[0])
-        raise
-    return {"changed": swap.remember_lent(directory, chosen, offers, module.params["secrets"], module.check_mode), "chosen": chosen}
+    given = module.params
+    allocated = swap.allocate(directory, given["offers"], given["secrets"], tuple(given["pnode_types"]), module.check_mode)
+    for note in allocated.notes:
+        module.warn(note)
+    return {"changed": allocated.changed, "chosen": allocated.chosen}
 
 
 def argument_spec():

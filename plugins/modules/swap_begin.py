@@ -52,7 +52,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-owner:
+lease_owner:
   description: Who leases machines for the experiment.
   returned: success
   type: str
@@ -60,7 +60,7 @@ home:
   description: The directory of the experiments.
   returned: success
   type: str
-path:
+directory:
   description: The experiment's directory.
   returned: success
   type: str
@@ -94,9 +94,9 @@ def run(directory, module):
     begun = begin(directory, module.check_mode)
     return {
         "changed": begun.changed,
-        "owner": begun.owner,
+        "lease_owner": begun.owner,
         "home": directory.home,
-        "path": directory.path,
+        "directory": directory.path,
         "crosses": begun.crosses,
         "vhosts": [machine.vhost for machine in begun.machines],
         "lent": {vhost: host.name for vhost, host in begun.allocation.hosts.items()},

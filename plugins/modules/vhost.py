@@ -23,6 +23,9 @@ options:
     description: The experiment.
     type: str
     required: true
+  plan:
+    description: The host plan, as JSON text. The one that is there is kept if it is not given.
+    type: str
   state:
     description: Whether the machine carries the experiment.
     type: str
@@ -59,6 +62,11 @@ changes:
   returned: success
   type: list
   elements: str
+missing:
+  description: Packages without which C(benito-host) cannot work here.
+  returned: when O(state=present)
+  type: list
+  elements: str
 program:
   description: The C(benito-host) that looks after the experiment.
   returned: when O(state=present)
@@ -73,7 +81,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host import cli  # no
 from ansible_collections.deter.benito.plugins.module_utils.host.apply import down
 from ansible_collections.deter.benito.plugins.module_utils.host.archive import install_program
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
-from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install
+from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install, missing_packages
 from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
 
 
@@ -81,18 +89,19 @@ def argument_spec():
     return {
         "pid": {"type": "str", "required": True},
         "eid": {"type": "str", "required": True},
+        "plan": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
 
 
-def present(place, check_mode):
-    program, changes = install_program(check_mode)
-    changes += install(place, program, check_mode)
-    return {"changed": bool(changes), "changes": changes, "program": program}
+def present(place, module):
+    program, changes = install_program(module.check_mode)
+    changes += install(place, program, module.params["plan"], module.check_mode)
+    return {"changed": bool(changes), "changes": changes, "program": program, "missing": missing_packages()}
 
 
-def absent(place, check_mode):
-    if check_mode:
+def absent(place, module):
+    if module.check_mode:
         changes = [f"{place.experiment}: removed"] if place.experiment in experiments_here() else []
         return {"changed": bool(changes), "changes": changes}
     return down(place)
@@ -105,7 +114,7 @@ def main():
         if not is_experiment(experiment):
             raise HostError(f"{experiment!r} does not name an experiment")
         act = present if module.params["state"] == "present" else absent
-        module.exit_json(**outcome(act(Place(experiment), module.check_mode)))
+        module.exit_json(**outcome(act(Place(experiment), module)))
     except (BenitoError, OSError) as exc:
         module.fail_json(msg=str(exc))
 

@@ -121,6 +121,10 @@ class _Binding:
 
     def _mtu(self, substrate: str) -> int:
         """1500 where every underlay leaves room for it, else what the smallest leaves, for all members alike (design §5.5)."""
+        unknown = sorted({self.lent[vhost].name for vhost in self.carriers[substrate] if not self.lent[vhost].underlay_address})
+        if unknown:
+            raise HostError(f"substrate {substrate} has members on several machines, but the pool does not say where {' and '.join(unknown)} "
+                            "can be reached on the experiment network: set benito_experiment_address or benito_experiment_interface for each")
         least = min(self.carriers[substrate], key=lambda vhost: self.lent[vhost].underlay_mtu)
         mtu = min(MTU, self.lent[least].underlay_mtu - VXLAN_OVERHEAD)
         if mtu < _LEAST_MTU:

@@ -17,6 +17,8 @@ UNIT_FILE = "/etc/systemd/system/benito-host@.service"
 PROGRAM = f"{ROOT}/bin/benito-host"  # the version installed last
 COMMAND = "/usr/local/sbin/benito-host"
 COMPATIBLE = "/var/containers"  # where the original had /var/benito
+_COMMANDS = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _UNIT = """\
 # Made by deter.benito, removed with the last experiment on this host.
 [Unit]
@@ -45,10 +47,11 @@ WantedBy=multi-user.target
 """
 
 
-def install(place: Place, program: str, dry_run: bool = False) -> list[str]:
-    """Put directories, program and unit of an experiment in place. Returns changes in words. Raises HostError.
+def install(place: Place, program: str, plan: str | None, dry_run: bool = False) -> list[str]:
+    """Put directories, program, plan and unit of an experiment in place. Returns changes in words. Raises HostError.
 
     program  path of the installed, content-addressed benito-host
+    plan     JSON of the HostPlan, None to leave it as it is
     """
     changes = []
     if not os.path.isdir(place.directory):
@@ -58,12 +61,21 @@ def install(place: Place, program: str, dry_run: bool = False) -> list[str]:
             os.mkdir(place.directory, 0o700)
     for path, target in ((place.program, program), (PROGRAM, program), (COMMAND, PROGRAM), (COMPATIBLE, ROOT)):
         changes += _link(path, target, dry_run)
+    if plan is not None and _text(place.plan) != plan:
+        changes.append(f"{place.plan}: written")
+        if not dry_run:
+            write_atomically(place.plan, plan)
     if _text(UNIT_FILE) != _UNIT:
         changes.append(f"{UNIT_FILE}: written")
         if not dry_run:
             write_atomically(UNIT_FILE, _UNIT, 0o644)
             systemctl("daemon-reload")
     return changes
+
+
+def missing_packages() -> list[str]:
+    """The distribution's packages that benito-host needs and that are not installed here."""
+    return sorted({package for command, package in _COMMANDS.items() if shutil.which(command, path=_PATH) is None})
 
 
 def remove_if_last(place: Place) -> list[str]:
