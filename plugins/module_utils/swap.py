@@ -90,7 +90,8 @@ class Allocated:
     notes: tuple[str, ...]
 
 
-def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], types: tuple[str, ...] = (), dry_run: bool = False) -> Allocated:
+def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], types: tuple[str, ...] = (),
+             dry_run: bool = False) -> Allocated:
     """Choose machines, bind the experiment to them, and write both down: allocation.json, plan/<vhost>.json.
 
     offers   {pool host: what it presented}, see the module ``lease``

@@ -79,3 +79,31 @@ def run():
         return done.stdout
 
     return call
+
+
+@pytest.fixture(scope="session", name="warm")
+def fixture_warm(testbed):
+    """The pnodes have what roles install, so that a comparison sees only the experiment."""
+    for pnode in testbed.pnodes:
+        testbed.ssh(pnode, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "
+                           "python3-pyroute2 iproute2 nftables iputils-ping >/dev/null")
+    return testbed
+
+
+@pytest.fixture(name="made")
+def fixture_made(playbook, warm, benito_home, eid, tmp_path):
+    """``made(topology text, **options)``: an Experiment, containerized; gone afterwards whatever happens."""
+    experiments = []
+
+    def make(text, **options):
+        file = tmp_path / "topology.xml"
+        file.write_text(text)
+        identity = {"pid": "Test", "eid": f"{eid}{len(experiments) or ''}"}
+        playbook("containerize", **identity, topology=str(file), **options)
+        experiments.append(support.Experiment(playbook, warm, benito_home, identity))
+        return experiments[-1]
+
+    yield make
+    for experiment in experiments:
+        if experiment.path.exists():
+            playbook("terminate", **experiment.identity)

@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,3 +111,36 @@ class Testbed:
     def state(self, pnode: str) -> dict:
         """The snapshot of ``pnode`` as of machine_state.py."""
         return json.loads(self.ssh(pnode, "python3 -", stdin=STATE_PROGRAM.read_text()).stdout)
+
+
+class Experiment:
+    """One that was containerized, with what tests ask of it."""
+
+    def __init__(self, playbook, testbed, home, identity):
+        self._playbook, self._testbed, self.identity = playbook, testbed, identity
+        self.path = home / "proj" / identity["pid"] / "exp" / identity["eid"]
+        self.name = f"{identity['pid']}.{identity['eid']}"
+
+    def play(self, name, **options):
+        return self._playbook(name, **self.identity, **options)
+
+    @property
+    def state(self):
+        return json.loads((self.path / "state.json").read_text())
+
+    def pnode_of(self, vhost):
+        return json.loads((self.path / "allocation.json").read_text())["hosts"][vhost]["name"]
+
+    def ssh(self, vhost, command, **options):
+        return self._testbed.ssh(self.pnode_of(vhost), command, **options)
+
+    def enter(self, vhost, node, command, **options):
+        return self.ssh(vhost, f"benito-host enter -e {self.name} {node} -- {command}", **options)
+
+
+def wait_until(what, condition, limit_s=60.0):
+    """Until ``condition()`` is true. Fails the test with ``what`` it waited for."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {limit_s:.0f} s for {what}"
+        time.sleep(0.2)

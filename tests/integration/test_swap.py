@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import json
-import time
 
-import pytest
 from machine_state import difference
+from support import wait_until
 from topologies import two_pnodes
 
 STREAM = """
@@ -30,64 +29,6 @@ else:
         sock.sendall(block); digest.update(block)
     print(size, digest.hexdigest(), flush=True)
 """
-
-
-def wait_until(what, condition, limit_s=60.0):
-    """Until ``condition()`` is true. Fails the test with ``what`` it waited for."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {limit_s:.0f} s for {what}"
-        time.sleep(0.2)
-
-
-@pytest.fixture(scope="module", name="warm")
-def fixture_warm(testbed):
-    """The pnodes have what roles install, so that a comparison sees only the experiment."""
-    for pnode in testbed.pnodes:
-        testbed.ssh(pnode, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "
-                           "python3-pyroute2 iproute2 nftables iputils-ping >/dev/null")
-    return testbed
-
-
-class Experiment:
-    """One that was containerized, with what tests ask of it."""
-
-    def __init__(self, playbook, testbed, home, identity):
-        self._playbook, self._testbed, self.identity = playbook, testbed, identity
-        self.path = home / "proj" / identity["pid"] / "exp" / identity["eid"]
-        self.name = f"{identity['pid']}.{identity['eid']}"
-
-    def play(self, name, **options):
-        return self._playbook(name, **self.identity, **options)
-
-    @property
-    def state(self):
-        return json.loads((self.path / "state.json").read_text())
-
-    def pnode_of(self, vhost):
-        return json.loads((self.path / "allocation.json").read_text())["hosts"][vhost]["name"]
-
-    def enter(self, vhost, node, command, **options):
-        return self._testbed.ssh(self.pnode_of(vhost), f"benito-host enter -e {self.name} {node} -- {command}", **options)
-
-
-@pytest.fixture(name="made")
-def fixture_made(playbook, warm, benito_home, eid, tmp_path):
-    """``made(topology text, **options)``: an Experiment, containerized; gone afterwards whatever happens."""
-    experiments = []
-
-    def make(text, **options):
-        file = tmp_path / "topology.xml"
-        file.write_text(text)
-        identity = {"pid": "Test", "eid": f"{eid}{len(experiments) or ''}"}
-        playbook("containerize", **identity, topology=str(file), **options)
-        experiments.append(Experiment(playbook, warm, benito_home, identity))
-        return experiments[-1]
-
-    yield make
-    for experiment in experiments:
-        if experiment.path.exists():
-            playbook("terminate", **experiment.identity)
 
 
 def test_a_topology_becomes_a_running_experiment_and_goes_without_a_trace(made, warm, playbook):
@@ -145,7 +86,7 @@ def the_start_commands_left_their_logs(experiment):
 
 def a_lan_across_two_pnodes_carries_a_tcp_stream(experiment):
     for vhost in ("pnode-0000", "pnode-0001"):
-        experiment._testbed.ssh(experiment.pnode_of(vhost), "cat > /tmp/benito-test-stream.py", stdin=STREAM)
+        experiment.ssh(vhost, "cat > /tmp/benito-test-stream.py", stdin=STREAM)
     experiment.enter("pnode-0001", "right-c", "sh -c 'python3 /tmp/benito-test-stream.py serve >/tmp/benito-test-stream.out 2>&1 </dev/null &'")
     read = "cat /tmp/benito-test-stream.out"
     wait_until("the server", lambda: "listening" in experiment.enter("pnode-0001", "right-c", read).stdout)
@@ -153,7 +94,7 @@ def a_lan_across_two_pnodes_carries_a_tcp_stream(experiment):
     wait_until("the received bytes", lambda: len(experiment.enter("pnode-0001", "right-c", read).stdout.split()) == 3)
     assert experiment.enter("pnode-0001", "right-c", read).stdout.split()[1:] == sent.split()
     for vhost in ("pnode-0000", "pnode-0001"):
-        experiment._testbed.ssh(experiment.pnode_of(vhost), "rm -f /tmp/benito-test-stream.*")
+        experiment.ssh(vhost, "rm -f /tmp/benito-test-stream.*")
 
 
 def test_a_rebooted_pnode_comes_back_with_nodes_links_and_start_commands(made, warm):
@@ -183,7 +124,7 @@ def test_what_was_broken_by_hand_is_repaired_by_another_swap_in(made, warm):
     experiment.enter("pnode-0000", "left-a", "ip link delete inf000")
     experiment.enter("pnode-0001", "router", "ip address flush dev inf001")
     plan = json.loads((experiment.path / "plan" / "pnode-0001.json").read_text())
-    warm.ssh(experiment.pnode_of("pnode-0001"), f"ip link delete {plan['substrates'][0]['tunnel']['device']}")
+    experiment.ssh("pnode-0001", f"ip link delete {plan['substrates'][0]['tunnel']['device']}")
     assert experiment.play("swapin", check=True).changed > 0
     assert experiment.play("swapin").changed > 0
     the_nodes_reach_each_other(experiment)

@@ -1,0 +1,176 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What goes wrong while swapping: one clear error with the host and the reason, nothing lost, and swap-out always cleans up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import support
+import yaml
+from machine_state import difference
+from support import wait_until
+from topologies import topdl, two_pnodes
+
+NOBODY = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_common_args": "-o ConnectTimeout=3", "benito_experiment_address": "10.254.99.99"}
+
+
+def error_of(run) -> str:
+    """The message of the task that ended the playbook, as one text."""
+    assert "Traceback" not in run.stdout
+    message = [event["event_data"]["res"]["msg"] for event in run.events if event["event"] == "runner_on_failed"][-1]
+    return "\n".join(message) if isinstance(message, list) else message
+
+
+@pytest.fixture(name="more_hosts")
+def fixture_more_hosts(benito_home):
+    """``more_hosts({name: variables})`` adds machines to the pool for one test."""
+    file = benito_home / "inventory" / "more.yml"
+
+    def add(hosts):
+        file.write_text(yaml.safe_dump({"pnode_pool": {"hosts": hosts}}))
+
+    yield add
+    file.unlink(missing_ok=True)
+
+
+def three_partitions() -> str:
+    return topdl({name: {"on": ["lan"], "partition": name} for name in ("a", "b", "c")})
+
+
+def test_a_pool_that_is_too_small_accounts_for_every_machine(made, warm, more_hosts):
+    more_hosts({"nobody": NOBODY})
+    experiment = made(three_partitions())
+    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+    error = error_of(experiment.play("swapin", fails=True))
+    assert error.startswith("the pool is too small: the experiment needs 3 pnodes, 2 of 3 machines can be had")
+    assert "test-0: free" in error and "nobody: cannot be reached" in error
+    assert experiment.state["state"] == "swapped"
+    assert not (experiment.path / "allocation.json").exists() and not (experiment.path / "plan").exists()
+    for pnode in warm.pnodes:
+        assert difference(before[pnode], warm.state(pnode)) == []
+
+
+def test_a_machine_that_cannot_be_reached_is_left_out_where_others_are_enough(made, more_hosts):
+    more_hosts({"a-nobody": NOBODY})
+    experiment = made(two_pnodes())
+    experiment.play("swapin")
+    assert {experiment.pnode_of(vhost) for vhost in ("pnode-0000", "pnode-0001")} == {"test-0", "test-1"}
+
+
+def test_kinds_that_cannot_be_made_yet_are_refused_by_name(made):
+    experiment = made(topdl({"vm": {"on": ["lan"], "kind": "qemu"}, "p": {"on": ["lan"]}, "box": {"on": ["lan"], "kind": "openvz"}}))
+    error = error_of(experiment.play("swapin", fails=True))
+    assert "computer vm: kind qemu cannot be swapped in yet" in error and "computer box: kind openvz" in error and "computer p" not in error
+    assert experiment.state["state"] == "swapped"
+
+
+def test_an_experiment_that_does_not_exist_is_said(playbook, warm):
+    assert "experiment Test/never does not exist" in error_of(playbook("swapin", pid="Test", eid="never", fails=True))
+    assert "experiment Test/never does not exist" in error_of(playbook("swapout", pid="Test", eid="never", fails=True))
+    assert "'../x' is not a name" in error_of(playbook("swapin", pid="Test", eid="../x", fails=True))
+    assert "say -e pid=PROJECT -e eid=EXPERIMENT" in error_of(playbook("swapin", fails=True))
+
+
+def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_on(made, warm):
+    experiment = made(two_pnodes())
+    experiment.play("swapin")
+    bridge = json.loads((experiment.path / "plan" / "pnode-0001.json").read_text())["substrates"][0]["bridge"]
+    stranger = experiment.pnode_of("pnode-0001")
+    experiment.play("swapout")
+    warm.ssh(stranger, f"ip link add {bridge} type bridge")
+    try:
+        error = error_of(experiment.play("swapin", fails=True))
+        assert f"pnode-0001 ({stranger}): " in error and "pnode-0000" not in error
+        state = experiment.state
+        assert state["state"] == "failed" and f"device named {bridge} exists on this host and is not this experiment's" in state["reason"]
+        experiment.play("swapout")
+        assert experiment.state["state"] == "swapped"
+        assert bridge in warm.ssh(stranger, "ip -br link").stdout
+        experiment.play("swapin", fails=True)
+    finally:
+        warm.ssh(stranger, f"ip link delete {bridge}")
+    experiment.play("swapin")
+    assert experiment.state["state"] == "active"
+
+
+def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(made, warm):
+    experiment = made(two_pnodes())
+    experiment.play("swapin")
+    lost = experiment.pnode_of("pnode-0000")
+    block = "nft add table inet benito_test_block; nft 'add chain inet benito_test_block i { type filter hook input priority -300; }'; "
+    block += "systemd-run -q --on-active=%d --timer-property=AccuracySec=1s nft delete table inet benito_test_block; nft add rule inet benito_test_block i tcp dport 22 drop"
+    warm.ssh(lost, f"setsid sh -c 'sleep 0.3; {block % 150}' >/dev/null 2>&1 </dev/null &")
+    reachable = lambda: warm.ssh(lost, "true", check=False).returncode == 0  # noqa: E731
+    wait_until("the pnode to be cut off", lambda: not reachable())
+    error = error_of(experiment.play("swapin", fails=True))
+    assert "machines that already carry this experiment cannot be reached" in error and lost in error
+    assert experiment.state["state"] == "active"  # what runs goes on running; nothing was changed
+    error = error_of(experiment.play("swapout", fails=True))
+    assert f"pnode-0000 ({lost}): " in error
+    assert experiment.state["state"] == "failed"
+    assert list(json.loads((experiment.path / "allocation.json").read_text())["hosts"]) == ["pnode-0000"]
+    wait_until("the pnode to be reachable again", reachable, 200)
+    experiment.play("swapout")
+    assert experiment.state["state"] == "swapped"
+    assert "No such file" in warm.ssh(lost, "ls /var/benito", check=False).stderr
+
+
+def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(made, warm, playbook):
+    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+    experiment = made(two_pnodes())
+    command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "playbooks/swapin.yml"]
+    command += [part for key, value in experiment.identity.items() for part in ("-e", f"{key}={value}")]
+    environment = {**os.environ, **playbook.environment(), "PYTHONUNBUFFERED": "1"}
+    for last in ("Build bridges and tunnels", "Build the process vnodes"):
+        process = subprocess.Popen(command, cwd=support.ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        for line in process.stdout:
+            if last in line:
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        assert experiment.state["state"] == "activating"
+        experiment.play("swapout")
+        assert experiment.state["state"] == "swapped"
+        for pnode in warm.pnodes:
+            left = difference(before[pnode], warm.state(pnode))
+            assert not left, "\n".join(left)
+    subprocess.run(command, cwd=support.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert experiment.state["state"] == "active"
+
+
+def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, warm, more_hosts):
+    first, second = made(topdl({"a": {}})), made(topdl({"b": {}, "c": {}}), packing=1)
+    first.play("swapin")
+    error = error_of(second.play("swapin", fails=True))
+    assert f"{first.pnode_of('pnode-0000')}: leased by {first.name} of " in error
+    more_hosts({pnode: {"pnode_shared": True} for pnode in warm.pnodes})
+    first.play("swapout")
+    first.play("swapin")
+    second.play("swapin")
+    shared = first.pnode_of("pnode-0000")
+    assert shared in {second.pnode_of("pnode-0000"), second.pnode_of("pnode-0001")}
+    first.play("swapout")
+    assert second.play("swapin").changed == 0
+    second.play("swapout")
+    assert "No such file" in warm.ssh(shared, "ls /var/benito", check=False).stderr
+
+
+def test_a_full_disk_on_a_pnode_is_one_clear_error(made, warm):
+    experiment = made(two_pnodes())
+    for pnode in warm.pnodes:
+        warm.ssh(pnode, "mkdir -p /var/benito && mount -t tmpfs -o size=64k benito-test /var/benito")
+    try:
+        error = error_of(experiment.play("swapin", fails=True))
+        assert "No space left on device" in error
+        experiment.play("swapout")
+        assert experiment.state["state"] == "swapped"
+    finally:
+        for pnode in warm.pnodes:
+            warm.ssh(pnode, "umount /var/benito; rmdir /var/benito")
