@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -103,9 +104,11 @@ def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(ma
     experiment = made(two_pnodes())
     experiment.play("swapin")
     lost = experiment.pnode_of("pnode-0000")
-    block = "nft add table inet benito_test_block; nft 'add chain inet benito_test_block i { type filter hook input priority -300; }'; "
-    block += "systemd-run -q --on-active=%d --timer-property=AccuracySec=1s nft delete table inet benito_test_block; nft add rule inet benito_test_block i tcp dport 22 drop"
-    warm.ssh(lost, f"setsid sh -c 'sleep 0.3; {block % 150}' >/dev/null 2>&1 </dev/null &")
+    table = "inet benito_test_block"
+    again = f"systemd-run -q --on-active=150 --timer-property=AccuracySec=1s nft delete table {table}"
+    chain = f"nft add table {table}; nft 'add chain {table} i {{ type filter hook input priority -300; }}'"
+    block = f"{chain}; {again}; nft add rule {table} i tcp dport 22 drop"
+    warm.ssh(lost, f"setsid sh -c {shlex.quote('sleep 0.3; ' + block)} >/dev/null 2>&1 </dev/null &")
     reachable = lambda: warm.ssh(lost, "true", check=False).returncode == 0  # noqa: E731
     wait_until("the pnode to be cut off", lambda: not reachable())
     error = error_of(experiment.play("swapin", fails=True))

@@ -1,0 +1,33 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Mininet's side of the comparison: N hosts on one Linux bridge, a command started in each, all of it taken down.
+
+Run by processes.py with the interpreter that Debian's package mininet installs for. Prints JSON: seconds for up and down.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from mininet.log import setLogLevel
+from mininet.net import Mininet
+from mininet.nodelib import LinuxBridge
+from mininet.topo import SingleSwitchTopo
+
+
+def main(count: int, command: str) -> None:
+    setLogLevel("error")
+    begun = time.monotonic()
+    net = Mininet(topo=SingleSwitchTopo(k=count), switch=LinuxBridge, controller=None, waitConnected=False)
+    net.start()
+    for host in net.hosts:
+        host.cmd(command)
+    up = time.monotonic()
+    net.stop()
+    print(json.dumps({"up": up - begun, "down": time.monotonic() - up}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

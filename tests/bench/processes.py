@@ -1,0 +1,114 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Process vnodes on one LAN on one pnode, up and down, beside Mininet on the same machine in the same run.
+
+For 200 and 1,000 nodes, each with a start command: the time of the tasks that act on the pnode, and of the
+whole playbook, as ratios to Mininet's. Fails when a ratio at 1,000 is over its bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "integration")]
+import support  # noqa: E402
+from topologies import topdl  # noqa: E402
+
+SIZES = (200, 1000)
+COMMAND = "hostname > /dev/null"
+ON_THE_CONTROLLER = {f"ansible.builtin.{action}" for action in ("set_fact", "include_role", "include_tasks", "validate_argument_spec", "meta")}
+BOUNDS = {"tasks up": 0.4, "tasks down": 0.15, "playbook up": 1.0, "playbook down": 1.0}
+
+
+def main() -> int:
+    require_mininet()
+    folder = Path(tempfile.mkdtemp(prefix="benito-bench-"))
+    playbook = support.Runner(folder / "home", folder)
+    testbed = {"testbed": "bench", "pnodes": 1, "local_testbed_cache": str(support.ROOT / ".cache" / "testbed")}
+    try:
+        quietly(playbook, "local_testbed", **testbed)
+        warm_up(playbook, folder)
+        ratios = {count: compare(playbook, folder, count) for count in SIZES}
+    finally:
+        quietly(playbook, "local_testbed", **testbed, state="down")
+        shutil.rmtree(folder)
+    return report(ratios)
+
+
+def require_mininet() -> None:
+    """Debian's package, which brings its own Python modules and nothing that runs by itself."""
+    if shutil.which("mn") is None:
+        print("installing mininet", flush=True)
+        subprocess.run(["apt-get", "-qq", "-y", "install", "--no-install-recommends", "mininet", "bridge-utils"], check=True,
+                       env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdout=subprocess.DEVNULL)
+
+
+def warm_up(playbook, folder: Path) -> None:
+    """The pnode's packages are installed once; what is measured comes after."""
+    swap(playbook, folder, 2)
+
+
+def compare(playbook, folder: Path, count: int) -> dict[str, float]:
+    ours = swap(playbook, folder, count)
+    print(f"{count} nodes: deter.benito: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in ours.items()), flush=True)
+    command = ["/usr/bin/python3", str(Path(__file__).with_name("mininet_lan.py")), str(count), COMMAND]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    theirs = json.loads(done.stdout.splitlines()[-1])
+    print(f"{count} nodes: Mininet: up {theirs['up']:.2f} s, down {theirs['down']:.2f} s", flush=True)
+    return {name: seconds / theirs[name.split()[1]] for name, seconds in ours.items()}
+
+
+def swap(playbook, folder: Path, count: int) -> dict[str, float]:
+    """Seconds for one experiment of ``count`` nodes: tasks on the pnode and the whole playbook, up and down."""
+    identity = {"pid": "Bench", "eid": f"lan{count}"}
+    file = folder / f"lan{count}.xml"
+    file.write_text(topdl({f"n-{number}": {"on": ["lan"], "startup": COMMAND} for number in range(count)}))
+    quietly(playbook, "containerize", **identity, topology=str(file), packing=count)
+    figures = {}
+    for name, word in (("swapin", "up"), ("swapout", "down")):
+        run = quietly(playbook, name, **identity)
+        figures[f"tasks {word}"], figures[f"playbook {word}"] = task_seconds(run), playbook_seconds(run)
+    quietly(playbook, "terminate", **identity)
+    return figures
+
+
+def quietly(playbook, name: str, **variables):
+    """Run a playbook without its output, unless it fails."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return playbook(name, **variables)
+
+
+def task_seconds(run) -> float:
+    """The tasks that ran on the pnode: from their start to their result, connection and module included."""
+    return sum(event["event_data"]["duration"] for event in run.events
+               if event["event"] in ("runner_on_ok", "runner_on_failed") and event["event_data"]["host"] != "localhost"
+               and event["event_data"]["task_action"] not in ON_THE_CONTROLLER)
+
+
+def playbook_seconds(run) -> float:
+    created = [datetime.fromisoformat(event["created"]) for event in run.events]
+    return (max(created) - min(created)).total_seconds()
+
+
+def report(ratios: dict[int, dict[str, float]]) -> int:
+    print("\nratio to Mininet  " + "".join(f"{name:>15}" for name in BOUNDS))
+    for count, row in ratios.items():
+        print(f"{count:>5} nodes       " + "".join(f"{row[name]:>15.2f}" for name in BOUNDS))
+    print("bound at 1,000    " + "".join(f"{bound:>15.2f}" for bound in BOUNDS.values()))
+    over = [name for name, bound in BOUNDS.items() if ratios[max(SIZES)][name] >= bound]
+    if over:
+        print(f"over the bound: {', '.join(over)}")
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
