@@ -17,6 +17,7 @@ UNIT_FILE = "/etc/systemd/system/benito-host@.service"
 PROGRAM = f"{ROOT}/bin/benito-host"  # the version installed last
 COMMAND = "/usr/local/sbin/benito-host"
 COMPATIBLE = "/var/containers"  # where the original had /var/benito
+MACHINE_BELOW = "/etc/benito/machine-sysctls.json"  # in a container: what its maker set on the machine it runs on
 _COMMANDS = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _UNIT = """\
@@ -59,7 +60,8 @@ def install(place: Place, program: str, plan: str | None, dry_run: bool = False)
         if not dry_run:
             os.makedirs(f"{ROOT}/exp", mode=0o755, exist_ok=True)
             os.mkdir(place.directory, 0o700)
-    for path, target in ((place.program, program), (PROGRAM, program), (COMMAND, PROGRAM), (COMPATIBLE, ROOT)):
+    own = os.path.realpath(place.program) if _runs(place) else program
+    for path, target in ((place.program, own), (PROGRAM, program), (COMMAND, PROGRAM), (COMPATIBLE, ROOT)):
         changes += _link(path, target, dry_run)
     if plan is not None and _text(place.plan) != plan:
         changes.append(f"{place.plan}: written")
@@ -71,6 +73,11 @@ def install(place: Place, program: str, plan: str | None, dry_run: bool = False)
             write_atomically(UNIT_FILE, _UNIT, 0o644)
             systemctl("daemon-reload")
     return changes
+
+
+def _runs(place: Place) -> bool:
+    """Whether the experiment runs, and so keeps the version it was swapped in with."""
+    return os.path.exists(place.program) and systemctl("is-active", "--quiet", place.unit, check=False).returncode == 0
 
 
 def missing_packages() -> list[str]:
@@ -104,6 +111,7 @@ def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -
     Returns (changes, what could not be set and why), both in words.
     """
     book = read_json(f"{ROOT}/sysctls.json", {})
+    below = read_json(MACHINE_BELOW, {})
     changes, refused = [], []
     for name, value in sorted(wanted.items()):
         path = f"/proc/sys/{name.replace('.', '/')}"
@@ -111,7 +119,7 @@ def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -
         if current is None or current < value:
             reason = _cannot(name, path, value, current)
             if reason:
-                refused.append(reason)
+                refused += [reason] if below.get(name, 0) < value else []
                 continue
             changes.append(f"sysctl {name}: {current} -> {value}")
         if not dry_run:

@@ -8,6 +8,7 @@ import json
 
 from .addresses import EXPERIMENT_MTU, Subnets
 from .names import CONTROL, EXPERIMENT, Identity, Paths
+from .sysctls import WANTED
 
 _LXC = """\
 # {mark}: {pnode}. Written by deter.benito.local_testbed.
@@ -105,6 +106,7 @@ def pnode_files(identity: Identity, subnets: Subnets, pnode: str, machine_id: st
         "etc/hosts": (f"127.0.0.1\tlocalhost\n127.0.1.1\t{pnode}\n::1\tlocalhost ip6-localhost ip6-loopback\n", 0o644),
         "etc/machine-id": (machine_id + "\n", 0o444),
         "etc/resolv.conf": (resolv_conf, 0o644),
+        "etc/benito/machine-sysctls.json": (json.dumps(WANTED, indent=1) + "\n", 0o644),  # what this machine raised, which a pnode cannot see
         "etc/systemd/network/10-control.network": (_CONTROL_NETWORK.format(
             interface=CONTROL, address=subnets.control_address(index), prefix=subnets.control_prefix, gateway=subnets.gateway), 0o644),
         "etc/systemd/network/20-experiment.network": (_EXPERIMENT_NETWORK.format(
