@@ -109,7 +109,10 @@ def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(ma
     chain = f"nft add table {table}; nft 'add chain {table} i {{ type filter hook input priority -300; }}'"
     block = f"{chain}; {again}; nft add rule {table} i tcp dport 22 drop"
     warm.ssh(lost, f"setsid sh -c {shlex.quote('sleep 0.3; ' + block)} >/dev/null 2>&1 </dev/null &")
-    reachable = lambda: warm.ssh(lost, "true", check=False).returncode == 0  # noqa: E731
+
+    def reachable():
+        return warm.ssh(lost, "true", check=False).returncode == 0
+
     wait_until("the pnode to be cut off", lambda: not reachable())
     error = error_of(experiment.play("swapin", fails=True))
     assert "machines that already carry this experiment cannot be reached" in error and lost in error

@@ -29,7 +29,7 @@ assert os.uname().nodename == HOST and open("/etc/hosts", encoding="utf-8").read
 
 # nothing runs for a node: the unit has its supervisor alone
 cgroup = json.load(open(f"/run/benito/exp/{EXPERIMENT}/supervisor.json", encoding="utf-8"))["cgroup"]
-wait("nothing but the supervisor", lambda: len([p for p in run("find", cgroup, "-name", "cgroup.procs", "-exec", "cat", "{}", "+").split()]) == 1)
+wait("nothing but the supervisor", lambda: len(run("find", cgroup, "-name", "cgroup.procs", "-exec", "cat", "{}", "+").split()) == 1)
 
 # mounts and unmounts of the host reach the nodes, a node's own reach nobody
 os.makedirs("/mnt/benito-test", exist_ok=True)
