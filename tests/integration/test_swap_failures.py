@@ -80,24 +80,36 @@ def test_an_experiment_that_does_not_exist_is_said(playbook, warm):
 
 def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_on(made, warm):
     experiment = made(two_pnodes())
-    experiment.play("swapin")
-    bridge = json.loads((experiment.path / "plan" / "pnode-0001.json").read_text())["substrates"][0]["bridge"]
-    stranger = experiment.pnode_of("pnode-0001")
-    experiment.play("swapout")
-    warm.ssh(stranger, f"ip link add {bridge} type bridge")
+    stranger = warm.pnodes[1]
+    warm.ssh(stranger, "echo another program > /usr/local/sbin/benito-host")
     try:
         error = error_of(experiment.play("swapin", fails=True))
         assert f"pnode-0001 ({stranger}): " in error and "pnode-0000" not in error
         state = experiment.state
-        assert state["state"] == "failed" and f"device named {bridge} exists on this host and is not this experiment's" in state["reason"]
+        assert state["state"] == "failed" and "/usr/local/sbin/benito-host exists on this host and is not ours" in state["reason"]
         experiment.play("swapout")
         assert experiment.state["state"] == "swapped"
-        assert bridge in warm.ssh(stranger, "ip -br link").stdout
+        assert warm.ssh(stranger, "cat /usr/local/sbin/benito-host").stdout == "another program\n"
         experiment.play("swapin", fails=True)
     finally:
-        warm.ssh(stranger, f"ip link delete {bridge}")
+        warm.ssh(stranger, "rm /usr/local/sbin/benito-host")
     experiment.play("swapin")
     assert experiment.state["state"] == "active"
+
+
+def test_names_in_use_on_a_machine_are_avoided(made, warm):
+    experiment = made(two_pnodes())
+    experiment.play("swapin")
+    bridge = json.loads((experiment.path / "plan" / "pnode-0001.json").read_text())["substrates"][0]["bridge"]
+    experiment.play("swapout")
+    warm.ssh(warm.pnodes[1], f"ip link add {bridge} type bridge")
+    try:
+        experiment.play("swapin")
+        assert json.loads((experiment.path / "plan" / "pnode-0001.json").read_text())["substrates"][0]["bridge"] != bridge
+        experiment.play("swapout")
+        assert bridge in warm.ssh(warm.pnodes[1], "ip -br link").stdout
+    finally:
+        warm.ssh(warm.pnodes[1], f"ip link delete {bridge}")
 
 
 def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(made, warm):

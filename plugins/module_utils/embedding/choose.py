@@ -48,7 +48,8 @@ def choose(needs: dict[str, int], offers: list[Offer], kept: dict[str, str], typ
         raise ExperimentError(f"machines that already carry this experiment cannot be reached: {', '.join(lost)}; swap out, or bring them back")
     chosen = {vhost: kept[vhost] for vhost in needs if vhost in kept and not by_name[kept[vhost]].taken_by}
     free = sorted((offer for offer in offers if _usable(offer, types) and offer.name not in chosen.values()), key=_natural)
-    for vhost in sorted((vhost for vhost in needs if vhost not in chosen), key=lambda vhost: (-needs[vhost], vhost)):
+    limited = any(offer.slots for offer in free)
+    for vhost in sorted((vhost for vhost in needs if vhost not in chosen), key=lambda vhost: (-needs[vhost] if limited else 0, vhost)):
         fitting = [offer for offer in free if not offer.slots or offer.slots >= needs[vhost]]
         if not fitting:
             raise ExperimentError(_shortage(needs, offers, types, vhost))
