@@ -51,6 +51,10 @@ changes:
   returned: success
   type: list
   elements: str
+status:
+  description: The state of the vnodes thereafter, as M(deter.benito.vhost_status) tells it.
+  returned: success
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule

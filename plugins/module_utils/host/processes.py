@@ -305,8 +305,9 @@ def _set_sysctls(vnode: VnodePlan) -> None:
     }
     for name, value in values.items():
         try:
-            with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as stream:
-                stream.write(str(value))
+            fd = os.open(f"/proc/sys/net/{name}", os.O_WRONLY | os.O_CLOEXEC)
+            os.write(fd, str(value).encode())
+            os.close(fd)
         except FileNotFoundError:
             continue  # a kernel without IPv6 has nothing to set there
 

@@ -39,30 +39,36 @@ class StartCommand:
     def __init__(self, place: Place, plan: HostPlan, vnode: VnodePlan):
         self._log = f"{place.node(vnode.name)}/log"
         self._plan, self._vnode = plan, vnode
-        self._started = 0.0
+        self.began = 0.0  # seconds since the epoch, 0 before
 
     def begin(self, descriptors: dict[str, int], cgroup: str) -> int:
-        """Start the command as process of the node and return its process id.
+        """Become part of the node, for good, and start the command there; returns its process id.
+
+        The caller is a process that goes from node to node (``starter``): what it spawns needs no fork of its
+        own, and is born into the node's cgroup and namespaces.
 
         descriptors  the node's namespaces, see Registry.descriptors; closed here
         cgroup       directory of the node's cgroup
         Raises OSError when it cannot be started.
         """
-        opened = list(descriptors.values())
+        opened = []
         try:
-            os.makedirs(self._log, exist_ok=True)
             for suffix in ("out", "err"):
                 opened.append(self._open(suffix))
-            out, err = opened[-2:]
-            self._started = time.time()
-            self._note(f"started {_stamp(self._started)} as root: {self._vnode.start_command}")
-            pid = os.fork()
-            if pid == 0:
-                self._become(descriptors, cgroup, out, err)
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            out, err, nothing = opened
+            self.began = time.time()
+            self._note(f"started {_stamp(self.began)} as root: {self._vnode.start_command}")
+            cgroups.move_self(cgroup)
+            join(descriptors)
+            variables = environment(self._plan, self._vnode)
+            os.chdir(variables["HOME"] if os.path.isdir(variables["HOME"]) else "/")
+            actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((nothing, out, err))]
+            arguments = ["sh", "-c", self._vnode.start_command]
+            return os.posix_spawn("/bin/sh", arguments, variables, file_actions=actions, setsid=True, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
         finally:
             for fd in opened:
                 os.close(fd)
-        return pid
 
     def end(self, wait_status: int) -> None:
         """Keep the exit status; a command that died of signal n counts as 128 + n, as a shell has it."""
@@ -85,31 +91,13 @@ class StartCommand:
         self._note(f"lost {_stamp(time.time())}: the supervisor was interrupted")
         self._record(state="lost", reason="the supervisor of the experiment on this host was interrupted")
 
-    def _become(self, descriptors, cgroup, out, err) -> None:
-        """In the child: turn into the command. Never returns."""
-        try:
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
-            os.setsid()
-            cgroups.move_self(cgroup)
-            os.dup2(out, 1)
-            os.dup2(err, 2)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            join(dict(descriptors))
-            variables = environment(self._plan, self._vnode)
-            try:
-                os.chdir(variables["HOME"])
-            except OSError:
-                os.chdir("/")
-            os.execve("/bin/sh", ["sh", "-c", self._vnode.start_command], variables)
-        except BaseException as exc:  # pylint: disable=broad-except
-            os.write(2, f"benito-host: the start command could not be started: {exc}\n".encode())
-        finally:
-            os._exit(127)
-
     def _open(self, suffix: str) -> int:
-        return os.open(f"{self._log}/start_command.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        path, flags = f"{self._log}/start_command.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        try:
+            return os.open(path, flags, 0o644)
+        except FileNotFoundError:  # the node removed its log
+            os.makedirs(self._log)
+            return os.open(path, flags, 0o644)
 
     def _note(self, text: str) -> None:
         fd = os.open(f"{self._log}/start_command.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -119,7 +107,7 @@ class StartCommand:
             os.close(fd)
 
     def _record(self, **fields) -> None:
-        known = {"command": self._vnode.start_command, "started": _stamp(self._started) if self._started else None}
+        known = {"command": self._vnode.start_command, "started": _stamp(self.began) if self.began else None}
         write_atomically(f"{self._log}/start_command.json", json.dumps({**known, **fields}) + "\n", 0o644)
 
 

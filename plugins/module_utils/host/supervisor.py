@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The supervisor of one experiment on one vhost: builds it at boot, runs its start commands, knows their ends.
 
-It is the unit ``benito-host@PID.EID``. It stays small, because every start command is forked from it:
-building is done by a child program. During a swap-in it waits with the start commands until it is
-told (the file ``hold``); at a boot of the vhost nobody tells it, and it goes on by itself.
+It is the unit ``benito-host@PID.EID``. During a swap-in it waits with the start commands until it is told
+(the file ``hold``); at a boot of the vhost nobody tells it, and it goes on by itself. Building is done by a
+child program, so that the supervisor stays small.
 """
 
 # a program of its own, not a module: it prints and exits
@@ -20,7 +20,7 @@ import subprocess
 import sys
 
 from ..errors import BenitoError, HostError
-from . import cgroups, system
+from . import cgroups, starter, system
 from .namespaces import Registry, home
 from .place import Place, write_atomically
 from .plan_file import read_plan
@@ -48,6 +48,7 @@ class _Supervisor:
 
     def run(self) -> None:
         wake = _signal_pipe(signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM)
+        system.adopt_orphans()
         watch = system.inotify_watch("/etc", system.IN_MOVED_TO | system.IN_CREATE)
         write_atomically(f"{self._place.run}/supervisor.json", json.dumps({"cgroup": self._cgroup}))
         self._declare_lost()
@@ -77,25 +78,16 @@ class _Supervisor:
     def _start_commands(self) -> None:
         """Start the command of every node that has not had its own since the node was made."""
         plan = read_plan(self._place)
-        with home() as origin:
-            registry = Registry(self._place)
-            if not registry.open(origin):
-                return
-            started = registry.started()
-            for vnode in plan.vnodes:
-                if vnode.kind == "process" and vnode.start_command and vnode.name not in started:
-                    self._start(StartCommand(self._place, plan, vnode), vnode.name, registry)
-            registry.close()
-
-    def _start(self, command: StartCommand, name: str, registry: Registry) -> None:
-        registry.mark_started(name)
-        try:
-            pid = command.begin(registry.descriptors(name), cgroups.node_cgroup(self._cgroup, name))
-        except (OSError, BenitoError) as exc:
-            _keep(command.fail, str(exc))
-            print(f"benito-host: start command of {name}: {exc}", file=sys.stderr, flush=True)
-        else:
-            self._running[pid] = command
+        vnodes = {vnode.name: vnode for vnode in starter.waiting(self._place, plan)}
+        for started in starter.start(self._place, plan, list(vnodes.values()), self._cgroup):
+            command = StartCommand(self._place, plan, vnodes[started.name])
+            if started.error:
+                _keep(command.fail, started.error)
+                print(f"benito-host: start command of {started.name}: {started.error}", file=sys.stderr, flush=True)
+            else:
+                command.began = started.began
+                self._running[started.pid] = command
+        self._reap()
 
     def _reap(self) -> None:
         while True:

@@ -21,6 +21,7 @@ MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 
+_PR_SET_CHILD_SUBREAPER = 36
 IN_MOVED_TO = 0x80
 IN_CREATE = 0x100
 IN_CLOEXEC = 0o2000000
@@ -62,6 +63,11 @@ def umount(target, flags: int = MNT_DETACH) -> None:
 def installed(program: str) -> bool:
     """Whether this host has the program, be it in the search path or where root's programs are."""
     return shutil.which(program) is not None or shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is not None
+
+
+def adopt_orphans() -> None:
+    """Descendants whose parent ends become children of the calling process. Raises OSError."""
+    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def is_mount_point(path: str) -> bool:

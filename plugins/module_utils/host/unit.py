@@ -9,10 +9,11 @@ import subprocess
 import time
 
 from ..errors import HostError
-from .namespaces import Registry, home
+from . import starter
 from .place import Place, write_atomically
 from .plan_file import read_plan
 from .prepare import systemctl
+from .status import status
 
 
 def start_unit(place: Place, dry_run: bool = False) -> list[str]:
@@ -34,27 +35,16 @@ def start_unit(place: Place, dry_run: bool = False) -> list[str]:
 def start_commands(place: Place, dry_run: bool = False, limit_s: float = 300.0) -> dict:
     """Start every start command that has not been started since its node was made; does not wait for their ends.
 
-    Returns {"changed": bool, "changes": [words]}. Raises HostError.
+    Returns {"changed": bool, "changes": [words], "status": see ``status``}. Raises HostError.
     """
-    waiting = _waiting(place)
-    if not waiting and not os.path.exists(f"{place.run}/hold"):
-        return {"changed": False, "changes": []}
-    if not dry_run:
+    waiting = [vnode.name for vnode in starter.waiting(place, read_plan(place))]
+    if not dry_run and (waiting or os.path.exists(f"{place.run}/hold")):
         if systemctl("is-active", place.unit, check=False).stdout.strip() != "active":
             raise HostError(f"{place.unit} is not running on this host\n{_journal(place)}")
         write_atomically(f"{place.run}/hold", "")
         systemctl("reload", place.unit)
         _wait_until_gone(f"{place.run}/hold", place, limit_s)
-    return {"changed": bool(waiting), "changes": [f"start command of {name}: started" for name in waiting]}
-
-
-def _waiting(place: Place) -> list[str]:
-    plan = read_plan(place)
-    with home() as origin:
-        registry = Registry(place)
-        started = registry.started() if registry.open(origin) else set()
-        registry.close()
-    return [vnode.name for vnode in plan.vnodes if vnode.kind == "process" and vnode.start_command and vnode.name not in started]
+    return {"changed": bool(waiting), "changes": [f"start command of {name}: started" for name in waiting], "status": status(place)}
 
 
 def _wait_until_gone(path: str, place: Place, limit_s: float) -> None:
