@@ -27,7 +27,7 @@ _BRIDGE = [
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),
 ]
 SORTS = ("bb", "bv", "bx", "bp")  # how names of our devices begin: bridge, port, tunnel, probe
-_NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", [("AF_INET6", [("IFLA_INET6_ADDR_GEN_MODE", 1)])])
+NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", [("AF_INET6", [("IFLA_INET6_ADDR_GEN_MODE", 1)])])
 
 
 def apply_network(plan: HostPlan, place: Place, dry_run: bool = False) -> list[str]:
@@ -56,7 +56,7 @@ def apply_network(plan: HostPlan, place: Place, dry_run: bool = False) -> list[s
 
 def port_attributes(alias: str, master: int | None) -> list:
     """What every device of ours on the vhost's side is set to before it goes up."""
-    attrs = [("IFLA_IFALIAS", alias), _NO_IPV6_ADDRESS]
+    attrs = [("IFLA_IFALIAS", alias), NO_IPV6_ADDRESS]
     return attrs if master is None else [*attrs, ("IFLA_MASTER", master)]
 
 

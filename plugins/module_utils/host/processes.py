@@ -17,7 +17,7 @@ from . import cgroups, netlink, system
 from .hosts_file import HostsFile
 from .namespaces import Registry, home, pin_mount_namespace
 from .netlink import IFF_UP, Batch
-from .network import ours, port_attributes
+from .network import NO_IPV6_ADDRESS, ours, port_attributes
 from .place import Place, read_json, write_atomically
 from .start_command import forget
 from .system import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_BIND, MS_REC, MS_SLAVE
@@ -54,6 +54,7 @@ class _Builder:
         self._mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
         self._bridge = {substrate.name: substrate.bridge for substrate in plan.substrates}
         self._hosts = HostsFile(plan.hosts)
+        self._settings = _Settings()
 
     def run(self, wanted: dict[str, VnodePlan], earlier: dict[str, VnodePlan]) -> list[str]:
         present = self._registry.nodes()
@@ -122,7 +123,7 @@ class _Builder:
     def _new_network(self, vnode: VnodePlan) -> int:
         system.unshare(CLONE_NEWNET | CLONE_NEWUTS)
         socket.sethostname(vnode.hostname)
-        _set_sysctls(vnode)
+        self._settings.apply(vnode)
         for kind in ("net", "uts"):
             self._registry.pin(vnode.name, kind, f"/proc/self/ns/{kind}")
         return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -158,6 +159,7 @@ class _Builder:
     @staticmethod
     def _configure_interface(batch: Batch, vnode: VnodePlan, interface, index: int) -> None:
         what = f"{vnode.name}: interface {interface.name}"
+        batch.link(what, {"index": index}, [NO_IPV6_ADDRESS])  # before it is up: IPv6 addresses are the user's to make
         if interface.ip4_address:
             address, prefix = _split(interface.ip4_address)
             batch.address(f"{what}: address {interface.ip4_address}", index, address, prefix, _broadcast(address, prefix))
@@ -297,19 +299,31 @@ def _take_back(batch: Batch, vnode, earlier, devices, addresses, routes, changes
             batch.delete_address(changes[-1], index, *_split(interface.ip4_address))
 
 
-def _set_sysctls(vnode: VnodePlan) -> None:
-    """A new namespace inherits some of the host's IPv4 settings: say all that matter. IPv6 addresses are the user's to make."""
-    values = {
-        "ipv4/ip_forward": int(vnode.forwarding), "ipv4/conf/all/rp_filter": 0, "ipv4/conf/default/rp_filter": 0,
-        "ipv6/conf/default/addr_gen_mode": 1,
-    }
-    for name, value in values.items():
-        try:
-            fd = os.open(f"/proc/sys/net/{name}", os.O_WRONLY | os.O_CLOEXEC)
-            os.write(fd, str(value).encode())
-            os.close(fd)
-        except FileNotFoundError:
-            continue  # a kernel without IPv6 has nothing to set there
+class _Settings:
+    """IPv4 settings of a new namespace, some of which it inherits from the machine: say all that matter.
+
+    What is inherited is read in the first namespace, and only what differs is written in the others: with
+    every namespace the kernel takes longer to find such a file.
+    """
+
+    def __init__(self):
+        self._inherited: dict[str, str] | None = None
+
+    def apply(self, vnode: VnodePlan) -> None:
+        """In the node's own new namespace."""
+        wanted = {"ip_forward": str(int(vnode.forwarding)), "conf/all/rp_filter": "0", "conf/default/rp_filter": "0"}
+        if self._inherited is None:
+            self._inherited = {name: self._read(name) for name in wanted}
+        for name, value in wanted.items():
+            if self._inherited[name] != value:
+                fd = os.open(f"/proc/sys/net/ipv4/{name}", os.O_WRONLY | os.O_CLOEXEC)
+                os.write(fd, value.encode())
+                os.close(fd)
+
+    @staticmethod
+    def _read(name: str) -> str:
+        with open(f"/proc/sys/net/ipv4/{name}", encoding="ascii") as stream:
+            return stream.read().strip()
 
 
 def _write(path: str, text: str) -> None:
