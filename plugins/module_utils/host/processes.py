@@ -14,6 +14,7 @@ import socket
 from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import cgroups, netlink, system
+from .child import in_a_child
 from .hosts_file import HostsFile
 from .namespaces import Registry, home, pin_mount_namespace
 from .netlink import IFF_UP, Batch
@@ -65,8 +66,7 @@ class _Builder:
         changes += [f"process node {vnode.name}: made" for vnode in missing]
         if not self._dry_run:
             self._masters = {name: socket.if_nametoindex(bridge) for name, bridge in self._bridge.items()}
-            for start in range(0, len(missing), _AT_A_TIME):
-                self._make(missing[start:start + _AT_A_TIME])
+            self._make_all(missing)
         for name, vnode in wanted.items():
             if name in present:
                 changes += self._repair(vnode, earlier.get(name))
@@ -91,28 +91,42 @@ class _Builder:
             batch.send()
         return [f"port {link['ifname']} ({link['ifalias']}): removed" for link in surplus]
 
-    def _make(self, vnodes: list[VnodePlan]) -> None:
-        networks = {}
-        try:
-            for vnode in vnodes:
-                self._write_files(vnode)
-                forget(self._place, vnode.name)
-                networks[vnode.name] = self._new_network(vnode)
-            self._origin.enter("net", "uts")
-            ports = Batch()
-            for vnode in vnodes:
-                self._add_ports(ports, vnode, vnode.interfaces, networks[vnode.name])
-            ports.send()
-            template = self._new_template()
-            for vnode in vnodes:
-                system.setns(networks[vnode.name], CLONE_NEWNET)
-                self._configure(vnode)
-                self._new_file_systems(vnode, template)
-            os.close(template)
-        finally:
-            self._origin.enter("net", "uts")
-            for fd in networks.values():
-                os.close(fd)
+    def _make_all(self, vnodes: list[VnodePlan]) -> None:
+        """The nodes' files are written by a child meanwhile: the disk and the kernel's network do not wait for each other."""
+        with in_a_child(lambda: self._write_all_files(vnodes)) as files_written:
+            for start in range(0, len(vnodes), _AT_A_TIME):
+                networks: dict[str, int] = {}
+                some = vnodes[start:start + _AT_A_TIME]
+                try:
+                    self._make_networks(some, networks)
+                    files_written()
+                    self._make_file_systems(some, networks)
+                finally:
+                    self._origin.enter("net", "uts")
+                    for fd in networks.values():
+                        os.close(fd)
+
+    def _write_all_files(self, vnodes: list[VnodePlan]) -> None:
+        for vnode in vnodes:
+            self._write_files(vnode)
+            forget(self._place, vnode.name)
+
+    def _make_networks(self, vnodes: list[VnodePlan], networks: dict[str, int]) -> None:
+        for vnode in vnodes:
+            networks[vnode.name] = self._new_network(vnode)
+        self._origin.enter("net", "uts")
+        ports = Batch()
+        for vnode in vnodes:
+            self._add_ports(ports, vnode, vnode.interfaces, networks[vnode.name])
+        ports.send()
+
+    def _make_file_systems(self, vnodes: list[VnodePlan], networks: dict[str, int]) -> None:
+        template = self._new_template()
+        for vnode in vnodes:
+            system.setns(networks[vnode.name], CLONE_NEWNET)
+            self._configure(vnode)
+            self._new_file_systems(vnode, template)
+        os.close(template)
 
     def _write_files(self, vnode: VnodePlan) -> None:
         directory = self._place.node(vnode.name)
