@@ -61,7 +61,6 @@ def traces():
     return found + subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout.split()
 
 
-@sandboxed
 def processes_inside(name):
     """Command names of every process whose network is the node's."""
     network = inside(name, "readlink /proc/self/ns/net")
@@ -76,6 +75,7 @@ def processes_inside(name):
     return found
 
 
+@sandboxed
 def test_nodes_have_their_own_name_network_and_files_and_reach_each_other():
     assert [change for change in built() if change.startswith("process")] == [f"process node {name}: made" for name in "arb"]
     assert built() == []
