@@ -88,9 +88,9 @@ def quietly(playbook, name: str, **variables):
 
 
 def task_seconds(run) -> float:
-    """The tasks that ran on the pnode: from their start to their result, connection and module included."""
+    """The tasks that act on the pnode: from their start to their result, connection and module included. Asking the pool is not among them."""
     return sum(event["event_data"]["duration"] for event in run.events
-               if event["event"] in ("runner_on_ok", "runner_on_failed") and event["event_data"]["host"] != "localhost"
+               if event["event"] in ("runner_on_ok", "runner_on_failed") and event["event_data"]["host"].startswith("pnode-")
                and event["event_data"]["task_action"] not in ON_THE_CONTROLLER)
 
 
