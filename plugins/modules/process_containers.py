@@ -60,10 +60,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host_program import e
 
 def main():
     module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
-    built = run_for_experiment(module, "apply", "--part", "processes")
-    started = run_for_experiment(module, "start-unit")
-    changes = [*built["changes"], *started["changes"]]
-    module.exit_json(**outcome({"changed": bool(changes), "changes": changes}))
+    module.exit_json(**outcome(run_for_experiment(module, "apply", "--part", "processes", "--start-unit")))
 
 
 if __name__ == "__main__":

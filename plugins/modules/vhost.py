@@ -75,10 +75,6 @@ program:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError
-
-# carries the whole program here
-from ansible_collections.deter.benito.plugins.module_utils.host import cli  # noqa: F401 # pylint: disable=unused-import
-from ansible_collections.deter.benito.plugins.module_utils.host.apply import down
 from ansible_collections.deter.benito.plugins.module_utils.host.archive import install_program
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install, missing_packages
@@ -101,6 +97,8 @@ def present(place, module):
 
 
 def absent(place, module):
+    """Needs most of the program, which travels with this module for ``present`` to install; to load all of it there would cost more than the rest."""
+    from ansible_collections.deter.benito.plugins.module_utils.host.cli import down
     if module.check_mode:
         changes = [f"{place.experiment}: removed"] if place.experiment in experiments_here() else []
         return {"changed": bool(changes), "changes": changes}

@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "probe":
             command.add_argument("--answer", action="store_true", help="send nothing, only answer those of others from now on")
         if name == "apply":
+            command.add_argument("--start-unit", action="store_true", help="then start the experiment's unit, as the command start-unit does")
             command.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
     command = commands.add_parser("enter", help="run a command in a process node", description="Run a command (default: a shell) in a process node.")
     command.add_argument("-e", "--experiment", metavar="PID.EID")
@@ -88,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _apply(options) -> dict:
-    return apply(_place(options), tuple(options.part or PARTS), options.check)
+    place = _place(options)
+    result = apply(place, tuple(options.part or PARTS), options.check)
+    changes = result["changes"] + (start_unit(place, options.check) if options.start_unit else [])
+    return {**result, "changed": bool(changes), "changes": changes}
 
 
 def _probe(options) -> dict:

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Starting the start commands of a thousand nodes: one process goes from node to node and spawns each.
+"""Starting the start commands of a thousand nodes: a process for each processor goes from node to node and spawns.
 
-Forking the supervisor for each, into its node, took three times as long. The process that goes round is
+Forking the supervisor for each, into its node, took three times as long. A process that goes round is
 a child of the supervisor and ends when it is through; what it spawned is then the supervisor's own
 (PR_SET_CHILD_SUBREAPER), which sees it end.
 """
@@ -20,6 +20,9 @@ from . import cgroups
 from .namespaces import Home, Registry, home
 from .place import Place
 from .start_command import StartCommand
+
+
+_MOST_WORKERS, _WORTH_A_WORKER = 4, 50  # processes; nodes
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,28 @@ def waiting(place: Place, plan: HostPlan) -> list[VnodePlan]:
 
 def start(place: Place, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> list[Started]:
     """Start the commands of these nodes; the caller becomes the parent of all. One Started for each node, in order."""
+    processors = min(len(os.sched_getaffinity(0)), _MOST_WORKERS, 1 + len(vnodes) // _WORTH_A_WORKER)
+    workers = [_send_round(place, plan, vnodes[number::processors], unit_cgroup) for number in range(processors)]
+    said = {started.name: started for reader, worker in workers for started in _hear(reader, worker)}
+    return [said.get(vnode.name) or Started(vnode.name, error="the supervisor was interrupted") for vnode in vnodes]
+
+
+def _send_round(place, plan, vnodes, unit_cgroup) -> tuple[int, int]:
+    """A descriptor to hear it by, and the process id."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     worker = os.fork()
     if worker == 0:
         os.close(reader)
         _go_round(place, plan, vnodes, unit_cgroup, writer)
     os.close(writer)
+    return reader, worker
+
+
+def _hear(reader: int, worker: int) -> list[Started]:
     with os.fdopen(reader, encoding="utf-8") as lines:
         said = [Started(**json.loads(line)) for line in lines if line.endswith("\n")]
     os.waitpid(worker, 0)
-    missing = {vnode.name for vnode in vnodes} - {started.name for started in said}
-    return said + [Started(vnode.name, error="the supervisor was interrupted") for vnode in vnodes if vnode.name in missing]
+    return said
 
 
 def _go_round(place, plan, vnodes, unit_cgroup, writer) -> None:
