@@ -21,7 +21,6 @@ from .namespaces import Home, Registry, home
 from .place import Place
 from .start_command import StartCommand
 
-
 _MOST_WORKERS, _WORTH_A_WORKER = 4, 50  # processes; nodes
 
 
