@@ -116,11 +116,16 @@ def _wire(bridge: str) -> str:
     return "bp" + bridge[2:]
 
 
+def _mac(address: str) -> str:
+    """Always the same for an address: the other vhosts remember it, and would send to the end that was there before."""
+    return "02:62:" + ":".join(f"{byte:02x}" for byte in socket.inet_aton(address))
+
+
 def _make_wires(place, substrates, masters, network) -> None:
     batch = Batch()
     for number, (substrate, master) in enumerate(zip(substrates, masters)):
         name, what = _wire(substrate.bridge), f"probe of substrate {substrate.name}"
-        peer = [("IFLA_IFNAME", f"p{number}"), ("IFLA_MTU", substrate.mtu), ("IFLA_NET_NS_FD", network)]
+        peer = [("IFLA_IFNAME", f"p{number}"), ("IFLA_ADDRESS", _mac(substrate.probe_address)), ("IFLA_MTU", substrate.mtu), ("IFLA_NET_NS_FD", network)]
         info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
         batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu), ("IFLA_GROUP", place.group), ("IFLA_LINKINFO", info)], create=True)
         batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(f"{place.mark}probe:{substrate.name}", master)])
