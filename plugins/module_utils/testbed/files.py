@@ -123,7 +123,7 @@ def render_known_hosts(keys: dict) -> str:
 def ssh_options(paths: Paths) -> str:
     """What ssh must be told beyond user and key: our own file of host keys, and to believe nothing else."""
     return (f"-o UserKnownHostsFile={paths.known_hosts} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes "
-            "-o IdentitiesOnly=yes -o ConnectTimeout=10")
+            "-o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3")
 
 
 def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes) -> str:
