@@ -14,18 +14,12 @@ description:
   - Chooses a machine for each vhost among those that presented themselves, C(allocation.json), and writes what each is told, C(plan/<vhost>.json).
   - Machines that an interrupted run was lent are kept.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.home
+  - deter.benito.attributes
+  - deter.benito.attributes.no_diff
 options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
-  benito_home:
-    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
-    type: str
   offers:
     description: What each machine of the pool offers, as M(deter.benito.lease) tells it, with C(variables), C(type), C(slots) and C(unreachable).
     type: dict
@@ -39,16 +33,6 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    description: Tells what would change.
-    support: full
-  diff_mode:
-    description: Tells it by RV(ignore:changed) only.
-    support: none
-  idempotent:
-    description: Changes only what differs.
-    support: full
 """
 
 EXAMPLES = r"""
@@ -66,10 +50,8 @@ chosen:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils import swap
-from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
 
 
 def run(directory, module):
@@ -80,24 +62,13 @@ def run(directory, module):
     return {"changed": allocated.changed, "chosen": allocated.chosen}
 
 
-def argument_spec():
-    return {
-        "pid": {"type": "str", "required": True},
-        "eid": {"type": "str", "required": True},
-        "benito_home": {"type": "str"},
-        "offers": {"type": "dict", "required": True},
-        "secrets": {"type": "dict", "default": {}, "no_log": True},
-        "pnode_types": {"type": "list", "elements": "str", "default": []},
-    }
-
-
 def main():
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        directory = ExperimentDirectory(module.params["benito_home"], module.params["pid"], module.params["eid"])
-        module.exit_json(**run(directory, module))
-    except BenitoError as exc:
-        module.fail_json(msg=str(exc))
+    run_on_directory(
+        run,
+        offers={"type": "dict", "required": True},
+        secrets={"type": "dict", "default": {}, "no_log": True},
+        pnode_types={"type": "list", "elements": "str", "default": []},
+    )
 
 
 if __name__ == "__main__":

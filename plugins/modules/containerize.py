@@ -17,6 +17,8 @@ description:
   - An experiment that exists is refused and left untouched.
   - Options that have no default here are settings, whose values come from the site's C(site.yml) when they are not given.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment.home
 options:
   pid:
     description: The project.
@@ -62,9 +64,6 @@ options:
     type: raw
   site:
     description: Settings file to use in place of C(site.yml) in O(benito_home).
-    type: str
-  benito_home:
-    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
     type: str
   chdir:
     description: Folder to which relative paths of O(topology), O(site) and O(benito_home) are relative.

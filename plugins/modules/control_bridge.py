@@ -17,6 +17,8 @@ description:
   - Counts the experiments that use it. With the last one, the interface becomes as it was.
   - Refuses, by name and without changing anything, what it does not understand, such as bonds, VLANs, WiFi and members of other bridges.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment.program
 options:
   pid:
     description: The project of the experiment that uses the bridge.
@@ -41,10 +43,6 @@ options:
     description: Seconds until an unconfirmed change is undone.
     type: int
     default: 60
-  program:
-    description: The C(benito-host) to run.
-    type: path
-    default: /var/benito/bin/benito-host
 attributes:
   check_mode:
     description: Tells what would change. Where C(benito-host) is not installed yet it can only say that the bridge would be made.

@@ -13,33 +13,17 @@ version_added: 0.1.0
 description:
   - Removes the directory of an experiment that is swapped out. One that still has machines is refused.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.home
+  - deter.benito.attributes
+  - deter.benito.attributes.no_diff
 options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
-  benito_home:
-    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
-    type: str
   state:
     description: Whether the experiment exists. C(deter.benito.containerize) is what makes one.
     type: str
     choices: [absent]
     default: absent
-attributes:
-  check_mode:
-    description: Tells what would change.
-    support: full
-  diff_mode:
-    description: Tells it by RV(ignore:changed) only.
-    support: none
-  idempotent:
-    description: Changes only what differs.
-    support: full
 """
 
 EXAMPLES = r"""
@@ -57,32 +41,19 @@ changed:
   type: bool
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils import swap
-from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
 
 
 def run(directory, module):
     return {"changed": swap.remove(directory, module.check_mode)}
 
 
-def argument_spec():
-    return {
-        "pid": {"type": "str", "required": True},
-        "eid": {"type": "str", "required": True},
-        "benito_home": {"type": "str"},
-        "state": {"type": "str", "choices": ["absent"], "default": "absent"},
-    }
-
-
 def main():
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        directory = ExperimentDirectory(module.params["benito_home"], module.params["pid"], module.params["eid"])
-        module.exit_json(**run(directory, module))
-    except BenitoError as exc:
-        module.fail_json(msg=str(exc))
+    run_on_directory(
+        run,
+        state={"type": "str", "choices": ["absent"], "default": "absent"},
+    )
 
 
 if __name__ == "__main__":

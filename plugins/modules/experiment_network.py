@@ -14,29 +14,11 @@ description:
   - Makes a bridge for each substrate of the host plan, a VXLAN tunnel where the substrate goes on elsewhere, and a firewall that lets only planned peers in.
   - Raises kernel settings to what the plan needs; what this host could not set is a warning.
 author: deter.benito contributors (@deter-project)
-options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
-  program:
-    description: The C(benito-host) to run.
-    type: path
-    default: /var/benito/bin/benito-host
-attributes:
-  check_mode:
-    description: Tells what would change.
-    support: full
-  diff_mode:
-    description: Shows what changed, in words.
-    support: full
-  idempotent:
-    description: Changes only what differs.
-    support: full
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.program
+  - deter.benito.attributes
+  - deter.benito.attributes.diff
 """
 
 EXAMPLES = r"""

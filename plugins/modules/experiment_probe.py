@@ -14,23 +14,15 @@ description:
   - Sends do-not-fragment packets as large as a node's to every other vhost of every substrate.
   - Nothing is done when the network was not changed since the last proof.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.program
+  - deter.benito.attributes
 options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
   answer:
     description: Send nothing, only answer from now on what others send. For a vhost whose network was not changed while that of others was.
     type: bool
     default: false
-  program:
-    description: The C(benito-host) to run.
-    type: path
-    default: /var/benito/bin/benito-host
 attributes:
   check_mode:
     description: Sends nothing.
@@ -38,9 +30,6 @@ attributes:
   diff_mode:
     description: Changes nothing.
     support: none
-  idempotent:
-    description: Changes only what differs.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -14,15 +14,11 @@ description:
   - Keeps on the machine itself which experiment has it, so that operators on different controllers do not collide.
   - With O(state=offered), only tells whether the machine is free for the experiment and what its experiment network is like.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.attributes
+  - deter.benito.attributes.no_diff
 options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
   owner:
     description: The controller and its directory of experiments; two experiments of one name are two.
     type: str
@@ -48,16 +44,6 @@ options:
     description: That interface's name, when the address is not given.
     type: str
     default: ""
-attributes:
-  check_mode:
-    description: Tells what would change.
-    support: full
-  diff_mode:
-    description: Tells it by RV(ignore:changed) only.
-    support: none
-  idempotent:
-    description: Changes only what differs.
-    support: full
 """
 
 EXAMPLES = r"""

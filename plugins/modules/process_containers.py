@@ -14,29 +14,11 @@ description:
   - Makes the namespaces of all process vnodes of the host plan, with their interfaces, addresses and routes, and removes those that are not planned any more.
   - Starts the experiment's unit, whose cgroup holds all their processes. Start commands wait for M(deter.benito.start_commands).
 author: deter.benito contributors (@deter-project)
-options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
-  program:
-    description: The C(benito-host) to run.
-    type: path
-    default: /var/benito/bin/benito-host
-attributes:
-  check_mode:
-    description: Tells what would change.
-    support: full
-  diff_mode:
-    description: Shows what changed, in words.
-    support: full
-  idempotent:
-    description: Changes only what differs.
-    support: full
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.program
+  - deter.benito.attributes
+  - deter.benito.attributes.diff
 """
 
 EXAMPLES = r"""

@@ -13,29 +13,11 @@ version_added: 0.1.0
 description:
   - Starts each start command that has not been started since its vnode was made. Does not wait for their ends; M(deter.benito.vhost_status) tells them.
 author: deter.benito contributors (@deter-project)
-options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
-  program:
-    description: The C(benito-host) to run.
-    type: path
-    default: /var/benito/bin/benito-host
-attributes:
-  check_mode:
-    description: Tells what would change.
-    support: full
-  diff_mode:
-    description: Shows what changed, in words.
-    support: full
-  idempotent:
-    description: Changes only what differs.
-    support: full
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.program
+  - deter.benito.attributes
+  - deter.benito.attributes.diff
 """
 
 EXAMPLES = r"""

@@ -13,18 +13,12 @@ version_added: 0.1.0
 description:
   - Enters the state that the machines' results amount to, C(active), C(swapped) or C(failed) with each host and its reason.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.home
+  - deter.benito.attributes
+  - deter.benito.attributes.no_diff
 options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
-  benito_home:
-    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
-    type: str
   operation:
     description: Which way it went.
     type: str
@@ -36,16 +30,6 @@ options:
       - Of a vhost that reports nothing, the connection was lost.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    description: Tells what would change.
-    support: full
-  diff_mode:
-    description: Tells it by RV(ignore:changed) only.
-    support: none
-  idempotent:
-    description: Changes only what differs.
-    support: full
 """
 
 EXAMPLES = r"""
@@ -82,10 +66,8 @@ message:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils import swap
-from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
 
 
 def run(directory, module):
@@ -104,23 +86,12 @@ def run(directory, module):
     }
 
 
-def argument_spec():
-    return {
-        "pid": {"type": "str", "required": True},
-        "eid": {"type": "str", "required": True},
-        "benito_home": {"type": "str"},
-        "operation": {"type": "str", "choices": ["swapin", "swapout"], "required": True},
-        "reports": {"type": "dict", "default": {}},
-    }
-
-
 def main():
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        directory = ExperimentDirectory(module.params["benito_home"], module.params["pid"], module.params["eid"])
-        module.exit_json(**run(directory, module))
-    except BenitoError as exc:
-        module.fail_json(msg=str(exc))
+    run_on_directory(
+        run,
+        operation={"type": "str", "choices": ["swapin", "swapout"], "required": True},
+        reports={"type": "dict", "default": {}},
+    )
 
 
 if __name__ == "__main__":

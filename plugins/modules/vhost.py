@@ -14,15 +14,11 @@ description:
   - Installs C(benito-host), the one program that acts on a vhost, with its systemd unit, and makes the experiment's directory.
   - With O(state=absent), takes away everything of the experiment, however far it had come, and with the last experiment what all share.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.attributes
+  - deter.benito.attributes.diff
 options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
   plan:
     description: The host plan, as JSON text. The one that is there is kept if it is not given.
     type: str
@@ -31,16 +27,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Tells what would change.
-    support: full
-  diff_mode:
-    description: Shows what changed, in words.
-    support: full
-  idempotent:
-    description: Changes only what differs.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -13,19 +13,10 @@ version_added: 0.1.0
 description:
   - Tells of every vnode whether it is there, and how its start command fares.
 author: deter.benito contributors (@deter-project)
-options:
-  pid:
-    description: The project.
-    type: str
-    required: true
-  eid:
-    description: The experiment.
-    type: str
-    required: true
-  program:
-    description: The C(benito-host) to run.
-    type: path
-    default: /var/benito/bin/benito-host
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.program
+  - deter.benito.attributes
 attributes:
   check_mode:
     description: Changes nothing.
@@ -33,9 +24,6 @@ attributes:
   diff_mode:
     description: Changes nothing.
     support: none
-  idempotent:
-    description: Changes only what differs.
-    support: full
 """
 
 EXAMPLES = r"""

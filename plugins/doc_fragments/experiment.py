@@ -1,0 +1,36 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the modules document alike that act on one experiment."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The experiment's name; C(.home), where it is kept; C(.program), what acts on it on a vhost."""
+
+    DOCUMENTATION = r"""
+options:
+  pid:
+    description: The project.
+    type: str
+    required: true
+  eid:
+    description: The experiment.
+    type: str
+    required: true
+"""
+
+    HOME = r"""
+options:
+  benito_home:
+    description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
+    type: str
+"""
+
+    PROGRAM = r"""
+options:
+  program:
+    description: The C(benito-host) to run.
+    type: path
+    default: /var/benito/bin/benito-host
+"""
