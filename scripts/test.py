@@ -37,12 +37,14 @@ class Suite:
 
     count  (text of the output, exit status) -> (passed, failed)
     root   whether it needs to be root
+    undo   a command that takes away what is left when it is interrupted
     """
 
     name: str
     command: tuple[str, ...]
     count: Callable[[str, int], tuple[int, int]]
     root: bool = False
+    undo: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ def suites() -> list[list[list[Suite]]]:
         Suite("sanity", ("scripts/sanity",), ansible_test),
         Suite("galaxy", ("scripts/galaxy",), one),
     ]
-    molecule = [Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, root=True) for name in scenarios]
+    molecule = [
+        Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, True, ("molecule", "destroy", "-s", name))
+        for name in scenarios
+    ]
     integration = [Suite("integration", (*pytest, "tests/integration"), closing_line, root=True)]
     return [[unit], [static, molecule], [integration]]
 
@@ -133,7 +138,36 @@ class Terminal:
             print(f"{suite:<12} | {line}", flush=True)
 
 
-def run(suite: Suite, terminal: Terminal, env: dict[str, str]) -> Result:
+class Interruption:
+    """SIGINT and SIGTERM, passed on once to the suites that run, each of which has a session of its own; no other begins."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._running: set[subprocess.Popen] = set()
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, number: int, _frame) -> None:
+        if not self.signal:
+            print("interrupted: the suites clean up, which may take a minute", file=sys.stderr, flush=True)
+            self.signal = number
+            for process in tuple(self._running):
+                os.killpg(process.pid, signal.SIGINT)
+
+    @contextlib.contextmanager
+    def watches(self, process: subprocess.Popen):
+        self._running.add(process)
+        if self.signal:  # it came between the last look and this line
+            os.killpg(process.pid, signal.SIGINT)
+        try:
+            yield
+        finally:
+            self._running.remove(process)
+
+
+def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Interruption) -> Result:
     """Runs one suite to its end and counts."""
     if suite.root and os.geteuid() != 0:
         terminal.say(suite.name, "needs root: it makes network namespaces and system containers")
@@ -143,12 +177,15 @@ def run(suite: Suite, terminal: Terminal, env: dict[str, str]) -> Result:
     lines = []
     log = OUTPUT / f"{suite.name.replace(':', '-')}.log"
     with log.open("w") as file, subprocess.Popen(
-        suite.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as process:
+        suite.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        start_new_session=True,
+    ) as process, interruption.watches(process):
         for line in process.stdout:
             lines.append(line)
             file.write(line)
             terminal.say(suite.name, line.rstrip())
+    if interruption.signal and suite.undo:
+        subprocess.run(suite.undo, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     passed, failed = suite.count("".join(lines), process.returncode)
     seconds = time.monotonic() - started
     terminal.say(suite.name, f"{'ok' if not failed else 'FAILED'}: {passed} passed, {failed} failed in {seconds:.0f} s")
@@ -180,16 +217,16 @@ def main(wanted: list[str]) -> int:
         return 2
     chosen = [name for name in known if not wanted or name in wanted or name.split(":")[0] in wanted]
 
-    # an interrupt reaches the suites too: they are in our process group, and clean up after themselves
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    interruption = Interruption()
+    interruption.listen()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="benito-test-"))
     terminal, results, started = Terminal(), {}, time.monotonic()
 
     def run_lane(lane: list[Suite]) -> None:
         for suite in lane:
-            if suite.name in chosen:
-                results[suite.name] = run(suite, terminal, env)
+            if suite.name in chosen and not interruption.signal:
+                results[suite.name] = run(suite, terminal, env, interruption)
 
     try:
         env = environment(temporary)
@@ -200,7 +237,8 @@ def main(wanted: list[str]) -> int:
         end_ssh_masters(temporary)
         with contextlib.suppress(OSError):
             shutil.rmtree(temporary)
-    return 0 if summary([results[name] for name in chosen], time.monotonic() - started) else 1
+    passed = summary([results[name] for name in chosen if name in results], time.monotonic() - started)
+    return 128 + interruption.signal if interruption.signal else int(not passed)
 
 
 if __name__ == "__main__":

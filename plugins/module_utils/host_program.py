@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import os
 
+from .host.place import Place, is_experiment
+
 PROGRAM = "/var/benito/bin/benito-host"
 
 
@@ -36,8 +38,11 @@ def run_program(module, *arguments: str) -> dict:
 
 def run_for_experiment(module, *arguments: str) -> dict:
     """The same for the experiment that the module's options name; adds ``--check`` in check mode."""
+    experiment = f"{module.params['pid']}.{module.params['eid']}"
+    if module.check_mode and is_experiment(experiment) and not os.path.exists(Place(experiment).plan):
+        return {"changed": True, "changes": [f"{arguments[0]}: all of it, on a host without {experiment} yet"]}
     check = ["--check"] if module.check_mode else []
-    return run_program(module, *arguments, "-e", f"{module.params['pid']}.{module.params['eid']}", *check)
+    return run_program(module, *arguments, "-e", experiment, *check)
 
 
 def outcome(result: dict) -> dict:

@@ -62,6 +62,7 @@ program:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.archive import install_program
+from ansible_collections.deter.benito.plugins.module_utils.host.locks import machine_lock
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install, missing_packages
 from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
@@ -77,8 +78,9 @@ def argument_spec():
 
 
 def present(place, module):
-    program, changes = install_program(module.check_mode)
-    changes += install(place, program, module.params["plan"], module.check_mode)
+    with machine_lock():
+        program, changes = install_program(module.check_mode)
+        changes += install(place, program, module.params["plan"], module.check_mode)
     return {"changed": bool(changes), "changes": changes, "program": program, "missing": missing_packages()}
 
 

@@ -170,7 +170,9 @@ def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, wa
     assert f"{first.pnode_of('pnode-0000')}: leased by {first.name} of " in error
     more_hosts({pnode: {"pnode_shared": True} for pnode in warm.pnodes})
     first.play("swapout")
+    assert second.play("swapin", check=True).changed > 0, "what it would do is told where nothing of ours is yet"
     first.play("swapin")
+    assert second.play("swapin", check=True).changed > 0, "and where the program is, but not this experiment"
     second.play("swapin")
     shared = first.pnode_of("pnode-0000")
     assert shared in {second.pnode_of("pnode-0000"), second.pnode_of("pnode-0001")}

@@ -13,11 +13,12 @@ import time
 from ..errors import BenitoError, HostError
 from . import cgroups, control_bridge, netlink, prepare
 from .firewall import apply_firewall, remove_firewall
+from .locks import experiment_lock, machine_lock
 from .namespaces import remove_registry
 from .netlink import Batch
 from .network import SORTS, apply_network, ours
-from .place import RUN_ROOT, Place, read_json
-from .plan_file import lock_file, locked, read_applied, read_plan, remember_applied
+from .place import Place, read_json
+from .plan_file import read_applied, read_plan, remember_applied
 from .probe import answering, close_endpoints, make_endpoints
 from .processes import apply_processes
 
@@ -35,10 +36,10 @@ def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
         names = [f"substrate {s.name}" for s in plan.substrates] if "network" in parts else []
         names += [f"process node {v.name}" for v in plan.vnodes if v.kind == "process"] if "processes" in parts else []
         return _result([f"{name}: made" for name in names])
-    with locked(place):
+    with experiment_lock(place):
         os.makedirs(place.run, mode=0o700, exist_ok=True)
         try:
-            changes, refused = prepare.apply_sysctls(place, plan.sysctls, dry_run) if "network" in parts else ([], [])
+            changes, refused = _raise_sysctls(plan, place, dry_run) if "network" in parts else ([], [])
             changes += _apply_parts(plan, place, parts, dry_run)
             return {**_result(changes), "warnings": [f"not set on this host: {reason}" for reason in refused]}
         except OSError as exc:
@@ -48,7 +49,7 @@ def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
 def answer(place: Place) -> dict:
     """Answer the probes of vhosts whose network was changed, though it was not changed here. Raises HostError."""
     plan = read_plan(place)
-    with locked(place):
+    with experiment_lock(place):
         os.makedirs(place.run, mode=0o700, exist_ok=True)
         try:
             if not answering(place):
@@ -66,18 +67,21 @@ def down(place: Place) -> dict:
     """
     changes: list[str] = []
     failures: list[str] = []
-    with locked(place):
-        for step in (_stop_unit, _kill_processes, _remove_namespaces, _remove_links, remove_firewall, prepare.release_sysctls,
-                     _leave_control_bridge, _remove_files, prepare.remove_if_last):
+    with experiment_lock(place):
+        for step in (_stop_unit, _kill_processes, _remove_namespaces, _remove_links, remove_firewall, _release_sysctls,
+                     _leave_control_bridge, _remove_files, _remove_if_last):
             try:
                 changes += step(place)
             except (BenitoError, OSError) as exc:
                 failures.append(str(exc))
         if failures:
             raise HostError(f"{place.experiment} is not wholly removed from this host: " + "; ".join(failures))
-        for path in (lock_file(place), f"{RUN_ROOT}/exp", RUN_ROOT):
-            _discard(path)
     return _result(changes)
+
+
+def _raise_sysctls(plan, place: Place, dry_run: bool) -> tuple[list[str], list[str]]:
+    with machine_lock():
+        return prepare.apply_sysctls(place, plan.sysctls, dry_run)
 
 
 def _apply_parts(plan, place, parts, dry_run) -> list[str]:
@@ -144,6 +148,11 @@ def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:
     return [f"links: {len(mine)} removed"]
 
 
+def _release_sysctls(place: Place) -> list[str]:
+    with machine_lock():
+        return prepare.release_sysctls(place)
+
+
 def _leave_control_bridge(place: Place) -> list[str]:
     result = control_bridge.down(argparse.Namespace(user=place.experiment, check=False))
     return ["control0: left", *result.get("warnings", ())] if result["changed"] else []
@@ -158,14 +167,9 @@ def _remove_files(place: Place) -> list[str]:
     return [f"{place.directory}: removed"] if removed else []
 
 
-def _discard(path: str) -> None:
-    try:
-        if os.path.isdir(path):
-            os.rmdir(path)
-        else:
-            os.unlink(path)
-    except OSError:
-        pass  # another experiment still uses it, or it is gone already
+def _remove_if_last(place: Place) -> list[str]:
+    with machine_lock():
+        return prepare.remove_if_last(place)
 
 
 def _result(changes: list[str]) -> dict:

@@ -7,15 +7,14 @@ Operators on different controllers must not collide, so the claim is one atomic 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from ..errors import HostError
 from . import netlink
+from .locks import machine_lock
 from .place import ROOT, Place, is_experiment, read_json, write_atomically
 
 LEASES = f"{ROOT}/leases"
@@ -62,7 +61,7 @@ def claim_lease(claim: Claim, dry_run: bool = False) -> bool:
     _check(claim.experiment)
     if dry_run and not os.path.isdir(LEASES):
         return True
-    with _locked():
+    with machine_lock():
         leases = _leases()
         hindrance = _hindrance(claim, leases)
         if hindrance:
@@ -70,6 +69,7 @@ def claim_lease(claim: Claim, dry_run: bool = False) -> bool:
         if claim.experiment in leases:
             return False
         if not dry_run:
+            os.makedirs(LEASES, mode=0o755, exist_ok=True)
             write_atomically(f"{LEASES}/{claim.experiment}.json", json.dumps({**asdict(claim), "since": _now()}) + "\n")
         return True
 
@@ -79,14 +79,14 @@ def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
     _check(experiment)
     if not os.path.isdir(LEASES):
         return False
-    with _locked():
+    with machine_lock():
         found = _leases().get(experiment)
         if found is None or dry_run:
             return found is not None
         if found["owner"] != owner:
             raise HostError(f"{experiment} on this host belongs to {found['owner']}, not to {owner}")
         os.unlink(f"{LEASES}/{experiment}.json")
-        _remove_if_empty()  # under the lock: somebody who got it meanwhile must find the directory
+        _remove_if_empty()
     return True
 
 
@@ -132,37 +132,6 @@ def _underlay(address: str, interface: str) -> dict:
             return {"underlay_device": link["ifname"], "underlay_address": address or addresses[0], "underlay_mtu": link["mtu"]}
     wanted = f"benito_experiment_address {address}" if address else f"an IPv4 address on benito_experiment_interface {interface}"
     raise HostError(f"it has no interface with {wanted}, as its inventory says")
-
-
-@contextmanager
-def _locked(limit_s: float = 10.0):
-    """Alone among all runs on this machine."""
-    deadline = time.monotonic() + limit_s
-    while (fd := _try_lock()) is None:
-        if time.monotonic() > deadline:
-            raise HostError(f"the leases of this host have been locked by another run for {limit_s:.0f} s")
-        time.sleep(0.05)
-    try:
-        yield
-    finally:
-        os.close(fd)
-
-
-def _try_lock():
-    """A descriptor that holds the lock, or None; the directory may have been removed in between, with its lock."""
-    try:
-        os.makedirs(LEASES, mode=0o755, exist_ok=True)
-        fd = os.open(LEASES, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except (FileExistsError, FileNotFoundError):
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(fd), os.stat(LEASES)):
-            return fd
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(fd)
-    return None
 
 
 def _remove_if_empty() -> None:

@@ -228,11 +228,16 @@ class _Builder:
             self._replace_ports(vnode, gone)
             with self._registry.network(vnode.name):
                 devices = netlink.devices()
+        resized = [interface for interface in vnode.interfaces if interface not in gone and self._port_mtu(interface) != self._mtu[interface.substrate]]
         changes += self._repair_ports(vnode, gone)
         batch = Batch()
         _take_back(batch, vnode, earlier, devices, addresses, routes, changes)
         for interface in vnode.interfaces:
-            index, is_up, _mtu = devices.get(interface.name, (0, False, 0))
+            index, is_up, mtu = devices.get(interface.name, (0, False, 0))
+            if interface in resized and mtu != self._mtu[interface.substrate]:  # else what it is inside is the user's
+                what = f"{vnode.name}: interface {interface.name} has MTU {self._mtu[interface.substrate]}"
+                changes.append(what)
+                batch.link(what, {"index": index}, [("IFLA_MTU", self._mtu[interface.substrate])])
             if not is_up or (interface.ip4_address and (index, *_split(interface.ip4_address)) not in addresses):
                 changes.append(f"{vnode.name}: interface {interface.name} set up")
                 self._configure_interface(batch, vnode, interface, index)
@@ -248,16 +253,20 @@ class _Builder:
                 batch.send()
         return changes
 
+    def _port_mtu(self, interface) -> int:
+        return self._live.get(interface.port, {}).get("mtu", 0)
+
     def _repair_ports(self, vnode: VnodePlan, gone) -> list[str]:
-        """The ends on the vhost's side are up and on the bridge of their substrate, which may have been made anew."""
+        """The ends on the vhost's side are up, of the planned MTU and on the bridge of their substrate, which may have been made anew."""
         changes, batch = [], Batch()
         for interface in vnode.interfaces:
-            port, bridge = self._live.get(interface.port), self._bridge[interface.substrate]
-            if interface in gone or port is None or (port.get("master") == bridge and "UP" in port["flags"]):
+            port, bridge, mtu = self._live.get(interface.port), self._bridge[interface.substrate], self._mtu[interface.substrate]
+            if interface in gone or port is None or (port.get("master") == bridge and "UP" in port["flags"] and port["mtu"] == mtu):
                 continue
-            changes.append(f"{vnode.name}: port {interface.port} of interface {interface.name} put on {bridge}")
+            changes.append(f"{vnode.name}: port {interface.port} of interface {interface.name} put on {bridge} with MTU {mtu}")
             if not self._dry_run:
-                batch.link(changes[-1], {"index": port["ifindex"], "flags": IFF_UP, "change": IFF_UP}, [("IFLA_MASTER", self._masters[interface.substrate])])
+                batch.link(changes[-1], {"index": port["ifindex"], "flags": IFF_UP, "change": IFF_UP},
+                           [("IFLA_MTU", mtu), ("IFLA_MASTER", self._masters[interface.substrate])])
         if len(batch):
             self._origin.enter("net")
             batch.send()

@@ -10,28 +10,7 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.lease import LEASES, Claim, claim_lease, offer, release_lease
 from ansible_collections.deter.benito.plugins.module_utils.host.place import ROOT
-from ansible_collections.deter.benito.tests.unit.host.sandbox import sandboxed
-
-
-def in_processes(count, body):
-    """Exit statuses of ``body(number)`` run in that many processes at the same time: 0 well, 1 HostError, 2 anything else."""
-    ready, go = os.pipe()
-    children = []
-    for number in range(count):
-        pid = os.fork()
-        if pid == 0:
-            code = 2
-            try:
-                os.close(go)
-                os.read(ready, 1)
-                code = 0 if body(number) else 1
-            except HostError:
-                code = 1
-            finally:
-                os._exit(code)
-        children.append(pid)
-    os.close(go)
-    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+from ansible_collections.deter.benito.tests.unit.host.sandbox import in_processes, sandboxed
 
 
 @sandboxed

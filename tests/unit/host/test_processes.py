@@ -147,6 +147,19 @@ def test_a_changed_plan_changes_what_differs():
 
 
 @sandboxed
+def test_a_changed_mtu_reaches_both_ends_and_one_set_inside_stays():
+    built()
+    inside("a", "ip link set inf000 mtu 1300")
+    assert built() == []
+    smaller = plan(substrates=tuple(dataclasses.replace(substrate, mtu=1400) for substrate in plan().substrates))
+    assert "a: interface inf000 has MTU 1400" in built(smaller)
+    assert built(smaller) == []
+    assert inside("r", "cat /sys/class/net/*/mtu").split()[:2] == ["1400", "1400"]
+    assert {netlink.links()[port]["mtu"] for port in ("bva0000000000", "bvr0000000000", "bvr1000000000")} == {1400}
+    assert "1 received" in inside("a", "ping -c 1 -W 3 -M do -s 1372 10.0.1.1")
+
+
+@sandboxed
 def test_files_and_folders_are_the_roots_and_nodes_files_are_readable_whatever_the_umask():
     os.umask(0o077)
     from ansible_collections.deter.benito.plugins.module_utils.host.cli import main
@@ -160,7 +173,7 @@ def test_files_and_folders_are_the_roots_and_nodes_files_are_readable_whatever_t
     assert modes(PLACE.directory, PLACE.run, "/run/benito/exp") == [0o700] * 3
     assert modes(PLACE.node("a"), PLACE.node("a") + "/log") == [0o755] * 2
     assert modes(PLACE.node_hosts("a")) == [0o644]
-    assert modes(f"{PLACE.run}/applied.json", f"{PLACE.run}.lock") == [0o600] * 2
+    assert modes(f"{PLACE.run}/applied.json") == [0o600]
 
 
 @sandboxed

@@ -1,0 +1,50 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The locks on a vhost: who has one is alone, who waits too long is told for what, and no file stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host.locks import experiment_lock, machine_lock
+from ansible_collections.deter.benito.plugins.module_utils.host.place import RUN_ROOT, Place
+from ansible_collections.deter.benito.tests.unit.host.sandbox import in_processes, sandboxed
+
+
+@sandboxed
+def test_who_waits_is_told_what_is_busy_and_gets_it_afterwards():
+    place = Place("Proj.exp")
+    with experiment_lock(place):
+        with pytest.raises(HostError, match="another benito-host has been changing Proj.exp on this host for 0 s"), experiment_lock(place, 0):
+            pass
+        with experiment_lock(Place("Proj.other"), 0), machine_lock(0):
+            pass
+    with experiment_lock(place, 0):
+        pass
+
+
+@sandboxed
+def test_twenty_at_the_same_time_are_one_after_another_and_leave_no_file():
+    counter = Path("/var/benito-counter")
+    counter.write_text("0")
+
+    def count(_number):
+        for _round in range(10):
+            with machine_lock():
+                counter.write_text(str(int(counter.read_text()) + 1))
+        return True
+
+    assert in_processes(20, count) == [0] * 20
+    assert counter.read_text() == "200"
+    assert not os.path.exists(RUN_ROOT)
+
+
+@sandboxed
+def test_a_lock_leaves_what_else_is_in_its_folder():
+    os.makedirs(Place("Proj.exp").run)
+    with experiment_lock(Place("Proj.exp")), machine_lock():
+        pass
+    assert os.listdir(f"{RUN_ROOT}/exp") == ["Proj.exp"]
