@@ -19,7 +19,7 @@ from typing import Optional
 from .errors import HostError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can say half a character, no file can hold it
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 VXLAN_PORT = 4789
 
 
@@ -51,6 +51,7 @@ class SubstratePlan:
     mtu           bytes of IP packet that every member may send
     probe_address link-local IPv4 of this vhost on this substrate while tunnels are probed, "" if it is not probed
     probe_peers   the same of the substrate's other vhosts, as {vhost: address}; no two (substrate, vhost) have the same
+    uplink        on a vhost that is a vnode itself: MAC address of its network card that joins the bridge, "" elsewhere
     """
 
     name: str
@@ -59,6 +60,7 @@ class SubstratePlan:
     tunnel: Optional[Tunnel] = None
     probe_address: str = ""
     probe_peers: dict[str, str] = field(default_factory=dict)
+    uplink: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,45 @@ class RoutePlan:
 
 
 @dataclass(frozen=True)
+class ControlPlan:
+    """A node's interface to the control network, called ``control0`` inside the node.
+
+    port         device on the vhost's side, on the bridge ``control0``
+    ip4_address  "172.29.228.70/22"
+    gateway      "" for none
+    """
+
+    port: str
+    mac_address: str
+    ip4_address: str
+    gateway: str = ""
+
+
+@dataclass(frozen=True)
+class UplinkPlan:
+    """A network card of a virtual machine that carries processes: by it the substrate's bridge inside joins the bridge here."""
+
+    port: str
+    substrate: str
+    mac_address: str
+
+
+@dataclass(frozen=True)
 class VnodePlan:
     """A node carried here.
 
-    kind            ``process`` (the other kinds come with their own roles)
+    kind            ``process``, ``openvz``, ``qemu`` or ``embedded_pnode`` (then this vhost is the node itself)
     forwarding      whether it forwards IPv4: it has two or more interfaces
     aliases         bare names that mean another address here than in ``HostPlan.hosts``, {name: address}
     start_command   text for ``/bin/sh -c``, "" for none
     environment     variables of the start command beside those benito-host always sets
+    control         openvz and qemu: its interface to the control network
+    uplinks         qemu: further network cards, for what it carries
+    image           openvz and qemu: the ``digest`` of one of ``HostPlan.images``
+    memory_mb       openvz and qemu: most memory, MiB; 0 for no limit
+    cpus            openvz and qemu: processors; 0 for no limit
+    disk_mb         openvz and qemu: size of its disk, MiB; 0 for that of the image
+    ghost           planned and reserved, never started
     """
 
     name: str
@@ -103,6 +136,49 @@ class VnodePlan:
     aliases: dict[str, str] = field(default_factory=dict)
     start_command: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    control: Optional[ControlPlan] = None
+    uplinks: tuple[UplinkPlan, ...] = ()
+    image: str = ""
+    memory_mb: int = 0
+    cpus: int = 0
+    disk_mb: int = 0
+    ghost: bool = False
+
+
+def ports_of(vnode: VnodePlan) -> list[str]:
+    """Every device that a node has on its vhost's side."""
+    ports = [interface.port for interface in vnode.interfaces] + [uplink.port for uplink in vnode.uplinks]
+    return [*ports, vnode.control.port] if vnode.control else ports
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """What virtual machines or containers are made of, kept on the vhost as ``/var/cache/benito/images/<digest>/``.
+
+    digest        hexadecimal, of the content or of the recipe
+    name          its name in the catalogue, for people
+    form          ``root``: a directory tree ``root.tar.zst`` (openvz); ``disk``: a disk image ``disk`` (qemu)
+    disk_format   ``qcow2`` or ``raw``, of form ``disk``
+    architecture  as QEMU names it: x86_64, i386, aarch64
+    kernel        QEMU boots the files ``kernel`` and ``initrd`` beside the disk, not what is on the disk
+    cloud_init    identity is given by cloud-init NoCloud; without, by the unit that our own images have
+    """
+
+    digest: str
+    name: str
+    form: str
+    disk_format: str = ""
+    architecture: str = "x86_64"
+    kernel: bool = False
+    cloud_init: bool = False
+
+
+@dataclass(frozen=True)
+class UserPlan:
+    """An account on openvz and qemu nodes, allowed to do everything by sudo."""
+
+    name: str
+    authorized_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +195,11 @@ class HostPlan:
 
     underlay_mtu  bytes, of the device that carries the tunnels; 0 when there is no tunnel
     sysctls       values this experiment needs at least, {name: integer}: the machine keeps the larger
+    images        every image that a node here is made of
+    users         accounts on openvz and qemu nodes; the first one runs start commands there
+    root_keys     SSH public keys that may log in as root on openvz and qemu nodes
+    acceleration  of QEMU: ``auto`` (what a probe shows to work), ``kvm`` or ``tcg``
+    boot_limit_s  seconds that a virtual machine or container may take to boot before that is an error
     """
 
     pid: str
@@ -129,6 +210,11 @@ class HostPlan:
     hosts: tuple[HostsEntry, ...] = ()
     underlay_mtu: int = 0
     sysctls: dict[str, int] = field(default_factory=dict)
+    images: tuple[ImagePlan, ...] = ()
+    users: tuple[UserPlan, ...] = ()
+    root_keys: tuple[str, ...] = ()
+    acceleration: str = "auto"
+    boot_limit_s: int = 600
     version: int = PLAN_VERSION
 
     @property
@@ -138,7 +224,7 @@ class HostPlan:
 
 
 def to_json(plan: HostPlan) -> str:
-    """The plan as JSON text: one line for each vnode, keys in field order with hosts and vnodes last, empty fields left out."""
+    """The plan as JSON text: one line for each vnode, keys in field order with hosts and vnodes last, empty fields and defaults left out."""
     head = _plain(dataclasses.replace(plan, vnodes=(), hosts=()))
     head = {"version": head.pop("version", PLAN_VERSION), **head}
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
@@ -171,14 +257,15 @@ def _hosts_json(hosts):
 
 
 @cache
-def _field_names(kind):
-    return tuple(f.name for f in dataclasses.fields(kind))
+def _defaults(kind):
+    """{field: its default}; of those that are required or begin empty, MISSING, which nothing equals."""
+    return {f.name: f.default for f in dataclasses.fields(kind)}
 
 
 def _plain(value):
     if dataclasses.is_dataclass(value):
-        pairs = ((name, getattr(value, name)) for name in _field_names(type(value)))
-        return {name: _plain(item) for name, item in pairs if item not in ("", (), None) and item != {}}
+        pairs = ((name, getattr(value, name), default) for name, default in _defaults(type(value)).items())
+        return {name: _plain(item) for name, item, default in pairs if item not in ("", (), None, default) and item != {}}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

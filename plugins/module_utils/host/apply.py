@@ -11,18 +11,17 @@ import shutil
 import time
 
 from ..errors import BenitoError, HostError
-from . import cgroups, control_bridge, netlink, prepare
+from . import control_bridge, netlink, prepare
 from .firewall import apply_firewall, remove_firewall
 from .locks import experiment_lock, machine_lock
-from .namespaces import remove_registry
 from .netlink import Batch
 from .network import SORTS, apply_network, ours
-from .place import Place, read_json
+from .parts import KIND_PARTS
+from .place import Place
 from .plan_file import read_applied, read_plan, remember_applied
-from .probe import answering, close_endpoints, make_endpoints
-from .processes import apply_processes
+from .probe import answering, make_endpoints
 
-PARTS = ("network", "processes")
+PARTS = ("network", *(part.name for part in KIND_PARTS))
 
 
 def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
@@ -34,7 +33,8 @@ def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
     plan = read_plan(place)
     if dry_run and not os.path.isdir(place.run):
         names = [f"substrate {s.name}" for s in plan.substrates] if "network" in parts else []
-        names += [f"process node {v.name}" for v in plan.vnodes if v.kind == "process"] if "processes" in parts else []
+        kinds = [part.kind for part in KIND_PARTS if part.name in parts]
+        names += [f"{vnode.kind} node {vnode.name}" for vnode in plan.vnodes if vnode.kind in kinds and not vnode.ghost]
         return _result([f"{name}: made" for name in names])
     with experiment_lock(place):
         os.makedirs(place.run, mode=0o700, exist_ok=True)
@@ -68,7 +68,7 @@ def down(place: Place) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with experiment_lock(place):
-        for step in (_stop_unit, _kill_processes, _remove_namespaces, _remove_links, remove_firewall, _release_sysctls,
+        for step in (_stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, _release_sysctls,
                      _leave_control_bridge, _remove_files, _remove_if_last):
             try:
                 changes += step(place)
@@ -88,15 +88,14 @@ def _apply_parts(plan, place, parts, dry_run) -> list[str]:
     changes: list[str] = []
     if "network" in parts:
         network = apply_network(plan, place, dry_run) + apply_firewall(plan, place, dry_run)
-        if network and not dry_run and "processes" not in parts:
+        if network and not dry_run and parts == ("network",):
             make_endpoints(plan, place)
         changes += network
-    if "processes" in parts:
-        if not dry_run:
-            close_endpoints(place)
-        changes += apply_processes(plan, place, read_applied(place), dry_run)
-        if not dry_run:
-            remember_applied(place, plan)
+    for part in KIND_PARTS:
+        if part.name in parts:
+            changes += part.apply(plan, place, read_applied(place, part.name), dry_run)
+            if not dry_run:
+                remember_applied(place, part.name, plan)
     return changes
 
 
@@ -109,19 +108,6 @@ def _stop_unit(place: Place) -> list[str]:
     if enabled:
         prepare.disable(place)
     return [f"unit {place.unit}: stopped"] if active or enabled else []
-
-
-def _kill_processes(place: Place) -> list[str]:
-    """Those that the unit did not take with it, because it had ended before."""
-    unit = read_json(f"{place.run}/supervisor.json", {}).get("cgroup", "")
-    left = [entry.path for entry in os.scandir(unit) if entry.name.startswith("node-")] if os.path.isdir(unit) else []
-    cgroups.kill_all(left)
-    return [f"processes of {len(left)} nodes: killed"] if left else []
-
-
-def _remove_namespaces(place: Place) -> list[str]:
-    close_endpoints(place)
-    return ["namespaces: removed"] if remove_registry(place) else []
 
 
 def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:

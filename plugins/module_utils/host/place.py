@@ -61,6 +61,14 @@ class Place:
     def unit(self) -> str:
         return UNIT.format(self.experiment)
 
+    def node_unit(self, name: str) -> str:
+        """The systemd unit of a node that has one of its own. A colon stands in no name, so no two nodes have the same."""
+        return f"benito-node-{self.experiment}:{name}.service"
+
+    def secret(self, name: str, file: str) -> str:
+        """A file of the node's that nobody else may read, 0600 in a 0700 folder."""
+        return f"{self.directory}/secrets/{name}/{file}"
+
     @property
     def mark(self) -> str:
         """Aliases of this experiment's links begin so; nothing else is ever removed."""

@@ -8,7 +8,7 @@ import re
 import socket
 
 from ..errors import HostError
-from ..hostplan import HostPlan, SubstratePlan, VnodePlan
+from ..hostplan import HostPlan, ImagePlan, SubstratePlan, UserPlan, VnodePlan, ports_of
 from ..names import is_interface_name, is_node_name, is_project_name
 
 _DEVICE = re.compile(r"b[bvx][a-z0-9]{1,13}")
@@ -16,6 +16,11 @@ _MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _SYSCTL = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DIGEST = re.compile(r"[0-9a-f]{8,64}")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\0\n\r]*)?")
+_ARCHITECTURE = re.compile(r"[a-z0-9_]{1,16}")
+_KINDS = ("process", "openvz", "qemu", "embedded_pnode")
 _SHOWN = 5
 
 
@@ -37,13 +42,21 @@ def _wrong(plan: HostPlan):
             yield f"hosts entry {entry.address!r} {' '.join(entry.names)!r} is no line of a hosts file"
     for substrate in plan.substrates:
         yield from (f"substrate {substrate.name!r}: {what}" for what in _wrong_substrate(substrate))
+    for image in plan.images:
+        yield from (f"image {image.name!r}: {what}" for what in _wrong_image(image))
+    for user in plan.users:
+        yield from (f"user {user.name!r}: {what}" for what in _wrong_user(user))
+    yield from (f"root key {key!r} is none" for key in plan.root_keys if not _KEY.fullmatch(key))
+    if plan.acceleration not in ("auto", "kvm", "tcg"):
+        yield f"acceleration {plan.acceleration!r} is neither auto, kvm nor tcg"
     known, addresses = {substrate.name for substrate in plan.substrates}, {entry.address for entry in plan.hosts}
+    images = {image.digest for image in plan.images}
     for vnode in plan.vnodes:
-        yield from (f"node {vnode.name!r}: {what}" for what in _wrong_vnode(vnode, known, addresses))
+        yield from (f"node {vnode.name!r}: {what}" for what in (*_wrong_vnode(vnode, known, addresses), *_wrong_machine(vnode, known, images)))
     yield from _twice("substrate", [substrate.name for substrate in plan.substrates])
     yield from _twice("node", [vnode.name for vnode in plan.vnodes])
     tunnels = [substrate.tunnel.device for substrate in plan.substrates if substrate.tunnel]
-    ports = [interface.port for vnode in plan.vnodes for interface in vnode.interfaces]
+    ports = [port for vnode in plan.vnodes for port in ports_of(vnode)]
     yield from _twice("device", [*(substrate.bridge for substrate in plan.substrates), *tunnels, *ports])
 
 
@@ -54,6 +67,8 @@ def _wrong_substrate(substrate: SubstratePlan):
         yield f"bridge {substrate.bridge!r} is no name of a device of ours"
     if not 68 <= substrate.mtu <= 65535:
         yield f"MTU {substrate.mtu} cannot be"
+    if substrate.uplink and not _MAC.fullmatch(substrate.uplink):
+        yield f"uplink {substrate.uplink!r} is no MAC address"
     probed = [substrate.probe_address, *substrate.probe_peers.values()]
     yield from (f"probe address {address!r} is none" for address in probed if address and not _is_address(address))
     tunnel = substrate.tunnel
@@ -67,6 +82,39 @@ def _wrong_substrate(substrate: SubstratePlan):
         yield f"network identifier {tunnel.vni} on port {tunnel.port} cannot be"
     ends = [tunnel.local, *tunnel.remotes] + ([tunnel.group] if tunnel.mode == "multicast" else [])
     yield from (f"tunnel end {address!r} is no address" for address in ends if not _is_address(address))
+
+
+def _wrong_image(image: ImagePlan):
+    if not _DIGEST.fullmatch(image.digest) or not _ARCHITECTURE.fullmatch(image.architecture):
+        yield f"its digest {image.digest!r} or its architecture {image.architecture!r} is none"
+    if (image.form, image.disk_format) not in (("root", ""), ("disk", "raw"), ("disk", "qcow2")):
+        yield f"its form {image.form!r} {image.disk_format!r} is neither root, disk raw nor disk qcow2"
+
+
+def _wrong_user(user: UserPlan):
+    if not _USER.fullmatch(user.name) or user.name == "root":
+        yield "cannot be made: small letters, digits, '_' and '-'"
+    yield from (f"key {key!r} is none" for key in user.authorized_keys if not _KEY.fullmatch(key))
+
+
+def _wrong_machine(vnode: VnodePlan, substrates: set, images: set):
+    """What is wrong with the fields of nodes that have a system of their own."""
+    if vnode.kind not in _KINDS:
+        yield f"kind {vnode.kind!r} is not known here"
+    if vnode.kind in ("openvz", "qemu") and vnode.image not in images:
+        yield f"there is no image {vnode.image!r}"
+    if min(vnode.memory_mb, vnode.cpus, vnode.disk_mb) < 0:
+        yield "its memory, processors or disk are less than none"
+    for uplink in vnode.uplinks:
+        if uplink.substrate not in substrates or not _DEVICE.fullmatch(uplink.port) or not _MAC.fullmatch(uplink.mac_address):
+            yield f"its uplink {uplink.port!r} to {uplink.substrate!r} with MAC address {uplink.mac_address!r} cannot be"
+    control = vnode.control
+    if control is None:
+        return
+    if not _DEVICE.fullmatch(control.port) or not _MAC.fullmatch(control.mac_address) or not _is_prefix(control.ip4_address):
+        yield f"its control interface {control.port!r} with {control.mac_address!r} and {control.ip4_address!r} cannot be"
+    if control.gateway and not _is_address(control.gateway):
+        yield f"its gateway {control.gateway!r} is no address"
 
 
 def _wrong_vnode(vnode: VnodePlan, substrates: set, addresses: set):

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import HostError
 from ..hostplan import HostPlan, from_json, to_json
 from .place import Place, write_atomically
@@ -20,13 +22,22 @@ def read_plan(place: Place) -> HostPlan:
     return plan
 
 
-def read_applied(place: Place) -> HostPlan | None:
-    """The plan that was applied last since this host's boot."""
-    return _read(f"{place.run}/applied.json")
+def read_applied(place: Place, part: str) -> HostPlan | None:
+    """The plan of which this part was applied last since this host's boot."""
+    return _read(_applied(place, part))
 
 
-def remember_applied(place: Place, plan: HostPlan) -> None:
-    write_atomically(f"{place.run}/applied.json", to_json(plan))
+def remember_applied(place: Place, part: str, plan: HostPlan) -> None:
+    write_atomically(_applied(place, part), to_json(plan))
+
+
+def is_applied(place: Place, part: str) -> bool:
+    """Whether this part was applied since this host's boot."""
+    return os.path.exists(_applied(place, part))
+
+
+def _applied(place: Place, part: str) -> str:
+    return f"{place.run}/applied-{part}.json"
 
 
 def _read(path: str) -> HostPlan | None:

@@ -12,7 +12,7 @@ import os
 import socket
 
 from ..errors import HostError
-from ..hostplan import HostPlan, VnodePlan
+from ..hostplan import HostPlan, VnodePlan, ports_of
 from . import cgroups, netlink, system
 from .child import in_a_child
 from .hosts_file import HostsFile
@@ -34,7 +34,7 @@ def apply_processes(plan: HostPlan, place: Place, before: HostPlan | None, dry_r
     before  the plan that was applied last, so that its addresses and routes can be taken back
     Returns what was (or with ``dry_run`` would be) changed, in words. Raises HostError.
     """
-    wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "process"}
+    wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "process" and not vnode.ghost}
     earlier = {vnode.name: vnode for vnode in before.vnodes} if before else {}
     with home() as origin:
         registry = Registry(place)
@@ -61,7 +61,7 @@ class _Builder:
         present = self._registry.nodes()
         self._live = netlink.links()
         changes = self._remove(sorted((present | self._registry.partial()) - (set(wanted) & present)))
-        changes += self._remove_ports(wanted)
+        changes += self._remove_ports()
         missing = [vnode for name, vnode in wanted.items() if name not in present]
         changes += [f"process node {vnode.name}: made" for vnode in missing]
         if not self._dry_run:
@@ -80,8 +80,9 @@ class _Builder:
                 self._registry.unpin(name)
         return [f"process node {name}: removed" for name in names]
 
-    def _remove_ports(self, wanted) -> list[str]:
-        planned = {interface.port for vnode in wanted.values() for interface in vnode.interfaces}
+    def _remove_ports(self) -> list[str]:
+        """Those that no node has any more, of whatever kind it was."""
+        planned = {port for vnode in self._plan.vnodes for port in ports_of(vnode)}
         surplus = [link for name, link in self._live.items()
                    if link.get("ifalias", "").startswith(self._place.mark + "port:") and name not in planned]
         batch = Batch()

@@ -40,7 +40,9 @@ def waiting(place: Place, plan: HostPlan) -> list[VnodePlan]:
         registry = Registry(place)
         started = registry.started() if registry.open(origin) else None
         registry.close()
-    return [vnode for vnode in plan.vnodes if vnode.kind == "process" and vnode.start_command and started is not None and vnode.name not in started]
+    if started is None:
+        return []
+    return [vnode for vnode in plan.vnodes if vnode.kind == "process" and vnode.start_command and not vnode.ghost and vnode.name not in started]
 
 
 def start(place: Place, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> list[Started]:

@@ -23,14 +23,14 @@ from ..errors import BenitoError, HostError
 from . import cgroups, starter, system
 from .namespaces import Registry, home
 from .place import Place, write_atomically
-from .plan_file import read_plan
+from .plan_file import is_applied, read_plan
 from .processes import rebind_hosts
 from .start_command import StartCommand, declare_lost
 
 
 def supervise(place: Place) -> None:
     """Run until stopped. Raises HostError when the experiment cannot be built."""
-    if not os.path.exists(f"{place.run}/applied.json"):
+    if not is_applied(place, "processes"):
         built = subprocess.run([place.program, "apply", "-e", place.experiment], check=False)
         if built.returncode:
             raise HostError(f"{place.experiment} could not be built; the reason stands above")

@@ -45,7 +45,7 @@ def test_what_cannot_be_done_is_one_clear_error(arguments, message, as_json, cap
         assert err.startswith("benito-host: ") and message in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[]", b'{"version": 1}', b"[" * 100_000, None])
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[]", b'{"version": 2}', b"[" * 100_000, None])
 @sandboxed
 def test_a_damaged_plan_is_an_error_for_every_command(text):
     place = install_plan(plan())

@@ -173,7 +173,7 @@ def test_files_and_folders_are_the_roots_and_nodes_files_are_readable_whatever_t
     assert modes(PLACE.directory, PLACE.run, "/run/benito/exp") == [0o700] * 3
     assert modes(PLACE.node("a"), PLACE.node("a") + "/log") == [0o755] * 2
     assert modes(PLACE.node_hosts("a")) == [0o644]
-    assert modes(f"{PLACE.run}/applied.json") == [0o600]
+    assert modes(f"{PLACE.run}/applied-processes.json") == [0o600]
 
 
 @sandboxed

@@ -1,0 +1,203 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The identity of a node that has a system of its own (openvz, qemu), as files over that system: name, addresses, routes, keys, users, start command.
+
+Pure text, the same for both kinds and for every way the node comes up (design §5.10). It needs systemd, a POSIX shell and OpenSSH in the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import shlex
+from dataclasses import dataclass
+
+from ..hostplan import HostPlan, InterfacePlan, VnodePlan
+from .hosts_file import HostsFile
+
+CONTROL = "control0"
+BOOT_UNIT = "benito-node.service"
+
+_BOOT = """\
+[Unit]
+Description=Benito node: accounts, report to the vhost, start command
+After=network.target ssh.service
+Wants=network.target
+
+[Service]
+Type=exec
+ExecStart=/bin/sh /var/benito/lib/boot
+ExecStopPost=/bin/sh /var/benito/lib/boot stop
+KillMode=control-group
+TimeoutStopSec=10
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_SCRIPT = r"""# Written by deter.benito. Runs at each boot of this node: makes accounts, tells the vhost, runs the start command.
+. /var/benito/lib/settings
+say() { [ -e "$report" ] && printf '%s\n' "$*" >> "$report"; }
+stamp() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+if [ "${1:-}" = stop ]; then
+    say stopping
+    exit 0
+fi
+say "booting $(cat /proc/sys/kernel/random/boot_id)"
+
+for user in $users; do
+    id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
+    home=$(getent passwd "$user" | cut -d: -f6)
+    mkdir -p "$home/.ssh" && cp "/var/benito/lib/keys/$user" "$home/.ssh/authorized_keys"
+    chown -R "$user:" "$home/.ssh" && chmod 700 "$home/.ssh" && chmod 600 "$home/.ssh/authorized_keys"
+done
+
+# the addresses of /var/benito/lib/addresses, a line each: INTERFACE ADDRESS
+tries=0
+while [ "$tries" -lt 600 ]; do
+    missing=
+    while read -r interface address; do
+        ip -4 -o address show dev "$interface" 2>/dev/null | grep -qF " $address/" || missing="$missing $interface"
+    done < /var/benito/lib/addresses
+    [ -z "$missing" ] && break
+    tries=$((tries + 1))
+    sleep 0.1
+done
+[ -z "$missing" ] || echo "no address after 60 s on:$missing" >&2
+say booted
+
+[ -s /var/benito/lib/start_command ] || exit 0
+mkdir -p /var/benito/log
+cd /var/benito/log || exit 1
+command=$(cat /var/benito/lib/start_command)
+began=$(stamp)
+printf 'started %s as %s: %s\n' "$began" "$start_user" "$command" >> start_command.log
+say "started $began"
+set -a
+. /var/benito/lib/environment
+set +a
+if [ "$start_user" = root ]; then
+    (cd /root && exec setsid -w /bin/sh -c "$command") < /dev/null > start_command.out 2> start_command.err
+else
+    home=$(getent passwd "$start_user" | cut -d: -f6)
+    export HOME="$home" USER="$start_user" LOGNAME="$start_user"
+    (cd "$home" && exec setsid -w runuser -u "$start_user" -- /bin/sh -c "$command") < /dev/null > start_command.out 2> start_command.err
+fi
+status=$?
+ended=$(stamp)
+printf 'ended %s with exit status %s\n' "$ended" "$status" >> start_command.log
+say "ended $status $ended"
+"""
+
+
+@dataclass(frozen=True)
+class GuestFile:
+    """A file, or with ``target`` a symbolic link."""
+
+    text: str = ""
+    mode: int = 0o644
+    target: str = ""
+
+
+def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str, host_key: tuple[str, str], network: bool = True) -> dict[str, GuestFile]:
+    """{path without the first slash: file} that make an image this node.
+
+    report       where the node reports inside, see report.py: "/dev/virtio-ports/org.benito.report"
+    resolv_conf  text of /etc/resolv.conf
+    host_key     the private and the public half of its SSH host key, as text
+    network      whether systemd-networkd is to set its interfaces up; else something else does
+    """
+    files = {
+        "etc/hostname": GuestFile(vnode.hostname + "\n"),
+        "etc/machine-id": GuestFile(machine_id(plan, vnode) + "\n", 0o444),
+        "etc/resolv.conf": GuestFile(resolv_conf),
+        "etc/hosts": GuestFile(hosts_text(plan, vnode)),
+        "etc/ssh/ssh_host_ed25519_key": GuestFile(host_key[0], 0o600),
+        "etc/ssh/ssh_host_ed25519_key.pub": GuestFile(host_key[1]),
+        "etc/sysctl.d/90-benito.conf": GuestFile(f"net.ipv4.ip_forward = {int(vnode.forwarding)}\n"),
+        f"etc/systemd/system/{BOOT_UNIT}": GuestFile(_BOOT),
+        f"etc/systemd/system/multi-user.target.wants/{BOOT_UNIT}": GuestFile(target=f"/etc/systemd/system/{BOOT_UNIT}"),
+        "root/.ssh/authorized_keys": GuestFile("".join(f"{key}\n" for key in plan.root_keys), 0o600),
+        "etc/sudoers.d/benito": GuestFile("".join(f"{user.name} ALL=(ALL:ALL) NOPASSWD: ALL\n" for user in plan.users), 0o440),
+        "var/containers": GuestFile(target="/var/benito"),
+        "var/benito/pid": GuestFile(plan.pid + "\n"),
+        "var/benito/eid": GuestFile(plan.eid + "\n"),
+        "var/benito/hosts": GuestFile(target="/etc/hosts"),
+        "var/benito/lib/boot": GuestFile(_SCRIPT, 0o755),
+        "var/benito/lib/settings": GuestFile(_settings(plan, report)),
+        "var/benito/lib/addresses": GuestFile("".join(f"{name} {address}\n" for name, address in addresses(vnode))),
+        "var/benito/lib/start_command": GuestFile(vnode.start_command),
+        "var/benito/lib/environment": GuestFile(_environment(plan, vnode)),
+    }
+    for user in plan.users:
+        files[f"var/benito/lib/keys/{user.name}"] = GuestFile("".join(f"{key}\n" for key in user.authorized_keys))
+    return {**files, **networkd_files(plan, vnode)} if network else files
+
+
+def machine_id(plan: HostPlan, vnode: VnodePlan) -> str:
+    """The node's /etc/machine-id: its own, and the same whenever it is made again."""
+    return hashlib.sha256(f"machine-id\0{plan.experiment}\0{vnode.name}".encode()).hexdigest()[:32]
+
+
+def start_user(plan: HostPlan) -> str:
+    """Who runs start commands in a node with accounts of its own."""
+    return plan.users[0].name if plan.users else "root"
+
+
+def hosts_text(plan: HostPlan, vnode: VnodePlan) -> str:
+    """The node's /etc/hosts. A node without an address in the experiment still finds its own name."""
+    text = HostsFile(plan.hosts).text(vnode.aliases)
+    known = any(vnode.name in entry.names for entry in plan.hosts)
+    return text if known else f"{text}127.0.1.1\t{vnode.hostname}\n"
+
+
+def addresses(vnode: VnodePlan) -> list[tuple[str, str]]:
+    """(interface, address without prefix length) of all that has one."""
+    found = [(CONTROL, vnode.control.ip4_address)] if vnode.control else []
+    found += [(interface.name, interface.ip4_address) for interface in vnode.interfaces]
+    return [(name, address.split("/")[0]) for name, address in found if address]
+
+
+def networkd_files(plan: HostPlan, vnode: VnodePlan) -> dict[str, GuestFile]:
+    """Files of systemd-networkd (and .link files of udev, which give names by MAC address) for every interface."""
+    mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
+    files = {}
+    if vnode.control:
+        gateway = [f"Gateway={vnode.control.gateway}"] if vnode.control.gateway else []
+        files.update(_interface(CONTROL, vnode.control.mac_address, 0, vnode.control.ip4_address, gateway, []))
+    for interface in vnode.interfaces:
+        routes = [line for to, via in routes_of(vnode, interface) for line in ("", "[Route]", f"Destination={to}", f"Gateway={via}")]
+        files.update(_interface(interface.name, interface.mac_address, mtu[interface.substrate], interface.ip4_address, [], routes))
+    return files
+
+
+def routes_of(vnode: VnodePlan, interface: InterfacePlan) -> list[tuple[str, str]]:
+    """(prefix, gateway) of the routes that leave by this interface: their gateway is on its subnet."""
+    if not interface.ip4_address:
+        return []
+    subnet = ipaddress.IPv4Interface(interface.ip4_address).network
+    return [(route.to, route.via) for route in vnode.routes if ipaddress.IPv4Address(route.via) in subnet]
+
+
+def _interface(name: str, mac_address: str, mtu: int, address: str, network: list[str], after: list[str]) -> dict[str, GuestFile]:
+    link = ["[Match]", f"MACAddress={mac_address}", "", "[Link]", f"Name={name}", "NamePolicy="]
+    lines = ["[Match]", f"Name={name}", "", "[Link]", *([f"MTUBytes={mtu}"] if mtu else []), "RequiredForOnline=no", "",
+             "[Network]", "LinkLocalAddressing=no", "IPv6AcceptRA=no", "LLDP=no", *([f"Address={address}"] if address else []), *network, *after]
+    head = "# Written by deter.benito.\n"
+    return {
+        f"etc/systemd/network/10-benito-{name}.link": GuestFile(head + "\n".join(link) + "\n"),
+        f"etc/systemd/network/10-benito-{name}.network": GuestFile(head + "\n".join(lines) + "\n"),
+    }
+
+
+def _settings(plan: HostPlan, report: str) -> str:
+    names = " ".join(user.name for user in plan.users)
+    return f"report={shlex.quote(report)}\nusers={shlex.quote(names)}\nstart_user={shlex.quote(start_user(plan))}\n"
+
+
+def _environment(plan: HostPlan, vnode: VnodePlan) -> str:
+    variables = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh",
+        "LANG": "C.UTF-8", "BENITO_PID": plan.pid, "BENITO_EID": plan.eid, "BENITO_NODE": vnode.name, **vnode.environment,
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())

@@ -1,0 +1,37 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The table of container kinds on a vhost: who builds, removes and looks at the nodes of each. A new kind is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..hostplan import HostPlan
+from .place import Place
+from .process_nodes import apply_process_nodes, process_status, remove_process_nodes
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind's share of a vhost's work. Every function is idempotent and raises HostError.
+
+    name    what ``benito-host apply --part`` calls it, and the module behind the kind's role
+    kind    of the nodes that it is about
+    apply   (plan, place, plan that was applied last or None, dry_run) -> changes in words; brings the nodes up, unless they are ghosts
+    remove  (place) -> changes in words; takes all of them away, whatever plan there is or was, or none
+    status  (plan, place) -> {node: {"state", "exit_code", "start_command", "exit_status"}} of the plan's nodes of this kind:
+            state is ``running`` (started, not booted), ``booted``, ``dead`` (then with its exit_code, or None), ``missing`` or ``ghost``;
+            start_command "" for none, else ``waiting``, ``running``, ``ended`` (then with its exit_status), ``failed`` or ``lost``
+    """
+
+    name: str
+    kind: str
+    apply: Callable[[HostPlan, Place, HostPlan | None, bool], list[str]]
+    remove: Callable[[Place], list[str]]
+    status: Callable[[HostPlan, Place], dict[str, dict]]
+
+
+KIND_PARTS = (
+    Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status),
+)

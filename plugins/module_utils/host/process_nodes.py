@@ -1,0 +1,54 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Process nodes as one of the kinds of parts.py."""
+
+from __future__ import annotations
+
+import os
+
+from ..hostplan import HostPlan, VnodePlan
+from . import cgroups
+from .namespaces import Registry, home, remove_registry
+from .place import Place, read_json
+from .probe import close_endpoints
+from .processes import apply_processes
+from .start_command import outcome
+
+
+def apply_process_nodes(plan: HostPlan, place: Place, applied: HostPlan | None, dry_run: bool) -> list[str]:
+    """See parts.Part."""
+    if not dry_run:
+        close_endpoints(place)
+    return apply_processes(plan, place, applied, dry_run)
+
+
+def remove_process_nodes(place: Place) -> list[str]:
+    """See parts.Part. Also kills what the unit did not take with it, because it had ended before."""
+    unit = read_json(f"{place.run}/supervisor.json", {}).get("cgroup", "")
+    left = [entry.path for entry in os.scandir(unit) if entry.name.startswith("node-")] if os.path.isdir(unit) else []
+    cgroups.kill_all(left)
+    changes = [f"processes of {len(left)} nodes: killed"] if left else []
+    close_endpoints(place)
+    return [*changes, "namespaces: removed"] if remove_registry(place) else changes
+
+
+def process_status(plan: HostPlan, place: Place) -> dict[str, dict]:
+    """See parts.Part. A process node has nothing to boot: it is there, or it is not."""
+    with home() as origin:
+        registry = Registry(place)
+        built, started = (registry.nodes(), registry.started()) if registry.open(origin) else (set(), set())
+        registry.close()
+    return {vnode.name: _node(place, vnode, built, started) for vnode in plan.vnodes if vnode.kind == "process"}
+
+
+def _node(place: Place, vnode: VnodePlan, built: set[str], started: set[str]) -> dict:
+    if vnode.ghost:
+        return {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
+    run = outcome(place, vnode.name) if vnode.start_command and vnode.name in started else None
+    state = (run or {}).get("state", "running" if vnode.name in started else "waiting")
+    return {
+        "state": "booted" if vnode.name in built else "missing",
+        "exit_code": None,
+        "start_command": state if vnode.start_command else "",
+        "exit_status": (run or {}).get("exit_status"),
+    }
