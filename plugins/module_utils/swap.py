@@ -16,7 +16,7 @@ from .embedding.allocation import Allocation, PoolHost
 from .embedding.annotate import check_realised
 from .embedding.bind import bind, mtu_notes
 from .embedding.choose import Offer, choose
-from .embedding.machines import Machine, machines
+from .embedding.machines import Machine, machines, pnode_of
 from .errors import BenitoError, ExperimentError
 from .experiment import ACTIVATING, ACTIVE, FAILED, STATES, SWAPPED, SWAPPING, ExperimentDirectory
 from .hostplan import HostPlan, from_json, to_json
@@ -53,8 +53,8 @@ def begin_swapin(directory: ExperimentDirectory, dry_run: bool = False) -> Begun
     topology, _warnings = read_topdl(directory.partitioned)
     check_realised(topology)
     carrying = machines(topology)
-    vhost_of = {node: machine.vhost for machine in carrying for node in machine.nodes}
-    crosses = any(len({vhost_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())
+    place_of = pnode_of(carrying)
+    crosses = any(len({place_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())
     before = directory.read_state()
     changed = before.state != ACTIVE
     if changed and not dry_run:
@@ -118,7 +118,7 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
 
 
 def _choose(directory, topology, offers, types) -> dict[str, str]:
-    needs = {machine.vhost: len(machine.nodes) for machine in machines(topology)}
+    needs = {machine.vhost: len(machine.nodes) + len(machine.hidden) for machine in machines(topology)}
     kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
     presented = [Offer(name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", int(offer.get("slots") or 0))
                  for name, offer in offers.items()]

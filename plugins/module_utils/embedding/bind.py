@@ -16,7 +16,7 @@ from ..hostplan import HostPlan, InterfacePlan, SubstratePlan, Tunnel, VnodePlan
 from ..topology.attributes import STARTUP
 from ..topology.model import Computer, Topology
 from .allocation import Allocation
-from .annotate import kind_of
+from .computers import kind_of
 from .hosts import Aliases, hosts_entries
 from .identifiers import BRIDGE, PORT, TUNNEL, Identifiers, mac_addresses
 from .machines import Machine, machines
