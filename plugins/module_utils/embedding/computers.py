@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable
 
 from ..errors import Problem
-from ..topology.attributes import NODE_TYPE, PARTITION, containers_attribute
+from ..topology.attributes import GHOST, NODE_TYPE, PARTITION, containers_attribute
 from ..topology.model import Computer, Topology
 from .kinds import kind_named
 
@@ -26,6 +26,11 @@ def kind_of(computer: Computer) -> str:
 def partition_of(computer: Computer) -> str | None:
     """Partition of a computer, None when it has none."""
     return containers_attribute(computer, PARTITION)
+
+
+def is_ghost(computer: Computer) -> bool:
+    """Whether a computer is to have its resources, address and hosts entry, and not to be started (``containers:ghost``)."""
+    return (containers_attribute(computer, GHOST) or "").strip().lower() in ("true", "yes", "1")
 
 
 def map_computers(topology: Topology, change: Callable[[Computer], Computer]) -> Topology:
