@@ -17,6 +17,7 @@ from .hosts_file import HostsFile
 from .physical_hosts import apply_hosts, remove_hosts
 from .physical_links import apply_links, is_interface, remove_links
 from .place import ROOT, Place, write_atomically
+from .probe import close_endpoints
 from .start_command import forget, has_started, outcome
 
 KIND = "embedded_pnode"
@@ -30,6 +31,8 @@ def apply_physical_node(plan: HostPlan, place: Place, applied: HostPlan | None, 
         return [] if dry_run or not _traces(place) else remove_physical_node(place)
     earlier = _node(applied) if applied else None
     _refuse_another(place)
+    if not dry_run:
+        close_endpoints(place)
     changes = apply_links(plan, vnode, place, earlier, dry_run)
     changes += _files(plan, vnode, place, dry_run)
     changes += apply_hosts(place, _names(plan, vnode), dry_run)
