@@ -3,6 +3,8 @@
 """A machine that is node c, beside a machine with processes a, b and d. The argument: how often start commands have run.
 Run on both pnodes by shared/tasks/script.yml."""
 
+import functools
+import itertools
 import json
 import os
 import sys
@@ -24,10 +26,14 @@ def log(suffix):
 assert (mine == [MACHINE]) == (MACHINE in mine), mine
 wait("all nodes are there", lambda: all(state(name)["state"] == "booted" for name in mine), 60)
 
+
 # every node reaches every other by its name, from either side
-for name in mine:
-    for other in "abcd":
-        wait(f"{name} reaches {other}", lambda: "1 received" in node(name, f"ping -c1 -W5 {other} || true"), 60)
+def reaches(name, other):
+    return "1 received" in node(name, f"ping -c1 -W5 {other} || true")
+
+
+for name, other in itertools.product(mine, "abcd"):
+    wait(f"{name} reaches {other}", functools.partial(reaches, name, other), 60)
 
 if MACHINE in mine:
     vnode = PLAN["vnodes"][0]
