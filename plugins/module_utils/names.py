@@ -16,7 +16,7 @@ _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,14}")
 
 PROJECT_RULE = "a letter, then letters, digits, '_' or '-', at most 32 in all"
 NODE_RULE = "letters, digits, '_' or '-', not beginning with '-', at most 32"
-INTERFACE_RULE = "letters, digits, '_' or '-', not beginning with '-', at most 15; not lo and not control0, which is the control network's"
+INTERFACE_RULE = "letters, digits, '_' or '-', not beginning with '-', at most 15"
 
 
 def is_project_name(text: str) -> bool:
