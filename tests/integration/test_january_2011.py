@@ -13,7 +13,8 @@ from test_kinds import EVERY_NODE, ansible, fixture_make, fixture_pool  # noqa: 
 
 DEMO = support.ROOT / "examples" / "january-2011-demo"
 REALISATIONS = ("one-machine", "inside-machines", "three-machines")
-SEEN = ("ip -o -4 address show | awk '$2 ~ /^inf/ {print $2, $4}'; echo routes; ip -4 route show | grep ' dev inf' | sed 's/ proto [a-z]*//; s/ scope link.*//'; "
+SEEN = ("ip -o -4 address show | awk '$2 ~ /^inf/ {print $2, $4}'; echo routes; "
+        "ip -4 route show | grep ' dev inf' | sed 's/ proto [a-z]*//; s/ scope link.*//'; "
         "echo hosts; grep -v -e localhost -e '^127' -e '^#' -e '^$' /etc/hosts; echo reach; "
         "for name in irc bot-1 bot-2 bot-3 master west east target; do ping -c 1 -W 10 $name >/dev/null && echo $name; done")
 _views: dict[str, dict] = {}
@@ -24,10 +25,9 @@ def test_the_bots_ping_the_target_when_the_master_tells_them(pool, make, realisa
     experiment = make((DEMO / f"{realisation}.xml").read_text(), site=str(DEMO / "site.yml"))
     experiment.play("swapin")
     channel = "'/var/benito/irc/irc/#catch"
-    joined = f"for bot in bot-1 bot-2 bot-3; do grep -q \"$bot.*has joined\" {channel}/out' || grep -q $bot {channel}/out' || echo not yet; done"
-    wait_until("the master in the channel", lambda: ansible(pool, experiment, "master", f"test -p {channel}/in' && echo there || true")["master"] == "there", 120)
-    wait_until("the bots in the channel", lambda: not ansible(pool, experiment, "master", joined)["master"], 120)
-    ansible(pool, experiment, "master", f"timeout 10 sh -c 'echo \"!ping target\" > \"/var/benito/irc/irc/#catch/in\"'")
+    there = f"test -d {channel}' && echo there || true"
+    wait_until("everybody in the channel", lambda: set(ansible(pool, experiment, "bot-*:master", there).values()) == {"there"}, 120)
+    ansible(pool, experiment, "master", f"timeout 10 sh -c 'echo \"!ping target\"' > {channel}/in'")
 
     def said():
         return ansible(pool, experiment, "master", f"grep -c 'to target: 3 received' {channel}/out' || true")["master"]
