@@ -12,6 +12,7 @@ from .physical_node import apply_physical_node, physical_status, remove_physical
 from .place import Place
 from .plan_file import is_applied
 from .process_nodes import apply_process_nodes, process_status, remove_process_nodes
+from .virtual_machines import apply_machines, machines_status, reboot_machines, remove_machines
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Part:
 KIND_PARTS = (
     Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status),
     Part("physical", "embedded_pnode", apply_physical_node, remove_physical_node, physical_status),
+    Part("machines", "qemu", apply_machines, remove_machines, machines_status, reboot_machines),
 )
 
 
