@@ -16,7 +16,7 @@ from . import netlink
 from .hosts_file import HostsFile
 from .physical_hosts import apply_hosts, remove_hosts
 from .physical_links import apply_links, is_interface, remove_links
-from .place import ROOT, Place, write_atomically
+from .place import ROOT, Place, experiments_here, write_atomically
 from .probe import close_endpoints
 from .start_command import forget, has_started, outcome
 
@@ -112,6 +112,9 @@ def _link(path: str, target: str) -> None:
 
 
 def _refuse_another(place: Place) -> None:
+    others = [name for name in experiments_here() if name != place.experiment]
+    if others:
+        raise HostError(f"this machine also carries {' and '.join(others)}: a machine that is a node itself is shared with no other experiment")
     for name in _SEEN:
         path = f"{ROOT}/{name}"
         if os.path.lexists(path) and not _is_ours(path, place):

@@ -22,7 +22,7 @@ import sys
 from ..errors import BenitoError, HostError
 from . import cgroups, starter, system
 from .namespaces import Registry, home
-from .parts import is_built
+from .parts import is_begun
 from .place import Place, write_atomically
 from .plan_file import read_plan
 from .processes import rebind_hosts
@@ -31,7 +31,7 @@ from .start_command import StartCommand, declare_lost
 
 def supervise(place: Place) -> None:
     """Run until stopped. Raises HostError when the experiment cannot be built."""
-    if not is_built(read_plan(place), place):
+    if not is_begun(place):
         built = subprocess.run([place.program, "apply", "-e", place.experiment], check=False)
         if built.returncode:
             raise HostError(f"{place.experiment} could not be built; the reason stands above")
