@@ -84,11 +84,12 @@ def begin_swapout(directory: ExperimentDirectory, dry_run: bool = False) -> Begu
 
 @dataclass(frozen=True)
 class Allocated:
-    """chosen: {vhost: pool host}; notes: which substrates have a smaller MTU, and why."""
+    """chosen: {vhost: pool host}; notes: which substrates have a smaller MTU, and why; alone: vhosts that are nodes themselves, shared with nobody."""
 
     changed: bool
     chosen: dict[str, str]
     notes: tuple[str, ...]
+    alone: tuple[str, ...] = ()
 
 
 def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], types: tuple[str, ...] = (),
@@ -115,7 +116,8 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     files = {"allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
     write = directory.differs if dry_run else directory.write
     changed = [write(name, text) for name, text in files.items()]
-    return Allocated(any(changed), chosen, tuple(str(note) for note in mtu_notes(plans)))
+    alone = tuple(vhost for vhost, plan in plans.items() if any(vnode.kind == EMBEDDED_PNODE for vnode in plan.vnodes))
+    return Allocated(any(changed), chosen, tuple(str(note) for note in mtu_notes(plans)), alone)
 
 
 def _choose(directory, topology, offers, types) -> dict[str, str]:

@@ -48,6 +48,11 @@ chosen:
   description: The pool host for each vhost.
   returned: success
   type: dict
+alone:
+  description: The vhosts that are nodes of the experiment themselves, whose machines no other experiment may share.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible_collections.deter.benito.plugins.module_utils import swap
@@ -59,7 +64,7 @@ def run(directory, module):
     allocated = swap.allocate(directory, given["offers"], given["secrets"], tuple(given["pnode_types"]), module.check_mode)
     for note in allocated.notes:
         module.warn(note)
-    return {"changed": allocated.changed, "chosen": allocated.chosen}
+    return {"changed": allocated.changed, "chosen": allocated.chosen, "alone": list(allocated.alone)}
 
 
 def main():

@@ -43,6 +43,8 @@ KIND_PARTS = (
 )
 
 
-def is_begun(place: Place) -> bool:
-    """Whether any kind was applied since this host's boot: then a swap-in is at it, or was, and builds the others."""
-    return any(is_applied(place, part.name) for part in KIND_PARTS)
+def is_built(plan: HostPlan, place: Place) -> bool:
+    """Whether every kind that the plan has was applied since this host's boot."""
+    kinds = {vnode.kind for vnode in plan.vnodes}
+    needed = [part for part in KIND_PARTS if part.kind in kinds] or KIND_PARTS
+    return all(is_applied(place, part.name) for part in needed)
