@@ -21,7 +21,7 @@ SIZE_NOTE = "var/lib/benito-disk-sectors"
 """In the image: for how many sectors its file system was made. A node's disk may be larger; it grows at its first boot."""
 
 MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
-_APPLETS = ("sh", "mount", "umount", "insmod", "cat", "tar", "usleep", "switch_root", "chroot", "sync")
+_APPLETS = ("sh", "mount", "umount", "insmod", "cat", "tar", "usleep", "switch_root", "chroot", "mkdir", "mknod")
 
 _INIT = r"""#!/bin/sh
 # Written by deter.benito.
@@ -29,6 +29,12 @@ export PATH=/bin
 mount -t devtmpfs devtmpfs /dev
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
+# what systemd would make at leisure, so that opening them loads their modules
+mkdir -p /dev/net
+for node in "net/tun 10 200" "fuse 10 229" "loop-control 10 237" "vhost-net 10 238"; do
+    set -- $node
+    [ -e "/dev/$1" ] || mknod "/dev/$1" c "$2" "$3"
+done
 fail() { echo "benito: $*" > /dev/console; usleep 200000; exit 1; }
 for module in $(cat /modules/order); do insmod "/modules/$module" || fail "the kernel module $module cannot be loaded"; done
 

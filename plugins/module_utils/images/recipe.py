@@ -13,13 +13,13 @@ from ..debian.bootstrap import host_origin
 from ..errors import HostError
 from ..hostplan import ImagePlan
 
-_VERSION = 1  # raise it when build.py or initrd.py makes something else of the same recipe
+_VERSION = 2  # raise it when build.py or initrd.py makes something else of the same recipe
 
 ROOT, DISK = "root", "disk"
 _PACKAGES = (
     "systemd", "systemd-sysv", "openssh-server", "sudo", "iproute2", "iputils-ping", "python3", "procps", "ca-certificates",
 )
-_DISK_PACKAGES = ("udev", "kmod", "dbus", "qemu-guest-agent", "busybox-static", "e2fsprogs", "linux-image-cloud-amd64")
+_DISK_PACKAGES = ("udev", "kmod", "qemu-guest-agent", "busybox-static", "e2fsprogs", "linux-image-cloud-amd64")
 DISK_MB = 4096
 QEMU_ARCHITECTURES = {"amd64": "x86_64"}  # for which Debian has a kernel made for virtual machines that we tried
 
@@ -35,13 +35,14 @@ _MASKED = (
     "systemd-boot-system-token.service", "systemd-pcrphase.service", "systemd-pcrphase-sysinit.service", "systemd-pcrmachine.service",
     "systemd-tpm2-setup.service", "systemd-tpm2-setup-early.service", "tpm2.target", "sshd-keygen.service",
     "e2scrub_reap.service", "e2scrub_all.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer",
-    "systemd-tmpfiles-clean.timer", "systemd-journal-flush.service",
+    "systemd-tmpfiles-clean.timer", "systemd-journal-flush.service", "systemd-logind.service", "systemd-user-sessions.service", "systemd-repart.service",
+    "modprobe@.service", "kmod-static-nodes.service", "systemd-tmpfiles-setup-dev.service", "systemd-tmpfiles-setup-dev-early.service",
+    "systemd-timesyncd.service", "systemd-userdbd.socket", "systemd-sysext.socket", "systemd-pcrextend.socket", "systemd-pcrlock.socket",
 )
 """What no node needs: consoles without a password to log in by, updates behind the experimenter's back, and what only a system with a past needs at boot."""
 _ROOT_MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udevd-varlink.socket", "systemd-udev-trigger.service",
-    "systemd-udev-settle.service", "systemd-logind.service", "kmod-static-nodes.service", "systemd-tmpfiles-setup-dev.service",
-    "systemd-tmpfiles-setup-dev-early.service", "systemd-timesyncd.service",
+    "systemd-udev-settle.service",
 )
 """What is the machine's and not a container's."""
 
@@ -59,7 +60,18 @@ MaxSessions 100
 MaxStartups 100:30:200
 """),
     ("etc/systemd/journald.conf.d/benito.conf", "[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\nForwardToSyslog=no\n"),
+    ("etc/systemd/system/ssh.service.d/benito.conf", "# Checks nothing twice.\n[Service]\nExecStartPre=\n"),
+    ("etc/tmpfiles.d/systemd-nologin.conf", "# No user waits for the end of the boot.\n"),
     ("etc/systemd/system.conf.d/benito.conf", "[Manager]\nDefaultTimeoutStopSec=20s\n"),
+)
+_NOT_LOADED = (
+    "aesni_intel", "ghash_clmulni_intel", "sha512_ssse3", "sha256_ssse3", "sha1_ssse3", "crct10dif_pclmul", "crc32_pclmul", "kvm_amd", "kvm_intel",
+    "ata_piix", "ata_generic", "powernow_k8", "acpi_cpufreq", "serio_raw", "evdev", "button", "psmouse", "pcspkr", "i2c_piix4", "floppy", "ccp",
+    "intel_rapl_common", "intel_rapl_msr", "qemu_fw_cfg",
+)
+"""Kernel modules that udev would load for a processor or board as QEMU has them and that no node needs; ``modprobe`` still loads each of them."""
+_DISK_FILES = (
+    ("etc/modprobe.d/benito.conf", "# Written by deter.benito: not loaded at boot.\n" + "".join(f"blacklist {name}\n" for name in _NOT_LOADED)),
 )
 
 
@@ -114,5 +126,5 @@ def recipe(name: str, form: str, suite: str, packages=()) -> Recipe:
         name=name, form=form, suite=suite, architecture=origin.architecture, sources=origin.sources,
         packages=tuple(dict.fromkeys((*_PACKAGES, *(_DISK_PACKAGES if disk else ()), *packages))),
         apt_options=origin.apt_options, certificates=origin.certificates,
-        masked=_MASKED if disk else (*_MASKED, *_ROOT_MASKED), disk_mb=DISK_MB if disk else 0,
+        masked=_MASKED if disk else (*_MASKED, *_ROOT_MASKED), files=(*_FILES, *_DISK_FILES) if disk else _FILES, disk_mb=DISK_MB if disk else 0,
     )
