@@ -20,7 +20,8 @@ _LEAST_FREE_MIB = 3000
 _SECTOR = 512
 
 _NOT_KEPT = ("var/cache/apt/*.bin", "var/cache/apt/archives/*.deb", "var/lib/apt/lists/*", "var/log/*.log", "var/log/apt/*", "var/cache/debconf/*-old",
-             "var/lib/dpkg/*-old", "var/cache/ldconfig/aux-cache", "var/lib/systemd/random-seed", "var/lib/dbus/machine-id", "boot/initrd.img*", "etc/resolv.conf")
+             "var/lib/dpkg/*-old", "var/cache/ldconfig/aux-cache", "var/lib/systemd/random-seed", "var/lib/dbus/machine-id", "boot/initrd.img*",
+             "etc/resolv.conf")
 _WITHOUT_DOCUMENTATION = [
     *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale", "info", "lintian", "bug")),
     "--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-include=/usr/share/locale/locale.alias",
