@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shutil
 
-from ..commands import run, write_text
+from ..commands import PATH, run, write_text
 from ..debian.bootstrap import debootstrap, mask, remove_host_keys, trust
 from ..errors import HostError
 from .initrd import SIZE_NOTE, initrd
@@ -28,18 +29,28 @@ _WITHOUT_DOCUMENTATION = [
 ]
 
 
+def lacking(commands: dict) -> list[str]:
+    """The packages of those ``commands`` {command: package} that this machine does not have."""
+    return sorted({package for command, package in commands.items() if not shutil.which(command, path=PATH)})
+
+
 def require(commands: dict) -> None:
-    """Raises HostError that names the packages of every one of ``commands`` {command: package} that this machine does not have."""
-    missing = sorted({package for command, package in commands.items() if not shutil.which(command, path="/usr/sbin:/usr/bin:/sbin:/bin")})
+    """Raises HostError that names the packages of every one of ``commands`` that this machine does not have."""
+    missing = lacking(commands)
     if missing:
         raise HostError(f"to make images this machine lacks the packages {' '.join(missing)}: apt-get install {' '.join(missing)}")
 
 
-def build(recipe: Recipe, directory: str) -> None:
-    """Put the files of the image into ``directory``. It takes a minute. Raises HostError."""
+def needed_commands(form: str) -> dict:
+    """{command: package} that building an image of ``form`` takes."""
+    return {**NEEDED_COMMANDS, **(NEEDED_FOR_DISKS if form == DISK else {})}
+
+
+def build(recipe: Recipe, directory: str) -> int:
+    """Put the files of the image into ``directory``. It takes a minute. Returns the version of its systemd. Raises HostError."""
     if os.geteuid():
         raise HostError("images are built by root: run it with sudo, or name images that are fetched")
-    require({**NEEDED_COMMANDS, **(NEEDED_FOR_DISKS if recipe.form == DISK else {})})
+    require(needed_commands(recipe.form))
     free = shutil.disk_usage(directory).free >> 20
     if free < _LEAST_FREE_MIB:
         raise HostError(f"{directory} has {free} MiB free; to build an image takes {_LEAST_FREE_MIB}")
@@ -48,7 +59,15 @@ def build(recipe: Recipe, directory: str) -> None:
     _finish(root, recipe)
     pack = _pack_disk if recipe.form == DISK else _pack_root
     pack(root, directory, recipe)
+    version = systemd_version(glob.glob(os.path.join(glob.escape(root), "usr/lib/*/systemd/libsystemd-shared-*.so")))
     shutil.rmtree(root)
+    return version
+
+
+def systemd_version(paths) -> int:
+    """The version of systemd that a system with these files has; 0 when they do not tell."""
+    found = (re.search(r"/libsystemd-shared-([0-9]+)[^/]*\.so$", path) for path in paths)
+    return max((int(match[1]) for match in found if match), default=0)
 
 
 def _finish(root: str, recipe: Recipe) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The images kept in a directory, one directory DIGEST for each, complete or not there at all.
 
-    image.json   written last: the fields of ImagePlan and ``files``, {name: {sha256, size}}
+    image.json   written last: the fields of ImagePlan, ``systemd`` (its version) and ``files``, {name: {sha256, size}}
     root.tar.zst | disk [, kernel, initrd]
 """
 
@@ -45,7 +45,7 @@ class ImageStore:
             return False
 
     def ensure(self, plan: ImagePlan, make) -> bool:
-        """Have the image ``plan``; where it is not there, ``make(directory)`` fills an empty directory with its files.
+        """Have the image ``plan``; where it is not there, ``make(directory)`` fills an empty directory with its files and tells the version of its systemd (0: none known).
 
         Returns whether it was made. An exception of ``make`` leaves nothing. Raises HostError.
         """
@@ -57,8 +57,7 @@ class ImageStore:
             self._sweep()
             partial = tempfile.mkdtemp(prefix=_PARTIAL, dir=self.directory)
             try:
-                make(partial)
-                write_note(partial, plan)
+                write_note(partial, plan, make(partial))
                 shutil.rmtree(self.path(plan.digest), ignore_errors=True)  # a damaged one
                 os.rename(partial, self.path(plan.digest))
             except BaseException:
@@ -86,11 +85,11 @@ def _used(path: str) -> float:
         return time.time()
 
 
-def write_note(directory: str, plan: ImagePlan) -> None:
-    """Write image.json over the files in ``directory``."""
+def write_note(directory: str, plan: ImagePlan, systemd: int) -> None:
+    """Write image.json over the files in ``directory``; ``systemd`` is the version of the system's, 0 when none is known."""
     files = {name: {"sha256": sha256_of(path), "size": os.path.getsize(path)}
              for name, path in ((name, os.path.join(directory, name)) for name in sorted(os.listdir(directory)))}
-    write_text(os.path.join(directory, NOTE), json.dumps({**dataclasses.asdict(plan), "files": files}, indent=1) + "\n")
+    write_text(os.path.join(directory, NOTE), json.dumps({**dataclasses.asdict(plan), "systemd": systemd, "files": files}, indent=1) + "\n")
     os.chmod(directory, 0o755)
 
 
