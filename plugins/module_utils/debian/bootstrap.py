@@ -56,10 +56,11 @@ def debootstrap(root: str, suite: str, sources, packages, apt_options, more_opti
         suite, root, *sources, seconds=1800, keep_environment=True)
 
 
-def mask(root: str, units) -> None:
-    """The systemd units are never started there."""
+def mask(root: str, units, folder: str = "system") -> None:
+    """The systemd units, or with the folder ``system-generators`` the generators, are never started there."""
+    os.makedirs(os.path.join(root, "etc/systemd", folder), exist_ok=True)
     for unit in units:
-        path = os.path.join(root, "etc/systemd/system", unit)
+        path = os.path.join(root, "etc/systemd", folder, unit)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         os.symlink("/dev/null", path)

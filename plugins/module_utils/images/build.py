@@ -73,6 +73,7 @@ def systemd_version(paths) -> int:
 def _finish(root: str, recipe: Recipe) -> None:
     """Make a node's system of a plain Debian: quick to boot, no identity of its own."""
     mask(root, recipe.masked)
+    mask(root, recipe.generators, "system-generators")
     remove_host_keys(root)
     for path, text in recipe.files:
         write_text(os.path.join(root, path), text)

@@ -72,7 +72,7 @@ def _local_path(image: CatalogueImage) -> str:
 
 def _download(image: CatalogueImage, target: str) -> None:
     try:
-        with urllib.request.urlopen(image.url, timeout=_TIMEOUT_S) as source:  # noqa: S310 the schema allows http, https and file
+        with urllib.request.urlopen(image.url, timeout=_TIMEOUT_S) as source:
             declared = int(source.headers.get("Content-Length") or 0)
             if declared > MOST_BYTES:
                 raise HostError(f"image {image.name}: {image.url} has {declared >> 30} GiB, more than {MOST_BYTES >> 30}")
@@ -116,7 +116,7 @@ def _copy_checked(image: CatalogueImage, source, target: str, what: str) -> None
 
 @contextlib.contextmanager
 def _unpacked(image: CatalogueImage, packed: str):
-    """The content of a file that may be compressed, as a stream to read; None for a file that is not compressed."""
+    """The content of a file that may be compressed, as a stream to read."""
     with open(packed, "rb") as stream:
         head = stream.read(6)
     opener = next((opener for magic, opener in _MAGIC if head.startswith(magic)), None)
@@ -130,15 +130,13 @@ def _unpacked(image: CatalogueImage, packed: str):
         if process.returncode:
             raise HostError(f"image {image.name} cannot be unpacked: zstd ended with {process.returncode}")
     else:
-        yield None
+        with open(packed, "rb") as stream:
+            yield stream
 
 
 def _unpack(image: CatalogueImage, packed: str, target: str) -> None:
     try:
         with _unpacked(image, packed) as stream:
-            if stream is None:
-                os.rename(packed, target)
-                return
             size = 0
             with open(target, "wb") as out:
                 while block := stream.read(_CHUNK):
@@ -176,17 +174,20 @@ def _pack_root(image: CatalogueImage, packed: str, target: str) -> int:
     if is_zstd:
         os.rename(packed, target)
     else:
-        try:
-            with _unpacked(image, packed) as stream, subprocess.Popen(["zstd", "-q", "-T0", "-o", target], stdin=subprocess.PIPE, env={"PATH": PATH}) as process:
-                plain = stream or open(packed, "rb")  # noqa: SIM115 closed below
-                with plain:
-                    shutil.copyfileobj(plain, process.stdin, _CHUNK)
-                process.stdin.close()
-        except (OSError, EOFError, lzma.LZMAError) as exc:
-            raise HostError(f"image {image.name} cannot be unpacked: {exc}") from exc
-        if process.returncode:
-            raise HostError(f"image {image.name} cannot be packed: zstd ended with {process.returncode}")
+        _pack(image, packed, target)
     names = run("tar", "--list", "--use-compress-program", "zstd -d", "--file", target, seconds=600).stdout.splitlines()
     if not any(_INIT.fullmatch(name) for name in names):
         raise HostError(f"image {image.name} is a tar archive without /sbin/init: it must hold the root of a system")
     return systemd_version(names)
+
+
+def _pack(image: CatalogueImage, packed: str, target: str) -> None:
+    zstd = ["zstd", "-q", "-T0", "-o", target]
+    try:
+        with _unpacked(image, packed) as stream, subprocess.Popen(zstd, stdin=subprocess.PIPE, env={"PATH": PATH}) as process:
+            shutil.copyfileobj(stream, process.stdin, _CHUNK)
+            process.stdin.close()
+    except (OSError, EOFError, lzma.LZMAError) as exc:
+        raise HostError(f"image {image.name} cannot be unpacked: {exc}") from exc
+    if process.returncode:
+        raise HostError(f"image {image.name} cannot be packed: zstd ended with {process.returncode}")

@@ -13,7 +13,7 @@ from ..debian.bootstrap import host_origin
 from ..errors import HostError
 from ..hostplan import ImagePlan
 
-_VERSION = 2  # raise it when build.py or initrd.py makes something else of the same recipe
+_VERSION = 3  # raise it when build.py or initrd.py makes something else of the same recipe
 
 ROOT, DISK = "root", "disk"
 _PACKAGES = (
@@ -38,6 +38,7 @@ _MASKED = (
     "systemd-tmpfiles-clean.timer", "systemd-journal-flush.service", "systemd-logind.service", "systemd-user-sessions.service", "systemd-repart.service",
     "modprobe@.service", "kmod-static-nodes.service", "systemd-tmpfiles-setup-dev.service", "systemd-tmpfiles-setup-dev-early.service",
     "systemd-timesyncd.service", "systemd-userdbd.socket", "systemd-sysext.socket", "systemd-pcrextend.socket", "systemd-pcrlock.socket",
+    "tmp.mount", "run-lock.mount", "systemd-udev-load-credentials.service", "systemd-creds.socket", "systemd-initctl.socket",
 )
 """What no node needs: consoles without a password to log in by, updates behind the experimenter's back, and what only a system with a past needs at boot."""
 _ROOT_MASKED = (
@@ -45,6 +46,10 @@ _ROOT_MASKED = (
     "systemd-udev-settle.service",
 )
 """What is the machine's and not a container's."""
+
+_GENERATORS = tuple(f"systemd-{name}-generator" for name in (
+    "bless-boot", "cryptsetup", "debug", "getty", "gpt-auto", "hibernate-resume", "integritysetup", "run", "ssh", "system-update", "tpm2", "veritysetup"))
+"""Programs that systemd starts at each boot to look for things that no node has."""
 
 _FILES = (
     ("etc/default/locale", "LANG=C.UTF-8\n"),
@@ -81,6 +86,8 @@ class Recipe:
 
     form          ``root`` or ``disk``
     architecture  as dpkg names it
+    masked        systemd units and
+    generators    programs that never start
     files         (path, text) put over the system
     disk_mb       size of the disk, MiB; 0 for form ``root``
     """
@@ -94,6 +101,7 @@ class Recipe:
     apt_options: tuple = ()
     certificates: tuple = ()
     masked: tuple = _MASKED
+    generators: tuple = _GENERATORS
     files: tuple = _FILES
     disk_mb: int = 0
     version: int = _VERSION

@@ -45,7 +45,8 @@ class ImageStore:
             return False
 
     def ensure(self, plan: ImagePlan, make) -> bool:
-        """Have the image ``plan``; where it is not there, ``make(directory)`` fills an empty directory with its files and tells the version of its systemd (0: none known).
+        """Have the image ``plan``; where it is not there, ``make(directory)`` fills an empty directory with its files
+        and tells the version of its systemd (0: none known).
 
         Returns whether it was made. An exception of ``make`` leaves nothing. Raises HostError.
         """
