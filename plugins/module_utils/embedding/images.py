@@ -57,10 +57,10 @@ BUILT_IN = {name: CatalogueImage(name, suite=suite) for name, suite in (("debian
 
 @dataclass(frozen=True)
 class Choice:
-    """images: {node: (its image, the form)}; warnings in words, in document order."""
+    """images: {node: (its image, the form)}; warnings in document order."""
 
     images: dict[str, tuple[CatalogueImage, str]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 def catalogue(images: Mapping[str, dict]) -> dict[str, CatalogueImage]:
@@ -125,14 +125,14 @@ def _image_of(topology, computer, kind, images, default, warnings) -> CatalogueI
             return by_lower[template.lower()]
         if not _DETER_TEMPLATES.fullmatch(template):
             raise InputError(problem_of(topology, computer, f"there is no template {template!r}", _names(images)))
-        warnings.append(str(problem_of(topology, computer, f"DETER's template {template} is not in the catalogue: the node is made of {default}")))
+        warnings.append(problem_of(topology, computer, f"DETER's template {template} is not in the catalogue: the node is made of {default}"))
         return images[default]
     spoken = _operating_systems(computer)
     for name in spoken:
         if name.lower() in by_lower:
             return by_lower[name.lower()]
     if spoken:
-        warnings.append(str(problem_of(topology, computer, f"the operating system {spoken[0]} is not in the catalogue: the node is made of {default}")))
+        warnings.append(problem_of(topology, computer, f"the operating system {spoken[0]} is not in the catalogue: the node is made of {default}"))
     return images[default]
 
 

@@ -84,7 +84,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     }, indent=1) + "\n"
     if (directory.differs if dry_run else directory.write)(FILE, text):
         changes.append(f"{FILE}: written")
-    return Provided(tuple(changes), choice.warnings, images, nodes, tuple(lacking(commands)))
+    return Provided(tuple(changes), tuple(str(warning) for warning in choice.warnings), images, nodes, tuple(lacking(commands)))
 
 
 def _kept(directory: ExperimentDirectory) -> dict[tuple[str, str], ImagePlan]:

@@ -81,7 +81,7 @@ def test_a_url_names_an_image_with_its_checksum_and_architecture():
 def test_what_old_files_name_is_a_warning_and_the_default(node, warning):
     image, warnings = chosen(a_node(**node))
     assert image == BUILT_IN["debian-12"]
-    assert warning in warnings[0] and warnings[0].startswith("test.xml:100: computer a: ")
+    assert warning in str(warnings[0]) and str(warnings[0]).startswith("test.xml:100: computer a: ")
 
 
 @pytest.mark.parametrize(
