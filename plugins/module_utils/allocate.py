@@ -65,7 +65,7 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         plans = bind(directory.pid, directory.eid, topology, allocation, settings, _hosting(directory, settings) if control else NOTHING)
     except BenitoError as exc:
         if not dry_run:
-            _abandon(directory, str(exc).splitlines()[0])
+            abandon(directory, str(exc).splitlines()[0])
         raise
     files = {"allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
     files.update(_access(directory, plans))
@@ -131,7 +131,7 @@ def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
     return hosts
 
 
-def _abandon(directory: ExperimentDirectory, reason: str) -> None:
+def abandon(directory: ExperimentDirectory, reason: str) -> None:
     """A swap-in that ended before anything was built: back to ``swapped``, or ``failed`` where machines are still lent."""
     before = directory.read_state()
     if before.state == ACTIVE:

@@ -6,7 +6,8 @@ import shlex
 
 import pytest
 import yaml
-from ansible_collections.deter.benito.plugins.module_utils.testbed import apt, files, network
+from ansible_collections.deter.benito.plugins.module_utils.debian import archives as apt
+from ansible_collections.deter.benito.plugins.module_utils.testbed import files, network
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity, Paths
 
@@ -99,14 +100,14 @@ def test_one_line_sources_are_read_with_and_without_options():
 
 
 def test_a_debian_machine_lends_pnodes_its_mirrors():
-    lines = apt.debian_lines(apt.parse_deb822(DEB822), is_debian=True)
+    lines = apt.debian_lines(apt.parse_deb822(DEB822), True, "bookworm")
     assert lines[0].endswith("http://mirror.example/debian bookworm main")
     assert lines[2].endswith("https://mirror.example/debian-security bookworm-security main")
 
 
 @pytest.mark.parametrize("sources, is_debian", [(apt.parse_deb822(DEB822), False), ((), True), ((apt.Source("file:/mirror/debian", ("x",), ("main",)),), True)])
 def test_elsewhere_pnodes_use_debians_own_mirrors(sources, is_debian):
-    assert all("deb.debian.org" in line for line in apt.debian_lines(sources, is_debian))
+    assert all("deb.debian.org" in line for line in apt.debian_lines(sources, is_debian, "bookworm"))
 
 
 def test_proxies_reach_pnodes_unless_they_are_on_the_loopback():
