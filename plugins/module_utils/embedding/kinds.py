@@ -32,7 +32,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind(EMBEDDED_PNODE, realised=True, own_machine=True),
-        Kind(QEMU, carries=True, login=True),
+        Kind(QEMU, realised=True, carries=True, login=True),
         Kind(OPENVZ, login=True, aliases=("open_vz",)),
         Kind(PROCESS, realised=True),
     )

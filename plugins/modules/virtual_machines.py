@@ -1,0 +1,49 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: bring up the virtual machines of an experiment on a vhost."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: virtual_machines
+short_description: Bring up the virtual machines of an experiment on a vhost
+version_added: 0.1.0
+description:
+  - Makes every qemu vnode of the host plan, starts them in batches and waits until all have booted; removes those that are not planned any more.
+  - Their start commands run inside, at each of their boots.
+author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.program
+  - deter.benito.attributes
+  - deter.benito.attributes.diff
+"""
+
+EXAMPLES = r"""
+- name: Build the virtual machines of an experiment on a vhost
+  deter.benito.virtual_machines:
+    pid: DeterTest
+    eid: example1
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, outcome, run_for_experiment
+
+
+def main():
+    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
+    module.exit_json(**outcome(run_for_experiment(module, "apply", "--part", "machines", "--start-unit")))
+
+
+if __name__ == "__main__":
+    main()
