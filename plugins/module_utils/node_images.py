@@ -96,7 +96,8 @@ def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
         for name in files_of(image)[:-1]:
             expected = note["files"].get(name, {}).get("sha256")
             if _sha256(f"{arriving}/{name}") != expected:
-                raise HostError(f"image {image.name}: the file {name} was damaged on its way here, or in the controller's cache: swap in again")
+                raise HostError(f"image {image.name}: the file {name} was damaged on its way here: swap in again. "
+                                f"If it stays so, it is damaged on the controller: remove cache/images/{image.digest} there")
             os.chmod(f"{arriving}/{name}", 0o644)
     except FileNotFoundError as exc:
         raise HostError(f"image {image.name}: {exc.filename} has not arrived") from exc

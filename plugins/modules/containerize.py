@@ -72,7 +72,7 @@ options:
     description: Seconds that a virtual machine or container may take to boot.
     type: raw
   images:
-    description: Images that nodes can be made of beside V(debian-12) and V(debian-13), {name: C(build), or C(url) or C(path) with C(sha256)}.
+    description: Images that nodes can be made of beside V(debian-12) and V(debian-13), a dictionary of names with C(build), or C(url) or C(path) and C(sha256).
     type: raw
   default_image:
     description: Image of a node that asks for none.

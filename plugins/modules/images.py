@@ -21,6 +21,14 @@ extends_documentation_fragment:
   - deter.benito.experiment.home
   - deter.benito.attributes
   - deter.benito.attributes.no_diff
+options:
+  state:
+    description:
+      - V(present) has the images. V(looked) tells what V(present) would do and which packages it takes, and makes nothing.
+      - Either ends the swap-in that had begun when it fails, but in check mode.
+    type: str
+    choices: [looked, present]
+    default: present
 requirements:
   - root, to build an image
   - the commands of the Debian packages mmdebstrap, e2fsprogs, qemu-utils and zstd, as far as an image has to be made
@@ -58,14 +66,15 @@ from ansible_collections.deter.benito.plugins.module_utils.images.provide import
 
 def run(directory, module: AnsibleModule) -> dict:
     with signals_as_exceptions():
-        provided = provide(directory.require(), module.check_mode)
+        provided = provide(directory.require(), module.check_mode or module.params["state"] == "looked", module.check_mode)
     for line in provided.warnings:
         module.warn(line)
-    return {"changed": bool(provided.changes), "changes": list(provided.changes), "packages": list(provided.packages), "nodes": provided.nodes}
+    changed = bool(provided.changes) and (module.check_mode or module.params["state"] == "present")
+    return {"changed": changed, "changes": list(provided.changes), "packages": list(provided.packages), "nodes": provided.nodes}
 
 
 def main():
-    run_on_directory(run)
+    run_on_directory(run, state={"type": "str", "choices": ["looked", "present"], "default": "present"})
 
 
 if __name__ == "__main__":

@@ -44,15 +44,17 @@ def store_of(home: str) -> ImageStore:
     return ImageStore(os.path.join(home, "cache", "images"))
 
 
-def provide(directory: ExperimentDirectory, dry_run: bool = False) -> Provided:
+def provide(directory: ExperimentDirectory, dry_run: bool = False, check_mode: bool = False) -> Provided:
     """Have the images of an experiment in the cache, write images.json: ``nodes``, ``images`` and ``resources``.
 
+    dry_run     only tell
+    check_mode  besides, a swap-in that had begun is not ended by a failure: it was not begun by this run
     Raises BenitoError: an unknown image, a checksum that is wrong, a machine that cannot build. Then images.json is as it was.
     """
     try:
         return _provide(directory, dry_run)
     except BenitoError as exc:
-        if not dry_run and directory.read_state().state == ACTIVATING:
+        if not check_mode and directory.read_state().state == ACTIVATING:
             abandon(directory, str(exc).splitlines()[0])
         raise
 
