@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..hostplan import HostPlan
 from .place import Place
 from .process_nodes import apply_process_nodes, process_status, remove_process_nodes
+from .system_containers import apply_containers, containers_status, remove_containers
 
 
 @dataclass(frozen=True)
@@ -34,4 +35,5 @@ class Part:
 
 KIND_PARTS = (
     Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status),
+    Part("containers", "openvz", apply_containers, remove_containers, containers_status),
 )
