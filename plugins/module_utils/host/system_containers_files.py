@@ -39,6 +39,11 @@ class Tree:
         except OSError as exc:
             raise HostError(f"/{path} cannot be written: {exc.strerror}; the node has something else there") from exc
 
+    def remove(self, path: str) -> None:
+        """Take a file away, if it is there and on no link's way."""
+        with contextlib.suppress(OSError), self._parent(path, make=False) as (directory, name):
+            os.unlink(name, dir_fd=directory)
+
     def report(self) -> Report:
         """What the node says of itself."""
         try:

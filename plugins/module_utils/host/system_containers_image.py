@@ -28,7 +28,7 @@ _FREE_LEGACY = 255  # the last one that does so without being told
 _MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service", "systemd-udev-settle.service",
     "systemd-modules-load.service", "systemd-pstore.service", "systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
-    "systemd-resolved.service", "systemd-timesyncd.service", "systemd-logind.service", "systemd-journal-flush.service", "systemd-remount-fs.service",
+    "systemd-resolved.service", "systemd-timesyncd.service", "systemd-journal-flush.service", "systemd-remount-fs.service",
     "systemd-random-seed.service", "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "systemd-hwdb-update.service", "systemd-firstboot.service",
     "systemd-sysusers.service", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "systemd-tmpfiles-setup-dev.service",
     "systemd-tmpfiles-setup-dev-early.service", "systemd-boot-update.service", "ldconfig.service", "kmod-static-nodes.service", "keyboard-setup.service",
@@ -39,12 +39,13 @@ _MASKED = (
     "benito-seed.service",
 )
 """What a container does not need at boot: devices, clocks, consoles, upkeep of a system that lives for an experiment. ``systemctl unmask`` brings each back."""
+_ON_DEMAND = ("dbus.service", "systemd-logind.service")  # started by D-Bus when somebody logs in or reboots, not at boot
 _FILES = {
     "etc/fstab": "",
     "etc/sysctl.d/80-benito-ping.conf": f"# every group that a container can have\nnet.ipv4.ping_group_range = 0 {IDS - 1}\n",
     "etc/systemd/journald.conf.d/benito.conf": "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\nReadKMsg=no\nAudit=no\n",
 }
-_VERSION = hashlib.sha256(repr((1, _MASKED, _FILES, FIRST_ID, IDS)).encode()).hexdigest()[:8]
+_VERSION = hashlib.sha256(repr((1, _MASKED, _ON_DEMAND, _FILES, FIRST_ID, IDS)).encode()).hexdigest()[:8]
 _CAPABILITY = "security.capability"
 
 
@@ -127,6 +128,9 @@ def _tune(root: str) -> None:
     files = Tree(root, ours=True)
     for name in _MASKED:
         files.write(f"etc/systemd/system/{name}", GuestFile(target="/dev/null"))
+    for name in _ON_DEMAND:
+        for system in ("usr/lib", "lib"):
+            files.remove(f"{system}/systemd/system/multi-user.target.wants/{name}")
     for path, text in _FILES.items():
         files.write(path, GuestFile(text))
 
