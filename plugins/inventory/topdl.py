@@ -138,7 +138,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_groups(source, data, names)
         compose, groups, keyed = (self.get_option(option) for option in ("compose", "groups", "keyed_groups"))
         shared = source.shared_variables()
-        for section, reach in (("pnodes", source.reach_pnode), ("nodes", source.reach_node)):
+        for section, reach in (("pnodes", source.reach_pnode), ("nodes", source.reach_node), ("hidden", source.reach_node)):
             for word, variables in data[section].items():
                 host = names[word]
                 variables = {**variables, **reach(variables)}
@@ -156,8 +156,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _names(self, source, data) -> dict[str, str]:
         """{name in the topology: host name}."""
         if self.get_option("hostnames") == "short":
-            return {word: word for section in ("pnodes", "nodes") for word in data[section]}
-        return {word: f"{word}{source.domain}" for section in ("pnodes", "nodes") for word in data[section]}
+            return {word: word for section in ("pnodes", "nodes", "hidden") for word in data[section]}
+        return {word: f"{word}{source.domain}" for section in ("pnodes", "nodes", "hidden") for word in data[section]}
 
     def _add_groups(self, source, data, names) -> None:
         pool = self.inventory.groups["pnode_pool"].get_hosts() if "pnode_pool" in self.inventory.groups else []

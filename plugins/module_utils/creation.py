@@ -102,7 +102,7 @@ def prepare(request: Request) -> Creation:
     faults.raise_them()
     files = experiment_files(request.pid, request.eid, text, embedding)
     warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings)))
-    carried = {machine.vhost: machine.nodes for machine in embedding.machines}
+    carried = {machine.vhost: machine.all_nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)
     files["state.json"] = state_json(SWAPPED)
     files["activity.log"] = _first_activity(directory, request, carried, warnings)

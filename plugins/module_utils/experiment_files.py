@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 
-from .embedding.annotate import kind_of
+from .embedding.computers import kind_of
 from .embedding.identifiers import Identifiers, mac_addresses
 from .embedding.kinds import KINDS
+from .embedding.machines import vhost_of
 from .final_topology import final_topology
-from .host_keys import host_key_files
+from .host_keys import access_key_files, host_key_files
 from .inventory_data import inventory_of, to_json
 from .topology.topdl_writer import write_topdl
 
@@ -21,20 +22,22 @@ def experiment_files(pid: str, eid: str, text: bytes, embedding) -> dict:
     text  the topology file as it was read
     """
     partitioned = write_topdl(embedding.partitioned).encode()
-    vhosts = {node: machine.vhost for machine in embedding.machines for node in machine.nodes}
+    vhosts = vhost_of(embedding.machines)
     addresses = mac_addresses(Identifiers(pid, eid), embedding.partitioned)
-    inventory = inventory_of(embedding.partitioned, vhosts, addresses, f"{pid}.{eid}")
-    with_login = [computer.name for computer in embedding.partitioned.computers if KINDS[kind_of(computer)].login]
+    inventory = inventory_of(embedding.partitioned, embedding.machines, addresses, f"{pid}.{eid}")
+    hidden = [name for machine in embedding.machines for name in machine.hidden]
+    with_login = [computer.name for computer in embedding.partitioned.computers if KINDS[kind_of(computer)].login] + hidden
     return {
         "experiment.xml": text,
         "annotated.xml": write_topdl(embedding.annotated),
         "partitioned.xml": partitioned,
-        "topo.xml": write_topdl(final_topology(embedding.partitioned, vhosts, {machine.vhost: machine.partition for machine in embedding.machines})),
+        "topo.xml": write_topdl(final_topology(embedding.partitioned, vhosts, embedding.machines)),
         "assignment.yaml": _assignment(embedding.assignment),
         "hosts": embedding.hosts_file(),
         **_route_files(embedding),
         "inventory.json": to_json(inventory, partitioned),
         **host_key_files(with_login, f".{eid}.{pid}".lower()),
+        **(access_key_files(f"{pid}.{eid}") if with_login else {}),
     }
 
 
@@ -45,5 +48,5 @@ def _assignment(assignment: dict) -> str:
 
 def _route_files(embedding) -> dict[str, str]:
     """route/<node> for every node that has routes."""
-    texts = ((node, embedding.route_file(node)) for machine in embedding.machines for node in machine.nodes)
+    texts = ((node, embedding.route_file(node)) for machine in embedding.machines for node in machine.all_nodes)
     return {f"route/{node}": text for node, text in texts if text}

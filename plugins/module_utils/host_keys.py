@@ -12,6 +12,8 @@ try:
 except ImportError:
     Ed25519PrivateKey = None
 
+ACCESS_KEY = "secrets/ssh_key"
+
 
 def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
     """A new Ed25519 key pair for each of ``nodes``: {path inside the experiment directory: content}.
@@ -24,8 +26,18 @@ def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
         raise BenitoError("making host keys needs the Python library cryptography")
     files = {}
     for node in nodes:
-        key = Ed25519PrivateKey.generate()
-        path = f"secrets/{node}/ssh_host_ed25519_key"
-        files[path] = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-        files[f"{path}.pub"] = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + f" {node}{domain}\n".encode()
+        files.update(_pair(f"secrets/{node}/ssh_host_ed25519_key", f"{node}{domain}"))
     return files
+
+
+def access_key_files(experiment: str) -> dict[str, bytes]:
+    """A new key pair that may log in as root on every node of the experiment: {path inside the experiment directory: content}."""
+    return _pair(ACCESS_KEY, experiment)
+
+
+def _pair(path: str, comment: str) -> dict[str, bytes]:
+    key = Ed25519PrivateKey.generate()
+    return {
+        path: key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),
+        f"{path}.pub": key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + f" {comment}\n".encode(),
+    }

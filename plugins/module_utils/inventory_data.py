@@ -12,34 +12,42 @@ import hashlib
 import json
 import re
 
-from .embedding.kinds import EMBEDDED_PNODE
+from .embedding.kinds import EMBEDDED_PNODE, QEMU
+from .embedding.machines import vhost_of
 from .errors import InputError, Problem
 from .topology.attributes import IP4_ADDRESS, IP4_NETMASK, NODE_TYPE, PARTITION, STARTUP, containers_attribute
 
-INVENTORY_VERSION = 1
+INVENTORY_VERSION = 2
 _RESERVED = ("all", "ungrouped", "localhost")
 
 
-def inventory_of(topology, vhosts: dict[str, str], mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
+def inventory_of(topology, carrying, mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
     """The hosts and groups of a partitioned topology.
 
-    vhosts         {computer: name of the vhost that carries it}, in document order
+    carrying       its machines, see embedding.machines
     mac_addresses  {(computer, interface): address}; empty when no experiment gives them
     experiment     "pid.eid", or "" for a topology that is no experiment
 
-    Returns {"pnodes": {name: variables}, "nodes": {name: variables}, "groups": {group: [host, …]}}.
+    Returns {"pnodes": {name: variables}, "nodes": {name: variables}, "hidden": {name: variables}, "groups": {group: [host, …]}};
+    hidden are the virtual machines of the ptopo alone.
     Raises InputError where names cannot stand beside each other in one inventory.
     """
     substrates = {substrate.name: substrate for substrate in topology.substrates}
-    pnodes, nodes, groups, problems = {}, {}, _Groups(experiment), []
+    vhosts = vhost_of(carrying)
+    pnodes, nodes, hidden, groups, problems = {}, {}, {}, _Groups(experiment), []
     for computer in topology.computers:
         variables = _variables(computer, vhosts[computer.name], substrates, mac_addresses)
         nodes[computer.name] = variables
-        pnode = variables["benito_vhost"]
-        pnodes.setdefault(pnode, {"benito_kind": "pnode", "benito_partition": variables["benito_partition"], "benito_vhost": pnode})
         groups.add_node(computer, variables)
-    for pnode in sorted(pnodes):
-        groups.add_pnode(pnode)
+    for machine in carrying:
+        partition = machine.partition or machine.vhost
+        pnodes[machine.vhost] = {"benito_kind": "pnode", "benito_partition": partition, "benito_vhost": machine.vhost}
+        groups.add_vhost(machine.vhost, "pnodes")
+        for nested in machine.nested:
+            groups.add_vhost(nested.vhost)
+            if nested.hidden:
+                hidden[nested.vhost] = {"benito_node": nested.vhost, "benito_kind": QEMU, "benito_partition": partition, "benito_vhost": machine.vhost}
+    problems += _same_names(topology, hidden, groups.members)
     for computer in topology.computers:
         what = f"computer {computer.name}"
         if computer.name in pnodes:
@@ -50,13 +58,13 @@ def inventory_of(topology, vhosts: dict[str, str], mac_addresses: dict[tuple[str
     problems += groups.collisions(topology.source)
     if problems:
         raise InputError(problems)
-    return {"pnodes": {name: pnodes[name] for name in sorted(pnodes)}, "nodes": nodes, "groups": groups.members}
+    return {"pnodes": {name: pnodes[name] for name in sorted(pnodes)}, "nodes": nodes, "hidden": hidden, "groups": groups.members}
 
 
 def to_json(data: dict, topology_text: bytes) -> str:
     """The data as inventory.json, one line for each host, with the digest of the partitioned.xml it was made from."""
     parts = [f' "version": {INVENTORY_VERSION},\n "topology": {json.dumps(digest(topology_text))}']
-    for section in ("pnodes", "nodes", "groups"):
+    for section in ("pnodes", "nodes", "hidden", "groups"):
         lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in data[section].items())
         parts.append(f' "{section}": {{\n{lines}\n }}' if lines else f' "{section}": {{}}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
@@ -80,6 +88,12 @@ def group_name(prefix: str, word: str) -> str:
     return f"{prefix}_{re.sub('[^A-Za-z0-9_]', '_', word)}"
 
 
+def _same_names(topology, hidden, groups):
+    for name in hidden:
+        if name in _RESERVED or name in groups:
+            yield Problem("has a name that means something else in an inventory", topology.source, 0, f"virtual machine {name}", "give it another name")
+
+
 class _Groups:
     """Groups as they fill, and of which words each was made."""
 
@@ -101,9 +115,10 @@ class _Groups:
         if self._experiment:
             self.members[self._experiment].append(name)
 
-    def add_pnode(self, name) -> None:
-        for group in ("pnodes", "vhosts", *([self._experiment] if self._experiment else [])):
-            self.members[group].append(name)
+    def add_vhost(self, name, *others) -> None:
+        for group in (*others, "vhosts", *([self._experiment] if self._experiment else [])):
+            if name not in self.members[group]:
+                self.members[group].append(name)
 
     def _join(self, host, prefix, word, line=0) -> None:
         group = group_name(prefix, word)

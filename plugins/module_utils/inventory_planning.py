@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .embedding.annotate import kind_of, partition_of
+from .embedding.computers import kind_of, partition_of
 from .embedding.identifiers import Identifiers, mac_addresses
 from .embedding.kinds import KINDS
 from .embedding.machines import machines
@@ -23,9 +23,8 @@ def planned(topology_text: bytes, source: str, pid: str, eid: str) -> dict:
     if missing:
         hint = "containerize makes a partitioned.xml of it"
         raise InputError(Problem("has no kind or no partition: the topology is not partitioned", source, missing[0].line, f"computer {missing[0].name}", hint))
-    vhosts = {node: machine.vhost for machine in machines(topology) for node in machine.nodes}
     addresses = mac_addresses(Identifiers(pid, eid), topology) if pid else {}
-    return inventory_of(topology, vhosts, addresses, f"{pid}.{eid}" if pid else "")
+    return inventory_of(topology, machines(topology), addresses, f"{pid}.{eid}" if pid else "")
 
 
 def _is_placed(computer) -> bool:

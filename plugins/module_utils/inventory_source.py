@@ -12,6 +12,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 
+from .access import reach
 from .embedding.kinds import EMBEDDED_PNODE, PROCESS
 from .errors import ExperimentError, InputError, Problem
 from .experiment import ExperimentDirectory
@@ -28,6 +29,8 @@ class Source:
     source         what to call it in messages
     prepared       text of inventory.json, "" without one
     pool_hosts     {pnode: PoolHost} while swapped in
+    control        {node: its address on the control network, with prefix length} while swapped in
+    directory      of the experiment
     state          state of the experiment, "" for a topology that is none
     warnings       what is broken
     """
@@ -38,6 +41,8 @@ class Source:
     eid: str = ""
     prepared: str = ""
     pool_hosts: dict = field(default_factory=dict)
+    control: dict = field(default_factory=dict)
+    directory: str = ""
     allocation_text: str = ""
     state: str = ""
     warnings: tuple[str, ...] = ()
@@ -80,16 +85,22 @@ class Source:
         return {"ansible_host": pool_host.name, **pool_host.variables, "benito_pool_host": pool_host.name}
 
     def reach_node(self, variables: dict) -> dict:
-        """Connection variables of a computer of the vtopo."""
-        reach = self.reach_pnode(variables)
+        """Connection variables of a computer of the vtopo, or of a hidden virtual machine."""
+        if variables["benito_node"] in self.control:
+            return reach(self.directory, self.control[variables["benito_node"]].split("/")[0])
+        if variables["benito_vhost"] in self.control:
+            return self._through(reach(self.directory, self.control[variables["benito_vhost"]].split("/")[0]))
+        found = self.reach_pnode(variables)
         if variables["benito_kind"] == EMBEDDED_PNODE:
-            return reach
-        if variables["benito_kind"] != PROCESS or not self.experiment:
-            return {}
-        through = {name: value for name, value in reach.items() if name.startswith("ansible_") and not name.startswith(_NOT_FOR_VNODES)}
-        if "ansible_connection" in reach:
-            through["benito_vhost_connection"] = reach["ansible_connection"]
-        if str(reach.get("ansible_become", "")).lower() in ("true", "yes", "1"):
+            return found
+        return self._through(found) if variables["benito_kind"] == PROCESS and self.experiment else {}
+
+    def _through(self, vhost: dict) -> dict:
+        """Connection variables of a process on the vhost with these."""
+        through = {name: value for name, value in vhost.items() if name.startswith("ansible_") and not name.startswith(_NOT_FOR_VNODES)}
+        if "ansible_connection" in vhost:
+            through["benito_vhost_connection"] = vhost["ansible_connection"]
+        if str(vhost.get("ansible_become", "")).lower() in ("true", "yes", "1"):
             through["benito_vhost_become"] = True
         return {"ansible_connection": "deter.benito.process", **through}
 
@@ -117,9 +128,10 @@ def read_experiment(directory: ExperimentDirectory) -> Source | None:
     state = _attempt(lambda: directory.read_state().state, "broken", warnings)
     prepared = _attempt(lambda: directory.read("inventory.json"), "", [])
     allocation = directory.read("allocation.json") if os.path.exists(directory.allocation) else ""
-    pool_hosts = _attempt(lambda: _pool_hosts(allocation, directory.allocation), {}, warnings) if allocation else {}
+    lent = _attempt(lambda: _allocation(allocation, directory.allocation), None, warnings) if allocation else None
+    pool_hosts, control = (lent.hosts, lent.control) if lent else ({}, {})
     text = topology.encode()
-    return Source(text, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, allocation, state, tuple(warnings))
+    return Source(text, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, control, directory.path, allocation, state, tuple(warnings))
 
 
 def _attempt(read, otherwise, warnings: list):
@@ -130,10 +142,10 @@ def _attempt(read, otherwise, warnings: list):
         return otherwise
 
 
-def _pool_hosts(text: str, source: str) -> dict:
+def _allocation(text: str, source: str):
     from .embedding.allocation import Allocation
 
-    return Allocation.from_json(text, source).hosts
+    return Allocation.from_json(text, source)
 
 
 def _planned(source: Source) -> dict:

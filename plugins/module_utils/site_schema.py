@@ -79,5 +79,31 @@ SITE_SCHEMA = {
             "maximum": 65535,
             "default": 4789,
         },
+        "node_users": {
+            "description": "accounts on openvz and qemu nodes; the first one runs start commands there. With none, root does",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string", "pattern": "^(?!root$)[a-z_][a-z0-9_-]{0,31}$"},
+                    "authorized_keys": {"type": "array", "items": {"type": "string", "pattern": "^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\\n\\r]*)?$"}},
+                },
+            },
+            "default": [],
+        },
+        "acceleration": {
+            "description": "how QEMU runs virtual machines: what a probe on the pnode shows to work (auto), kvm, or tcg, which is emulation",
+            "enum": ["auto", "kvm", "tcg"],
+            "default": "auto",
+        },
+        "boot_limit_s": {
+            "description": "seconds that a virtual machine or a container may take to boot before swap-in gives up",
+            "type": "integer",
+            "minimum": 10,
+            "maximum": 86400,
+            "default": 600,
+        },
     },
 }

@@ -116,7 +116,8 @@ def _rule(schema: dict) -> str:
     if schema["type"] == "integer":
         return f"a whole number from {schema['minimum']} to {schema['maximum']}"
     if schema["type"] == "array":
-        return "a list of networks like [192.168.0.0/16]"
+        networks = schema["items"]["type"] == "string"
+        return "a list of networks like [192.168.0.0/16]" if networks else "a list like [{name: mike, authorized_keys: [ssh-ed25519 …]}]"
     return {"ipv4-network": "a network like 10.0.0.0/16", "ipv4-multicast": "an address like 239.192.0.0"}.get(
         schema.get("format", ""), "kinds and what to realise them as, like {openvz: process}"
     )

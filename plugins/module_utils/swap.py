@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Swapping in and out as the controller sees it: states, allocation, plans, and what is said at the end.
+"""Swapping in and out as the controller sees it: states, and what is said at the end; allocate.py has what lies between.
 
 What happens on the machines stands between ``begin`` and ``finish``, in the playbooks. Each function
 here is one task: it reads the experiment directory, changes it, and says whether it did.
@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from .access import KNOWN_HOSTS, SSH_CONFIG
+from .allocate import read_allocation
 from .embedding.allocation import Allocation, PoolHost
 from .embedding.annotate import check_realised
-from .embedding.bind import bind, mtu_notes
-from .embedding.choose import Offer, choose
-from .embedding.machines import Machine, machines
-from .errors import BenitoError, ExperimentError
+from .embedding.computers import kind_of
+from .embedding.kinds import QEMU
+from .embedding.machines import Machine, machines, pnode_of
+from .errors import ExperimentError
 from .experiment import ACTIVATING, ACTIVE, FAILED, STATES, SWAPPED, SWAPPING, ExperimentDirectory
-from .hostplan import HostPlan, from_json, to_json
+from .hostplan import HostPlan, from_json
 from .locks import Holder
-from .site_settings import load_site
 from .topology.topdl_reader import read_topdl
-
-NONE = Allocation()
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Begun:
     allocation   what an earlier run was lent, empty when nothing is
     owner        who leases machines for this experiment
     crosses      whether any substrate has members on several machines
+    kinds        every kind that its nodes are realised as
     """
 
     changed: bool
@@ -42,6 +42,7 @@ class Begun:
     allocation: Allocation
     owner: str
     crosses: bool = False
+    kinds: tuple[str, ...] = ()
 
 
 def begin_swapin(directory: ExperimentDirectory, dry_run: bool = False) -> Begun:
@@ -53,13 +54,14 @@ def begin_swapin(directory: ExperimentDirectory, dry_run: bool = False) -> Begun
     topology, _warnings = read_topdl(directory.partitioned)
     check_realised(topology)
     carrying = machines(topology)
-    vhost_of = {node: machine.vhost for machine in carrying for node in machine.nodes}
-    crosses = any(len({vhost_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())
+    place_of = pnode_of(carrying)
+    crosses = any(len({place_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())
     before = directory.read_state()
     changed = before.state != ACTIVE
     if changed and not dry_run:
         directory.begin(ACTIVATING, (SWAPPED, FAILED), Holder.of_playbook())
-    return Begun(changed, carrying, read_allocation(directory), owner(directory), crosses)
+    kinds = {kind_of(computer) for computer in topology.computers} | ({QEMU} if any(machine.hidden for machine in carrying) else set())
+    return Begun(changed, carrying, read_allocation(directory), owner(directory), crosses, tuple(sorted(kinds)))
 
 
 def begin_swapout(directory: ExperimentDirectory, dry_run: bool = False) -> Begun:
@@ -79,70 +81,6 @@ def begin_swapout(directory: ExperimentDirectory, dry_run: bool = False) -> Begu
     if changed and not dry_run:
         directory.begin(SWAPPING, STATES, Holder.of_playbook())
     return Begun(changed, (), allocation, owner(directory))
-
-
-@dataclass(frozen=True)
-class Allocated:
-    """chosen: {vhost: pool host}; notes: which substrates have a smaller MTU, and why."""
-
-    changed: bool
-    chosen: dict[str, str]
-    notes: tuple[str, ...]
-
-
-def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], types: tuple[str, ...] = (),
-             dry_run: bool = False) -> Allocated:
-    """Choose machines, bind the experiment to them, and write both down: allocation.json, plan/<vhost>.json.
-
-    offers   {pool host: what it presented}, see the module ``lease``
-    secrets  {pool host: {connection variable: password}}; the file is 0600 as all of the experiment
-
-    Machines that an earlier run was lent are kept. Everything is written before anything is built, so
-    that swap-out always finds the machines. Raises BenitoError with nothing written; then a swap-in that
-    had just begun is as it was.
-    """
-    try:
-        settings = load_site(directory.site)
-        topology, _warnings = read_topdl(directory.partitioned)
-        chosen = _choose(directory, topology, offers, types)
-        allocation = Allocation(_lent(directory, chosen, offers, secrets))
-        plans = bind(directory.pid, directory.eid, topology, allocation, settings)
-    except BenitoError as exc:
-        if not dry_run:
-            _abandon(directory, str(exc).splitlines()[0])
-        raise
-    files = {"allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
-    write = directory.differs if dry_run else directory.write
-    changed = [write(name, text) for name, text in files.items()]
-    return Allocated(any(changed), chosen, tuple(str(note) for note in mtu_notes(plans)))
-
-
-def _choose(directory, topology, offers, types) -> dict[str, str]:
-    needs = {machine.vhost: len(machine.nodes) for machine in machines(topology)}
-    kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
-    presented = [Offer(name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", int(offer.get("slots") or 0))
-                 for name, offer in offers.items()]
-    return choose(needs, presented, kept, types)
-
-
-def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
-    hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
-    for vhost, host in read_allocation(directory).hosts.items():  # names in use were looked at before our own were there
-        if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
-            hosts[vhost] = replace(hosts[vhost], links=host.links, vnis=host.vnis)
-    return hosts
-
-
-def _abandon(directory: ExperimentDirectory, reason: str) -> None:
-    """A swap-in that ended before anything was built: back to ``swapped``, or ``failed`` where machines are still lent."""
-    before = directory.read_state()
-    if before.state == ACTIVE:
-        directory.log_activity(f"swap-in of the active experiment: {reason}")
-    elif read_allocation(directory).hosts:
-        directory.write_state(FAILED, reason)
-    else:
-        directory.log_activity(f"not swapped in: {reason}")
-        directory.write_state(SWAPPED)
 
 
 def finish_swapin(directory: ExperimentDirectory, failures: dict[str, str], dry_run: bool = False) -> bool:
@@ -168,7 +106,8 @@ def finish_swapout(directory: ExperimentDirectory, failures: dict[str, str], dry
         directory.write_state(FAILED, "; ".join(f"{_called(vhost, lent)}: {why}" for vhost, why in sorted(failures.items())))
     else:
         directory.discard("allocation.json")
-        directory.discard("plan")
+        for name in ("plan", "secrets/plan", KNOWN_HOSTS, SSH_CONFIG):
+            directory.discard(name)
         directory.write_state(SWAPPED)
     return True
 
@@ -225,13 +164,6 @@ def remove(directory: ExperimentDirectory, dry_run: bool = False) -> bool:
     return True
 
 
-def read_allocation(directory: ExperimentDirectory) -> Allocation:
-    """What the experiment was lent; empty when nothing. Raises ExperimentError."""
-    if not os.path.exists(directory.allocation):
-        return NONE
-    return Allocation.from_json(directory.read("allocation.json"), directory.allocation)
-
-
 def read_plans(directory: ExperimentDirectory) -> dict[str, HostPlan]:
     """The plans of all vhosts, in order; none when the experiment is not swapped in. Raises BenitoError."""
     names = sorted(name for name in os.listdir(directory.plans) if name.endswith(".json")) if os.path.isdir(directory.plans) else []
@@ -241,14 +173,6 @@ def read_plans(directory: ExperimentDirectory) -> dict[str, HostPlan]:
 def owner(directory: ExperimentDirectory) -> str:
     """Who leases machines for it: the controller and the experiment's place on it."""
     return f"{socket.gethostname()}:{directory.home}"
-
-
-def _pool_host(name: str, offer: dict, secrets: dict) -> PoolHost:
-    return PoolHost(
-        name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
-        underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
-        variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
-    )
 
 
 def _called(vhost: str, lent: dict[str, PoolHost]) -> str:

@@ -45,21 +45,30 @@ EXAMPLES = r"""
 
 RETURN = r"""
 chosen:
-  description: The pool host for each vhost.
+  description: The pool host for each pnode.
   returned: success
   type: dict
+kinds:
+  description: The kinds of nodes that each vhost carries.
+  returned: success
+  type: dict
+nested:
+  description: The virtual machines that carry processes, each with C(vhost), C(pnode), C(kinds) and C(reach), its connection variables.
+  returned: success
+  type: list
+  elements: dict
 """
 
-from ansible_collections.deter.benito.plugins.module_utils import swap
+from ansible_collections.deter.benito.plugins.module_utils.allocate import allocate
 from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
 
 
 def run(directory, module):
     given = module.params
-    allocated = swap.allocate(directory, given["offers"], given["secrets"], tuple(given["pnode_types"]), module.check_mode)
+    allocated = allocate(directory, given["offers"], given["secrets"], tuple(given["pnode_types"]), module.check_mode)
     for note in allocated.notes:
         module.warn(note)
-    return {"changed": allocated.changed, "chosen": allocated.chosen}
+    return {"changed": allocated.changed, "chosen": allocated.chosen, "kinds": allocated.kinds, "nested": allocated.nested}
 
 
 def main():

@@ -62,6 +62,15 @@ options:
   vxlan_port:
     description: UDP port of the tunnels between vhosts.
     type: raw
+  node_users:
+    description: Accounts on openvz and qemu nodes, a list of dictionaries with C(name) and C(authorized_keys). The first one runs start commands there.
+    type: raw
+  acceleration:
+    description: How QEMU runs virtual machines, V(auto), V(kvm) or V(tcg).
+    type: raw
+  boot_limit_s:
+    description: Seconds that a virtual machine or container may take to boot.
+    type: raw
   site:
     description: Settings file to use in place of C(site.yml) in O(benito_home).
     type: str
@@ -133,6 +142,9 @@ SETTINGS = (
     "vxlan_mode",
     "multicast_group_base",
     "vxlan_port",
+    "node_users",
+    "acceleration",
+    "boot_limit_s",
 )
 MOST_WARNINGS = 20
 

@@ -52,6 +52,11 @@ crosses:
   description: Whether a substrate has members on several machines.
   returned: success
   type: bool
+kinds:
+  description: Every kind that the experiment's nodes are realised as; none when swapping out.
+  returned: success
+  type: list
+  elements: str
 vhosts:
   description: The machines the experiment needs, in order; none when swapping out.
   returned: success
@@ -80,6 +85,7 @@ def run(directory, module):
         "home": directory.home,
         "directory": directory.path,
         "crosses": begun.crosses,
+        "kinds": list(begun.kinds),
         "vhosts": [machine.vhost for machine in begun.machines],
         "lent": {vhost: host.name for vhost, host in begun.allocation.hosts.items()},
         "variables": {vhost: host.variables for vhost, host in begun.allocation.hosts.items()},

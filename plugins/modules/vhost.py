@@ -22,6 +22,10 @@ options:
   plan:
     description: The host plan, as JSON text. The one that is there is kept if it is not given.
     type: str
+  secrets:
+    description: What nobody else may read, C({node. {file. text}}). Kept below the experiment's directory, readable by root alone.
+    type: dict
+    default: {}
   state:
     description: Whether the machine carries the experiment.
     type: str
@@ -64,7 +68,7 @@ from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoE
 from ansible_collections.deter.benito.plugins.module_utils.host.archive import install_program
 from ansible_collections.deter.benito.plugins.module_utils.host.locks import machine_lock
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
-from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install, missing_packages
+from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install, install_secrets, missing_packages
 from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
 
 
@@ -73,6 +77,7 @@ def argument_spec():
         "pid": {"type": "str", "required": True},
         "eid": {"type": "str", "required": True},
         "plan": {"type": "str"},
+        "secrets": {"type": "dict", "default": {}, "no_log": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
 
@@ -81,6 +86,7 @@ def present(place, module):
     with machine_lock():
         program, changes = install_program(module.check_mode)
         changes += install(place, program, module.params["plan"], module.check_mode)
+        changes += install_secrets(place, module.params["secrets"], module.check_mode)
     return {"changed": bool(changes), "changes": changes, "program": program, "missing": missing_packages()}
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ..errors import InputError, Problem
 from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK
 from ..topology.model import Attribute, Computer, Interface, Substrate, Topology
-from .annotate import map_computers
+from .computers import map_computers
 from .network import dotted, netmask, network_of
 from .subnets import Pool, PoolExhausted, free_hosts, is_host, smallest_prefix
 

@@ -22,6 +22,7 @@ class PoolHost:
     underlay_mtu      bytes
     links             names of its live network devices that are not this experiment's
     vnis              VXLAN network identifiers that others use on it
+    control_gateway   of the control network's default route, "" without one
     variables         its inventory variables: how to reach it
     """
 
@@ -31,26 +32,28 @@ class PoolHost:
     underlay_mtu: int = 1500
     links: tuple[str, ...] = ()
     vnis: tuple[int, ...] = ()
+    control_gateway: str = ""
     variables: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """hosts: {vhost: the machine lent for it}."""
+    """hosts: {vhost: the machine lent for it}; control: {node: "172.29.228.70/22"}, addresses on the control network."""
 
     hosts: dict[str, PoolHost] = field(default_factory=dict)
+    control: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The allocation as JSON text, one machine after the other."""
         hosts = {vhost: dataclasses.asdict(host) for vhost, host in self.hosts.items()}
-        return json.dumps({"hosts": hosts}, indent=1) + "\n"
+        return json.dumps({"hosts": hosts, "control": self.control}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str, source: str = "allocation") -> Allocation:
         """The allocation that ``to_json`` wrote. Raises ExperimentError when it is anything else."""
         try:
-            hosts = json.loads(text)["hosts"]
-            return cls({vhost: _host(data) for vhost, data in hosts.items()})
+            found = json.loads(text)
+            return cls({vhost: _host(data) for vhost, data in found["hosts"].items()}, dict(found.get("control", {})))
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise ExperimentError(f"{source}: not an allocation: {exc}") from exc
 

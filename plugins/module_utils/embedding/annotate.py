@@ -8,14 +8,13 @@ for (annotated.xml), ``realise`` what it is made as (``kind_map``; partitioned.x
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-
-from ..errors import InputError, Problem
+from ..errors import InputError
 from ..names import safe_partition
 from ..topology.attributes import NODE_TYPE, PARTITION, VHOST, containers_attribute, with_containers_attribute
-from ..topology.model import Computer, Topology
-from .kinds import ALLOWED, EMBEDDED_PNODE, KINDS, PROCESS, kind_named
+from ..topology.model import Topology
+from .computers import is_partitioned, kind_of, map_computers, partition_of, problem_of
+from .kinds import ALLOWED, EMBEDDED_PNODE, KINDS, PROCESS, QEMU, kind_named
+from .nesting import carriers, hidden_carriers, shared_partition, wrong_carriers
 from .settings import EmbeddingSettings, mapped_kinds
 
 
@@ -33,7 +32,7 @@ def annotate(topology: Topology, settings: EmbeddingSettings) -> Topology:
     partitioned = is_partitioned(topology)
     default = kind_named(settings.default_container)
     annotated = map_computers(topology, lambda computer: _with_kind(computer, default, partitioned))
-    problems = _wrong_vhosts(annotated)
+    problems = wrong_carriers(annotated)
     if not problems:
         annotated = _inherit_partitions(annotated)
         problems = [*_missing_partitions(annotated)] if partitioned else []
@@ -43,37 +42,17 @@ def annotate(topology: Topology, settings: EmbeddingSettings) -> Topology:
 
 
 def realise(annotated: Topology, settings: EmbeddingSettings) -> Topology:
-    """The annotated topology with ``kind_map`` applied once to every computer's kind."""
+    """The annotated topology with ``kind_map`` applied once to every computer's kind, and to hidden virtual machines, which are qemu."""
     mapped = mapped_kinds(settings)
     if all(asked == realised for asked, realised in mapped.items()):
         return annotated
-    return map_computers(annotated, lambda computer: _with_node_type(computer, mapped[kind_of(computer)]))
+    without = [] if KINDS[mapped[QEMU]].carries else [name for processes in hidden_carriers(annotated).values() for name in processes]
 
+    def realised(computer):
+        bare = with_containers_attribute(computer, VHOST, None) if computer.name in without else computer
+        return _with_node_type(bare, mapped[kind_of(computer)])
 
-def is_partitioned(topology: Topology) -> bool:
-    """Whether any computer has a partition of its author's choice."""
-    return any(containers_attribute(computer, PARTITION) is not None for computer in topology.computers)
-
-
-def kind_of(computer: Computer) -> str:
-    """Kind of a computer of an annotated topology."""
-    return kind_named(containers_attribute(computer, NODE_TYPE) or "") or ""
-
-
-def partition_of(computer: Computer) -> str | None:
-    """Partition of a computer, None when it has none."""
-    return containers_attribute(computer, PARTITION)
-
-
-def carriers(topology: Topology) -> dict[str, str]:
-    """{process: the vnode that carries it} of an annotated topology, where that vnode's kind can carry processes."""
-    kinds = {computer.name: kind_of(computer) for computer in topology.computers}
-    found = {}
-    for computer in topology.computers:
-        vhost = containers_attribute(computer, VHOST)
-        if vhost and kinds[computer.name] == PROCESS and KINDS[kinds[vhost]].carries:
-            found[computer.name] = vhost
-    return found
+    return map_computers(annotated, realised)
 
 
 def check_realised(topology: Topology) -> None:
@@ -87,17 +66,6 @@ def check_realised(topology: Topology) -> None:
             problems.append(problem_of(topology, computer, f"kind {kind or 'unknown'} cannot be swapped in yet", hint))
     if problems:
         raise InputError(problems)
-
-
-def map_computers(topology: Topology, change: Callable[[Computer], Computer]) -> Topology:
-    """The topology with ``change`` applied to every computer, everything else as it was."""
-    elements = tuple(change(element) if isinstance(element, Computer) else element for element in topology.elements)
-    return dataclasses.replace(topology, elements=elements)
-
-
-def problem_of(topology: Topology, computer: Computer, message: str, hint: str = "") -> Problem:
-    """A Problem about one computer of ``topology``."""
-    return Problem(message, file=topology.source, line=computer.line, element=f"computer {computer.name}", hint=hint)
 
 
 def _wrong_words(topology):
@@ -128,35 +96,12 @@ def _with_node_type(computer, kind):
     return with_containers_attribute(computer, NODE_TYPE, kind)
 
 
-def _wrong_vhosts(topology):
-    computers = {computer.name: computer for computer in topology.computers}
-    can_carry = ", ".join(kind.name for kind in KINDS.values() if kind.carries)
-    problems = []
-    for computer in topology.computers:
-        vhost = containers_attribute(computer, VHOST)
-        if vhost is None:
-            continue
-        carrier = computers.get(vhost)
-        if carrier is None:
-            problems.append(problem_of(topology, computer, f"there is no computer {vhost} to be its vhost"))
-        elif kind_of(computer) != PROCESS:
-            problems.append(problem_of(topology, computer, f"only a process has a vhost, not {kind_of(computer)}"))
-        elif not KINDS[kind_of(carrier)].carries:
-            problems.append(
-                problem_of(topology, computer, f"its vhost {vhost} is of kind {kind_of(carrier)}, which carries no processes", f"a vhost is {can_carry}")
-            )
-        elif partition_of(computer) not in (None, partition_of(carrier)):
-            problems.append(problem_of(topology, computer, f"its partition {partition_of(computer)} is not that of its vhost {vhost}"))
-    return problems
-
-
 def _inherit_partitions(topology):
-    partitions = {computer.name: partition_of(computer) for computer in topology.computers}
-    carried = carriers(topology)
+    partitions, carried = shared_partition(topology), carriers(topology)
 
     def with_partition(computer):
-        inherited = partitions[carried[computer.name]] if computer.name in carried else None
-        return with_containers_attribute(computer, PARTITION, inherited) if inherited is not None else computer
+        inherited = partitions.get(carried.get(computer.name))
+        return computer if inherited is None else with_containers_attribute(computer, PARTITION, inherited)
 
     return map_computers(topology, with_partition)
 

@@ -12,33 +12,38 @@ import itertools
 from collections import defaultdict
 
 from ..errors import BenitoError, HostError, Problem
-from ..hostplan import HostPlan, InterfacePlan, SubstratePlan, Tunnel, VnodePlan
+from ..hostplan import ControlPlan, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
 from ..topology.attributes import STARTUP
 from ..topology.model import Computer, Topology
 from .allocation import Allocation
-from .annotate import kind_of
+from .computers import is_ghost, kind_of
+from .hosting import Hosting, Resources
 from .hosts import Aliases, hosts_entries
 from .identifiers import BRIDGE, PORT, TUNNEL, Identifiers, mac_addresses
-from .machines import Machine, machines
+from .kinds import KINDS, QEMU
+from .machines import Machine, Nested, machines
 from .network import Attachment, Network, dotted, read_network
 from .routes import Routes
 from .settings import EmbeddingSettings
 from .sysctls import vhost_sysctls
 
 MTU = 1500
+CONTROL = "control0"
+NOTHING = Hosting()
 VXLAN_OVERHEAD = 50
 _LEAST_MTU = 576
 _LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.1"))
 _PROBE_ADDRESSES = 254 * 254
 
 
-def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings) -> dict[str, HostPlan]:
-    """{vhost: its plan} for every machine of the partitioned topology (``create.embed``), in order.
+def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings, hosting: Hosting = NOTHING) -> dict[str, HostPlan]:
+    """{vhost: its plan} for every machine of the partitioned topology (``create.embed``), in order, then for every nested vhost.
 
-    Raises HostError when a lent machine cannot carry the tunnels, BenitoError when one is missing.
+    Raises HostError when a lent machine cannot carry the tunnels, BenitoError when one is missing, or an image or control address.
     """
-    binding = _Binding(pid, eid, partitioned, allocation, settings)
-    return {machine.vhost: binding.plan(machine) for machine in binding.machines}
+    binding = _Binding(pid, eid, partitioned, allocation, settings, hosting)
+    plans = {machine.vhost: binding.plan(machine) for machine in binding.machines}
+    return {**plans, **{nested.vhost: binding.nested_plan(nested) for machine in binding.machines for nested in machine.nested}}
 
 
 def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
@@ -51,8 +56,8 @@ def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
 class _Binding:
     """What the plans of one experiment have in common."""
 
-    def __init__(self, pid, eid, topology, allocation, settings):
-        self.pid, self.eid, self.settings = pid, eid, settings
+    def __init__(self, pid, eid, topology, allocation, settings, hosting):
+        self.pid, self.eid, self.settings, self.hosting, self.control = pid, eid, settings, hosting, allocation.control
         self.identifiers = Identifiers(pid, eid)
         self.machines = machines(topology)
         self.lent = _lent(self.machines, allocation)
@@ -62,16 +67,24 @@ class _Binding:
         self.hosts, _warnings = hosts_entries(self.network)
         self.aliases = Aliases(self.network, self.hosts) if settings.hosts_mode == "neighbour" else None
         self.macs = mac_addresses(self.identifiers, topology)
+        self.taken_macs = set(self.macs.values())
+        self.uplinks = {
+            (nested.vhost, name): self.identifiers.mac_address(nested.vhost, f"uplink {name}", self.taken_macs)
+            for machine in self.machines for nested in machine.nested for name in self._substrates(nested.nodes)
+        }
         self.carriers = _carriers(self.machines, self.network)
         self.vnis = self._vnis()
         self.probes = self._probe_addresses()
 
     def plan(self, machine: Machine) -> HostPlan:
         taken = set(self.lent[machine.vhost].links)
-        names = dict.fromkeys(a.substrate for node in machine.nodes for a in self.network.nodes[node])
-        substrates = tuple(self._substrate(name, machine.vhost, taken) for name in names)
-        vnodes = tuple(self._vnode(self.computers[node], taken) for node in machine.nodes)
+        substrates = tuple(self._substrate(name, machine.vhost, taken) for name in self._substrates(machine.all_nodes))
+        nested = {nested.vhost: nested for nested in machine.nested}
+        vnodes = tuple(self._vnode(self.computers[node], machine.vhost, taken, nested.get(node)) for node in machine.nodes)
+        vnodes += tuple(self._hidden(nested[name], machine.vhost, taken) for name in machine.hidden)
         tunnels = any(substrate.tunnel for substrate in substrates)
+        images = {vnode.image: self.hosting.image(vnode.name) for vnode in vnodes if vnode.image}
+        with_system = bool(images)
         return HostPlan(
             pid=self.pid,
             eid=self.eid,
@@ -81,7 +94,28 @@ class _Binding:
             hosts=self.hosts,
             underlay_mtu=self.lent[machine.vhost].underlay_mtu if tunnels else 0,
             sysctls=self._sysctls(machine),
+            images=tuple(images.values()),
+            users=self.hosting.users if with_system else (),
+            root_keys=self.hosting.root_keys if with_system else (),
+            acceleration=self.settings.acceleration,
+            boot_limit_s=self.settings.boot_limit_s,
         )
+
+    def nested_plan(self, nested: Nested) -> HostPlan:
+        """The plan of a virtual machine for the processes inside it: its bridges join those of its pnode by a network card each."""
+        taken: set[str] = set()
+        substrates = tuple(
+            SubstratePlan(name, self.identifiers.device(BRIDGE, (name,), taken), self._mtu_of(name), uplink=self.uplinks[nested.vhost, name])
+            for name in self._substrates(nested.nodes)
+        )
+        vnodes = tuple(self._vnode(self.computers[node], nested.vhost, taken) for node in nested.nodes)
+        ports = [attachment for node in nested.nodes for attachment in self.network.nodes[node]]
+        neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
+        sysctls = vhost_sysctls(len(nested.nodes), len(ports), neighbours)
+        return HostPlan(pid=self.pid, eid=self.eid, vhost=nested.vhost, substrates=substrates, vnodes=vnodes, hosts=self.hosts, sysctls=sysctls)
+
+    def _substrates(self, nodes) -> list[str]:
+        return list(dict.fromkeys(attachment.substrate for node in nodes for attachment in self.network.nodes[node]))
 
     def _substrate(self, name: str, vhost: str, taken: set[str]) -> SubstratePlan:
         bridge = self.identifiers.device(BRIDGE, (name,), taken)
@@ -101,18 +135,46 @@ class _Binding:
         probes = {peer: self.probes[name, peer] for peer in peers if address and (name, peer) in self.probes}
         return SubstratePlan(name, bridge, self._mtu(name), tunnel, address, probes)
 
-    def _vnode(self, computer: Computer, taken: set[str]) -> VnodePlan:
+    def _vnode(self, computer: Computer, vhost: str, taken: set[str], nested: Nested | None = None) -> VnodePlan:
         attachments = self.network.nodes[computer.name]
+        kind = kind_of(computer)
         return VnodePlan(
             name=computer.name,
-            kind=kind_of(computer),
+            kind=kind,
             hostname=computer.name,
             interfaces=tuple(self._interface(attachment, taken) for attachment in attachments),
             routes=self.routes.of(computer.name),
             forwarding=len(attachments) > 1,
             aliases=self.aliases.of(computer.name) if self.aliases else {},
             start_command=computer.attribute(STARTUP, ""),
+            ghost=is_ghost(computer),
+            **(self._system(computer.name, vhost, taken, nested) if KINDS[kind].login else {}),
         )
+
+    def _hidden(self, nested: Nested, vhost: str, taken: set[str]) -> VnodePlan:
+        return VnodePlan(nested.vhost, QEMU, nested.vhost, **self._system(nested.vhost, vhost, taken, nested))
+
+    def _system(self, node: str, vhost: str, taken: set[str], nested: Nested | None) -> dict:
+        """The fields of a node that has a system of its own."""
+        resources = self.hosting.resources.get(node, Resources())
+        uplinks = tuple(
+            UplinkPlan(self.identifiers.device(PORT, (node, f"uplink {name}"), taken), name, self.uplinks[node, name])
+            for name in (self._substrates(nested.nodes) if nested else ())
+        )
+        return {
+            "control": self._control(node, vhost, taken), "uplinks": uplinks, "image": self.hosting.image(node).digest,
+            "memory_mb": resources.memory_mb, "cpus": resources.cpus, "disk_mb": resources.disk_mb,
+        }
+
+    def _control(self, node: str, vhost: str, taken: set[str]) -> ControlPlan:
+        if node not in self.control:
+            raise BenitoError(f"node {node} has no address on the control network")
+        port = self.identifiers.device(PORT, (node, CONTROL), taken)
+        mac_address = self.identifiers.mac_address(node, CONTROL, self.taken_macs)
+        return ControlPlan(port, mac_address, self.control[node], self.lent[vhost].control_gateway)
+
+    def _mtu_of(self, substrate: str) -> int:
+        return self._mtu(substrate) if len(self.carriers[substrate]) > 1 else MTU
 
     def _interface(self, attachment: Attachment, taken: set[str]) -> InterfacePlan:
         key = (attachment.node, attachment.interface)
@@ -149,7 +211,7 @@ class _Binding:
         return dotted(base + self.vnis[substrate] % (1 << 16))
 
     def _sysctls(self, machine: Machine) -> dict[str, int]:
-        ports = [attachment for node in machine.nodes for attachment in self.network.nodes[node]]
+        ports = [attachment for node in machine.all_nodes for attachment in self.network.nodes[node]]
         neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
         return vhost_sysctls(len(machine.nodes), len(ports), neighbours)
 
@@ -165,7 +227,7 @@ def _carriers(carrying: tuple[Machine, ...], network: Network) -> dict[str, list
     """{substrate: vhosts with members of it, in order}."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for machine in carrying:
-        for node in machine.nodes:
+        for node in machine.all_nodes:
             for attachment in network.nodes[node]:
                 found[attachment.substrate][machine.vhost] = None
     return {name: list(vhosts) for name, vhosts in found.items()}

@@ -45,7 +45,7 @@ class Embedding:
     @property
     def assignment(self) -> dict[str, tuple[str, ...]]:
         """{vhost: the nodes it carries}."""
-        return {machine.vhost: machine.nodes for machine in self.machines}
+        return {machine.vhost: machine.all_nodes for machine in self.machines}
 
     def hosts_file(self) -> str:
         """Text of the experiment's ``hosts`` file."""

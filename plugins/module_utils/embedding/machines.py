@@ -9,20 +9,44 @@ from dataclasses import dataclass
 
 from ..errors import Problem
 from ..topology.model import Topology
-from .annotate import kind_of, partition_of
+from .computers import kind_of, partition_of
 from .kinds import KINDS
+from .nesting import carriers, hidden_carriers
 from .partition import pass_of
 
 BRIDGE_PORTS = 1023
 
 
 @dataclass(frozen=True)
+class Nested:
+    """A virtual machine that carries processes, which makes it a vhost itself; hidden: it is no computer of the vtopo."""
+
+    vhost: str
+    nodes: tuple[str, ...]
+    hidden: bool
+
+
+@dataclass(frozen=True)
 class Machine:
-    """A pnode: its name, the partition it carries and that partition's computers in document order."""
+    """A pnode: its name, the partition it carries and, in document order, the computers that it realises itself.
+
+    nested  its virtual machines that carry processes
+    """
 
     vhost: str
     partition: str
     nodes: tuple[str, ...]
+    nested: tuple[Nested, ...] = ()
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Virtual machines of the ptopo alone."""
+        return tuple(nested.vhost for nested in self.nested if nested.hidden)
+
+    @property
+    def all_nodes(self) -> tuple[str, ...]:
+        """Every computer of the vtopo on this pnode, however deep."""
+        return (*self.nodes, *(node for nested in self.nested for node in nested.nodes))
 
 
 def machines(partitioned: Topology) -> tuple[Machine, ...]:
@@ -38,7 +62,30 @@ def machines(partitioned: Topology) -> tuple[Machine, ...]:
         found.setdefault(key, []).append(computer.name)
         order[key] = min(order.get(key, (pass_of(computer), index)), (pass_of(computer), index))
     ordered = sorted(found, key=lambda key: order[key])
-    return tuple(Machine(f"pnode-{number:04}", key[0], tuple(found[key])) for number, key in enumerate(ordered))
+    carried, hidden = carriers(partitioned), hidden_carriers(partitioned)
+    return tuple(_machine(f"pnode-{number:04}", key[0], found[key], carried, hidden) for number, key in enumerate(ordered))
+
+
+def pnode_of(carrying: tuple[Machine, ...]) -> dict[str, str]:
+    """{computer: the pnode that it is on}."""
+    return {node: machine.vhost for machine in carrying for node in machine.all_nodes}
+
+
+def vhost_of(carrying: tuple[Machine, ...]) -> dict[str, str]:
+    """{computer: the vhost that carries it: a pnode, or a virtual machine}."""
+    found = {node: machine.vhost for machine in carrying for node in machine.nodes}
+    return {**found, **{node: nested.vhost for machine in carrying for nested in machine.nested for node in nested.nodes}}
+
+
+def _machine(vhost: str, partition: str, names: list[str], carried: dict[str, str], hidden: dict) -> Machine:
+    if not carried:
+        return Machine(vhost, partition, tuple(names))
+    inside: dict[str, list[str]] = {}
+    for name in names:
+        if name in carried:
+            inside.setdefault(carried[name], []).append(name)
+    nested = tuple(Nested(carrier, tuple(nodes), carrier in hidden) for carrier, nodes in inside.items())
+    return Machine(vhost, partition, tuple(name for name in names if name not in carried), nested)
 
 
 def overfull_bridges(partitioned: Topology, carrying: tuple[Machine, ...]) -> list[Problem]:
@@ -46,10 +93,10 @@ def overfull_bridges(partitioned: Topology, carrying: tuple[Machine, ...]) -> li
 
     A substrate that goes on elsewhere needs a port for its tunnel, and one more while it is probed.
     """
-    vhost_of = {node: machine.vhost for machine in carrying for node in machine.nodes}
+    place_of = pnode_of(carrying)
     problems = []
     for name, members in partitioned.attachments().items():
-        counts = Counter(vhost_of[computer.name] for computer, _interface in members)
+        counts = Counter(place_of[computer.name] for computer, _interface in members)
         room = BRIDGE_PORTS - (2 if len(counts) > 1 else 0)
         for vhost, count in counts.items():
             if count > room:

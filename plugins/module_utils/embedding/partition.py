@@ -14,8 +14,9 @@ from collections import defaultdict
 from ..errors import InputError, Problem
 from ..topology.attributes import PARTITION, PARTITION_PASS, containers_attribute, with_containers_attribute
 from ..topology.model import Computer, Interface, Substrate, Topology
-from .annotate import carriers, is_partitioned, kind_of, map_computers, partition_of, problem_of
+from .computers import is_partitioned, kind_of, map_computers, partition_of, problem_of
 from .kinds import KINDS
+from .nesting import carriers, hidden_carriers
 from .packing import Hypergraph, pack
 
 _ASSUMED_KBPS = 100_000  # of a substrate without capacity; what the original assumed (spec/topdl.md)
@@ -85,14 +86,17 @@ def _shared_machines(topology, partitions):
 def _automatic_partitions(topology, packing, seed):
     """{computer: partition}: each pass packed by itself, machines of their own beside them."""
     carried = carriers(topology)
+    hidden = {processes[0]: vhost for vhost, processes in hidden_carriers(topology).items()}
     blocks: list[tuple[int, int, tuple[str, ...]]] = []
     index = {computer.name: place for place, computer in enumerate(topology.computers)}
     passes = defaultdict(list)
     for computer in topology.computers:
+        vertex = hidden.get(computer.name, computer.name)  # a hidden virtual machine stands where its first process does
+        index.setdefault(vertex, index[computer.name])
         if KINDS[kind_of(computer)].own_machine:
             blocks.append((pass_of(computer), index[computer.name], (computer.name,)))
-        elif computer.name not in carried:
-            passes[pass_of(computer)].append(computer.name)
+        elif vertex not in carried:
+            passes[pass_of(computer)].append(vertex)
     for number, names in passes.items():
         for block in _packed(topology, names, carried, packing, seed):
             blocks.append((number, index[block[0]], block))

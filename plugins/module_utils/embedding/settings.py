@@ -29,6 +29,9 @@ class EmbeddingSettings:
     vxlan_mode            ``unicast`` or ``multicast``
     multicast_group_base  first of the groups that mode multicast takes
     vxlan_port            UDP port of the tunnels
+    acceleration          of QEMU: ``auto``, ``kvm`` or ``tcg``
+    boot_limit_s          seconds that a virtual machine or container may take to boot
+    node_users            accounts on openvz and qemu nodes: {"name": str, "authorized_keys": [str]}
     """
 
     packing: int = 10
@@ -41,6 +44,9 @@ class EmbeddingSettings:
     vxlan_mode: str = "unicast"
     multicast_group_base: str = "239.192.0.0"
     vxlan_port: int = 4789
+    acceleration: str = "auto"
+    boot_limit_s: int = 600
+    node_users: tuple = ()
 
 
 def check_settings(settings: EmbeddingSettings) -> None:

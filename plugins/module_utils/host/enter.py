@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run anything in a process node: its network, host name, file systems and cgroup."""
+"""Run anything in a process node: its network, host name, file systems and cgroup; or in the node that this host itself is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def enter(name: str, experiment: str | None, command: list[str]) -> None:
     place = find_node(name, experiment)
     plan = read_plan(place)
     vnode = next(vnode for vnode in plan.vnodes if vnode.name == name)
-    if vnode.kind != "process":
+    if vnode.kind not in ("process", "embedded_pnode"):
         raise HostError(f"{name} is a node of kind {vnode.kind}, only process nodes can be entered; use ssh")
     unit = read_json(f"{place.run}/supervisor.json", {}).get("cgroup")
     if not unit or not os.path.isdir(unit):
@@ -43,10 +43,7 @@ def enter(name: str, experiment: str | None, command: list[str]) -> None:
     directory = os.getcwd()
     variables = {key: value for key, value in os.environ.items() if key in ("TERM", "LANG", "COLORTERM") or key.startswith("LC_")}
     variables = {**environment(plan, vnode), **variables}
-    registry = Registry(place)
-    if not registry.open(Home()):
-        raise HostError(f"{place.experiment} is not built on this host")
-    descriptors = registry.descriptors(name)
+    descriptors = _namespaces(place, name) if vnode.kind == "process" else {}
     cgroups.move_self(cgroups.node_cgroup(unit, name))
     join(descriptors)
     try:
@@ -58,3 +55,10 @@ def enter(name: str, experiment: str | None, command: list[str]) -> None:
         os.execvpe(command[0], command, variables)
     except OSError as exc:
         raise HostError(f"{command[0]}: {exc.strerror}") from exc
+
+
+def _namespaces(place: Place, name: str) -> dict[str, int]:
+    registry = Registry(place)
+    if not registry.open(Home()):
+        raise HostError(f"{place.experiment} is not built on this host")
+    return registry.descriptors(name)

@@ -22,10 +22,14 @@ class HostsFile:
         for number, entry in enumerate(entries):
             self._line.setdefault(entry.address, number)
         self._shared = [_line(address, names) for address, names in self._names]
-        self._text = _HEAD + "".join(self._shared)
+        self._text = "".join(self._shared)
 
     def text(self, aliases: dict[str, str]) -> str:
         """The file as a node sees it for which the names in ``aliases`` mean these addresses."""
+        return _HEAD + self.lines(aliases)
+
+    def lines(self, aliases: dict[str, str]) -> str:
+        """The same without the lines that every machine has."""
         if not aliases:
             return self._text
         changed: dict[int, list[str]] = {}
@@ -38,7 +42,7 @@ class HostsFile:
         lines = list(self._shared)
         for number, names in changed.items():
             lines[number] = _line(self._names[number][0], names)
-        return _HEAD + "".join(lines)
+        return "".join(lines)
 
 
 def _line(address: str, names: list[str]) -> str:

@@ -201,8 +201,11 @@ def _network(path: str):
 
 
 def join(descriptors: dict[str, int]) -> None:
-    """Enter a node for good: its network, host name and file systems; the working directory becomes /."""
-    for kind in ("net", "uts", "mnt"):
+    """Enter a node for good: its network, host name and file systems; the working directory becomes /.
+
+    A node that is the machine itself has no namespaces of its own: then there is nothing to enter.
+    """
+    for kind in (kind for kind in ("net", "uts", "mnt") if kind in descriptors):
         setns(descriptors[kind], _KINDS[kind])
         os.close(descriptors[kind])
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..hostplan import HostPlan
+from .physical_node import apply_physical_node, physical_status, remove_physical_node
 from .place import Place
+from .plan_file import is_applied
 from .process_nodes import apply_process_nodes, process_status, remove_process_nodes
 from .system_containers import apply_containers, containers_status, remove_containers
 
@@ -36,4 +38,12 @@ class Part:
 KIND_PARTS = (
     Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status),
     Part("containers", "openvz", apply_containers, remove_containers, containers_status),
+    Part("physical", "embedded_pnode", apply_physical_node, remove_physical_node, physical_status),
 )
+
+
+def is_built(plan: HostPlan, place: Place) -> bool:
+    """Whether every kind that the plan has was applied since this host's boot."""
+    kinds = {vnode.kind for vnode in plan.vnodes}
+    needed = [part for part in KIND_PARTS if part.kind in kinds] or KIND_PARTS
+    return all(is_applied(place, part.name) for part in needed)

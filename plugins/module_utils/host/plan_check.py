@@ -53,6 +53,8 @@ def _wrong(plan: HostPlan):
     images = {image.digest for image in plan.images}
     for vnode in plan.vnodes:
         yield from (f"node {vnode.name!r}: {what}" for what in (*_wrong_vnode(vnode, known, addresses), *_wrong_machine(vnode, known, images)))
+    if len(plan.vnodes) > 1:
+        yield from (f"node {vnode.name!r}: is the machine itself, and so cannot share it" for vnode in plan.vnodes if vnode.kind == "embedded_pnode")
     yield from _twice("substrate", [substrate.name for substrate in plan.substrates])
     yield from _twice("node", [vnode.name for vnode in plan.vnodes])
     tunnels = [substrate.tunnel.device for substrate in plan.substrates if substrate.tunnel]

@@ -75,6 +75,30 @@ def install(place: Place, program: str, plan: str | None, dry_run: bool = False)
     return changes
 
 
+def install_secrets(place: Place, secrets: dict[str, dict[str, str]], dry_run: bool = False) -> list[str]:
+    """Keep {node: {file: text}} where only root reads it, and nothing that is not in it. Returns changes in words. Raises HostError."""
+    top = os.path.dirname(os.path.dirname(place.secret("node", "file")))
+    wanted = {place.secret(node, name): text for node, files in secrets.items() for name, text in files.items()}
+    wrong = [path for path in wanted if os.path.normpath(path) != path or os.path.dirname(os.path.dirname(path)) != top]
+    if wrong:
+        raise HostError(f"{wrong[0]} is no place for a node's secrets")
+    present = [os.path.join(folder, name) for folder, _folders, names in os.walk(top) for name in names]
+    changes = []
+    for path in present:
+        if path not in wanted:
+            changes.append(f"{path}: removed")
+            if not dry_run:
+                os.unlink(path)
+    for path, text in wanted.items():
+        if _text(path) != text:
+            changes.append(f"{path}: written")
+            if not dry_run:
+                for folder in (top, os.path.dirname(path)):
+                    os.makedirs(folder, mode=0o700, exist_ok=True)
+                write_atomically(path, text)
+    return changes
+
+
 def _runs(place: Place) -> bool:
     """Whether the experiment runs, and so keeps the version it was swapped in with."""
     return os.path.exists(place.program) and systemctl("is-active", "--quiet", place.unit, check=False).returncode == 0

@@ -119,6 +119,20 @@ def outcome(place: Place, name: str) -> dict | None:
         return {"state": "lost", "reason": str(exc)}
 
 
+def has_started(place: Place, name: str) -> bool:
+    """Whether the start command of a node without namespaces of its own was started since this host's boot."""
+    return os.path.exists(_started(place, name))
+
+
+def mark_started(place: Place, name: str) -> None:
+    """See has_started."""
+    os.close(os.open(_started(place, name), os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _started(place: Place, name: str) -> str:
+    return f"{place.run}/started-{name}"
+
+
 def forget(place: Place, name: str) -> None:
     """A node that is made anew has not run anything yet; the text logs of its earlier boots stay."""
     try:

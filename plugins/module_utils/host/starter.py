@@ -19,8 +19,9 @@ from ..hostplan import HostPlan, VnodePlan
 from . import cgroups
 from .namespaces import Home, Registry, home
 from .place import Place
-from .start_command import StartCommand
+from .start_command import StartCommand, has_started, mark_started
 
+_MACHINE = "embedded_pnode"  # the node is this host: nothing to enter
 _MOST_WORKERS, _WORTH_A_WORKER = 4, 50  # processes; nodes
 
 
@@ -36,13 +37,21 @@ class Started:
 
 def waiting(place: Place, plan: HostPlan) -> list[VnodePlan]:
     """The nodes that have a start command and have not had it started since they were made. Raises HostError."""
+    begun = started(place, plan)
+    return [vnode for vnode in plan.vnodes if vnode.start_command and not vnode.ghost and begun.get(vnode.name) is False]
+
+
+def started(place: Place, plan: HostPlan) -> dict[str, bool]:
+    """{node: whether its start command was started since it was made} of those whose start commands are for this host to run.
+
+    Process nodes are left out while none is built. Raises HostError.
+    """
     with home() as origin:
         registry = Registry(place)
-        started = registry.started() if registry.open(origin) else None
+        inside = registry.started() if registry.open(origin) else None
         registry.close()
-    if started is None:
-        return []
-    return [vnode for vnode in plan.vnodes if vnode.kind == "process" and vnode.start_command and not vnode.ghost and vnode.name not in started]
+    found = {vnode.name: vnode.name in inside for vnode in plan.vnodes if vnode.kind == "process" and inside is not None}
+    return {**found, **{vnode.name: has_started(place, vnode.name) for vnode in plan.vnodes if vnode.kind == _MACHINE}}
 
 
 def start(place: Place, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> list[Started]:
@@ -78,22 +87,28 @@ def _go_round(place, plan, vnodes, unit_cgroup, writer) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         with os.fdopen(writer, "w", encoding="utf-8") as said:
-            registry = Registry(place)
-            registry.open(Home())
+            registry, origin = Registry(place), Home()
+            registry.open(origin)
             for vnode in vnodes:
-                registry.enter()
-                said.write(json.dumps(_start_one(place, plan, vnode, registry, unit_cgroup).__dict__) + "\n")
+                said.write(json.dumps(_start_one(place, plan, vnode, registry, origin, unit_cgroup).__dict__) + "\n")
                 said.flush()
         os._exit(0)
     finally:
         os._exit(1)
 
 
-def _start_one(place, plan, vnode, registry, unit_cgroup) -> Started:
+def _start_one(place, plan, vnode, registry, origin, unit_cgroup) -> Started:
     command = StartCommand(place, plan, vnode)
     try:
-        registry.mark_started(vnode.name)
-        pid = command.begin(registry.descriptors(vnode.name), cgroups.node_cgroup(unit_cgroup, vnode.name))
+        if vnode.kind == _MACHINE:
+            origin.enter()
+            mark_started(place, vnode.name)
+            namespaces = {}
+        else:
+            registry.enter()
+            registry.mark_started(vnode.name)
+            namespaces = registry.descriptors(vnode.name)
+        pid = command.begin(namespaces, cgroups.node_cgroup(unit_cgroup, vnode.name))
     except (OSError, BenitoError) as exc:
         return Started(vnode.name, error=str(exc))
     return Started(vnode.name, pid, command.began)

@@ -22,15 +22,16 @@ import sys
 from ..errors import BenitoError, HostError
 from . import cgroups, starter, system
 from .namespaces import Registry, home
+from .parts import is_built
 from .place import Place, write_atomically
-from .plan_file import is_applied, read_plan
+from .plan_file import read_plan
 from .processes import rebind_hosts
 from .start_command import StartCommand, declare_lost
 
 
 def supervise(place: Place) -> None:
     """Run until stopped. Raises HostError when the experiment cannot be built."""
-    if not is_applied(place, "processes"):
+    if not is_built(read_plan(place), place):
         built = subprocess.run([place.program, "apply", "-e", place.experiment], check=False)
         if built.returncode:
             raise HostError(f"{place.experiment} could not be built; the reason stands above")
@@ -103,14 +104,10 @@ class _Supervisor:
 
     def _declare_lost(self) -> None:
         plan = read_plan(self._place)
-        with home() as origin:
-            registry = Registry(self._place)
-            if registry.open(origin):
-                started = registry.started()
-                for vnode in plan.vnodes:
-                    if vnode.name in started:
-                        _keep(declare_lost, self._place, plan, vnode)
-                registry.close()
+        begun = starter.started(self._place, plan)
+        for vnode in plan.vnodes:
+            if begun.get(vnode.name):
+                _keep(declare_lost, self._place, plan, vnode)
 
     def _rebind_hosts(self) -> None:
         """In a child, so that the supervisor itself never leaves its place for long."""

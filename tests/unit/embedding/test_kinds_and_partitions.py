@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.embedding.annotate import annotate, check_realised, kind_of, partition_of, realise
+from ansible_collections.deter.benito.plugins.module_utils.embedding.annotate import annotate, check_realised, realise
+from ansible_collections.deter.benito.plugins.module_utils.embedding.computers import kind_of, partition_of
 from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings, check_settings
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
@@ -132,7 +133,8 @@ def test_processes_in_a_vnode_do_not_count_for_packing():
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"vhost": "nobody"}, "there is no computer nobody to be its vhost"),
+        ({"vhost": "no body"}, "its vhost 'no body' is no computer, and no name for a virtual machine to be made"),
+        ({"vhost": "pnode-0000"}, "its vhost 'pnode-0000' is no computer, and no name for a virtual machine to be made"),
         ({"vhost": "v", "node_type": "openvz"}, "only a process has a vhost, not openvz"),
         ({"vhost": "o"}, "its vhost o is of kind openvz, which carries no processes"),
         ({"vhost": "v", "partition": "2"}, "its partition 2 is not that of its vhost v"),

@@ -124,7 +124,7 @@ def test_the_same_input_and_seed_give_the_same_bytes(files, tmp_path):
 def test_nodes_with_a_login_get_host_keys_and_processes_do_not(files, tmp_path):
     assert not run(**good(kind_map="qemu=process")).failed
     directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
-    assert os.listdir(directory.secrets) == ["c"]
+    assert sorted(os.listdir(directory.secrets)) == ["c", "ssh_key", "ssh_key.pub"], "and one key logs in everywhere"
     key = directory.file("secrets", "c", "ssh_host_ed25519_key")
     assert stat.S_IMODE(os.stat(key).st_mode) == 0o600
     public = subprocess.run(["ssh-keygen", "-y", "-f", key], check=True, capture_output=True, text=True).stdout
@@ -224,7 +224,7 @@ BAD_TOPOLOGIES = {
     "a partition that is a path": (topology(computer("a", containers__partition="../x")), "../x"),
     "a kind without a partition among others": (
         topology(computer("a", containers__partition="0"), computer("b", containers__node_type="qemu")), "computer b"),
-    "a vhost that is not there": (topology(computer("a", containers__node_type="process", containers__vhost="z")), "computer a"),
+    "a vhost that is not there": (topology(computer("a", containers__node_type="process", containers__vhost="z y")), "computer a"),
     "a testbed in it": (topology("<elements><testbed><uri>x</uri><type>y</type></testbed></elements>"), "testbed"),
 }  # fmt: skip
 BAD_OPTIONS = {

@@ -3,7 +3,8 @@
 """Write the host plans of topology.xml for two pnodes, as a swap-in would.
 
 Arguments: the repository's root, the folder for the plans, and JSON: {"hosts": {pnode: address of its experiment network},
-"pid", "eid", "settings": {…of the site}, "start_commands": {node: command}, "mtu": of the experiment network}.
+"pid", "eid", "settings": {…of the site}, "start_commands": {node: command}, "attributes": {node: {name: value}} in place of the
+topology's, "mtu": of the experiment network}.
 """
 
 from __future__ import annotations
@@ -25,14 +26,19 @@ from ansible_collections.deter.benito.plugins.module_utils.topology.model import
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl  # noqa: E402
 
 
-def started(element):
-    """The element with the start command that the scenario gives it."""
-    command = given.get("start_commands", {}).get(element.name) if isinstance(element, Computer) else None
-    return dataclasses.replace(element, attributes=(*element.attributes, Attribute("startup", command))) if command else element
+def described(element):
+    """The element with the start command and the attributes that the scenario gives it."""
+    if not isinstance(element, Computer):
+        return element
+    wanted = dict(given.get("attributes", {}).get(element.name, {}))
+    if element.name in given.get("start_commands", {}):
+        wanted["startup"] = given["start_commands"][element.name]
+    kept = tuple(attribute for attribute in element.attributes if attribute.name not in wanted)
+    return dataclasses.replace(element, attributes=(*kept, *(Attribute(name, value) for name, value in wanted.items())))
 
 
 topology, _warnings = read_topdl(str(pathlib.Path(__file__).with_name("topology.xml")))
-topology = dataclasses.replace(topology, elements=tuple(started(element) for element in topology.elements))
+topology = dataclasses.replace(topology, elements=tuple(described(element) for element in topology.elements))
 settings = EmbeddingSettings(default_container="process", **given.get("settings", {}))
 embedding = embed(topology, settings)
 lent = {machine.vhost: PoolHost(name, "eth1", address, given.get("mtu", 1600))

@@ -1,0 +1,76 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A machine that is node c, beside a machine with processes a, b and d. The argument: how often start commands have run.
+Run on both pnodes by shared/tasks/script.yml."""
+
+import json
+import os
+import sys
+
+from node import EXPERIMENT, HOST, PLAN, UNIT, benito, node, nodes, processes, run, wait
+
+RUNS, MACHINE = int(sys.argv[2]), "c"
+mine = nodes()
+
+
+def state(name):
+    return benito("status", "-e", EXPERIMENT)["nodes"][name]
+
+
+def log(suffix):
+    return open(f"/var/benito/log/start_command.{suffix}", encoding="utf-8").read()
+
+
+assert (mine == [MACHINE]) == (MACHINE in mine), mine
+wait("all nodes are there", lambda: all(state(name)["state"] == "booted" for name in mine), 60)
+
+# every node reaches every other by its name, from either side
+for name in mine:
+    for other in "abcd":
+        wait(f"{name} reaches {other}", lambda: "1 received" in node(name, f"ping -c1 -W5 {other} || true"), 60)
+
+if MACHINE in mine:
+    vnode = PLAN["vnodes"][0]
+    # the machine is the node, and stays itself
+    assert os.uname().nodename == HOST == node(MACHINE, "hostname") != MACHINE
+    assert node(MACHINE, "echo $BENITO_NODE; cat /var/benito/pid /var/benito/eid").split() == [MACHINE, *EXPERIMENT.split(".")]
+    assert node(MACHINE, "readlink /proc/self/ns/net /proc/self/ns/mnt") == run("readlink", "/proc/1/ns/net", "/proc/1/ns/mnt").strip()
+    assert node(MACHINE, "cat /proc/self/cgroup").splitlines()[-1].endswith(f"/node-{MACHINE}")
+    for interface in vnode["interfaces"]:
+        link = json.loads(run("ip", "-json", "address", "show", interface["name"]))[0]
+        assert (link["address"], link["mtu"]) == (interface["mac_address"], 1500), link
+        assert [f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"]] == [interface["ip4_address"]], link
+    assert run("ip", "route", "show", "default").split()[4] in ("eth0", "control0"), "the default route is the machine's"
+    for name in "abcd":
+        assert run("getent", "hosts", name).split()[0].startswith("10.")
+    assert "localhost" in open("/etc/hosts", encoding="utf-8").read() and HOST in open("/etc/hosts", encoding="utf-8").read()
+
+    # its start command, in the machine's own namespaces, once for each boot
+    wait("its end", lambda: state(MACHINE)["start_command"] == "ended", 60)
+    assert state(MACHINE)["exit_status"] == json.loads(log("json"))["exit_status"] == 3
+    assert log("out") == "quotes ' and \" and /root and ünïcödé ☃\n1\n", log("out")
+    assert log("err") == EXPERIMENT.replace(".", " ") + " c\n", log("err")
+    assert log("log").count("started") == log("log").count("with exit status 3") == RUNS, log("log")
+    assert open("/var/tmp/benito-runs-c", encoding="ascii").read() == "run\n" * RUNS
+    assert len(processes("sleep 65433")) == 1, "what it started in the background lives on"
+    assert benito("start-commands", "-e", EXPERIMENT)["changes"] == []
+
+    if RUNS == 1:
+        # repair does what is missing and no more
+        for damage, words in (("ip link delete inf000", "interface inf000: made"), ("ip link set inf001 down", "interface inf001: set up")):
+            node(MACHINE, damage)
+            assert f"c: {words}" in benito("apply", "-e", EXPERIMENT)["changes"]
+            assert benito("apply", "-e", EXPERIMENT)["changes"] == []
+        for other in "abcd":
+            node(MACHINE, f"ping -c1 -W5 {other}")
+        # another start of the unit repeats nothing, and takes its processes with it
+        run("systemctl", "restart", UNIT)
+        assert not processes("sleep 65433")
+        assert open("/var/tmp/benito-runs-c", encoding="ascii").read() == "run\n"
+        assert state(MACHINE)["start_command"] == "ended"
+else:
+    wait("the end of a's", lambda: state("a")["start_command"] == "ended", 60)
+    assert state("a")["exit_status"] == 0, state("a")
+    # a reaches d through c: the machine is a router
+    far = json.loads(node("d", "ip -json address show inf000"))[0]["addr_info"][0]["local"]
+    node("a", f"ip route replace {far}/32 via $(getent hosts c-lan0 | cut -d' ' -f1) && ping -c1 -W5 {far} && ip route delete {far}/32")

@@ -1,0 +1,127 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Machines for an experiment: chosen, the experiment bound to them, and all that follows from that written down."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from .access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
+from .embedding.allocation import Allocation, PoolHost
+from .embedding.bind import bind, mtu_notes
+from .embedding.choose import Offer, choose
+from .embedding.machines import machines
+from .errors import BenitoError
+from .experiment import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
+from .hostplan import to_json
+from .site_settings import load_site
+from .topology.topdl_reader import read_topdl
+
+NONE = Allocation()
+
+
+@dataclass(frozen=True)
+class Allocated:
+    """What is now written down.
+
+    chosen  {pnode: pool host}
+    kinds   {vhost: kinds of its nodes}
+    nested  of each virtual machine that carries processes: "vhost", "pnode", "kinds", "reach" (connection variables)
+    notes   which substrates have a smaller MTU, and why
+    """
+
+    changed: bool
+    chosen: dict[str, str]
+    kinds: dict[str, list[str]]
+    nested: list[dict]
+    notes: tuple[str, ...]
+
+
+def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], types: tuple[str, ...] = (),
+             dry_run: bool = False) -> Allocated:
+    """Choose machines, bind the experiment to them, and write both down: allocation.json, plan/<vhost>.json.
+
+    offers   {pool host: what it presented}, see the module ``lease``
+    secrets  {pool host: {connection variable: password}}; the file is 0600 as all of the experiment
+
+    Machines that an earlier run was lent are kept. Everything is written before anything is built, so
+    that swap-out always finds the machines. Raises BenitoError with nothing written; then a swap-in that
+    had just begun is as it was.
+    """
+    try:
+        settings = load_site(directory.site)
+        topology, _warnings = read_topdl(directory.partitioned)
+        chosen = _choose(directory, topology, offers, types)
+        allocation = Allocation(_lent(directory, chosen, offers, secrets))
+        plans = bind(directory.pid, directory.eid, topology, allocation, settings)
+    except BenitoError as exc:
+        if not dry_run:
+            _abandon(directory, str(exc).splitlines()[0])
+        raise
+    files = {"allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
+    files.update(_access(directory, plans))
+    write = directory.differs if dry_run else directory.write
+    changed = [write(name, text) for name, text in files.items()]
+    kinds = {vhost: sorted({vnode.kind for vnode in plan.vnodes}) for vhost, plan in plans.items()}
+    nested = [
+        {"vhost": inside.vhost, "pnode": machine.vhost, "kinds": kinds[inside.vhost], "reach": reach(directory.path, with_login(plans)[inside.vhost])}
+        for machine in machines(topology) for inside in machine.nested
+    ]
+    return Allocated(any(changed), chosen, kinds, nested, tuple(str(note) for note in mtu_notes(plans)))
+
+
+def _access(directory: ExperimentDirectory, plans) -> dict[str, str]:
+    """Files by which nodes with a login are reached, and what their vhosts are given for them."""
+    nodes = with_login(plans)
+    if not nodes:
+        return {}
+    users = next(plan.users for plan in plans.values() if plan.root_keys)
+    return {
+        KNOWN_HOSTS: known_hosts_text(directory, nodes),
+        SSH_CONFIG: ssh_config_text(directory, nodes, users[0].name if users else "root"),
+        **{f"secrets/plan/{vhost}.json": secrets_json(directory, plan) for vhost, plan in plans.items() if plan.images},
+    }
+
+
+def _choose(directory, topology, offers, types) -> dict[str, str]:
+    needs = {machine.vhost: len(machine.nodes) + len(machine.hidden) for machine in machines(topology)}
+    kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
+    presented = [Offer(name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", int(offer.get("slots") or 0))
+                 for name, offer in offers.items()]
+    return choose(needs, presented, kept, types)
+
+
+def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
+    hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
+    for vhost, host in read_allocation(directory).hosts.items():  # names in use were looked at before our own were there
+        if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
+            hosts[vhost] = replace(hosts[vhost], links=host.links, vnis=host.vnis)
+    return hosts
+
+
+def _abandon(directory: ExperimentDirectory, reason: str) -> None:
+    """A swap-in that ended before anything was built: back to ``swapped``, or ``failed`` where machines are still lent."""
+    before = directory.read_state()
+    if before.state == ACTIVE:
+        directory.log_activity(f"swap-in of the active experiment: {reason}")
+    elif read_allocation(directory).hosts:
+        directory.write_state(FAILED, reason)
+    else:
+        directory.log_activity(f"not swapped in: {reason}")
+        directory.write_state(SWAPPED)
+
+
+def read_allocation(directory: ExperimentDirectory) -> Allocation:
+    """What the experiment was lent; empty when nothing. Raises ExperimentError."""
+    if not os.path.exists(directory.allocation):
+        return NONE
+    return Allocation.from_json(directory.read("allocation.json"), directory.allocation)
+
+
+def _pool_host(name: str, offer: dict, secrets: dict) -> PoolHost:
+    return PoolHost(
+        name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
+        underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
+        variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
+    )
