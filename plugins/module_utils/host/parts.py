@@ -26,6 +26,7 @@ class Part:
     status  (plan, place) -> {node: {"state", "exit_code", "start_command", "exit_status"}} of the plan's nodes of this kind:
             state is ``running`` (started, not booted), ``booted``, ``dead`` (then with its exit_code, or None), ``missing`` or ``ghost``;
             start_command "" for none, else ``waiting``, ``running``, ``ended`` (then with its exit_status), ``failed`` or ``lost``
+    boots   whether its nodes have systems of their own that boot, which takes long
     """
 
     name: str
@@ -33,17 +34,19 @@ class Part:
     apply: Callable[[HostPlan, Place, HostPlan | None, bool], list[str]]
     remove: Callable[[Place], list[str]]
     status: Callable[[HostPlan, Place], dict[str, dict]]
+    boots: bool = False
 
 
 KIND_PARTS = (
     Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status),
-    Part("containers", "openvz", apply_containers, remove_containers, containers_status),
+    Part("containers", "openvz", apply_containers, remove_containers, containers_status, boots=True),
     Part("physical", "embedded_pnode", apply_physical_node, remove_physical_node, physical_status),
 )
 
 
-def is_built(plan: HostPlan, place: Place) -> bool:
-    """Whether every kind that the plan has was applied since this host's boot."""
+def is_built(plan: HostPlan, place: Place, boots: bool = False) -> bool:
+    """Whether every kind that the plan has was applied since this host's boot; ``boots`` chooses which kinds, see Part."""
     kinds = {vnode.kind for vnode in plan.vnodes}
-    needed = [part for part in KIND_PARTS if part.kind in kinds] or KIND_PARTS
+    some = [part for part in KIND_PARTS if part.boots == boots]
+    needed = [part for part in some if part.kind in kinds] or ([] if boots else some)
     return all(is_applied(place, part.name) for part in needed)

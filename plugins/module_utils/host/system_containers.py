@@ -24,6 +24,7 @@ from .netlink import IFF_UP, Batch
 from .network import NO_IPV6_ADDRESS, ours, port_attributes
 from .place import Place, read_json, write_atomically
 from .prepare import systemctl
+from .probe import close_endpoints
 from .system import umount
 from .system_containers_boot import boot, discard, left_cgroups, left_locks, node_status, shown, units
 from .system_containers_config import REPORT, container, containers, inside, lxc_config, mounts, network_files, rootfs, start_text, unit_text, wires
@@ -73,6 +74,7 @@ def apply_containers(plan: HostPlan, place: Place, applied: HostPlan | None, dry
         images = [change for image in _images(plan, wanted) for change in prepare_image(image, True)]
         return changes + images + [f"openvz node {name}: {'started' if name in present else 'made'}" for name in wanted if states[name].state != "active"]
     _require_programs()
+    close_endpoints(place)
     return changes + _Builder(plan, place).run(wanted)
 
 
