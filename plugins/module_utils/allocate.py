@@ -4,17 +4,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 from dataclasses import dataclass, replace
 
 from .access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
 from .embedding.allocation import Allocation, PoolHost
-from .embedding.bind import bind, mtu_notes
+from .embedding.bind import NOTHING, bind, mtu_notes
 from .embedding.choose import Offer, choose
+from .embedding.computers import kind_of
+from .embedding.control_addresses import ControlOffer, assign_control_addresses
+from .embedding.hosting import Hosting, Resources
+from .embedding.kinds import KINDS
 from .embedding.machines import machines
 from .errors import BenitoError
 from .experiment import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
-from .hostplan import to_json
+from .host_keys import ACCESS_KEY
+from .hostplan import ImagePlan, UserPlan, to_json
 from .site_settings import load_site
 from .topology.topdl_reader import read_topdl
 
@@ -53,11 +60,12 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         settings = load_site(directory.site)
         topology, _warnings = read_topdl(directory.partitioned)
         chosen = _choose(directory, topology, offers, types)
-        allocation = Allocation(_lent(directory, chosen, offers, secrets))
-        plans = bind(directory.pid, directory.eid, topology, allocation, settings)
+        control = _control_addresses(directory, machines(topology), topology, chosen, offers)
+        allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
+        plans = bind(directory.pid, directory.eid, topology, allocation, settings, _hosting(directory, settings) if control else NOTHING)
     except BenitoError as exc:
         if not dry_run:
-            _abandon(directory, str(exc).splitlines()[0])
+            abandon(directory, str(exc).splitlines()[0])
         raise
     files = {"allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
     files.update(_access(directory, plans))
@@ -92,6 +100,29 @@ def _choose(directory, topology, offers, types) -> dict[str, str]:
     return choose(needs, presented, kept, types)
 
 
+def _control_addresses(directory, carrying, topology, chosen, offers) -> dict[str, str]:
+    """{node: its address on the control network} for every node that has one, and for hidden virtual machines."""
+    with_login = {computer.name for computer in topology.computers if KINDS[kind_of(computer)].login}
+    nodes = {node: chosen[machine.vhost] for machine in carrying for node in (*machine.nodes, *machine.hidden) if node in {*with_login, *machine.hidden}}
+    if not nodes:
+        return {}
+    return assign_control_addresses(nodes, [ControlOffer.of(name, offer) for name, offer in offers.items()], read_allocation(directory).control)
+
+
+def _hosting(directory, settings) -> Hosting:
+    """What nodes with a system of their own are made with: images.json, and the site's accounts and keys."""
+    found = json.loads(directory.read("images.json"))
+    fields = {field.name for field in dataclasses.fields(ImagePlan)}
+    images = {digest: ImagePlan(**{name: value for name, value in image.items() if name in fields}) for digest, image in found["images"].items()}
+    users = tuple(UserPlan(user["name"], tuple(user.get("authorized_keys", ()))) for user in settings.node_users)
+    return Hosting(
+        images={node: images[digest] for node, digest in found["nodes"].items()},
+        resources={node: Resources(**resources) for node, resources in found["resources"].items()},
+        users=users,
+        root_keys=(directory.read(f"{ACCESS_KEY}.pub").strip(),),
+    )
+
+
 def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
     hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
     for vhost, host in read_allocation(directory).hosts.items():  # names in use were looked at before our own were there
@@ -100,7 +131,7 @@ def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
     return hosts
 
 
-def _abandon(directory: ExperimentDirectory, reason: str) -> None:
+def abandon(directory: ExperimentDirectory, reason: str) -> None:
     """A swap-in that ended before anything was built: back to ``swapped``, or ``failed`` where machines are still lent."""
     before = directory.read_state()
     if before.state == ACTIVE:
@@ -123,5 +154,5 @@ def _pool_host(name: str, offer: dict, secrets: dict) -> PoolHost:
     return PoolHost(
         name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
         underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
-        variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
+        control_gateway=offer.get("control_gateway", ""), variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
     )

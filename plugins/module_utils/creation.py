@@ -13,6 +13,8 @@ import stat
 from dataclasses import dataclass, field
 
 from .embedding.create import embed
+from .embedding.images import Choice, catalogue, choose_images
+from .embedding.resources import node_resources
 from .errors import InputError, Problem
 from .experiment import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
 from .experiment_files import experiment_files
@@ -99,9 +101,10 @@ def prepare(request: Request) -> Creation:
     if settings is None and topology:
         faults.collect(lambda: check_deployable(topology))
     embedding = faults.collect(lambda: embed(topology, settings)) if settings and topology else None
+    choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
     files = experiment_files(request.pid, request.eid, text, embedding)
-    warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings)))
+    warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings, *choice.warnings)))
     carried = {machine.vhost: machine.all_nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)
     files["state.json"] = state_json(SWAPPED)
@@ -149,6 +152,13 @@ def _text(request: Request) -> bytes:
 
 def _path(request: Request, path: str) -> str:
     return os.path.join(request.chdir, os.path.expanduser(path))
+
+
+def _made_of(embedding, settings) -> Choice:
+    """What the nodes with a system of their own are made of, and that what they are to have is possible. Raises InputError."""
+    hidden = [name for machine in embedding.machines for name in machine.hidden]
+    node_resources(embedding.partitioned, settings, hidden)
+    return choose_images(embedding.partitioned, catalogue(settings.images), settings.default_image, hidden)
 
 
 def _first_activity(directory, request, carried, warnings) -> str:

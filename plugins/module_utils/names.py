@@ -31,7 +31,7 @@ def is_node_name(text: str) -> bool:
 
 def is_interface_name(text: str) -> bool:
     """Whether ``text`` may name an interface: it becomes the device's name inside the node."""
-    return bool(_INTERFACE.fullmatch(text)) and text != "lo"
+    return bool(_INTERFACE.fullmatch(text)) and text not in ("lo", "control0")
 
 
 def safe_partition(text: str) -> bool:

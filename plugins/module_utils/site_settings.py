@@ -14,6 +14,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from .embedding.images import catalogue_problems
 from .embedding.settings import EmbeddingSettings
 from .errors import BenitoError, InputError, Problem
 from .site_schema import SITE_SCHEMA
@@ -50,7 +51,13 @@ def load_site(path: str | None, overrides: dict | None = None, required: bool = 
     problems += _problems_of(given, lambda _path: {})
     if problems:
         raise InputError(problems)
-    return SiteSettings(**{name: tuple(value) if isinstance(value, list) else value for name, value in {**values, **given}.items()})
+    merged = {name: tuple(value) if isinstance(value, list) else value for name, value in {**values, **given}.items()}
+    settings = SiteSettings(**merged)
+    problems = [Problem(message, file=path if keys[0] in values and keys[0] not in given else "", element=".".join(keys), hint=hint)
+                for keys, message, hint in catalogue_problems(settings.images, settings.default_image)]
+    if problems:
+        raise InputError(problems)
+    return settings
 
 
 def site_yaml(settings: SiteSettings) -> str:
@@ -118,9 +125,10 @@ def _rule(schema: dict) -> str:
     if schema["type"] == "array":
         networks = schema["items"]["type"] == "string"
         return "a list of networks like [192.168.0.0/16]" if networks else "a list like [{name: mike, authorized_keys: [ssh-ed25519 …]}]"
-    return {"ipv4-network": "a network like 10.0.0.0/16", "ipv4-multicast": "an address like 239.192.0.0"}.get(
-        schema.get("format", ""), "kinds and what to realise them as, like {openvz: process}"
-    )
+    if schema["type"] == "object" and "enum" in schema.get("propertyNames", {}):
+        return "kinds and what to realise them as, like {openvz: process}"
+    formats = {"ipv4-network": "a network like 10.0.0.0/16", "ipv4-multicast": "an address like 239.192.0.0"}
+    return formats.get(schema.get("format", ""), schema.get("description", ""))
 
 
 def _from_text(name: str, value):

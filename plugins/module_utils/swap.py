@@ -17,7 +17,7 @@ from .allocate import read_allocation
 from .embedding.allocation import Allocation, PoolHost
 from .embedding.annotate import check_realised
 from .embedding.computers import kind_of
-from .embedding.kinds import QEMU
+from .embedding.kinds import EMBEDDED_PNODE, QEMU
 from .embedding.machines import Machine, machines, pnode_of
 from .errors import ExperimentError
 from .experiment import ACTIVATING, ACTIVE, FAILED, STATES, SWAPPED, SWAPPING, ExperimentDirectory
@@ -151,6 +151,38 @@ def table(rows: list[dict], most: int = 60) -> list[str]:
     widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
     return [*text, f"… and {len(rows) - len(shown)} more nodes"] if len(shown) < len(rows) else text
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A machine with some of an experiment's nodes. embedded: whether it is the node itself; variables: how to reach it."""
+
+    nodes: tuple[str, ...]
+    embedded: bool
+    variables: dict
+
+
+def carriers(directory: ExperimentDirectory, nodes: list[str]) -> dict[str, Carrier]:
+    """{vhost: its share} of these nodes, in the plans' order. Raises ExperimentError: not swapped in, no such nodes, ghosts."""
+    directory.require()
+    lent, plans = read_allocation(directory).hosts, read_plans(directory)
+    state = directory.read_state().state
+    if state != ACTIVE:
+        raise ExperimentError(f"experiment {directory} is {state}, not {ACTIVE}: swap it in first")
+    known = {vnode.name: vnode for plan in plans.values() for vnode in plan.vnodes}
+    unknown = [name for name in dict.fromkeys(nodes) if name not in known]
+    if unknown or not nodes:
+        some = ", ".join([*known][:10]) + (", …" if len(known) > 10 else "")
+        raise ExperimentError(f"experiment {directory} has no node {' and no node '.join(unknown)}; it has {some}" if unknown else "no node is named")
+    ghosts = [name for name in nodes if known[name].ghost]
+    if ghosts:
+        raise ExperimentError(f"{' and '.join(ghosts)} of experiment {directory} never runs: a ghost")
+    found = {}
+    for vhost, plan in plans.items():
+        mine = tuple(vnode.name for vnode in plan.vnodes if vnode.name in nodes)
+        if mine:
+            found[vhost] = Carrier(mine, any(known[name].kind == EMBEDDED_PNODE for name in mine), lent[vhost].variables if vhost in lent else {})
+    return found
 
 
 def remove(directory: ExperimentDirectory, dry_run: bool = False) -> bool:

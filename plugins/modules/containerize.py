@@ -71,6 +71,30 @@ options:
   boot_limit_s:
     description: Seconds that a virtual machine or container may take to boot.
     type: raw
+  images:
+    description: Images that nodes can be made of beside V(debian-12) and V(debian-13), {name: C(build), or C(url) or C(path) with C(sha256)}.
+    type: raw
+  default_image:
+    description: Image of a node that asks for none.
+    type: raw
+  qemu_memory_mb:
+    description: Memory of a virtual machine that says nothing of it, MiB.
+    type: raw
+  qemu_cpus:
+    description: Processors of a virtual machine that says nothing of them.
+    type: raw
+  qemu_disk_mb:
+    description: Size of the disks of virtual machines, MiB, V(0) for that of the image.
+    type: raw
+  openvz_memory_mb:
+    description: Most memory of a system container that says nothing of it, MiB, V(0) for no limit.
+    type: raw
+  openvz_cpus:
+    description: Processors of a system container that says nothing of them, V(0) for no limit.
+    type: raw
+  openvz_disk_mb:
+    description: Size of the disk of a system container that says nothing of it, MiB.
+    type: raw
   site:
     description: Settings file to use in place of C(site.yml) in O(benito_home).
     type: str
@@ -145,6 +169,14 @@ SETTINGS = (
     "node_users",
     "acceleration",
     "boot_limit_s",
+    "images",
+    "default_image",
+    "qemu_memory_mb",
+    "qemu_cpus",
+    "qemu_disk_mb",
+    "openvz_memory_mb",
+    "openvz_cpus",
+    "openvz_disk_mb",
 )
 MOST_WARNINGS = 20
 

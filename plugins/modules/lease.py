@@ -44,6 +44,12 @@ options:
     description: That interface's name, when the address is not given.
     type: str
     default: ""
+  control_addresses:
+    description:
+      - Addresses of the control network that virtual machines and containers on this machine may have, C(FIRST-LAST) or a prefix.
+      - Only handed on with the offer.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -56,7 +62,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 offer:
-  description: Why the machine is taken, if it is; device, address and MTU of its experiment network; names and network identifiers in use.
+  description: Why the machine is taken, if it is; device, address and MTU of its experiment network; its control network;
+    names, network identifiers and control addresses in use.
   returned: when O(state=offered)
   type: dict
 """
@@ -76,6 +83,7 @@ def argument_spec():
         "processes": {"type": "bool", "default": True},
         "experiment_address": {"type": "str", "default": ""},
         "experiment_interface": {"type": "str", "default": ""},
+        "control_addresses": {"type": "str", "default": ""},
     }
 
 
@@ -85,7 +93,8 @@ def main():
     claim = Claim(f"{given['pid']}.{given['eid']}", given["owner"], given["shared"], given["processes"])
     try:
         if given["state"] == "offered":
-            module.exit_json(changed=False, offer=offer(claim, given["experiment_address"], given["experiment_interface"]))
+            found = offer(claim, given["experiment_address"], given["experiment_interface"], given["control_addresses"])
+            module.exit_json(changed=False, offer=found)
         elif given["state"] == "present":
             module.exit_json(changed=claim_lease(claim, module.check_mode))
         else:

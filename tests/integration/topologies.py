@@ -8,13 +8,14 @@ from xml.sax.saxutils import escape
 
 
 def topdl(nodes: dict[str, dict], shape: str = "") -> str:
-    """TopDL of {node: {"on": substrates, "kind", "partition", "startup"}}; ``shape`` goes into every substrate."""
+    """TopDL of {node: {"on": substrates, "kind", "partition", "vhost", "image", "startup"}}; ``shape`` goes into every substrate."""
     substrates = dict.fromkeys(name for node in nodes.values() for name in node.get("on", ()))
     parts = [f"<substrates><name>{name}</name>{shape}</substrates>" for name in substrates]
     for name, node in nodes.items():
         interfaces = "".join(f"<interface><substrate>{substrate}</substrate><name>inf{number:03}</name></interface>"
                              for number, substrate in enumerate(node.get("on", ())))
-        attributes = {"containers:node_type": node.get("kind", "process"), "containers:partition": node.get("partition"), "startup": node.get("startup")}
+        attributes = {"containers:node_type": node.get("kind", "process"), "containers:partition": node.get("partition"),
+                      "containers:vhost": node.get("vhost"), "containers:image": node.get("image"), "startup": node.get("startup")}
         text = "".join(f"<attribute><attribute>{key}</attribute><value>{escape(value)}</value></attribute>" for key, value in attributes.items() if value)
         parts.append(f"<elements><computer><name>{name}</name>{interfaces}{text}</computer></elements>")
     return f"<experiment><version>1.0</version>{''.join(parts)}</experiment>"

@@ -14,6 +14,7 @@ from .addresses import assign_addresses
 from .annotate import annotate, realise
 from .hosts import hosts_entries, hosts_text
 from .machines import Machine, machines, overfull_bridges
+from .nesting import made_carriers
 from .network import Network, read_network
 from .partition import partition
 from .routes import Routes
@@ -77,7 +78,7 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
         network=network,
         routes=Routes(network, settings.address_base, settings.control_networks),
         hosts=hosts,
-        warnings=(*odd, *warnings, *ambiguous, *shaping_warnings(topology)),
+        warnings=(*odd, *warnings, *ambiguous, *shaping_warnings(topology), *made_carriers(partitioned)),
     )
 
 

@@ -31,7 +31,7 @@ EMBEDDED_PNODE, QEMU, OPENVZ, PROCESS = "embedded_pnode", "qemu", "openvz", "pro
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind(EMBEDDED_PNODE, own_machine=True),
+        Kind(EMBEDDED_PNODE, realised=True, own_machine=True),
         Kind(QEMU, carries=True, login=True),
         Kind(OPENVZ, login=True, aliases=("open_vz",)),
         Kind(PROCESS, realised=True),

@@ -44,6 +44,16 @@ def hidden_carriers(topology: Topology) -> dict[str, list[str]]:
     return found
 
 
+def made_carriers(topology: Topology) -> list[Problem]:
+    """A warning for each hidden virtual machine: a name that was mistyped makes one, too."""
+    lines = {computer.name: computer.line for computer in topology.computers}
+    return [
+        Problem(f"there is no computer {vhost}: a virtual machine of that name is made to carry {', '.join(processes)}", topology.source, lines[processes[0]],
+                f"computer {processes[0]}")
+        for vhost, processes in hidden_carriers(topology).items()
+    ]
+
+
 def shared_partition(topology: Topology) -> dict[str, str]:
     """{carrier: its partition} where it has one: the computer's own, or that of any process of a hidden one."""
     found = {computer.name: partition_of(computer) for computer in topology.computers}

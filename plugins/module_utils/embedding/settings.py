@@ -32,6 +32,10 @@ class EmbeddingSettings:
     acceleration          of QEMU: ``auto``, ``kvm`` or ``tcg``
     boot_limit_s          seconds that a virtual machine or container may take to boot
     node_users            accounts on openvz and qemu nodes: {"name": str, "authorized_keys": [str]}
+    images                the site's own images, {name: entry as site.yml has it}
+    default_image         name of the image of nodes that ask for none
+    qemu_memory_mb, qemu_cpus, qemu_disk_mb        of a virtual machine that says nothing of them; disk 0: that of the image
+    openvz_memory_mb, openvz_cpus, openvz_disk_mb  the same of a system container; memory and cpus 0: no limit
     """
 
     packing: int = 10
@@ -47,6 +51,14 @@ class EmbeddingSettings:
     acceleration: str = "auto"
     boot_limit_s: int = 600
     node_users: tuple = ()
+    images: Mapping[str, dict] = field(default_factory=dict)
+    default_image: str = "debian-12"
+    qemu_memory_mb: int = 512
+    qemu_cpus: int = 1
+    qemu_disk_mb: int = 0
+    openvz_memory_mb: int = 256
+    openvz_cpus: int = 0
+    openvz_disk_mb: int = 2048
 
 
 def check_settings(settings: EmbeddingSettings) -> None:

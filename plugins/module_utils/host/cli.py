@@ -21,6 +21,7 @@ from .enter import enter, find_node
 from .place import Place, experiments_here, is_experiment
 from .plan_file import read_plan
 from .probe import probe
+from .reboot import reboot
 from .status import status
 from .supervisor import supervise
 from .unit import start_commands, start_unit
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         ("probe", _probe, "send full-size packets to every other vhost"),
         ("start-unit", _start_unit, "start the experiment's unit, start commands held back"),
         ("start-commands", lambda o: start_commands(_place(o), o.check), "start the start commands that have not run"),
+        ("reboot", lambda o: reboot(_place(o), o.node, o.check), "reboot nodes; their start commands run again"),
         ("status", lambda o: status(_place(o)), "the state of nodes and substrates"),
         ("down", lambda o: down(_place(o)), "take the experiment away from this machine"),
         ("supervise", lambda o: supervise(_place(o)), "what the unit runs"),
@@ -70,8 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("-e", "--experiment", metavar="PID.EID", help="default: the only experiment on this machine")
         command.set_defaults(func=func)
-        if name in ("apply", "start-commands", "start-unit"):
+        if name in ("apply", "start-commands", "start-unit", "reboot"):
             command.add_argument("--check", action="store_true", help="only tell what would change")
+        if name == "reboot":
+            command.add_argument("node", metavar="NODE", nargs="+")
         if name == "probe":
             command.add_argument("--answer", action="store_true", help="send nothing, only answer those of others from now on")
         if name == "apply":

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 
 from ..errors import HostError
 from . import netlink
+from .control_offer import control_addresses_used, control_network
 from .locks import machine_lock
 from .place import ROOT, Place, is_experiment, read_json, write_atomically
 
@@ -36,11 +37,14 @@ class Claim:
     processes: bool = True
 
 
-def offer(claim: Claim, address: str, interface: str) -> dict:
-    """What this machine can give: whether it is free for the claim, its experiment network, and names already in use.
+def offer(claim: Claim, address: str, interface: str, control_addresses: str = "") -> dict:
+    """What this machine can give: whether it is free for the claim, its experiment and control networks, and what is in use already.
 
     address, interface  of the experiment network, as the pool says; both may be "" if it does not
-    Returns {"taken_by": words or "", "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis"}.
+    control_addresses   for nodes on this machine, as the pool says (``benito_control_addresses``); only handed on
+    Returns {"taken_by": words or "", "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis", "control_addresses",
+    "control_address", "control_prefix_length", "control_gateway", "control_network", "control_addresses_used"}, the last of all
+    experiments here but the claim's own.
     Raises HostError when what the pool says of the experiment network is not so.
     """
     _check(claim.experiment)
@@ -48,11 +52,16 @@ def offer(claim: Claim, address: str, interface: str) -> dict:
     mark = Place(claim.experiment).mark
     others = {name: link for name, link in live.items() if not link.get("ifalias", "").startswith(mark)}
     vnis = [link.get("linkinfo", {}).get("info_data", {}).get("id") for link in others.values()]
+    leases = _leases()
+    own = claim.experiment if leases.get(claim.experiment, {"owner": claim.owner})["owner"] == claim.owner else ""
     return {
-        "taken_by": _hindrance(claim, _leases()),
+        "taken_by": _hindrance(claim, leases),
         **_underlay(address, interface),
         "links": sorted(others),
         "vnis": sorted(vni for vni in vnis if isinstance(vni, int)),
+        "control_addresses": control_addresses,
+        **control_network(),
+        "control_addresses_used": control_addresses_used(but=own),
     }
 
 

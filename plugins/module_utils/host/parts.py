@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..hostplan import HostPlan
-from .physical_node import apply_physical_node, physical_status, remove_physical_node
+from .physical_node import apply_physical_node, physical_status, reboot_physical_node, remove_physical_node
 from .place import Place
 from .plan_file import is_applied
-from .process_nodes import apply_process_nodes, process_status, remove_process_nodes
-from .system_containers import apply_containers, containers_status, remove_containers
+from .process_nodes import apply_process_nodes, process_status, reboot_process_nodes, remove_process_nodes
+from .system_containers import apply_containers, containers_status, reboot_containers, remove_containers
+from .virtual_machines import apply_machines, machines_status, reboot_machines, remove_machines
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Part:
     status  (plan, place) -> {node: {"state", "exit_code", "start_command", "exit_status"}} of the plan's nodes of this kind:
             state is ``running`` (started, not booted), ``booted``, ``dead`` (then with its exit_code, or None), ``missing`` or ``ghost``;
             start_command "" for none, else ``waiting``, ``running``, ``ended`` (then with its exit_status), ``failed`` or ``lost``
+    reboot  (plan, place, names of nodes of this kind) -> changes in words; ends these nodes and has them come up again, without waiting until
+            they are; None for a kind that cannot
     boots   whether its nodes have systems of their own that boot, which takes long
     """
 
@@ -34,13 +37,15 @@ class Part:
     apply: Callable[[HostPlan, Place, HostPlan | None, bool], list[str]]
     remove: Callable[[Place], list[str]]
     status: Callable[[HostPlan, Place], dict[str, dict]]
+    reboot: Callable[[HostPlan, Place, tuple[str, ...]], list[str]] | None = None
     boots: bool = False
 
 
 KIND_PARTS = (
-    Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status),
-    Part("containers", "openvz", apply_containers, remove_containers, containers_status, boots=True),
-    Part("physical", "embedded_pnode", apply_physical_node, remove_physical_node, physical_status),
+    Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status, reboot_process_nodes),
+    Part("physical", "embedded_pnode", apply_physical_node, remove_physical_node, physical_status, reboot_physical_node),
+    Part("containers", "openvz", apply_containers, remove_containers, containers_status, reboot_containers, boots=True),
+    Part("machines", "qemu", apply_machines, remove_machines, machines_status, reboot_machines, boots=True),
 )
 
 

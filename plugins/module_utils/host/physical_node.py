@@ -9,6 +9,7 @@ routes and names, and under /var/benito what every node finds there. Its start c
 from __future__ import annotations
 
 import os
+import subprocess
 
 from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
@@ -16,7 +17,7 @@ from . import netlink
 from .hosts_file import HostsFile
 from .physical_hosts import apply_hosts, remove_hosts
 from .physical_links import apply_links, is_interface, remove_links
-from .place import ROOT, Place, write_atomically
+from .place import ROOT, Place, experiments_here, write_atomically
 from .probe import close_endpoints
 from .start_command import forget, has_started, outcome
 
@@ -50,6 +51,15 @@ def remove_physical_node(place: Place) -> list[str]:
             os.unlink(path)
             changes.append(f"{path}: removed")
     return changes
+
+
+def reboot_physical_node(_plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+    """See parts.Part. The machine goes down in a second, so that whoever asked for it is answered first."""
+    command = ["systemd-run", "--quiet", "--collect", "--on-active=1s", "--timer-property=AccuracySec=100ms", "systemctl", "reboot"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise HostError(f"{place.experiment}: this machine cannot be rebooted: {result.stderr.strip()}")
+    return [f"{name}: rebooted, as this machine" for name in names]
 
 
 def physical_status(plan: HostPlan, place: Place) -> dict[str, dict]:
@@ -112,6 +122,9 @@ def _link(path: str, target: str) -> None:
 
 
 def _refuse_another(place: Place) -> None:
+    others = [name for name in experiments_here() if name != place.experiment]
+    if others:
+        raise HostError(f"this machine also carries {' and '.join(others)}: a machine that is a node itself is shared with no other experiment")
     for name in _SEEN:
         path = f"{ROOT}/{name}"
         if os.path.lexists(path) and not _is_ours(path, place):

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import os
+import time
 
+from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import cgroups
 from .namespaces import Registry, home, remove_registry
 from .place import Place, read_json
+from .plan_file import read_applied
 from .probe import close_endpoints
 from .processes import apply_processes
 from .start_command import outcome
@@ -30,6 +33,36 @@ def remove_process_nodes(place: Place) -> list[str]:
     changes = [f"processes of {len(left)} nodes: killed"] if left else []
     close_endpoints(place)
     return [*changes, "namespaces: removed"] if remove_registry(place) else changes
+
+
+def reboot_process_nodes(plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+    """See parts.Part. A process node has no system to reboot: it is made anew, its own files stay."""
+    unit = read_json(f"{place.run}/supervisor.json", {}).get("cgroup", "")
+    with home() as origin:
+        registry = Registry(place)
+        if not registry.open(origin):
+            raise HostError(f"{place.experiment} is not built on this host")
+        running = [name for name in names if name in registry.started() and outcome(place, name) is None] if os.path.isdir(unit) else []
+        registry.close()
+    cgroups.kill_all([f"{unit}/node-{name}" for name in names] if unit else [])
+    _await_ends(place, running)
+    with home() as origin:
+        registry = Registry(place)
+        registry.open(origin)
+        for name in names:
+            registry.unpin(name)
+        registry.close()
+    made = [f"process node {name}: made" for name in names]
+    others = [change for change in apply_processes(plan, place, read_applied(place, "processes")) if change not in made]
+    return [*(f"{name}: rebooted" for name in names), *others]
+
+
+def _await_ends(place: Place, names: list[str], limit_s: float = 5.0) -> None:
+    """Until the supervisor has noted how the killed start commands ended, so that it does not note it of the next run. A node that
+    hinders it from writing spoils its own files only."""
+    deadline = time.monotonic() + limit_s
+    while any(outcome(place, name) is None for name in names) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def process_status(plan: HostPlan, place: Place) -> dict[str, dict]:

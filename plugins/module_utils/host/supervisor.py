@@ -30,8 +30,11 @@ from .start_command import StartCommand, declare_lost
 
 
 def supervise(place: Place) -> None:
-    """Run until stopped. Raises HostError when the experiment cannot be built."""
-    if not is_built(read_plan(place), place):
+    """Run until stopped. Raises HostError when the experiment cannot be built.
+
+    While start commands are held back, a swap-in is at it, which builds one kind after the other itself.
+    """
+    if not os.path.exists(f"{place.run}/hold") and not is_built(read_plan(place), place):
         built = subprocess.run(_apply_command(place, boots=False), check=False)
         if built.returncode:
             raise HostError(f"{place.experiment} could not be built; the reason stands above")

@@ -95,6 +95,20 @@ def remove_containers(place: Place) -> list[str]:
     return [f"openvz nodes: {len(names)} removed"] if names else []
 
 
+def reboot_containers(plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+    """See parts.Part. What does not run is started as ``apply`` would."""
+    states = shown(place, list(names))
+    running = [name for name in names if states[name].state == "active"]
+    for name in running:
+        Tree(f"{container(place, name)}/data/upper").say("stopping")
+    if running:
+        systemctl("restart", "--no-block", *(place.node_unit(name) for name in running))
+    ended = {vnode.name: vnode for vnode in plan.vnodes if vnode.name in names and vnode.name not in running and not vnode.ghost}
+    if ended:
+        _Builder(plan, place).run(ended)
+    return [f"openvz node {name}: rebooted" for name in names]
+
+
 def containers_status(plan: HostPlan, place: Place) -> dict[str, dict]:
     """See parts.Part."""
     mine = [vnode for vnode in plan.vnodes if vnode.kind == "openvz"]

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from ..errors import HostError
 
 MOST_PNODES = 1000
-"""A Linux bridge has 1023 ports, and the control subnet is a /22."""
+"""A Linux bridge has 1023 ports, and the lower half of the control subnet, a /21, is for pnodes."""
 
 EXPERIMENT_MTU = 9000
 """Bytes. Nodes see 1500 wherever the underlay carries 1550 or more (design.md §5.5)."""
 
 _FIRST_PNODE = 11
+_CONTROL_PREFIX = 21
 _CONTROL_POOLS = ("172.28.0.0/14", "192.168.0.0/16", "10.192.0.0/11")
 _EXPERIMENT_POOLS = ("10.254.0.0/16", "10.253.0.0/16", "10.252.0.0/16", "10.251.0.0/16")
 
@@ -38,6 +39,12 @@ class Subnets:
 
     def experiment_address(self, index: int) -> str:
         return str(ipaddress.IPv4Network(self.experiment)[_FIRST_PNODE + index])
+
+    @property
+    def vnode_addresses(self) -> str:
+        """FIRST-LAST of the control addresses that no pnode will have: the upper half. "" in a testbed of an earlier version, whose subnet is smaller."""
+        network = ipaddress.IPv4Network(self.control)
+        return f"{network[network.num_addresses // 2]}-{network[-2]}" if network.prefixlen <= _CONTROL_PREFIX else ""
 
     @property
     def control_prefix(self) -> int:
@@ -74,7 +81,7 @@ def choose_subnets(taken, start: int = 0) -> Subnets:
 @functools.cache
 def _control_candidates():
     """The first pool's candidates, which a search may begin anywhere in, and the others'."""
-    first, *others = ([*ipaddress.IPv4Network(pool).subnets(new_prefix=22)] for pool in _CONTROL_POOLS)
+    first, *others = ([*ipaddress.IPv4Network(pool).subnets(new_prefix=_CONTROL_PREFIX)] for pool in _CONTROL_POOLS)
     return first, [subnet for pool in others for subnet in pool]
 
 

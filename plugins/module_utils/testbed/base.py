@@ -9,20 +9,19 @@ name when it is complete, so an interrupted build is never taken for one.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import hashlib
 import json
 import os
-import re
 import shutil
 import time
 from dataclasses import asdict, dataclass
 
+from ..commands import locked, read_text, run, write_text
+from ..debian.bootstrap import debootstrap, host_origin, mask, remove_host_keys, trust
 from ..errors import HostError
-from . import apt
-from .system import locked, read_text, run, write_text
 
+SUITE = "bookworm"
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "procps", "sudo", "ca-certificates")
 """Lean: what makes a machine that Ansible can manage. The roles install what they need themselves, as on any host."""
 
@@ -73,19 +72,14 @@ class Recipe:
 
 def host_recipe() -> Recipe:
     """The recipe on this machine, from how it gets its own packages."""
-    sources = apt.parse_sources_list(read_text("/etc/apt/sources.list"))
-    for path in sorted(glob.glob("/etc/apt/sources.list.d/*")):
-        parse = {".list": apt.parse_sources_list, ".sources": apt.parse_deb822}.get(os.path.splitext(path)[1])
-        sources += parse(read_text(path)) if parse else ()
-    is_debian = bool(re.search(r'^ID="?debian"?$', read_text("/etc/os-release"), re.MULTILINE))
-    certificates = tuple((os.path.basename(path), read_text(path)) for path in sorted(glob.glob("/usr/local/share/ca-certificates/*.crt")))
+    origin = host_origin(SUITE)
     return Recipe(
-        suite=apt.SUITE,
-        architecture=run("dpkg", "--print-architecture").stdout.strip(),
-        sources=apt.debian_lines(sources, is_debian),
+        suite=SUITE,
+        architecture=origin.architecture,
+        sources=origin.sources,
         packages=PACKAGES,
-        apt_options=apt.kept_options(run("apt-config", "dump").stdout, os.environ),
-        certificates=certificates,
+        apt_options=origin.apt_options,
+        certificates=origin.certificates,
     )
 
 
@@ -145,26 +139,15 @@ class BaseCache:
 
 
 def _debootstrap(root: str, recipe: Recipe) -> None:
-    """Run mmdebstrap in namespaces of its own, which take everything it mounted and started with them when it is interrupted."""
-    options = [f"--aptopt={line}" for line in recipe.apt_options]
-    run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-        "mmdebstrap", "--mode=root", "--variant=minbase", "--skip=cleanup/apt/lists", "--include=" + ",".join(recipe.packages), *options,
-        recipe.suite, root, *recipe.sources, seconds=1800, keep_environment=True)
+    debootstrap(root, recipe.suite, recipe.sources, recipe.packages, recipe.apt_options, ["--skip=cleanup/apt/lists"])
 
 
 def _finish(root: str, recipe: Recipe) -> None:
     """Make a pnode's system of a plain Debian: quick to boot, no identity of its own yet."""
-    for unit in recipe.masked:
-        path = os.path.join(root, "etc/systemd/system", unit)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        os.symlink("/dev/null", path)
-    for key in glob.glob(os.path.join(glob.escape(root), "etc/ssh/ssh_host_*")):
-        os.unlink(key)
+    mask(root, recipe.masked)
+    remove_host_keys(root)
     write_text(os.path.join(root, "etc/ssh/sshd_config.d/benito.conf"), recipe.sshd)
     write_text(os.path.join(root, "etc/default/locale"), "LANG=C.UTF-8\n")
     write_text(os.path.join(root, "etc/fstab"), "")
-    for name, text in recipe.certificates:
-        write_text(os.path.join(root, "usr/local/share/ca-certificates", name), text)
-    run("chroot", root, "update-ca-certificates")
+    trust(root, recipe.certificates)
     run("chroot", root, "systemctl", "enable", "systemd-networkd.service")

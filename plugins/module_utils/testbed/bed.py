@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..commands import locked, read_text, run, write_text
 from ..errors import HostError, InputError, Problem
 from . import files, kernel, network
 from .addresses import MOST_PNODES, Subnets, choose_subnets
@@ -24,7 +25,6 @@ from .firewall import Firewall, legacy_iptables_warning
 from .names import Identity, Paths
 from .pnodes import Pnodes, end_cgroup, in_parallel
 from .sysctls import MachineLimits
-from .system import locked, read_text, run, write_text
 
 LOCK_SECONDS = 120
 NEEDED_COMMANDS = {

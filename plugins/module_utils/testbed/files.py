@@ -146,6 +146,8 @@ def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes)
         "ansible_python_interpreter": "/usr/bin/python3",
         "pnode_type": "local",
     }
+    if subnets.vnode_addresses:
+        variables["benito_control_addresses"] = subnets.vnode_addresses
     lines = [f"# {identity.mark}. Written by deter.benito.local_testbed, removed with state=down.", "pnode_pool:", "  hosts:"]
     for pnode, own in hosts.items():
         lines.append(f"    {pnode}:")

@@ -7,9 +7,9 @@ from __future__ import annotations
 import hashlib
 import re
 
+from ..commands import read_text, run, run_json
 from .addresses import Subnets
 from .names import Identity
-from .system import read_text, run, run_json
 
 
 def render_firewall(identity: Identity, subnets: Subnets) -> str:

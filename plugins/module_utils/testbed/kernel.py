@@ -12,8 +12,8 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 
+from ..commands import run
 from ..errors import HostError
-from .system import run
 
 _OVERLAY = """
 cd "$1"; mkdir lower upper work merged; touch lower/removed

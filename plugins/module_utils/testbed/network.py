@@ -7,10 +7,10 @@ from __future__ import annotations
 import os
 import re
 
+from ..commands import read_text, run, run_json
 from ..errors import HostError
 from .addresses import EXPERIMENT_MTU, MOST_PNODES, Subnets
 from .names import CONTROL, EXPERIMENT, Identity
-from .system import read_text, run, run_json
 
 _LOOPBACK = re.compile(r"127\.|::1$|0\.0\.0\.0$")
 

@@ -15,11 +15,11 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+from ..commands import read_text, run, write_text
 from ..errors import HostError
 from . import files
 from .addresses import Subnets
 from .names import Identity, Paths
-from .system import read_text, run, write_text
 
 BOOT_SECONDS = 180
 OPEN_FILES = 524288

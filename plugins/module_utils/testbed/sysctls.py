@@ -12,8 +12,8 @@ import contextlib
 import json
 import os
 
+from ..commands import locked, read_text, write_text
 from ..errors import HostError
-from .system import locked, read_text, write_text
 
 DIRECTORY = "/run/deter.benito"
 

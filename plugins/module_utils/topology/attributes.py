@@ -28,6 +28,9 @@ QEMU_URL = "qemu_url"
 MAVERICK_URL = "maverick_url"
 QEMU_ARCH = "qemu_arch"
 GHOST = "ghost"
+IMAGE = "image"
+MEMORY = "memory"
+CPUS = "cpus"
 
 STARTUP = "startup"
 IP4_ADDRESS = "ip4_address"
@@ -52,6 +55,9 @@ _CANONICAL = (
     MAVERICK_URL,
     QEMU_ARCH,
     GHOST,
+    IMAGE,
+    MEMORY,
+    CPUS,
 )
 _SPELLINGS = {name.lower(): name for name in _CANONICAL}
 _SPELLINGS.update(packingpass=PARTITION_PASS, partition_pass=PARTITION_PASS, packing_pass=PARTITION_PASS)

@@ -33,8 +33,8 @@ from .scope import named, shown
 # Names that already mean something to resolvers or to Ansible.
 _RESERVED_NODES = frozenset(("localhost", "loghost", "all", "ungrouped"))
 _PNODE = re.compile(r"pnode-[0-9]{4,}", re.IGNORECASE)
-# Directories of /proc/sys/net/ipv4/conf that are no devices: the kernel refuses devices of these names.
-_RESERVED_INTERFACES = frozenset(("lo", "all", "default"))
+# Directories of /proc/sys/net/ipv4/conf that are no devices: the kernel refuses devices of these names. And the control network's.
+_RESERVED_INTERFACES = frozenset(("lo", "all", "default", "control0"))
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST_NUMBER = 1e15
 

@@ -103,3 +103,33 @@ def test_an_offer_says_what_the_machine_has():
     os.system("ip link set under0 down")
     with pytest.raises(HostError, match="its experiment interface under0 is down"):
         offer(Claim("Proj.one", "x"), "192.0.2.7", "")
+
+
+@pytest.mark.parametrize("bridged", [False, True])
+@sandboxed
+def test_an_offer_tells_the_control_network_of_the_network_card_or_of_the_bridge_above_it(bridged):
+    os.environ.pop("SSH_CONNECTION", None)
+    device = "control0" if bridged else "eth0"
+    os.system("ip link set lo up; ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up")
+    if bridged:
+        os.system("ip link add control0 type bridge; ip link set eth0 master control0; ip link set control0 up")
+    assert offer(Claim("Proj.one", "x"), "", "")["control_network"] == "", "there is no way out yet"
+    os.system(f"ip address add 192.0.2.9/32 dev {device}; ip address add 172.28.0.11/21 dev {device}; ip route add default via 172.28.0.1")
+    found = offer(Claim("Proj.one", "x"), "", "", "172.28.4.0-172.28.7.254")
+    told = {key: value for key, value in found.items() if key.startswith("control_")}
+    assert told == {"control_addresses": "172.28.4.0-172.28.7.254", "control_address": "172.28.0.11", "control_prefix_length": 21,
+                    "control_gateway": "172.28.0.1", "control_network": "172.28.0.0/21", "control_addresses_used": []}
+
+
+@sandboxed
+def test_an_offer_tells_the_control_addresses_of_all_other_experiments_whatever_their_plans_are_like():
+    for name, text in (("one", '{"vnodes": [{"name": "a", "control": {"ip4_address": "172.28.4.9/21"}}, {"name": "p"}]}'),
+                       ("two", '{"vnodes": [{"control": {"ip4_address": "172.28.4.10/21"}}]}'), ("three", "{"), ("four", "[]"),
+                       ("five", '{"vnodes": [{"control": {"ip4_address": 7.5}}]}')):
+        os.makedirs(f"{ROOT}/exp/Proj.{name}")
+        with open(f"{ROOT}/exp/Proj.{name}/host.json", "w", encoding="utf-8") as stream:
+            stream.write(text)
+    assert offer(Claim("Proj.six", "x"), "", "")["control_addresses_used"] == ["172.28.4.9", "172.28.4.10"]
+    assert offer(Claim("Proj.one", "x"), "", "")["control_addresses_used"] == ["172.28.4.10"], "its own are its to have again"
+    claim_lease(Claim("Proj.one", "another controller", shared=True))
+    assert offer(Claim("Proj.one", "x"), "", "")["control_addresses_used"] == ["172.28.4.9", "172.28.4.10"]

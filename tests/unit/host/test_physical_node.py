@@ -222,10 +222,15 @@ def test_a_machine_is_a_node_of_one_experiment_only():
     built()
     other = dataclasses.replace(PLAN, eid="two", substrates=(), vnodes=(VnodePlan("x", "embedded_pnode", "x"),))
     install_plan(other)
-    with pytest.raises(HostError, match="a machine can be a node of one experiment only"):
+    with pytest.raises(HostError, match="this machine also carries Proj.exp: a machine that is a node itself is shared with no other experiment"):
         apply(Place("Proj.two"))
     assert remove_physical_node(Place("Proj.two")) == []
+    down(Place("Proj.two"))
     assert built() == []
+    os.unlink("/var/benito/log")
+    os.mkdir("/var/benito/log")
+    with pytest.raises(HostError, match="/var/benito/log exists on this host and is not ours"):
+        built()
 
 
 @sandboxed

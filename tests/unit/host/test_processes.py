@@ -12,15 +12,21 @@ import stat
 import subprocess
 import time
 
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host import netlink
+from ansible_collections.deter.benito.plugins.module_utils.host import reboot as reboot_file
 from ansible_collections.deter.benito.plugins.module_utils.host.apply import apply, down
 from ansible_collections.deter.benito.plugins.module_utils.host.namespaces import Registry, home, join
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.plan_file import read_plan
+from ansible_collections.deter.benito.plugins.module_utils.host.process_nodes import reboot_process_nodes
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import InterfacePlan, RoutePlan, VnodePlan
 from ansible_collections.deter.benito.tests.unit.host.plans import LOCAL, interface, plan, with_vnode
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 
 PLACE = Place("Proj.exp")
+reboot = reboot_file.reboot
 
 
 def built(made=None):
@@ -225,3 +231,31 @@ def test_killed_at_any_moment_it_goes_on_or_goes_away():
     assert killed >= 3
     down(PLACE)
     assert traces() == before
+
+
+@sandboxed
+def test_a_node_that_is_rebooted_is_made_anew_and_nothing_else_is():
+    built()
+    inside("a", "ip address add 10.200.0.1/32 dev lo; ip route flush 10.0.0.0/16; echo mine > /var/benito/mine")
+    before = {name: inside(name, "readlink /proc/self/ns/net") for name in "arb"}
+    assert reboot_process_nodes(read_plan(PLACE), PLACE, ("a", "b")) == ["a: rebooted", "b: rebooted"]
+    assert built() == []
+    after = {name: inside(name, "readlink /proc/self/ns/net") for name in "arb"}
+    assert after["r"] == before["r"] and after["a"] != before["a"] and after["b"] != before["b"]
+    assert "10.200.0.1" not in inside("a", "ip address") and inside("a", "cat /var/benito/mine") == "mine"
+    assert "1 received" in inside("a", "ping -c 1 -W 3 10.0.1.1")
+
+
+@sandboxed
+def test_what_cannot_be_rebooted_is_named_all_of_it_and_nothing_is_done():
+    made = plan()
+    install_plan(dataclasses.replace(made, vnodes=(*made.vnodes, VnodePlan("g", "process", "g", ghost=True))))
+    with pytest.raises(HostError, match="^no node z of Proj.exp is on this host; g is a ghost, which never runs$"):
+        reboot(PLACE, ["a", "z", "g", "z"])
+    table, reboot_file.KIND_PARTS = reboot_file.KIND_PARTS, tuple(dataclasses.replace(part, reboot=None) for part in reboot_file.KIND_PARTS)
+    with pytest.raises(HostError, match="^a is of kind process, which cannot be rebooted from its host$"):
+        reboot(PLACE, ["a"])
+    reboot_file.KIND_PARTS = table
+    install_plan(made)
+    with pytest.raises(HostError, match="Proj.exp is not built on this host"):
+        reboot(PLACE, ["a"])

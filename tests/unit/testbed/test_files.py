@@ -6,13 +6,14 @@ import shlex
 
 import pytest
 import yaml
-from ansible_collections.deter.benito.plugins.module_utils.testbed import apt, files, network
+from ansible_collections.deter.benito.plugins.module_utils.debian import archives as apt
+from ansible_collections.deter.benito.plugins.module_utils.testbed import files, network
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity, Paths
 
 IDENTITY = Identity("/var/lib/benito", "local")
 PATHS = Paths(IDENTITY, "/var/lib/benito/cache")
-SUBNETS = Subnets("172.28.4.0/22", "10.254.0.0/16")
+SUBNETS = Subnets("172.28.0.0/21", "10.254.0.0/16")
 
 DEB822 = """\
 Types: deb
@@ -39,17 +40,18 @@ def test_the_inventory_lists_every_pnode_with_what_ssh_and_an_experiment_need():
     inventory = yaml.safe_load(files.render_inventory(IDENTITY, PATHS, SUBNETS, ["local-0", "local-1"]))
     hosts = inventory["pnode_pool"]["hosts"]
     assert list(hosts) == ["local-0", "local-1"]
-    assert hosts["local-1"]["ansible_host"] == "172.28.4.12"
+    assert hosts["local-1"]["ansible_host"] == "172.28.0.12"
     assert hosts["local-1"]["benito_experiment_address"] == "10.254.0.12"
     assert hosts["local-1"]["pnode_type"] == "local"
+    assert hosts["local-1"]["benito_control_addresses"] == "172.28.4.0-172.28.7.254"
     options = shlex.split(hosts["local-1"]["ansible_ssh_common_args"])
     assert "StrictHostKeyChecking=yes" in options
     assert f"UserKnownHostsFile={PATHS.known_hosts}" in options
 
 
 def test_known_hosts_has_one_line_for_each_pnode_without_the_comment():
-    text = files.render_known_hosts({"172.28.4.11": "ssh-ed25519 AAAA local-0\n", "172.28.4.12": "ssh-ed25519 BBBB local-1\n"})
-    assert text == "172.28.4.11 ssh-ed25519 AAAA\n172.28.4.12 ssh-ed25519 BBBB\n"
+    text = files.render_known_hosts({"172.28.0.11": "ssh-ed25519 AAAA local-0\n", "172.28.0.12": "ssh-ed25519 BBBB local-1\n"})
+    assert text == "172.28.0.11 ssh-ed25519 AAAA\n172.28.0.12 ssh-ed25519 BBBB\n"
 
 
 def test_a_pnode_gets_no_capability_dropped_and_both_interfaces_on_their_bridges():
@@ -75,8 +77,8 @@ def test_a_pnode_cannot_change_the_limits_of_the_machine_it_shares():
 def test_the_way_in_is_for_root_alone():
     made = files.pnode_files(IDENTITY, SUBNETS, "local-0", "0" * 32, "nameserver 192.0.2.1\n", "ssh-ed25519 AAAA\n")
     assert made["root/.ssh/authorized_keys"] == ("ssh-ed25519 AAAA\n", 0o600)
-    assert "Address=172.28.4.11/22" in made["etc/systemd/network/10-control.network"][0]
-    assert "Gateway=172.28.4.1" in made["etc/systemd/network/10-control.network"][0]
+    assert "Address=172.28.0.11/21" in made["etc/systemd/network/10-control.network"][0]
+    assert "Gateway=172.28.0.1" in made["etc/systemd/network/10-control.network"][0]
     assert "Gateway" not in made["etc/systemd/network/20-experiment.network"][0]
 
 
@@ -98,14 +100,14 @@ def test_one_line_sources_are_read_with_and_without_options():
 
 
 def test_a_debian_machine_lends_pnodes_its_mirrors():
-    lines = apt.debian_lines(apt.parse_deb822(DEB822), is_debian=True)
+    lines = apt.debian_lines(apt.parse_deb822(DEB822), True, "bookworm")
     assert lines[0].endswith("http://mirror.example/debian bookworm main")
     assert lines[2].endswith("https://mirror.example/debian-security bookworm-security main")
 
 
 @pytest.mark.parametrize("sources, is_debian", [(apt.parse_deb822(DEB822), False), ((), True), ((apt.Source("file:/mirror/debian", ("x",), ("main",)),), True)])
 def test_elsewhere_pnodes_use_debians_own_mirrors(sources, is_debian):
-    assert all("deb.debian.org" in line for line in apt.debian_lines(sources, is_debian))
+    assert all("deb.debian.org" in line for line in apt.debian_lines(sources, is_debian, "bookworm"))
 
 
 def test_proxies_reach_pnodes_unless_they_are_on_the_loopback():

@@ -9,11 +9,11 @@ import threading
 import time
 
 import pytest
+from ansible_collections.deter.benito.plugins.module_utils.commands import locked, run, write_text
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.testbed import kernel
 from ansible_collections.deter.benito.plugins.module_utils.testbed.base import BaseCache, Recipe
 from ansible_collections.deter.benito.plugins.module_utils.testbed.sysctls import MachineLimits, too_low
-from ansible_collections.deter.benito.plugins.module_utils.testbed.system import locked, run, write_text
 
 RECIPE = Recipe("bookworm", "amd64", ("deb http://a/debian bookworm main",), ("systemd",), (), ())
 MONDAY, SUNDAY = time.strptime("2025-06-02", "%Y-%m-%d"), time.strptime("2025-06-08", "%Y-%m-%d")

@@ -82,7 +82,7 @@ def test_a_machine_that_routes_everything_leaves_no_subnet_and_says_which():
 
 
 def test_as_many_pnodes_as_a_testbed_may_have_all_have_addresses_in_its_subnets():
-    subnets = Subnets("172.28.4.0/22", "10.254.0.0/16")
+    subnets = Subnets("172.28.8.0/21", "10.254.0.0/16")
     addresses = [subnets.control_address(index) for index in range(MOST_PNODES)]
     assert all(ipaddress.ip_address(address) in ipaddress.ip_network(subnets.control) for address in addresses)
     assert len({*addresses, subnets.gateway}) == MOST_PNODES + 1

@@ -18,7 +18,7 @@ from ansible_collections.deter.benito.plugins.module_utils.testbed.firewall impo
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity
 
 IDENTITY = Identity("/nowhere", "unit")
-SUBNETS = Subnets("172.28.4.0/22", "10.254.0.0/16")
+SUBNETS = Subnets("172.28.0.0/21", "10.254.0.0/16")
 DOCKER = 'table ip filter { chain FORWARD { type filter hook forward priority filter; policy drop; iifname "docker0" accept; }; }'
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("ip"), reason="needs root, nft and ip")

@@ -3,6 +3,8 @@
 """A machine that is node c, beside a machine with processes a, b and d. The argument: how often start commands have run.
 Run on both pnodes by shared/tasks/script.yml."""
 
+import functools
+import itertools
 import json
 import os
 import sys
@@ -24,10 +26,14 @@ def log(suffix):
 assert (mine == [MACHINE]) == (MACHINE in mine), mine
 wait("all nodes are there", lambda: all(state(name)["state"] == "booted" for name in mine), 60)
 
+
 # every node reaches every other by its name, from either side
-for name in mine:
-    for other in "abcd":
-        wait(f"{name} reaches {other}", lambda: "1 received" in node(name, f"ping -c1 -W5 {other} || true"), 60)
+def reaches(name, other):
+    return "1 received" in node(name, f"ping -c1 -W5 {other} || true")
+
+
+for name, other in itertools.product(mine, "abcd"):
+    wait(f"{name} reaches {other}", functools.partial(reaches, name, other), 60)
 
 if MACHINE in mine:
     vnode = PLAN["vnodes"][0]
@@ -69,6 +75,21 @@ if MACHINE in mine:
         assert open("/var/tmp/benito-runs-c", encoding="ascii").read() == "run\n"
         assert state(MACHINE)["start_command"] == "ended"
 else:
+    def blocks(name, word):
+        return open(f"/var/benito/exp/{EXPERIMENT}/nodes/{name}/log/start_command.log", encoding="utf-8").read().count(word)
+
+    if RUNS == 2:
+        # a reboot from outside: its processes go, its network is as planned, its start command runs again, be it through or not
+        before = [(blocks("a", "started"), blocks("b", "started"))]
+        node("a", "ip address add 10.200.0.1/32 dev lo; setsid sleep 65435 >/dev/null 2>&1 </dev/null & echo mine > /var/benito/mine")
+        wait("it runs", lambda: processes("sleep 65435"))
+        assert [f"{name}: rebooted" for name in "ab"] == benito("reboot", "-e", EXPERIMENT, "a", "b")["changes"][:2]
+        assert not processes("sleep 65435") and "10.200.0.1" not in node("a", "ip address") and node("a", "cat /var/benito/mine") == "mine"
+        assert (blocks("a", "started"), blocks("b", "started")) == (before[0][0] + 1, before[0][1] + 1)
+        assert blocks("b", "(SIGKILL)") == 1
+        assert benito("apply", "-e", EXPERIMENT)["changes"] == []
+        assert "no node nobody" in benito("reboot", "nobody", fails=True)
+    wait("b's runs", lambda: state("b")["start_command"] == "running" and len(processes("sleep 65434")) == 1)
     wait("the end of a's", lambda: state("a")["start_command"] == "ended", 60)
     assert state("a")["exit_status"] == 0, state("a")
     # a reaches d through c: the machine is a router

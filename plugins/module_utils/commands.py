@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from ..errors import HostError
+from .errors import HostError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -1,13 +1,12 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From which archives, through which proxies a pnode gets its packages: like this machine does. Pure."""
+"""From which archives, through which proxies a system made here gets its packages: like this machine does. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-SUITE = "bookworm"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _MAIN = "http://deb.debian.org/debian"
 _SECURITY = "http://deb.debian.org/debian-security"
@@ -44,23 +43,23 @@ def parse_deb822(text: str) -> tuple:
     return tuple(sources)
 
 
-def debian_lines(sources, is_debian: bool) -> tuple:
-    """sources.list lines for a pnode: Debian main from the mirrors that this machine uses, where it is a Debian itself, else from Debian's own."""
+def debian_lines(sources, is_debian: bool, suite: str) -> tuple:
+    """sources.list lines of ``suite``: Debian main from the mirrors that this machine uses, where it is a Debian itself, else from Debian's own."""
     main, security = _MAIN, _SECURITY
     if is_debian:
         usable = [source for source in sources if re.match(r"https?://", source.uri) and "main" in source.components]
         main = next((source.uri for source in usable if source.uri.rstrip("/").endswith("/debian")), main)
         security = next((source.uri for source in usable if any(suite.endswith("-security") for suite in source.suites)), security)
     head = f"deb [signed-by={KEYRING}]"
-    return (f"{head} {main} {SUITE} main", f"{head} {main} {SUITE}-updates main", f"{head} {security} {SUITE}-security main")
+    return (f"{head} {main} {suite} main", f"{head} {main} {suite}-updates main", f"{head} {security} {suite}-security main")
 
 
 def kept_options(dump: str, environment) -> tuple:
-    """The lines of apt configuration about reaching archives that this machine's pnodes shall have too.
+    """The lines of apt configuration about reaching archives that systems made here shall have too.
 
     dump         what ``apt-config dump`` printed
     environment  a mapping with http_proxy and https_proxy, which apt obeys where it is not configured otherwise
-    A proxy on the loopback cannot be reached from a pnode and is left out.
+    A proxy on the loopback cannot be reached from elsewhere and is left out.
     """
     lines = [line.strip() for line in dump.splitlines() if _KEPT_OPTIONS.match(line.strip()) and '""' not in line]
     for scheme in ("http", "https"):

@@ -1,0 +1,110 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A qemu node as a command line and a systemd unit. Pure text: what it is given decides all of it.
+
+Network cards stand in the plan's order, control first, eight to a PCI slot, so that more than a bus has slots fit; what each is
+called inside follows from its MAC address (guest.py). QEMU runs without capabilities and in its own sandbox of system calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import HostError
+from ..hostplan import HostPlan, ImagePlan, VnodePlan
+
+IMAGES = "/var/cache/benito/images"
+REPORT_PORT = "/dev/virtio-ports/org.benito.report"
+SEED_SERIAL = "benito-seed"
+UNIT_KEY = "X-BenitoQemu"
+_PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386", "pc")}
+_FIRST_SLOT = 8  # those before are for disks and the like
+_TRANSLATION_MB = 64  # of TCG; the default takes a gigabyte
+
+_UNIT = """\
+# Made by deter.benito: {experiment}, node {name}.
+[Unit]
+Description=Benito node {name} of {experiment}
+{key}={experiment}:{name}
+
+[Service]
+Type=exec
+ExecStartPre=/bin/rm -f {directory}/report
+ExecStart={command}
+Restart=no
+TimeoutStopSec=10
+LimitNOFILE=65536
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+UMask=0077
+OOMPolicy=stop
+"""
+
+
+@dataclass(frozen=True)
+class MachinePlace:
+    """directory: what outlives a reboot of the host (disk, seed, console.log, report); sockets: what does not, a short path."""
+
+    directory: str
+    sockets: str
+
+
+def program(architecture: str) -> str:
+    """The name of QEMU's program. Raises HostError for an architecture that this version does not run."""
+    if architecture not in _PROGRAMS:
+        raise HostError(f"virtual machines of architecture {architecture} cannot be run; those that can: {', '.join(_PROGRAMS)}")
+    return _PROGRAMS[architecture][0]
+
+
+def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: MachinePlace, acceleration: str) -> list[str]:
+    """argv of the node's QEMU.
+
+    acceleration  ``kvm`` or ``tcg``
+    """
+    path = f"{IMAGES}/{image.digest}"
+    accelerator = "kvm" if acceleration == "kvm" else f"tcg,tb-size={_TRANSLATION_MB}"
+    command = [
+        f"/usr/bin/{program(image.architecture)}", "-name", f"guest={vnode.name},debug-threads=on", "-nodefaults", "-no-user-config",
+        "-machine", f"{_PROGRAMS[image.architecture][1]},usb=off,vmport=off", "-accel", accelerator, *(["-cpu", "host"] if acceleration == "kvm" else []),
+        "-m", f"{vnode.memory_mb or 512}M", "-smp", str(vnode.cpus or 1), "-display", "none",
+        "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+        "-qmp", f"unix:{where.sockets}/qmp,server=on,wait=off",
+        "-chardev", f"socket,id=console,path={where.sockets}/console,server=on,wait=off,logfile={where.directory}/console.log,logappend=on",
+        "-serial", "chardev:console",
+        "-device", "virtio-serial-pci,id=ports,addr=0x3",
+        "-chardev", f"file,id=report,path={where.directory}/report,append=on", "-device", "virtserialport,bus=ports.0,chardev=report,name=org.benito.report",
+        "-chardev", f"socket,id=agent,path={where.sockets}/agent,server=on,wait=off",
+        "-device", "virtserialport,bus=ports.0,chardev=agent,name=org.qemu.guest_agent.0",
+        "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random,addr=0x4",
+        "-drive", f"id=disk,if=none,file={where.directory}/disk.qcow2,format=qcow2,discard=unmap", "-device", "virtio-blk-pci,drive=disk,addr=0x5,bootindex=1",
+        "-drive", f"id=seed,if=none,file={where.directory}/seed.tar,format=raw,readonly=on",
+        "-device", f"virtio-blk-pci,drive=seed,serial={SEED_SERIAL},addr=0x6",
+    ]
+    if image.kernel:
+        command += ["-kernel", f"{path}/kernel", "-initrd", f"{path}/initrd", "-append", "root=/dev/vda rw console=ttyS0 quiet"]
+    if image.cloud_init:
+        command += ["-drive", f"id=cidata,if=none,file={where.directory}/seed.iso,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=cidata,addr=0x7"]
+    for number, (port, mac_address, mtu) in enumerate(cards(plan, vnode)):
+        slot, function = divmod(number, 8)
+        size = f",host_mtu={mtu}" if mtu != 1500 else ""
+        address = f"addr={_FIRST_SLOT + slot:#x}.{function:#x},multifunction=on"
+        command += ["-netdev", f"tap,id=net{number},ifname={port},script=no,downscript=no,vhost=off",
+                    "-device", f"virtio-net-pci,netdev=net{number},mac={mac_address},romfile=,{address}{size}"]
+    return command
+
+
+def cards(plan: HostPlan, vnode: VnodePlan) -> list[tuple[str, str, int]]:
+    """(port, MAC address, MTU) of every network card, in order: control, experiment, uplinks."""
+    mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
+    found = [(vnode.control.port, vnode.control.mac_address, 1500)] if vnode.control else []
+    return found + [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
+
+
+def unit_text(experiment: str, name: str, where: MachinePlace, command: list[str]) -> str:
+    """The node's systemd unit."""
+    return _UNIT.format(experiment=experiment, name=name, key=UNIT_KEY, directory=where.directory, command=" ".join(map(quoted, command)))
+
+
+def quoted(word: str) -> str:
+    """One argument as systemd reads it in ExecStart."""
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'

@@ -1,0 +1,117 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Building an image from its recipe: a Debian system in a directory, cleaned of all identity, then packed as the form wants it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+
+from ..commands import PATH, run, write_text
+from ..debian.bootstrap import debootstrap, mask, remove_host_keys, trust
+from ..errors import HostError
+from .initrd import SIZE_NOTE, initrd
+from .recipe import DISK, Recipe
+
+NEEDED_COMMANDS = {"mmdebstrap": "mmdebstrap", "unshare": "util-linux", "tar": "tar", "zstd": "zstd", "dpkg": "dpkg", "apt-config": "apt"}
+NEEDED_FOR_DISKS = {"mke2fs": "e2fsprogs", "qemu-img": "qemu-utils"}
+_LEAST_FREE_MIB = 3000
+_SECTOR = 512
+
+_NOT_KEPT = ("var/cache/apt/*.bin", "var/cache/apt/archives/*.deb", "var/lib/apt/lists/*", "var/log/*.log", "var/log/apt/*", "var/cache/debconf/*-old",
+             "var/lib/dpkg/*-old", "var/cache/ldconfig/aux-cache", "var/lib/systemd/random-seed", "var/lib/dbus/machine-id", "boot/initrd.img*",
+             "etc/resolv.conf")
+_WITHOUT_DOCUMENTATION = [
+    *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale", "info", "lintian", "bug")),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-include=/usr/share/locale/locale.alias",
+]
+
+
+def lacking(commands: dict) -> list[str]:
+    """The packages of those ``commands`` {command: package} that this machine does not have."""
+    return sorted({package for command, package in commands.items() if not shutil.which(command, path=PATH)})
+
+
+def require(commands: dict) -> None:
+    """Raises HostError that names the packages of every one of ``commands`` that this machine does not have."""
+    missing = lacking(commands)
+    if missing:
+        raise HostError(f"to make images this machine lacks the packages {' '.join(missing)}: apt-get install {' '.join(missing)}")
+
+
+def needed_commands(form: str) -> dict:
+    """{command: package} that building an image of ``form`` takes."""
+    return {**NEEDED_COMMANDS, **(NEEDED_FOR_DISKS if form == DISK else {})}
+
+
+def build(recipe: Recipe, directory: str) -> int:
+    """Put the files of the image into ``directory``. It takes a minute. Returns the version of its systemd. Raises HostError."""
+    if os.geteuid():
+        raise HostError("images are built by root: run it with sudo, or name images that are fetched")
+    require(needed_commands(recipe.form))
+    free = shutil.disk_usage(directory).free >> 20
+    if free < _LEAST_FREE_MIB:
+        raise HostError(f"{directory} has {free} MiB free; to build an image takes {_LEAST_FREE_MIB}")
+    root = os.path.join(directory, "system")
+    debootstrap(root, recipe.suite, recipe.sources, recipe.packages, recipe.apt_options, _WITHOUT_DOCUMENTATION)
+    _finish(root, recipe)
+    pack = _pack_disk if recipe.form == DISK else _pack_root
+    pack(root, directory, recipe)
+    version = systemd_version(glob.glob(os.path.join(glob.escape(root), "usr/lib/*/systemd/libsystemd-shared-*.so")))
+    shutil.rmtree(root)
+    return version
+
+
+def systemd_version(paths) -> int:
+    """The version of systemd that a system with these files has; 0 when they do not tell."""
+    found = (re.search(r"/libsystemd-shared-([0-9]+)[^/]*\.so$", path) for path in paths)
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+def _finish(root: str, recipe: Recipe) -> None:
+    """Make a node's system of a plain Debian: quick to boot, no identity of its own."""
+    mask(root, recipe.masked)
+    mask(root, recipe.generators, "system-generators")
+    remove_host_keys(root)
+    for path, text in recipe.files:
+        write_text(os.path.join(root, path), text)
+    trust(root, recipe.certificates)
+    run("chroot", root, "systemctl", "enable", "systemd-networkd.service")
+    for pattern in _NOT_KEPT:
+        for path in glob.glob(os.path.join(glob.escape(root), pattern)):
+            _remove(path)
+    write_text(os.path.join(root, "etc/machine-id"), "")
+    write_text(os.path.join(root, "etc/hostname"), "node\n")
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def _pack_root(root: str, directory: str, _recipe: Recipe) -> None:
+    run("tar", "--create", "--file", os.path.join(directory, "root.tar.zst"), "--use-compress-program", "zstd -T0 -6", "--numeric-owner", "--xattrs",
+        "--xattrs-include=*", "--one-file-system", "--sort=name", "--directory", root, ".", seconds=900)
+
+
+def _pack_disk(root: str, directory: str, recipe: Recipe) -> None:
+    """Kernel and initial RAM disk as files of their own, the rest as an ext4 file system on a whole disk."""
+    kernels = sorted(os.listdir(os.path.join(root, "lib/modules")))
+    if len(kernels) != 1:
+        raise HostError(f"image {recipe.name} has {len(kernels)} kernels: {' '.join(kernels)}; it must have one")
+    shutil.copyfile(os.path.join(root, "boot", f"vmlinuz-{kernels[0]}"), os.path.join(directory, "kernel"))
+    with open(os.path.join(directory, "initrd"), "wb") as stream:
+        stream.write(initrd(root, kernels[0]))
+    write_text(os.path.join(root, SIZE_NOTE), f"{recipe.disk_mb * (1 << 20) // _SECTOR}\n")
+    raw = os.path.join(directory, "raw")
+    with open(raw, "wb") as stream:
+        stream.truncate(recipe.disk_mb << 20)
+    # no check by age or number of mounts; a small journal; inode tables are left to be zeros, as the whole file is
+    run("mke2fs", "-q", "-t", "ext4", "-L", "root", "-m", "1", "-J", "size=16", "-E", "lazy_itable_init=1,lazy_journal_init=1,assume_storage_prezeroed=1",
+        "-d", root, raw, seconds=600)
+    run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd", raw, os.path.join(directory, "disk"), seconds=900)
+    os.unlink(raw)

@@ -1,0 +1,103 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The images kept in a directory, one directory DIGEST for each, complete or not there at all.
+
+    image.json   written last: the fields of ImagePlan, ``systemd`` (its version) and ``files``, {name: {sha256, size}}
+    root.tar.zst | disk [, kernel, initrd]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+
+from ..commands import locked, read_text, write_text
+from ..errors import HostError
+from ..hostplan import ImagePlan
+
+NOTE = "image.json"
+_PARTIAL = ".partial-"
+_KEPT_DAYS = 30
+_LOCK_SECONDS = 3600
+
+
+class ImageStore:
+    """The images in ``directory``, of this machine's user."""
+
+    def __init__(self, directory: str):
+        self.directory = directory
+
+    def path(self, digest: str) -> str:
+        return os.path.join(self.directory, digest)
+
+    def has(self, digest: str) -> bool:
+        """Whether the image is there, complete, each file with the size it was made with."""
+        try:
+            files = json.loads(read_text(os.path.join(self.path(digest), NOTE))).get("files", {})
+            return bool(files) and all(os.path.getsize(os.path.join(self.path(digest), name)) == known["size"] for name, known in files.items())
+        except (ValueError, OSError):
+            return False
+
+    def ensure(self, plan: ImagePlan, make) -> bool:
+        """Have the image ``plan``; where it is not there, ``make(directory)`` fills an empty directory with its files
+        and tells the version of its systemd (0: none known).
+
+        Returns whether it was made. An exception of ``make`` leaves nothing. Raises HostError.
+        """
+        if self.has(plan.digest):
+            return False
+        with locked(os.path.join(self.directory, ".lock"), "the cache of images", _LOCK_SECONDS):
+            if self.has(plan.digest):
+                return False
+            self._sweep()
+            partial = tempfile.mkdtemp(prefix=_PARTIAL, dir=self.directory)
+            try:
+                write_note(partial, plan, make(partial))
+                shutil.rmtree(self.path(plan.digest), ignore_errors=True)  # a damaged one
+                os.rename(partial, self.path(plan.digest))
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+        return True
+
+    def _sweep(self) -> None:
+        """Remove what interrupted runs left, and what no experiment asked for in a month. The lock is held."""
+        for entry in os.listdir(self.directory):
+            path = os.path.join(self.directory, entry)
+            if entry.startswith(_PARTIAL) or (entry[0] != "." and time.time() - _used(path) > _KEPT_DAYS * 86400):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def touch(self, digest: str) -> None:
+        """Note that an experiment wants the image."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path(digest))
+
+
+def _used(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return time.time()
+
+
+def write_note(directory: str, plan: ImagePlan, systemd: int) -> None:
+    """Write image.json over the files in ``directory``; ``systemd`` is the version of the system's, 0 when none is known."""
+    files = {name: {"sha256": sha256_of(path), "size": os.path.getsize(path)}
+             for name, path in ((name, os.path.join(directory, name)) for name in sorted(os.listdir(directory)))}
+    write_text(os.path.join(directory, NOTE), json.dumps({**dataclasses.asdict(plan), "systemd": systemd, "files": files}, indent=1) + "\n")
+    os.chmod(directory, 0o755)
+
+
+def sha256_of(path: str) -> str:
+    """Hexadecimal SHA-256 of the file ``path``. Raises HostError when it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as exc:
+        raise HostError(f"{path} cannot be read: {exc.strerror}") from exc

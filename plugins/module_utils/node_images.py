@@ -1,0 +1,158 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The images on a vhost, on the host's side: what a plan needs and is not there, and taking in what has arrived, proven.
+
+Files arrive in ``/var/cache/benito/images/.arriving-DIGEST-PID.EID/``; a complete image is renamed to ``DIGEST/``. Images stay when the experiment goes.
+Python 3.9 and its standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+
+from .errors import HostError
+from .host.place import Place
+from .hostplan import ImagePlan, from_json
+
+IMAGES = "/var/cache/benito/images"
+NOTE = "image.json"
+_ARRIVING = ".arriving-"
+_STALE_S = 86400
+_UNIFIED = "/sys/fs/cgroup/cgroup.controllers"
+_LAST_LEGACY_SYSTEMD = 255
+"""The last systemd that starts under control groups of version 1 without being forced."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An image to be brought here: its ``files`` belong into the directory ``arriving``, readable by root alone."""
+
+    digest: str
+    name: str
+    arriving: str
+    files: tuple[str, ...]
+
+
+def planned_images(place: Place) -> tuple[ImagePlan, ...]:
+    """The images that the plan of the experiment needs here. Raises HostError."""
+    try:
+        with open(place.plan, encoding="utf-8") as stream:
+            return from_json(stream.read(), place.plan).images
+    except FileNotFoundError as exc:
+        raise HostError(f"{place.experiment} has no host plan here: the role deter.benito.vhost brings it") from exc
+
+
+def missing_images(place: Place, dry_run: bool = False) -> list[Missing]:
+    """What is not here yet, with a directory made for each. Raises HostError."""
+    found = []
+    for image in planned_images(place):
+        if _is_complete(image.digest):
+            continue
+        missing = Missing(image.digest, image.name, f"{IMAGES}/{_ARRIVING}{image.digest}-{place.experiment}", files_of(image))
+        found.append(missing)
+        if not dry_run:
+            os.makedirs(missing.arriving, mode=0o700, exist_ok=True)  # what an interrupted run brought is not brought again
+    if not dry_run:
+        _sweep()
+    return found
+
+
+def take_in(place: Place) -> list[str]:
+    """Make images of what has arrived, each file with the checksum in image.json. Returns changes in words.
+
+    Raises HostError for a file that is absent or damaged (what arrived of that image is removed), and for a
+    container's image that cannot start here.
+    """
+    changes = []
+    for image in planned_images(place):
+        if not _is_complete(image.digest):
+            _prove_and_rename(image, f"{IMAGES}/{_ARRIVING}{image.digest}-{place.experiment}")
+            changes.append(f"image {image.name} ({image.digest}): brought here")
+        _refuse_what_cannot_start(image)
+    return changes
+
+
+def files_of(image: ImagePlan) -> tuple[str, ...]:
+    """The files of an image, image.json last."""
+    if image.form == "root":
+        return ("root.tar.zst", NOTE)
+    return ("disk", "kernel", "initrd", NOTE) if image.kernel else ("disk", NOTE)
+
+
+def _is_complete(digest: str) -> bool:
+    return os.path.isfile(f"{IMAGES}/{digest}/{NOTE}")
+
+
+def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
+    try:
+        note = _read_note(f"{arriving}/{NOTE}")
+        if (note.get("digest"), note.get("form")) != (image.digest, image.form):
+            raise HostError(f"image {image.name}: what arrived is {note.get('digest')} of form {note.get('form')}, the plan wants {image.digest}, {image.form}")
+        for name in files_of(image)[:-1]:
+            expected = note["files"].get(name, {}).get("sha256")
+            if _sha256(f"{arriving}/{name}") != expected:
+                raise HostError(f"image {image.name}: the file {name} was damaged on its way here, or in the controller's cache: swap in again")
+            os.chmod(f"{arriving}/{name}", 0o644)
+    except FileNotFoundError as exc:
+        raise HostError(f"image {image.name}: {exc.filename} has not arrived") from exc
+    except HostError:
+        shutil.rmtree(arriving, ignore_errors=True)
+        raise
+    os.chmod(f"{arriving}/{NOTE}", 0o644)
+    os.chmod(arriving, 0o755)
+    for name in files_of(image):
+        with open(f"{arriving}/{name}", "rb") as stream:
+            os.fsync(stream.fileno())
+    try:
+        os.rename(arriving, f"{IMAGES}/{image.digest}")
+    except OSError:
+        if not _is_complete(image.digest):  # else another experiment was faster
+            raise
+        shutil.rmtree(arriving)
+
+
+def _refuse_what_cannot_start(image: ImagePlan) -> None:
+    if image.form != "root" or os.path.exists(_UNIFIED):
+        return
+    version = _read_note(f"{IMAGES}/{image.digest}/{NOTE}").get("systemd", 0)
+    if version > _LAST_LEGACY_SYSTEMD:
+        raise HostError(f"image {image.name} cannot be an openvz node on this host: its systemd {version} needs control groups of version 2, and this host has "
+                        "version 1. Use debian-12 there, or kind qemu, or boot the host with systemd.unified_cgroup_hierarchy=1")
+
+
+def _read_note(path: str) -> dict:
+    with open(path, encoding="utf-8") as stream:
+        try:
+            note = json.load(stream)
+        except ValueError as exc:
+            raise HostError(f"{path} is damaged: {exc}") from exc
+    if not isinstance(note, dict) or not isinstance(note.get("files"), dict):
+        raise HostError(f"{path} is damaged: it names no files")
+    return note
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while True:
+            block = stream.read(1 << 20)
+            if not block:
+                return digest.hexdigest()
+            digest.update(block)
+
+
+def _sweep() -> None:
+    """Remove what runs that never came back have brought."""
+    try:
+        names = os.listdir(IMAGES)
+    except FileNotFoundError:
+        return
+    for name in names:
+        path = f"{IMAGES}/{name}"
+        if name.startswith(_ARRIVING) and time.time() - max([os.stat(path).st_mtime, *(entry.stat().st_mtime for entry in os.scandir(path))]) > _STALE_S:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,72 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: have the images that an experiment's nodes are made of."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: images
+short_description: Have the images that an experiment's nodes are made of
+version_added: 0.1.0
+description:
+  - Chooses an image for each qemu and openvz node, from the topology and the site's catalogue, and has all of them in C(cache/images)
+    under O(benito_home). Images are built with mmdebstrap or fetched and checked; what is there already is not made again.
+  - Writes C(images.json) into the experiment's directory, which M(deter.benito.allocation) binds the nodes with.
+  - An unknown image, a wrong checksum or a build that fails ends the swap-in that had begun, before any machine is asked for.
+author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.home
+  - deter.benito.attributes
+  - deter.benito.attributes.no_diff
+requirements:
+  - root, to build an image
+  - the commands of the Debian packages mmdebstrap, e2fsprogs, qemu-utils and zstd, as far as an image has to be made
+"""
+
+EXAMPLES = r"""
+- name: Have the images of an experiment
+  deter.benito.images:
+    pid: DeterTest
+    eid: example1
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+packages:
+  description: Packages that this machine lacked to make the images that were not there.
+  returned: success
+  type: list
+  elements: str
+nodes:
+  description: The digest of each node's image.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
+from ansible_collections.deter.benito.plugins.module_utils.files import signals_as_exceptions
+from ansible_collections.deter.benito.plugins.module_utils.images.provide import provide
+
+
+def run(directory, module: AnsibleModule) -> dict:
+    with signals_as_exceptions():
+        provided = provide(directory.require(), module.check_mode)
+    for line in provided.warnings:
+        module.warn(line)
+    return {"changed": bool(provided.changes), "changes": list(provided.changes), "packages": list(provided.packages), "nodes": provided.nodes}
+
+
+def main():
+    run_on_directory(run)
+
+
+if __name__ == "__main__":
+    main()

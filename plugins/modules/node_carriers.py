@@ -1,0 +1,66 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: tell which machines carry nodes of an experiment."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: node_carriers
+short_description: Tell which machines carry nodes of an experiment
+version_added: 0.1.0
+description:
+  - Reads the plans of an experiment that is swapped in. Changes nothing.
+author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.home
+  - deter.benito.attributes
+  - deter.benito.attributes.no_diff
+options:
+  nodes:
+    description: The nodes.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Know who carries a and b
+  deter.benito.node_carriers:
+    pid: DeterTest
+    eid: example1
+    nodes: [a, b]
+"""
+
+RETURN = r"""
+carriers:
+  description: For each machine of the experiment that carries some of them, C(nodes), and whether it is the node itself, C(embedded).
+  returned: success
+  type: dict
+variables:
+  description: How to reach each of these machines.
+  returned: success
+  type: dict
+"""
+
+from ansible_collections.deter.benito.plugins.module_utils import swap
+from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
+
+
+def run(directory, module):
+    found = swap.carriers(directory, module.params["nodes"])
+    return {
+        "changed": False,
+        "carriers": {vhost: {"nodes": carrier.nodes, "embedded": carrier.embedded} for vhost, carrier in found.items()},
+        "variables": {vhost: carrier.variables for vhost, carrier in found.items()},
+    }
+
+
+def main():
+    run_on_directory(run, nodes={"type": "list", "elements": "str", "required": True})
+
+
+if __name__ == "__main__":
+    main()

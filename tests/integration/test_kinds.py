@@ -1,0 +1,139 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Physical nodes, virtual machines, system containers and processes in one experiment, on three pnodes; nested; reached over SSH."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pytest
+import support
+from machine_state import difference
+from support import wait_until
+from topologies import topdl
+
+EVERY_NODE = "vnodes:kind_embedded_pnode"
+COMMAND = "echo out of $(hostname); echo err >&2; exit 3"
+
+
+@pytest.fixture(scope="module", name="pool")
+def fixture_pool(tmp_path_factory):
+    """(playbook, home, testbed) of a testbed of three pnodes with a BENITO_HOME of its own; images come from the tests' cache."""
+    home = tmp_path_factory.mktemp("kinds")
+    (home / "cache").mkdir()
+    (home / "cache" / "images").symlink_to(images_cache())
+    playbook = support.Runner(home, tmp_path_factory.mktemp("kinds-runner"))
+    settings = {"testbed": "kinds", "pnodes": 3, "local_testbed_cache": str(support.ROOT / ".cache" / "testbed")}
+    try:
+        playbook("local_testbed", **settings)
+        yield playbook, home, support.Testbed(home / "inventory" / "local_testbed_kinds.yml")
+    finally:
+        playbook("local_testbed", **settings, state="down")
+
+
+def images_cache():
+    """Built images are kept over test runs: their names tell their content."""
+    cache = support.ROOT / ".cache" / "images"
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
+@pytest.fixture(name="make")
+def fixture_make(pool, eid, tmp_path):
+    """``make(topology text, **options)``: an Experiment on those three pnodes; gone afterwards whatever happens."""
+    playbook, home, testbed = pool
+    made = []
+
+    def make(text, **options):
+        file = tmp_path / "topology.xml"
+        file.write_text(text)
+        identity = {"pid": "Test", "eid": f"{eid}{len(made) or ''}"}
+        playbook("containerize", **identity, topology=str(file), **options)
+        made.append(support.Experiment(playbook, testbed, home, identity))
+        return made[-1]
+
+    yield make
+    for experiment in made:
+        if experiment.path.exists():
+            playbook("terminate", **experiment.identity)
+
+
+def all_kinds():
+    """Every kind on ``lan``, a process inside the virtual machine, and a router to ``back``."""
+    start = {"startup": COMMAND}
+    return topdl({
+        "metal": {"on": ["lan"], "kind": "embedded_pnode", "partition": "m", **start},
+        "machine": {"on": ["lan"], "kind": "qemu", "partition": "a", **start},
+        "inside": {"on": ["lan", "back"], "partition": "a", "vhost": "machine", **start},
+        "plain": {"on": ["lan"], "partition": "a", **start},
+        "box": {"on": ["back"], "kind": "openvz", "partition": "b", **start},
+        "other": {"on": ["lan", "back"], "kind": "openvz", "partition": "b", **start},
+    })
+
+
+def ansible(pool, experiment, hosts, command):
+    """{host: standard output} of a shell command by ``ansible``; fails the test where it fails anywhere."""
+    identity = [part for name, value in experiment.identity.items() for part in ("-e", f"{name}={value}")]
+    done = subprocess.run(["ansible", hosts, *identity, "-m", "ansible.builtin.raw", "-a", command], env={**os.environ, **pool[0].environment()},
+                          cwd=support.ROOT, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.split(r"^(\S+) \| CHANGED \| rc=0 >>\n", done.stdout, flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], (text.replace("\r", "").strip() for text in found[1::2]), strict=True))
+
+
+def test_all_kinds_in_one_experiment_reach_each_other_and_go_without_a_trace(pool, make):
+    testbed = pool[2]
+    make(all_kinds()).play("swapin")  # installs packages and keeps images, which stay
+    experiment = make(all_kinds())
+    names = ["metal", "machine", "inside", "plain", "box", "other"]
+    pool[0]("terminate", pid="Test", eid=experiment.identity["eid"][:-1])
+    before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
+
+    run = experiment.play("swapin")
+    table = {line.split()[0]: line.split() for line in run.task("Show the nodes")[0]["msg"]}
+    assert {name: table[name][4] for name in names} == dict.fromkeys(names, "booted")
+
+    pings = ansible(pool, experiment, EVERY_NODE, "for name in " + " ".join(names) + "; do ping -c 1 -W 10 $name >/dev/null || echo cannot reach $name; done")
+    assert pings == dict.fromkeys(names, "")
+    full_size = "for name in metal box; do ping -c 1 -W 10 -s 1472 -M do $name >/dev/null || echo too large for $name; done"
+    assert set(ansible(pool, experiment, "machine:other:inside:plain", full_size).values()) == {""}
+
+    log = "/var/benito/log/start_command"
+    ended = "with exit status 3"
+    wait_until("every start command's end", lambda: all(ended in text for text in ansible(pool, experiment, EVERY_NODE, f"cat {log}.log").values()), 120)
+    hostnames = ansible(pool, experiment, EVERY_NODE, "hostname")
+    assert ansible(pool, experiment, EVERY_NODE, f"cat {log}.out") == {name: f"out of {hostnames[name]}" for name in names}
+    assert ansible(pool, experiment, EVERY_NODE, f"cat {log}.err") == dict.fromkeys(names, "err")
+    assert {name: hostnames[name] for name in names if name != "metal"} == {name: name for name in names if name != "metal"}
+
+    again = experiment.play("swapin")
+    assert again.changed == 0, again.stdout
+    assert {line.split()[0]: line.split()[5:] for line in again.task("Show the nodes")[0]["msg"][1:]} == dict.fromkeys(names, ["exit", "3"])
+
+    experiment.play("swapout")
+    for pnode in testbed.pnodes:
+        left = difference(before[pnode], testbed.state(pnode))
+        assert not left, "\n".join(left)
+
+
+def test_nodes_with_a_login_are_reached_by_ssh_under_their_full_name(pool, make):
+    experiment = make(topdl({"box": {"on": ["lan"], "kind": "openvz"}, "peer": {"on": ["lan"]}}))
+    experiment.play("swapin")
+    name = f"box.{experiment.identity['eid']}.test"
+    done = subprocess.run(["ssh", "-F", str(experiment.path / "ssh_config"), "-o", "BatchMode=yes", name, "hostname; ping -c 1 peer"],
+                          capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.startswith("box\n") and "1 received" in done.stdout, done.stdout + done.stderr
+    assert done.stderr == "", "its key is known, so nobody is asked"
+
+
+def test_a_killed_virtual_machine_is_shown_dead_and_comes_again_with_the_next_swap_in(pool, make):
+    experiment = make(topdl({"machine": {"on": ["lan"], "kind": "qemu"}, "peer": {"on": ["lan"]}}))
+    experiment.play("swapin")
+    unit = f"benito-node-{experiment.name}:machine.service"
+    experiment.ssh("pnode-0000", f"systemctl kill --signal=KILL '{unit}'")
+    state = f"benito-host status -e {experiment.name} --json"
+    wait_until("the machine's death", lambda: '"state": "dead", "exit_code": 9' in experiment.ssh("pnode-0000", state).stdout)
+    assert experiment.play("swapin").changed > 0
+    assert "1 received" in experiment.enter("pnode-0000", "peer", "ping -c 1 -W 10 machine").stdout
