@@ -70,6 +70,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.locks import mac
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install, install_secrets, missing_packages
 from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
 
 
 def argument_spec():
@@ -87,7 +88,12 @@ def present(place, module):
         program, changes = install_program(module.check_mode)
         changes += install(place, program, module.params["plan"], module.check_mode)
         changes += install_secrets(place, module.params["secrets"], module.check_mode)
-    return {"changed": bool(changes), "changes": changes, "program": program, "missing": missing_packages()}
+    return {"changed": bool(changes), "changes": changes, "program": program, "missing": missing_packages(_kinds(module.params["plan"]))}
+
+
+def _kinds(plan):
+    """The kinds of the nodes that are to run here."""
+    return {vnode.kind for vnode in from_json(plan).vnodes if not vnode.ghost} if plan else ()
 
 
 def absent(place, module):

@@ -93,7 +93,7 @@ class _Binding:
             vnodes=vnodes,
             hosts=self.hosts,
             underlay_mtu=self.lent[machine.vhost].underlay_mtu if tunnels else 0,
-            sysctls=self._sysctls(machine),
+            sysctls=self._sysctls(machine, vnodes),
             images=tuple(images.values()),
             users=self.hosting.users if with_system else (),
             root_keys=self.hosting.root_keys if with_system else (),
@@ -210,10 +210,11 @@ class _Binding:
         base = int(ipaddress.IPv4Address(self.settings.multicast_group_base))
         return dotted(base + self.vnis[substrate] % (1 << 16))
 
-    def _sysctls(self, machine: Machine) -> dict[str, int]:
+    def _sysctls(self, machine: Machine, vnodes) -> dict[str, int]:
         ports = [attachment for node in machine.all_nodes for attachment in self.network.nodes[node]]
         neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
-        return vhost_sysctls(len(machine.nodes), len(ports), neighbours)
+        containers = [vnode for vnode in vnodes if vnode.kind == "openvz"]
+        return vhost_sysctls(len(machine.nodes), len(ports), neighbours, len(containers))
 
 
 def _lent(carrying: tuple[Machine, ...], allocation: Allocation):

@@ -26,8 +26,9 @@ Wants=network.target
 
 [Service]
 Type=exec
+RemainAfterExit=yes
 ExecStart=/bin/sh /var/benito/lib/boot
-ExecStopPost=/bin/sh /var/benito/lib/boot stop
+ExecStop=/bin/sh /var/benito/lib/boot stop
 KillMode=control-group
 TimeoutStopSec=10
 
@@ -87,6 +88,7 @@ status=$?
 ended=$(stamp)
 printf 'ended %s with exit status %s\n' "$ended" "$status" >> start_command.log
 say "ended $status $ended"
+exit 0
 """
 
 

@@ -12,6 +12,7 @@ from .physical_node import apply_physical_node, physical_status, reboot_physical
 from .place import Place
 from .plan_file import is_applied
 from .process_nodes import apply_process_nodes, process_status, reboot_process_nodes, remove_process_nodes
+from .system_containers import apply_containers, containers_status, reboot_containers, remove_containers
 from .virtual_machines import apply_machines, machines_status, reboot_machines, remove_machines
 
 
@@ -28,6 +29,7 @@ class Part:
             start_command "" for none, else ``waiting``, ``running``, ``ended`` (then with its exit_status), ``failed`` or ``lost``
     reboot  (plan, place, names of nodes of this kind) -> changes in words; ends these nodes and has them come up again, without waiting until
             they are; None for a kind that cannot
+    boots   whether its nodes have systems of their own that boot, which takes long
     """
 
     name: str
@@ -36,17 +38,20 @@ class Part:
     remove: Callable[[Place], list[str]]
     status: Callable[[HostPlan, Place], dict[str, dict]]
     reboot: Callable[[HostPlan, Place, tuple[str, ...]], list[str]] | None = None
+    boots: bool = False
 
 
 KIND_PARTS = (
     Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status, reboot_process_nodes),
     Part("physical", "embedded_pnode", apply_physical_node, remove_physical_node, physical_status, reboot_physical_node),
-    Part("machines", "qemu", apply_machines, remove_machines, machines_status, reboot_machines),
+    Part("containers", "openvz", apply_containers, remove_containers, containers_status, reboot_containers, boots=True),
+    Part("machines", "qemu", apply_machines, remove_machines, machines_status, reboot_machines, boots=True),
 )
 
 
-def is_built(plan: HostPlan, place: Place) -> bool:
-    """Whether every kind that the plan has was applied since this host's boot."""
+def is_built(plan: HostPlan, place: Place, boots: bool = False) -> bool:
+    """Whether every kind that the plan has was applied since this host's boot; ``boots`` chooses which kinds, see Part."""
     kinds = {vnode.kind for vnode in plan.vnodes}
-    needed = [part for part in KIND_PARTS if part.kind in kinds] or KIND_PARTS
+    some = [part for part in KIND_PARTS if part.boots == boots]
+    needed = [part for part in some if part.kind in kinds] or ([] if boots else some)
     return all(is_applied(place, part.name) for part in needed)

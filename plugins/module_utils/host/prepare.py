@@ -19,6 +19,7 @@ COMMAND = "/usr/local/sbin/benito-host"
 COMPATIBLE = "/var/containers"  # where the original had /var/benito
 MACHINE_BELOW = "/etc/benito/machine-sysctls.json"  # in a container: what its maker set on the machine it runs on
 _COMMANDS = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
+_COMMANDS_OF_KIND = {"openvz": {"lxc-start": "lxc", "zstd": "zstd", "tar": "tar", "mkfs.ext4": "e2fsprogs"}}
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _UNIT = """\
 # Made by deter.benito, removed with the last experiment on this host.
@@ -104,9 +105,12 @@ def _runs(place: Place) -> bool:
     return os.path.exists(place.program) and systemctl("is-active", "--quiet", place.unit, check=False).returncode == 0
 
 
-def missing_packages() -> list[str]:
-    """The distribution's packages that benito-host needs and that are not installed here."""
-    return sorted({package for command, package in _COMMANDS.items() if shutil.which(command, path=_PATH) is None})
+def missing_packages(kinds=()) -> list[str]:
+    """The distribution's packages that benito-host needs for nodes of these kinds and that are not installed here."""
+    needed = dict(_COMMANDS)
+    for kind in kinds:
+        needed.update(_COMMANDS_OF_KIND.get(kind, {}))
+    return sorted({package for command, package in needed.items() if shutil.which(command, path=_PATH) is None})
 
 
 def remove_if_last(place: Place) -> list[str]:

@@ -51,9 +51,13 @@ def parse_report(text: str) -> Report:
 def read_report(path: str) -> Report:
     """The report in a file that the node may have replaced by anything: of what is not a plain file, nothing is read."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_open_report(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError:
         return Report()
+
+
+def read_open_report(fd: int) -> Report:
+    """The same of an open file, which is closed. Raises OSError."""
     with os.fdopen(fd, "rb") as stream:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):

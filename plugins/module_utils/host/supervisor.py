@@ -4,7 +4,7 @@
 
 It is the unit ``benito-host@PID.EID``. During a swap-in it waits with the start commands until it is told
 (the file ``hold``); at a boot of the vhost nobody tells it, and it goes on by itself. Building is done by a
-child program, so that the supervisor stays small.
+child program, so that the supervisor stays small; nodes that boot are started by another, when the supervisor is up already.
 """
 
 # a program of its own, not a module: it prints and exits
@@ -22,7 +22,7 @@ import sys
 from ..errors import BenitoError, HostError
 from . import cgroups, starter, system
 from .namespaces import Registry, home
-from .parts import is_built
+from .parts import KIND_PARTS, is_built
 from .place import Place, write_atomically
 from .plan_file import read_plan
 from .processes import rebind_hosts
@@ -35,7 +35,7 @@ def supervise(place: Place) -> None:
     While start commands are held back, a swap-in is at it, which builds one kind after the other itself.
     """
     if not os.path.exists(f"{place.run}/hold") and not is_built(read_plan(place), place):
-        built = subprocess.run([place.program, "apply", "-e", place.experiment], check=False)
+        built = subprocess.run(_apply_command(place, boots=False), check=False)
         if built.returncode:
             raise HostError(f"{place.experiment} could not be built; the reason stands above")
     _Supervisor(place).run()
@@ -48,6 +48,7 @@ class _Supervisor:
         self._place = place
         self._cgroup = cgroups.own_cgroup()
         self._running: dict[int, StartCommand] = {}
+        self._booting: subprocess.Popen | None = None
         self._hold = f"{place.run}/hold"
 
     def run(self) -> None:
@@ -56,9 +57,12 @@ class _Supervisor:
         watch = system.inotify_watch("/etc", system.IN_MOVED_TO | system.IN_CREATE)
         write_atomically(f"{self._place.run}/supervisor.json", json.dumps({"cgroup": self._cgroup}))
         self._declare_lost()
-        if not os.path.exists(self._hold):
+        held = os.path.exists(self._hold)
+        if not held:
             self._start_commands()
         _notify("READY=1")
+        if not held:
+            self._boot_nodes()
         while True:
             readable, _w, _x = select.select([wake, watch], [], [])
             if wake in readable:
@@ -93,6 +97,11 @@ class _Supervisor:
                 self._running[started.pid] = command
         self._reap()
 
+    def _boot_nodes(self) -> None:
+        """Containers and virtual machines, each with its own start command; nobody waits for them."""
+        if not is_built(read_plan(self._place), self._place, boots=True):
+            self._booting = subprocess.Popen(_apply_command(self._place, boots=True))  # pylint: disable=consider-using-with
+
     def _reap(self) -> None:
         while True:
             try:
@@ -101,6 +110,8 @@ class _Supervisor:
                 return
             if pid == 0:
                 return
+            if self._booting and pid == self._booting.pid and status:
+                print("benito-host: not all nodes booted; the reason stands above", file=sys.stderr, flush=True)
             command = self._running.pop(pid, None)
             if command:
                 _keep(command.end, status)
@@ -128,6 +139,13 @@ class _Supervisor:
             print(f"benito-host: hosts files of nodes: {exc}", file=sys.stderr, flush=True)
         finally:
             os._exit(code)
+
+
+def _apply_command(place: Place, boots: bool) -> list[str]:
+    """What builds the substrates and the nodes that are there at once, or those that boot."""
+    parts = [part.name for part in KIND_PARTS if part.boots == boots]
+    names = parts if boots else ["network", *parts]
+    return [place.program, "apply", "-e", place.experiment, *(word for name in names for word in ("--part", name))]
 
 
 def _keep(write, *what) -> None:

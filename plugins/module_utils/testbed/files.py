@@ -27,6 +27,9 @@ lxc.cgroup2.devices.allow = a
 lxc.mount.auto = proc:mixed sys:mixed cgroup:rw:force
 lxc.mount.entry = proc dev/.lxc/proc proc create=dir,optional 0 0
 lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
+# An overlay's upper directory cannot be on an overlay, which a pnode's root is: what experiments keep is on this machine's own file system.
+lxc.mount.entry = {directory}/var/benito var/benito none bind,create=dir 0 0
+lxc.mount.entry = {directory}/var/cache/benito var/cache/benito none bind,create=dir 0 0
 lxc.mount.entry = /dev/net/tun dev/net/tun none bind,create=file 0 0
 lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file,optional 0 0
 lxc.mount.entry = /dev/kvm dev/kvm none bind,create=file,optional 0 0

@@ -59,7 +59,7 @@ class Pnodes:
     def experiments(self, pnode: str) -> tuple:
         """The experiments whose plans lie on ``pnode``, as pid.eid."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return tuple(sorted(os.listdir(os.path.join(self.paths.pnode(pnode), "upper/var/benito/exp"))))
+            return tuple(sorted(os.listdir(os.path.join(self.paths.pnode(pnode), "var/benito/exp"))))
         return ()
 
     def make(self, pnode: str, base: str, control_mtu: int, resolv_conf: str) -> None:
@@ -69,6 +69,8 @@ class Pnodes:
         upper = os.path.join(directory, "upper")
         os.makedirs(upper, 0o755)
         os.chmod(directory, 0o700)
+        for own in ("var/benito", "var/cache/benito"):
+            os.makedirs(os.path.join(directory, own), 0o755)
         _like_in_base(upper, base, ("root", "etc", "etc/ssh", "etc/systemd", "etc/systemd/network"))
         os.mkdir(os.path.join(upper, "root/.ssh"), 0o700)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", os.path.join(upper, "etc/ssh", _HOST_KEY))

@@ -1,0 +1,52 @@
+#!/usr/bin/python
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: start the system containers of an experiment on a vhost."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: system_containers
+short_description: Start the system containers of an experiment on a vhost
+version_added: 0.1.0
+description:
+  - Makes the C(openvz) nodes of the host plan, containers of LXC with users, an init and a disk of their own, and removes those that are not planned any more.
+  - Starts them, a few at a time, and waits until all have booted. One that was powered off or died is started again.
+    Their start commands run inside as soon as each has booted.
+  - Fails with the names of those that have not booted within C(boot_limit_s) of the host plan, and the end of what stands on their consoles.
+  - Starts the experiment's unit, which starts them again when the vhost boots.
+author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.experiment
+  - deter.benito.experiment.program
+  - deter.benito.attributes
+  - deter.benito.attributes.diff
+"""
+
+EXAMPLES = r"""
+- name: Start the system containers of an experiment on a vhost
+  deter.benito.system_containers:
+    pid: DeterTest
+    eid: example1
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, outcome, run_for_experiment
+
+
+def main():
+    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
+    module.exit_json(**outcome(run_for_experiment(module, "apply", "--part", "containers", "--start-unit")))
+
+
+if __name__ == "__main__":
+    main()
