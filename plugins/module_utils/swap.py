@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from .access import KNOWN_HOSTS, SSH_CONFIG
 from .allocate import read_allocation
 from .embedding.allocation import Allocation, PoolHost
-from .embedding.annotate import check_realised
 from .embedding.computers import kind_of
 from .embedding.kinds import EMBEDDED_PNODE, QEMU
 from .embedding.machines import Machine, machines, pnode_of
@@ -48,11 +47,10 @@ class Begun:
 def begin_swapin(directory: ExperimentDirectory, dry_run: bool = False) -> Begun:
     """Enter ``activating``; an experiment that is active already stays so.
 
-    Raises ExperimentError or InputError: no such experiment, another run at it, kinds that cannot be realised.
+    Raises ExperimentError or InputError: no such experiment, another run at it.
     """
     directory.require()
     topology, _warnings = read_topdl(directory.partitioned)
-    check_realised(topology)
     carrying = machines(topology)
     place_of = pnode_of(carrying)
     crosses = any(len({place_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())

@@ -64,13 +64,6 @@ def test_a_machine_that_cannot_be_reached_is_left_out_where_others_are_enough(ma
     assert {experiment.pnode_of(vhost) for vhost in ("pnode-0000", "pnode-0001")} == {"test-0", "test-1"}
 
 
-def test_kinds_that_cannot_be_made_yet_are_refused_by_name(made):
-    experiment = made(topdl({"vm": {"on": ["lan"], "kind": "qemu"}, "p": {"on": ["lan"]}, "box": {"on": ["lan"], "kind": "openvz"}}))
-    error = error_of(experiment.play("swapin", fails=True))
-    assert "computer vm: kind qemu cannot be swapped in yet" in error and "computer box: kind openvz" in error and "computer p" not in error
-    assert experiment.state["state"] == "swapped"
-
-
 def test_an_experiment_that_does_not_exist_is_said(playbook, warm):
     assert "experiment Test/never does not exist" in error_of(playbook("swapin", pid="Test", eid="never", fails=True))
     assert "experiment Test/never does not exist" in error_of(playbook("swapout", pid="Test", eid="never", fails=True))

@@ -55,19 +55,6 @@ def realise(annotated: Topology, settings: EmbeddingSettings) -> Topology:
     return map_computers(annotated, realised)
 
 
-def check_realised(topology: Topology) -> None:
-    """Raise InputError naming every computer whose kind swap-in cannot make in this version."""
-    can = ", ".join(kind.name for kind in KINDS.values() if kind.realised)
-    problems = []
-    for computer in topology.computers:
-        kind = kind_of(computer)
-        if kind not in KINDS or not KINDS[kind].realised:
-            hint = f"this version swaps in: {can}; kind_map realises kinds as others, for example {kind or 'qemu'}=process"
-            problems.append(problem_of(topology, computer, f"kind {kind or 'unknown'} cannot be swapped in yet", hint))
-    if problems:
-        raise InputError(problems)
-
-
 def _wrong_words(topology):
     problems = []
     for computer in topology.computers:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 class Kind:
     """A way to realise a computer.
 
-    realised     whether swap-in can make it in this version
     own_machine  whether it is a physical machine by itself, shared with nobody and never packed
     carries      whether it may be the vhost of processes
     login        whether it has an SSH service of its own, whose host key is made at creation
@@ -19,7 +18,6 @@ class Kind:
     """
 
     name: str
-    realised: bool = False
     own_machine: bool = False
     carries: bool = False
     login: bool = False
@@ -31,10 +29,10 @@ EMBEDDED_PNODE, QEMU, OPENVZ, PROCESS = "embedded_pnode", "qemu", "openvz", "pro
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind(EMBEDDED_PNODE, realised=True, own_machine=True),
-        Kind(QEMU, realised=True, carries=True, login=True),
+        Kind(EMBEDDED_PNODE, own_machine=True),
+        Kind(QEMU, carries=True, login=True),
         Kind(OPENVZ, login=True, aliases=("open_vz",)),
-        Kind(PROCESS, realised=True),
+        Kind(PROCESS),
     )
 }
 ALLOWED = f"one of {', '.join(KINDS)}"

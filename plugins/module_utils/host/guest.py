@@ -17,6 +17,7 @@ from .hosts_file import HostsFile
 
 CONTROL = "control0"
 BOOT_UNIT = "benito-node.service"
+_LOOPBACK_RESOLVERS = ("nameserver 127.", "nameserver ::1")
 
 _BOOT = """\
 [Unit]
@@ -134,6 +135,19 @@ def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str,
     for user in plan.users:
         files[f"var/benito/lib/keys/{user.name}"] = GuestFile("".join(f"{key}\n" for key in user.authorized_keys))
     return {**files, **networkd_files(plan, vnode)} if network else files
+
+
+def resolv_conf() -> str:
+    """What nodes resolve names by: this host's servers, but no resolver that listens on its loopback alone."""
+    for path in ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as stream:
+                lines = [line for line in stream.read().splitlines() if line.split("#")[0].strip() and not line.startswith(_LOOPBACK_RESOLVERS)]
+        except FileNotFoundError:
+            continue
+        if any(line.startswith("nameserver") for line in lines):
+            return "".join(f"{line}\n" for line in lines)
+    return ""
 
 
 def machine_id(plan: HostPlan, vnode: VnodePlan) -> str:

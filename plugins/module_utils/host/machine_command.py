@@ -29,7 +29,7 @@ Description=Benito node {name} of {experiment}
 
 [Service]
 Type=exec
-ExecStartPre=/bin/rm -f {directory}/report
+ExecStartPre=/bin/rm -f {report}
 ExecStart={command}
 Restart=no
 TimeoutStopSec=10
@@ -43,10 +43,20 @@ OOMPolicy=stop
 
 @dataclass(frozen=True)
 class MachinePlace:
-    """directory: what outlives a reboot of the host (disk, seed, console.log, report); sockets: what does not, a short path."""
+    """directory: what outlives a reboot of the host (disk, seed); sockets: what does not (sockets, logs), a short path."""
 
     directory: str
     sockets: str
+
+    @property
+    def console(self) -> str:
+        """The log of its console, in a file system of its own: a guest can fill that, and nothing else."""
+        return f"{self.sockets}/console.d/log"
+
+    @property
+    def report(self) -> str:
+        """What it says of itself (report.py), likewise."""
+        return f"{self.sockets}/report.d/log"
 
 
 def program(architecture: str) -> str:
@@ -69,10 +79,10 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
         "-m", f"{vnode.memory_mb or 512}M", "-smp", str(vnode.cpus or 1), "-display", "none",
         "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
         "-qmp", f"unix:{where.sockets}/qmp,server=on,wait=off",
-        "-chardev", f"socket,id=console,path={where.sockets}/console,server=on,wait=off,logfile={where.directory}/console.log,logappend=on",
+        "-chardev", f"socket,id=console,path={where.sockets}/console,server=on,wait=off,logfile={where.console},logappend=on",
         "-serial", "chardev:console",
         "-device", "virtio-serial-pci,id=ports,addr=0x3",
-        "-chardev", f"file,id=report,path={where.directory}/report,append=on", "-device", "virtserialport,bus=ports.0,chardev=report,name=org.benito.report",
+        "-chardev", f"file,id=report,path={where.report},append=on", "-device", "virtserialport,bus=ports.0,chardev=report,name=org.benito.report",
         "-chardev", f"socket,id=agent,path={where.sockets}/agent,server=on,wait=off",
         "-device", "virtserialport,bus=ports.0,chardev=agent,name=org.qemu.guest_agent.0",
         "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random,addr=0x4",
@@ -102,7 +112,7 @@ def cards(plan: HostPlan, vnode: VnodePlan) -> list[tuple[str, str, int]]:
 
 def unit_text(experiment: str, name: str, where: MachinePlace, command: list[str]) -> str:
     """The node's systemd unit."""
-    return _UNIT.format(experiment=experiment, name=name, key=UNIT_KEY, directory=where.directory, command=" ".join(map(quoted, command)))
+    return _UNIT.format(experiment=experiment, name=name, key=UNIT_KEY, report=where.report, command=" ".join(map(quoted, command)))
 
 
 def quoted(word: str) -> str:

@@ -44,6 +44,8 @@ def apply_network(plan: HostPlan, place: Place, dry_run: bool = False) -> list[s
         batch.send()
     batch = Batch()
     for substrate in plan.substrates:
+        if substrate.uplink:
+            changes += _uplink(substrate, live, batch, dry_run)
         if substrate.tunnel:
             changes += _tunnel(substrate, substrate.tunnel, place, live, batch, dry_run)
     if not dry_run:
@@ -89,6 +91,21 @@ def _bridge(substrate: SubstratePlan, place: Place, live, batch: Batch) -> list[
     batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(_alias(place, "substrate", substrate.name), None)])
     batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu)])
     return [f"{what}: {'changed' if link else 'made'}"]
+
+
+def _uplink(substrate: SubstratePlan, live, batch: Batch, dry_run: bool) -> list[str]:
+    """The network card of this virtual machine that joins the bridge, known by its MAC address."""
+    cards = [link for link in live.values() if link.get("address") == substrate.uplink and link.get("linkinfo", {}).get("info_kind") is None]
+    if not cards:
+        raise HostError(f"substrate {substrate.name}: this virtual machine has no network card {substrate.uplink} to join it by")
+    card, what = cards[0], f"uplink {cards[0]['ifname']} of substrate {substrate.name}"
+    if card.get("master") == substrate.bridge and card["mtu"] == substrate.mtu and "UP" in card["flags"]:
+        return []
+    if not dry_run:
+        batch.link(what, attrs=[("IFLA_IFNAME", card["ifname"]), ("IFLA_MTU", substrate.mtu), NO_IPV6_ADDRESS,
+                                ("IFLA_MASTER", socket.if_nametoindex(substrate.bridge))])
+        batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", card["ifname"])])
+    return [f"{what}: put on {substrate.bridge}"]
 
 
 def _tunnel(substrate: SubstratePlan, tunnel: Tunnel, place: Place, live, batch: Batch, dry_run: bool) -> list[str]:

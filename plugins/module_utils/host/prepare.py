@@ -11,6 +11,7 @@ import subprocess
 
 from ..errors import HostError
 from . import system
+from .acceleration import forget_acceleration
 from .place import ROOT, Place, experiments_here, read_json, write_atomically
 
 UNIT_FILE = "/etc/systemd/system/benito-host@.service"
@@ -128,6 +129,7 @@ def remove_if_last(place: Place) -> list[str]:
         changes.append(f"{UNIT_FILE}: removed")
     for path in (f"{ROOT}/lib", f"{ROOT}/bin"):
         shutil.rmtree(path, ignore_errors=True)
+    forget_acceleration()
     for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", ROOT):
         _remove_empty(path)
     return changes

@@ -18,8 +18,9 @@ from ..errors import HostError
 from ..hostplan import HostPlan, ImagePlan, VnodePlan
 from . import netlink
 from .acceleration import acceleration
-from .guest import guest_files
+from .guest import guest_files, resolv_conf
 from .machine_command import IMAGES, REPORT_PORT, UNIT_KEY, MachinePlace, qemu_command, unit_text
+from .machine_logs import console_end, make_logs, remove_logs
 from .machine_seed import cloud_init_files, seed_tar, write_seed_iso
 from .netlink import Batch
 from .place import RUN_ROOT, Place, write_atomically
@@ -30,7 +31,6 @@ from .taps import apply_taps
 
 _UNITS = "/run/systemd/system"
 _SOCKETS = f"{RUN_ROOT}/vm"
-_TAIL_LINES = 15
 
 
 def apply_machines(plan: HostPlan, place: Place, applied: HostPlan | None, dry_run: bool) -> list[str]:
@@ -65,6 +65,7 @@ def remove_machines(place: Place) -> list[str]:
     shutil.rmtree(f"{place.directory}/machines", ignore_errors=True)
     for path in glob.glob(f"{_SOCKETS}/*/experiment"):
         if _text(path) == place.experiment:
+            remove_logs(os.path.dirname(path))
             shutil.rmtree(os.path.dirname(path))
     _remove_empty(_SOCKETS)
     return [f"qemu node {name}: removed" for name in names]
@@ -106,6 +107,7 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, a
     new = not os.path.exists(f"{where.directory}/disk.qcow2")
     for folder in (where.directory, where.sockets):
         os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_logs(where)
     write_atomically(f"{where.sockets}/experiment", place.experiment)
     if new:
         _make_disk(vnode, image, where)
@@ -144,22 +146,28 @@ def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: P
     key = tuple(_text(place.secret(vnode.name, file)) for file in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
     if None in key:
         raise HostError(f"the SSH host key of {vnode.name} is not on this host: the role deter.benito.vhost brings it")
-    files = guest_files(plan, vnode, REPORT_PORT, _text("/etc/resolv.conf") or "", key, network=not image.cloud_init)
+    files = guest_files(plan, vnode, REPORT_PORT, resolv_conf(), key, network=not image.cloud_init)
     content = seed_tar(files)
     path = f"{where.directory}/seed.tar"
     if _bytes(path) == content:
         return False
     if image.cloud_init:
         write_seed_iso(f"{where.directory}/seed.iso", cloud_init_files(plan, vnode))
-    with open(f"{path}.new", "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
-        stream.write(content)
-    os.replace(f"{path}.new", path)
+    _overwrite(path, content)
     return True
+
+
+def _overwrite(path: str, content: bytes) -> None:
+    """In place, because a running QEMU has the file open, and the guest reads it again when it reboots."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as stream:
+        stream.write(content)
+        stream.truncate()
 
 
 def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[str]) -> None:
     """Start as many at once as there are processors, and wait for all that are wanted. Raises HostError naming those that do not boot."""
-    reports = {vnode.name: f"{machine_place(place, vnode).directory}/report" for vnode in plan.vnodes if vnode.name in wanted}
+    places = {vnode.name: machine_place(place, vnode) for vnode in plan.vnodes if vnode.name in wanted}
     if starting:
         systemctl("daemon-reload")
     at_once = max(1, len(os.sched_getaffinity(0)))
@@ -169,7 +177,7 @@ def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[s
     while waiting or booting:
         while waiting and len(booting) < at_once:
             name = waiting.pop(0)
-            _discard(reports[name])
+            _discard(places[name].report)
             systemctl("reset-failed", "--quiet", place.node_unit(name), check=False)
             systemctl("start", place.node_unit(name))
             booting[name] = time.monotonic()
@@ -180,13 +188,13 @@ def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[s
                 failed[name] = f"ended while it booted, with {code}"
             elif time.monotonic() - began > plan.boot_limit_s:
                 failed[name] = f"has not booted within {plan.boot_limit_s} s"
-            elif read_report(reports[name]).state != "booted":
+            elif read_report(places[name].report).state != "booted":
                 continue
             del booting[name]
         if booting:
             time.sleep(0.3)
     if failed:
-        logs = {name: _tail(f"{os.path.dirname(reports[name])}/console.log") for name in failed}
+        logs = {name: console_end(places[name]) for name in failed}
         raise HostError("\n".join(f"qemu node {name} {why}; the end of its console:\n{logs[name]}" for name, why in failed.items()))
 
 
@@ -196,7 +204,7 @@ def _status(place: Place, vnode: VnodePlan, state: str, code: int | None) -> dic
         return {"state": "ghost", **nothing, "start_command": ""}
     if state == "missing":
         return {"state": "missing", **nothing}
-    report = read_report(f"{machine_place(place, vnode).directory}/report")
+    report = read_report(machine_place(place, vnode).report)
     command = (report.start_command or "waiting") if vnode.start_command else ""
     if state == "dead":
         lost = report.start_command == "running"
@@ -258,11 +266,6 @@ def _run(*command: str) -> None:
         raise HostError(f"{command[0]} is not installed on this host: the role deter.benito.qemu_host does it") from exc
     if done.returncode:
         raise HostError(f"{' '.join(command)}: {done.stderr.strip()}")
-
-
-def _tail(path: str) -> str:
-    text = (_bytes(path) or b"")[-8000:].decode(errors="replace")
-    return "\n".join(line.rstrip() for line in text.splitlines()[-_TAIL_LINES:]) or "(nothing)"
 
 
 def _text(path: str) -> str | None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.embedding.annotate import annotate, check_realised, realise
+from ansible_collections.deter.benito.plugins.module_utils.embedding.annotate import annotate
 from ansible_collections.deter.benito.plugins.module_utils.embedding.computers import kind_of, partition_of
 from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings, check_settings
@@ -168,11 +168,3 @@ def test_partitioning_what_was_partitioned_changes_nothing():
 
 def test_no_computers_make_no_machines():
     assert plan(vtopo({"lan0": ""})).assignment == {}
-
-
-def test_kinds_that_swap_in_cannot_make_yet_are_named():
-    topology = vtopo({}, nodes="a b c", a={"node_type": "qemu"}, b={"node_type": "process"}, c={"node_type": "openvz"})
-    with pytest.raises(InputError) as caught:
-        check_realised(realise(annotate(topology, EmbeddingSettings()), EmbeddingSettings(kind_map={"openvz": "process"})))
-    assert [problem.element for problem in caught.value.problems] == ["computer a"]
-    assert "kind qemu cannot be swapped in yet" in str(caught.value)
