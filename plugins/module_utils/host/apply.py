@@ -12,6 +12,7 @@ import time
 
 from ..errors import BenitoError, HostError
 from . import control_bridge, netlink, prepare
+from .announce import announce
 from .firewall import apply_firewall, remove_firewall
 from .locks import experiment_lock, machine_lock
 from .netlink import Batch
@@ -93,9 +94,12 @@ def _apply_parts(plan, place, parts, dry_run) -> list[str]:
         changes += network
     for part in KIND_PARTS:
         if part.name in parts:
-            changes += part.apply(plan, place, read_applied(place, part.name), dry_run)
+            changed = part.apply(plan, place, read_applied(place, part.name), dry_run)
+            changes += changed
             if not dry_run:
                 remember_applied(place, part.name, plan)
+                if changed and part.boots:
+                    announce(plan, part.kind)
     return changes
 
 
