@@ -127,13 +127,19 @@ def failure_message(directory: ExperimentDirectory, operation: str, failures: di
 
 
 def summary(directory: ExperimentDirectory, reports: dict[str, dict]) -> list[dict]:
-    """A row for each node: node, kind, pnode, machine, state, start_command; from what the vhosts say of themselves."""
-    lent, rows = read_allocation(directory).hosts, []
-    for vhost, plan in read_plans(directory).items():
+    """A row for each node: node, kind, pnode, machine, state, start_command; from what the vhosts say of themselves.
+
+    Of a process inside a virtual machine, pnode is ``pnode-0000/its-machine``.
+    """
+    lent, plans, rows = read_allocation(directory).hosts, read_plans(directory), []
+    outside = {vnode.name: vhost for vhost, plan in plans.items() for vnode in plan.vnodes}
+    for vhost, plan in plans.items():
+        pnode = vhost if vhost in lent else outside.get(vhost, vhost)
         nodes = reports.get(vhost, {}).get("status", {}).get("nodes", {})
         for vnode in plan.vnodes:
             found = nodes.get(vnode.name, {})
-            rows.append({"node": vnode.name, "kind": vnode.kind, "pnode": vhost, "machine": lent[vhost].name if vhost in lent else "",
+            rows.append({"node": vnode.name, "kind": vnode.kind, "pnode": vhost if pnode == vhost else f"{pnode}/{vhost}",
+                         "machine": lent[pnode].name if pnode in lent else "",
                          "state": found.get("state", "unknown"), "start_command": _outcome(found)})
     return rows
 

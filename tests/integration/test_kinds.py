@@ -134,6 +134,6 @@ def test_a_killed_virtual_machine_is_shown_dead_and_comes_again_with_the_next_sw
     unit = f"benito-node-{experiment.name}:machine.service"
     experiment.ssh("pnode-0000", f"systemctl kill --signal=KILL '{unit}'")
     state = f"benito-host status -e {experiment.name} --json"
-    wait_until("the machine's death", lambda: '"state": "dead", "exit_code": 9' in experiment.ssh("pnode-0000", state).stdout)
+    wait_until("the machine's death", lambda: '"state": "dead", "exit_code": 137' in experiment.ssh("pnode-0000", state).stdout)
     assert experiment.play("swapin").changed > 0
     assert "1 received" in experiment.enter("pnode-0000", "peer", "ping -c 1 -W 10 machine").stdout
