@@ -79,8 +79,9 @@ def ansible(pool, experiment, hosts, command):
     done = subprocess.run(["ansible", hosts, *identity, "-m", "ansible.builtin.raw", "-a", command], env={**os.environ, **pool[0].environment()},
                           cwd=support.ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = re.split(r"^(\S+) \| CHANGED \| rc=0 >>\n", done.stdout, flags=re.MULTILINE)[1:]
-    return dict(zip(found[::2], (text.replace("\r", "").strip() for text in found[1::2]), strict=True))
+    text = re.sub(r"^Shared connection to \S+ closed\.\r?\n", "", done.stdout.replace("\r\n", "\n"), flags=re.MULTILINE)  # the module raw has a terminal
+    found = re.split(r"^(\S+) \| CHANGED \| rc=0 >>\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], (output.strip() for output in found[1::2]), strict=True))
 
 
 def test_all_kinds_in_one_experiment_reach_each_other_and_go_without_a_trace(pool, make):
