@@ -18,6 +18,7 @@ from ..topology.attributes import IMAGE, MAVERICK_URL, OPENVZ_TEMPLATE, QEMU_ARC
 from ..topology.model import Computer, Topology
 from .computers import kind_of, problem_of
 from .kinds import OPENVZ, QEMU
+from .nesting import hidden_carriers
 
 ROOT, DISK = "root", "disk"
 FORM_OF = {QEMU: DISK, OPENVZ: ROOT}
@@ -84,6 +85,7 @@ def catalogue_problems(images: Mapping[str, dict], default_image: str) -> list[t
 def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], default: str, hidden=()) -> Choice:
     """The image of every computer of kind qemu or openvz, and of the virtual machines ``hidden`` that are no computers.
 
+    Those are made of what any of their processes says as ``containers:image``, which all that say it say alike.
     Raises InputError with a Problem for each computer whose image cannot be had.
     """
     chosen, warnings, problems = {}, [], []
@@ -99,11 +101,20 @@ def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], defa
             chosen[computer.name] = (image, FORM_OF[kind])
         except InputError as exc:
             problems += exc.problems
+    carried = hidden_carriers(topology)
     for name in hidden:
-        if images[default].has_form(DISK):
-            chosen[name] = (images[default], DISK)
-        else:
-            problems.append(Problem(f"virtual machine {name} is made of the default image {default}, which is no disk", topology.source))
+        asked = [computer for computer in topology.computers if computer.name in carried.get(name, ()) and containers_attribute(computer, IMAGE)]
+        try:
+            made_of = {_image_of(topology, computer, QEMU, images, default, warnings): computer for computer in asked} or {images[default]: None}
+            if len(made_of) > 1:
+                what = " and ".join(image.name for image in made_of)
+                raise InputError(problem_of(topology, asked[-1], f"its vhost {name} would be made of {what}", "one image for all that it carries"))
+            image = next(iter(made_of))
+            if not image.has_form(DISK):
+                raise InputError(Problem(f"virtual machine {name} is made of the image {image.name}, which is no disk", topology.source))
+            chosen[name] = (image, DISK)
+        except InputError as exc:
+            problems += exc.problems
     if problems:
         raise InputError(problems)
     return Choice(chosen, tuple(warnings))

@@ -165,3 +165,18 @@ def test_a_number_of_processors_that_is_none_is_an_error(text):
     topology = vtopo({"lan0": "a"}, a={"node_type": "openvz", "cpus": text})
     with pytest.raises(InputError, match="is not a number of processors"):
         node_resources(topology, EmbeddingSettings())
+
+
+def test_a_hidden_machine_is_made_of_what_its_processes_say():
+    images = catalogue({"irc": {"build": {"suite": "bookworm", "packages": ["ngircd"]}}, "web": {"build": {"suite": "trixie"}}})
+
+    def inside(**image):
+        return {"node_type": "process", "vhost": "carrier", **image}
+
+    topology = vtopo({"lan0": "p q"}, p=inside(), q=inside(image="irc"))
+    assert choose_images(topology, images, "debian-12", ["carrier"]).images["carrier"][0].name == "irc"
+    assert choose_images(vtopo({"lan0": "p"}, p=inside()), images, "debian-12", ["carrier"]).images["carrier"][0].name == "debian-12"
+    with pytest.raises(InputError, match="computer q: its vhost carrier would be made of web and irc"):
+        choose_images(vtopo({"lan0": "p q"}, p=inside(image="web"), q=inside(image="irc")), images, "debian-12", ["carrier"])
+    with pytest.raises(InputError, match="there is no image 'ircd'"):
+        choose_images(vtopo({"lan0": "p"}, p=inside(image="ircd")), images, "debian-12", ["carrier"])
