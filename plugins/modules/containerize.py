@@ -18,12 +18,9 @@ description:
   - Options that have no default here are settings, whose values come from the site's C(site.yml) when they are not given.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
+  - deter.benito.experiment
   - deter.benito.experiment.home
 options:
-  pid:
-    description: The project.
-    type: str
-    required: true
   eid:
     description: The experiment, a name that is free within the project.
     type: str

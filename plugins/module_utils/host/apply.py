@@ -14,7 +14,7 @@ from ..errors import BenitoError, HostError
 from . import control_bridge, netlink, prepare
 from .announce import announce
 from .firewall import apply_firewall, remove_firewall
-from .locks import experiment_lock, machine_lock
+from .locks import experiment_lock
 from .netlink import Batch
 from .network import SORTS, apply_network, ours
 from .parts import KIND_PARTS
@@ -40,7 +40,7 @@ def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
     with experiment_lock(place):
         os.makedirs(place.run, mode=0o700, exist_ok=True)
         try:
-            changes, refused = _raise_sysctls(plan, place, dry_run) if "network" in parts else ([], [])
+            changes, refused = prepare.apply_sysctls(place, plan.sysctls, dry_run) if "network" in parts else ([], [])
             changes += _apply_parts(plan, place, parts, dry_run)
             return {**_result(changes), "warnings": [f"not set on this host: {reason}" for reason in refused]}
         except OSError as exc:
@@ -69,8 +69,8 @@ def down(place: Place) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with experiment_lock(place):
-        for step in (_stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, _release_sysctls,
-                     _leave_control_bridge, _remove_files, _remove_if_last):
+        for step in (_stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, prepare.release_sysctls,
+                     _leave_control_bridge, _remove_files, prepare.remove_if_last):
             try:
                 changes += step(place)
             except (BenitoError, OSError) as exc:
@@ -78,11 +78,6 @@ def down(place: Place) -> dict:
         if failures:
             raise HostError(f"{place.experiment} is not wholly removed from this host: " + "; ".join(failures))
     return _result(changes)
-
-
-def _raise_sysctls(plan, place: Place, dry_run: bool) -> tuple[list[str], list[str]]:
-    with machine_lock():
-        return prepare.apply_sysctls(place, plan.sysctls, dry_run)
 
 
 def _apply_parts(plan, place, parts, dry_run) -> list[str]:
@@ -138,11 +133,6 @@ def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:
     return [f"links: {len(mine)} removed"]
 
 
-def _release_sysctls(place: Place) -> list[str]:
-    with machine_lock():
-        return prepare.release_sysctls(place)
-
-
 def _leave_control_bridge(place: Place) -> list[str]:
     result = control_bridge.down(argparse.Namespace(user=place.experiment, check=False))
     return ["control0: left", *result.get("warnings", ())] if result["changed"] else []
@@ -155,11 +145,6 @@ def _remove_files(place: Place) -> list[str]:
             shutil.rmtree(directory)
             removed = True
     return [f"{place.directory}: removed"] if removed else []
-
-
-def _remove_if_last(place: Place) -> list[str]:
-    with machine_lock():
-        return prepare.remove_if_last(place)
 
 
 def _result(changes: list[str]) -> dict:

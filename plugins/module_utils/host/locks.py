@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..errors import HostError
 from .place import RUN_ROOT, Place
@@ -38,7 +38,8 @@ def _alone(path: str, busy: str, limit_s: float):
     try:
         yield
     finally:
-        os.unlink(path)
+        with suppress(FileNotFoundError):  # somebody cleared /run
+            os.unlink(path)
         os.close(fd)
         _remove_empty(os.path.dirname(path))
 

@@ -12,6 +12,7 @@ import subprocess
 from ..errors import HostError
 from . import system
 from .acceleration import forget_acceleration
+from .locks import machine_lock
 from .place import ROOT, Place, experiments_here, read_json, write_atomically
 
 UNIT_FILE = "/etc/systemd/system/benito-host@.service"
@@ -114,6 +115,7 @@ def missing_packages(kinds=()) -> list[str]:
     return sorted({package for command, package in needed.items() if shutil.which(command, path=_PATH) is None})
 
 
+@machine_lock()
 def remove_if_last(place: Place) -> list[str]:
     """What all experiments of a vhost share goes with the last of them."""
     if [name for name in experiments_here() if name != place.experiment]:
@@ -135,6 +137,7 @@ def remove_if_last(place: Place) -> list[str]:
     return changes
 
 
+@machine_lock()
 def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -> tuple[list[str], list[str]]:
     """Raise kernel settings to what the plan needs; never lower one.
 
@@ -162,6 +165,7 @@ def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -
     return changes, refused
 
 
+@machine_lock()
 def release_sysctls(place: Place) -> list[str]:
     """Put back what this experiment raised, as far as no other still needs it."""
     book = read_json(f"{ROOT}/sysctls.json", {})
