@@ -3,11 +3,13 @@
 """A qemu node as a command line and a systemd unit. Pure text: what it is given decides all of it.
 
 Network cards stand in the plan's order, control first, eight to a PCI slot, so that more than a bus has slots fit; what each is
-called inside follows from its MAC address (guest.py). QEMU runs without capabilities and in its own sandbox of system calls.
+called inside follows from its MAC address (guest.py). When it has opened its files, QEMU becomes a user that owns nothing,
+and stays in its own sandbox of system calls.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 from ..errors import HostError
@@ -19,7 +21,10 @@ SEED_SERIAL = "benito-seed"
 UNIT_KEY = "X-BenitoQemu"
 _PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386", "pc")}
 _FIRST_SLOT = 8  # those before are for disks and the like
+DEFAULT_MEMORY_MB = 512
+OVERHEAD_MB = 160  # of QEMU itself, measured with the translation buffer below
 _TRANSLATION_MB = 64  # of TCG; the default takes a gigabyte
+_FIRST_USER = 0x70000000  # the first user id that nothing on a system with systemd takes (systemd.io/UIDS-GIDS)
 
 _UNIT = """\
 # Made by deter.benito: {experiment}, node {name}.
@@ -35,7 +40,8 @@ Restart=no
 TimeoutStopSec=10
 LimitNOFILE=65536
 NoNewPrivileges=yes
-CapabilityBoundingSet=
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID
+LimitCORE=0
 UMask=0077
 OOMPolicy=stop
 """
@@ -71,13 +77,13 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
 
     acceleration  ``kvm`` or ``tcg``
     """
-    path = f"{IMAGES}/{image.digest}"
+    path, user = f"{IMAGES}/{image.digest}", user_id(plan.experiment, vnode.name)
     accelerator = "kvm" if acceleration == "kvm" else f"tcg,tb-size={_TRANSLATION_MB}"
     command = [
         f"/usr/bin/{program(image.architecture)}", "-name", f"guest={vnode.name},debug-threads=on", "-nodefaults", "-no-user-config",
         "-machine", f"{_PROGRAMS[image.architecture][1]},usb=off,vmport=off", "-accel", accelerator, *(["-cpu", "host"] if acceleration == "kvm" else []),
-        "-m", f"{vnode.memory_mb or 512}M", "-smp", str(vnode.cpus or 1), "-display", "none",
-        "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+        "-m", f"{vnode.memory_mb or DEFAULT_MEMORY_MB}M", "-smp", str(vnode.cpus or 1), "-display", "none",
+        "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny", "-runas", f"{user}:{user}",
         "-qmp", f"unix:{where.sockets}/qmp,server=on,wait=off",
         "-chardev", f"socket,id=console,path={where.sockets}/console,server=on,wait=off,logfile={where.console},logappend=on",
         "-serial", "chardev:console",
@@ -97,10 +103,16 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
     for number, (port, mac_address, mtu) in enumerate(cards(plan, vnode)):
         slot, function = divmod(number, 8)
         size = f",host_mtu={mtu}" if mtu != 1500 else ""
-        address = f"addr={_FIRST_SLOT + slot:#x}.{function:#x},multifunction=on"
+        address = f"addr={_FIRST_SLOT + slot:#x}.{function},multifunction=on"
         command += ["-netdev", f"tap,id=net{number},ifname={port},script=no,downscript=no,vhost=off",
                     "-device", f"virtio-net-pci,netdev=net{number},mac={mac_address},romfile=,{address}{size}"]
     return command
+
+
+def user_id(experiment: str, name: str) -> int:
+    """Whom the node's QEMU runs as: a user of no name, to whom nothing belongs. (Becoming it needs the system call that the sandbox calls elevation;
+    the unit's NoNewPrivileges sees to it that nothing more can be had.)"""
+    return _FIRST_USER + zlib.crc32(f"{experiment}:{name}".encode()) % (1 << 24)
 
 
 def cards(plan: HostPlan, vnode: VnodePlan) -> list[tuple[str, str, int]]:

@@ -19,7 +19,7 @@ from ..hostplan import HostPlan, ImagePlan, VnodePlan
 from . import netlink
 from .acceleration import acceleration
 from .guest import guest_files, resolv_conf
-from .machine_command import IMAGES, REPORT_PORT, UNIT_KEY, MachinePlace, qemu_command, unit_text
+from .machine_command import DEFAULT_MEMORY_MB, IMAGES, OVERHEAD_MB, REPORT_PORT, UNIT_KEY, MachinePlace, qemu_command, unit_text
 from .machine_logs import console_end, make_logs, remove_logs
 from .machine_seed import cloud_init_files, seed_tar, write_seed_iso
 from .netlink import Batch
@@ -166,16 +166,16 @@ def _overwrite(path: str, content: bytes) -> None:
 
 
 def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[str]) -> None:
-    """Start as many at once as there are processors, and wait for all that are wanted. Raises HostError naming those that do not boot."""
-    places = {vnode.name: machine_place(place, vnode) for vnode in plan.vnodes if vnode.name in wanted}
+    """Start as many at once as there are processors and memory for, and wait for all that are wanted. Raises HostError naming those that do not boot."""
+    vnodes = {vnode.name: vnode for vnode in plan.vnodes if vnode.name in wanted}
+    places = {name: machine_place(place, vnode) for name, vnode in vnodes.items()}
     if starting:
         systemctl("daemon-reload")
-    at_once = max(1, len(os.sched_getaffinity(0)))
     failed: dict[str, str] = {}
     waiting = list(starting)
     booting: dict[str, float] = {name: time.monotonic() for name in wanted if name not in starting}
     while waiting or booting:
-        while waiting and len(booting) < at_once:
+        while waiting and _room([vnodes[name] for name in (*booting, waiting[0])]):
             name = waiting.pop(0)
             _discard(places[name].report)
             systemctl("reset-failed", "--quiet", place.node_unit(name), check=False)
@@ -196,6 +196,17 @@ def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[s
     if failed:
         logs = {name: console_end(places[name]) for name in failed}
         raise HostError("\n".join(f"qemu node {name} {why}; the end of its console:\n{logs[name]}" for name, why in failed.items()))
+
+
+def _room(together: list[VnodePlan]) -> bool:
+    """Whether these may boot at the same time. One may always: whether all fit on this machine was looked at when it was chosen."""
+    needed = sum((vnode.memory_mb or DEFAULT_MEMORY_MB) + OVERHEAD_MB for vnode in together)
+    return len(together) == 1 or (len(together) <= len(os.sched_getaffinity(0)) and needed <= _available_mb())
+
+
+def _available_mb() -> int:
+    with open("/proc/meminfo", encoding="ascii") as stream:
+        return next(int(line.split()[1]) >> 10 for line in stream if line.startswith("MemAvailable:"))
 
 
 def _status(place: Place, vnode: VnodePlan, state: str, code: int | None) -> dict:
