@@ -8,14 +8,14 @@ help: ## this list
 env: ## .venv with everything, so that .venv/bin/ansible-playbook deter.benito.… works here
 	@scripts/env dev
 
-demo: ## a small experiment on two pnodes made on this machine (root)
+demo: ## the January 2011 demo on three pnodes made on this machine (root)
 	@scripts/env run
 	@scripts/demo
 
 demo-clean: ## takes the demo away again, leaves the machine as it was
 	@scripts/demo-clean
 
-test: ## everything CI runs, under 30 minutes (root)
+test: ## everything CI runs, under 40 minutes (root)
 	@scripts/env dev
 	@.venv/bin/python scripts/test.py
 

@@ -21,7 +21,7 @@ printf '%s\n' '[Global]' 'Name = irc.catch.demo' 'Info = January 2011 demo' '[Op
 exec ngircd --nodaemon --config /var/benito/irc/ngircd.conf
 """
 # ii, a small IRC client, has a folder for each server and channel, with a pipe "in" and a file "out".
-CLIENT = r"""cd /var/benito && mkdir -p irc && exec 2> client.err
+CLIENT = r"""cd /var/benito && rm -rf irc && mkdir irc && exec 2> client.err
 (while :; do ii -i irc -s irc -n "$BENITO_NODE"; sleep 1; done) &
 while ! [ -d 'irc/irc/@CHANNEL@' ]; do
     if [ -p irc/irc/in ]; then timeout 2 sh -c 'echo "/j @CHANNEL@" > irc/irc/in'; fi
@@ -29,7 +29,7 @@ while ! [ -d 'irc/irc/@CHANNEL@' ]; do
 done
 """.replace("@CHANNEL@", CHANNEL)
 MASTER = CLIENT + "wait\n"
-BOT = CLIENT + r"""tail -n 0 -F 'irc/irc/@CHANNEL@/out' | while read -r _time _who order target; do
+BOT = CLIENT + r"""tail -n +1 -F 'irc/irc/@CHANNEL@/out' | while read -r _time _who order target; do
     case "$order $target" in
         '!ping '*[!a-z0-9-]*|'!ping ') ;;
         '!ping '*) ping -c 3 -w 20 "$target" > ping.log 2>&1

@@ -21,6 +21,7 @@ SEED_SERIAL = "benito-seed"
 UNIT_KEY = "X-BenitoQemu"
 _PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386", "pc")}
 _FIRST_SLOT = 8  # those before are for disks and the like
+MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
 OVERHEAD_MB = 160  # of QEMU itself, measured with the translation buffer below
 _TRANSLATION_MB = 64  # of TCG; the default takes a gigabyte
@@ -116,10 +117,13 @@ def user_id(experiment: str, name: str) -> int:
 
 
 def cards(plan: HostPlan, vnode: VnodePlan) -> list[tuple[str, str, int]]:
-    """(port, MAC address, MTU) of every network card, in order: control, experiment, uplinks."""
+    """(port, MAC address, MTU) of every network card, in order: control, experiment, uplinks. Raises HostError when there are too many."""
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
     found = [(vnode.control.port, vnode.control.mac_address, 1500)] if vnode.control else []
-    return found + [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
+    found += [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
+    if len(found) > MOST_CARDS:
+        raise HostError(f"node {vnode.name} has {len(found)} network cards, a virtual machine has room for {MOST_CARDS}")
+    return found
 
 
 def unit_text(experiment: str, name: str, where: MachinePlace, command: list[str]) -> str:

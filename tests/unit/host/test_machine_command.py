@@ -43,6 +43,12 @@ def test_cards_stand_in_the_plans_order_eight_to_a_slot_with_its_mac_addresses()
     assert ports == [CONTROL.port, PLAN.vnodes[0].interfaces[0].port]
 
 
+def test_more_cards_than_there_is_room_for_are_refused_by_name():
+    many = tuple(interface("a", number, "lan0") for number in range(192))
+    with pytest.raises(HostError, match="node a has 193 network cards, a virtual machine has room for 192"):
+        command(with_vnode(PLAN, "a", interfaces=many))
+
+
 def test_memory_and_processors_are_the_plans_and_the_translation_buffer_is_bounded():
     found = command()
     assert values(found, "-m") == ["384M"] and values(found, "-smp") == ["2"]
