@@ -129,7 +129,7 @@ def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(ma
     wait_until("the pnode to be reachable again", reachable, 200)
     experiment.play("swapout")
     assert experiment.state["state"] == "swapped"
-    assert "No such file" in warm.ssh(lost, "ls /var/benito", check=False).stderr
+    assert warm.ssh(lost, "ls -A /var/benito", check=False).stdout == ""
 
 
 def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(made, warm, playbook):
@@ -156,6 +156,12 @@ def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(mad
     assert experiment.state["state"] == "active"
 
 
+def lease_of(experiment):
+    """(whether others may share its machine, whether it has processes on it, MiB that it reserves)."""
+    lease = json.loads(experiment.ssh("pnode-0000", f"cat /var/benito/leases/{experiment.name}.json").stdout)
+    return lease["shared"], lease["processes"], lease["memory_mb"]
+
+
 def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, warm, more_hosts):
     first, second = made(topdl({"a": {}})), made(topdl({"b": {}, "c": {}}), packing=1)
     first.play("swapin")
@@ -172,13 +178,14 @@ def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, wa
     error = error_of(metal.play("swapin", fails=True))
     assert error.startswith("no machine of the pool has room for pnode-0000, which carries 1 vnode\n")
     assert error.count("; pnode-0000 is a node itself, and shares its machine with nobody") == 2 and metal.state["state"] == "swapped"
-    lease = json.loads(warm.ssh(shared, f"cat /var/benito/leases/{first.name}.json").stdout)
-    assert (lease["shared"], lease["processes"], lease["memory_mb"]) == (True, True, 1)
+    assert lease_of(first) == (True, True, 1)
     assert shared in {second.pnode_of("pnode-0000"), second.pnode_of("pnode-0001")}
     first.play("swapout")
     assert second.play("swapin").changed == 0
     second.play("swapout")
-    assert "No such file" in warm.ssh(shared, "ls /var/benito", check=False).stderr
+    assert warm.ssh(shared, "ls -A /var/benito", check=False).stdout == ""
+    metal.play("swapin")
+    assert lease_of(metal) == (False, False, 0)
 
 
 def test_a_full_disk_on_a_pnode_is_one_clear_error(made, warm):
