@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from .access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
 from .embedding.allocation import Allocation, PoolHost
 from .embedding.bind import NOTHING, bind, mtu_notes
-from .embedding.choose import Offer, choose
+from .embedding.choose import Need, Offer, choose
 from .embedding.computers import kind_of
 from .embedding.control_addresses import ControlOffer, assign_control_addresses
 from .embedding.hosting import Hosting, Resources
 from .embedding.kinds import KINDS
 from .embedding.machines import machines
-from .errors import BenitoError
+from .embedding.memory import HostMemory, memory_need
+from .embedding.resources import node_resources
+from .errors import BenitoError, ExperimentError
 from .experiment import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
 from .host_keys import ACCESS_KEY
 from .hostplan import ImagePlan, UserPlan, to_json
@@ -33,6 +35,7 @@ class Allocated:
     """What is now written down.
 
     chosen  {pnode: pool host}
+    claims  {pnode: what is claimed of its machine}: "shared", "memory_mb", "memory_limit_mb"
     kinds   {vhost: kinds of its nodes}
     nested  of each virtual machine that carries processes: "vhost", "pnode", "kinds", "reach" (connection variables)
     notes   which substrates have a smaller MTU, and why
@@ -40,6 +43,7 @@ class Allocated:
 
     changed: bool
     chosen: dict[str, str]
+    claims: dict[str, dict]
     kinds: dict[str, list[str]]
     nested: list[dict]
     notes: tuple[str, ...]
@@ -59,7 +63,10 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     try:
         settings = load_site(directory.site)
         topology, _warnings = read_topdl(directory.partitioned)
-        chosen = _choose(directory, topology, offers, types)
+        needs = _needs(topology, settings)
+        presented = [_offer(name, offer, settings.memory_reserve_mb) for name, offer in offers.items()]
+        kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
+        chosen = choose(needs, presented, kept, types)
         control = _control_addresses(directory, machines(topology), topology, chosen, offers)
         allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
         plans = bind(directory.pid, directory.eid, topology, allocation, settings, _hosting(directory, settings) if control else NOTHING)
@@ -76,7 +83,8 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         {"vhost": inside.vhost, "pnode": machine.vhost, "kinds": kinds[inside.vhost], "reach": reach(directory.path, with_login(plans)[inside.vhost])}
         for machine in machines(topology) for inside in machine.nested
     ]
-    return Allocated(any(changed), chosen, kinds, nested, tuple(str(note) for note in mtu_notes(plans)))
+    claims = _claims(chosen, needs, presented, offers)
+    return Allocated(any(changed), chosen, claims, kinds, nested, tuple(str(note) for note in mtu_notes(plans)))
 
 
 def _access(directory: ExperimentDirectory, plans) -> dict[str, str]:
@@ -92,12 +100,38 @@ def _access(directory: ExperimentDirectory, plans) -> dict[str, str]:
     }
 
 
-def _choose(directory, topology, offers, types) -> dict[str, str]:
-    needs = {machine.vhost: len(machine.nodes) + len(machine.hidden) for machine in machines(topology)}
-    kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
-    presented = [Offer(name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", int(offer.get("slots") or 0))
-                 for name, offer in offers.items()]
-    return choose(needs, presented, kept, types)
+def _needs(topology, settings) -> dict[str, Need]:
+    carrying = machines(topology)
+    resources = node_resources(topology, settings, [name for machine in carrying for name in machine.hidden])
+    own_machine = {computer.name for computer in topology.computers if KINDS[kind_of(computer)].own_machine}
+    return {machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources), not own_machine.isdisjoint(machine.nodes))
+            for machine in carrying}
+
+
+def _offer(name: str, offer: dict, reserve_mb: int) -> Offer:
+    """What a machine offers. Raises ExperimentError where its inventory has words for a number."""
+    total = _number(name, "pnode_memory_mb", offer) or int(offer.get("memory_mb") or 0)
+    return Offer(
+        name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", _number(name, "pnode_slots", offer),
+        HostMemory(total, reserve_mb, int(offer.get("memory_reserved_mb") or 0)) if total else None,
+        offer.get("shared_with") or "", bool(offer.get("ours")),
+    )
+
+
+def _number(name: str, variable: str, offer: dict) -> int:
+    text = str(offer.get(variable) or 0).strip()
+    if not text.isdigit():
+        raise ExperimentError(f"{name}: the inventory's {variable} {text!r} is not a whole number; leave it out for no limit of your own")
+    return int(text)
+
+
+def _claims(chosen, needs, presented, offers) -> dict[str, dict]:
+    memory = {offer.name: offer.memory for offer in presented}
+    return {
+        vhost: {"shared": bool(offers[name].get("shared")) and not needs[vhost].alone, "memory_mb": needs[vhost].memory.memory_mb,
+                "memory_limit_mb": memory[name].nodes_mb if memory[name] else 0}
+        for vhost, name in chosen.items()
+    }
 
 
 def _control_addresses(directory, carrying, topology, chosen, offers) -> dict[str, str]:

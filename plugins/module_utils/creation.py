@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from .embedding.create import embed
 from .embedding.images import Choice, catalogue, choose_images
+from .embedding.memory import refuse_cramped_carriers
 from .embedding.resources import node_resources
 from .errors import InputError, Problem
 from .experiment import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
@@ -157,7 +158,7 @@ def _path(request: Request, path: str) -> str:
 def _made_of(embedding, settings) -> Choice:
     """What the nodes with a system of their own are made of, and that what they are to have is possible. Raises InputError."""
     hidden = [name for machine in embedding.machines for name in machine.hidden]
-    node_resources(embedding.partitioned, settings, hidden)
+    refuse_cramped_carriers(embedding.partitioned, node_resources(embedding.partitioned, settings, hidden))
     return choose_images(embedding.partitioned, catalogue(settings.images), settings.default_image, hidden)
 
 

@@ -182,5 +182,12 @@ SITE_SCHEMA = {
             "maximum": 4194304,
             "default": 2048,
         },
+        "memory_reserve_mb": {
+            "description": "memory of each pnode that stays for the machine itself, MiB",
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 4194304,
+            "default": 512,
+        },
     },
 }

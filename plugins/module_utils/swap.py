@@ -16,7 +16,7 @@ from .access import KNOWN_HOSTS, SSH_CONFIG
 from .allocate import read_allocation
 from .embedding.allocation import Allocation, PoolHost
 from .embedding.computers import kind_of
-from .embedding.kinds import EMBEDDED_PNODE, QEMU
+from .embedding.kinds import EMBEDDED_PNODE, PROCESS, QEMU
 from .embedding.machines import Machine, machines, pnode_of
 from .errors import ExperimentError
 from .experiment import ACTIVATING, ACTIVE, FAILED, STATES, SWAPPED, SWAPPING, ExperimentDirectory
@@ -34,6 +34,7 @@ class Begun:
     owner        who leases machines for this experiment
     crosses      whether any substrate has members on several machines
     kinds        every kind that its nodes are realised as
+    processes    whether processes run on the machines themselves: they see its files, those inside virtual machines do not
     """
 
     changed: bool
@@ -42,6 +43,7 @@ class Begun:
     owner: str
     crosses: bool = False
     kinds: tuple[str, ...] = ()
+    processes: bool = False
 
 
 def begin_swapin(directory: ExperimentDirectory, dry_run: bool = False) -> Begun:
@@ -58,8 +60,10 @@ def begin_swapin(directory: ExperimentDirectory, dry_run: bool = False) -> Begun
     changed = before.state != ACTIVE
     if changed and not dry_run:
         directory.begin(ACTIVATING, (SWAPPED, FAILED), Holder.of_playbook())
-    kinds = {kind_of(computer) for computer in topology.computers} | ({QEMU} if any(machine.hidden for machine in carrying) else set())
-    return Begun(changed, carrying, read_allocation(directory), owner(directory), crosses, tuple(sorted(kinds)))
+    kind = {computer.name: kind_of(computer) for computer in topology.computers}
+    kinds = {*kind.values(), *([QEMU] if any(machine.hidden for machine in carrying) else [])}
+    processes = any(kind[node] == PROCESS for machine in carrying for node in machine.nodes)
+    return Begun(changed, carrying, read_allocation(directory), owner(directory), crosses, tuple(sorted(kinds)), processes)
 
 
 def begin_swapout(directory: ExperimentDirectory, dry_run: bool = False) -> Begun:

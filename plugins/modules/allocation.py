@@ -21,7 +21,8 @@ extends_documentation_fragment:
   - deter.benito.attributes.no_diff
 options:
   offers:
-    description: What each machine of the pool offers, as M(deter.benito.lease) tells it, with C(variables), C(type), C(slots) and C(unreachable).
+    description: What each machine of the pool offers, as M(deter.benito.lease) tells it, with C(variables), C(type), C(shared),
+      C(pnode_slots), C(pnode_memory_mb) and C(unreachable).
     type: dict
     required: true
   secrets:
@@ -48,6 +49,10 @@ chosen:
   description: The pool host for each pnode.
   returned: success
   type: dict
+claims:
+  description: What is claimed of each pnode's machine, C(shared), C(memory_mb) and C(memory_limit_mb), see M(deter.benito.lease).
+  returned: success
+  type: dict
 kinds:
   description: The kinds of nodes that each vhost carries.
   returned: success
@@ -68,7 +73,7 @@ def run(directory, module):
     allocated = allocate(directory, given["offers"], given["secrets"], tuple(given["pnode_types"]), module.check_mode)
     for note in allocated.notes:
         module.warn(note)
-    return {"changed": allocated.changed, "chosen": allocated.chosen, "kinds": allocated.kinds, "nested": allocated.nested}
+    return {"changed": allocated.changed, "chosen": allocated.chosen, "claims": allocated.claims, "kinds": allocated.kinds, "nested": allocated.nested}
 
 
 def main():

@@ -92,6 +92,9 @@ options:
   openvz_disk_mb:
     description: Size of the disk of a system container that says nothing of it, MiB.
     type: raw
+  memory_reserve_mb:
+    description: Memory of each pnode that stays for the machine itself, MiB.
+    type: raw
   site:
     description: Settings file to use in place of C(site.yml) in O(benito_home).
     type: str
@@ -174,6 +177,7 @@ SETTINGS = (
     "openvz_memory_mb",
     "openvz_cpus",
     "openvz_disk_mb",
+    "memory_reserve_mb",
 )
 MOST_WARNINGS = 20
 

@@ -36,6 +36,14 @@ options:
     description: Whether the experiment has process vnodes, which see the files of their host.
     type: bool
     default: true
+  memory_mb:
+    description: MiB of memory that the experiment's nodes need on this machine.
+    type: int
+    default: 0
+  memory_limit_mb:
+    description: MiB of memory that the nodes of all experiments may need on it together. No limit, if 0.
+    type: int
+    default: 0
   experiment_address:
     description: IPv4 address of the machine's interface to the experiment network.
     type: str
@@ -62,8 +70,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 offer:
-  description: Why the machine is taken, if it is; device, address and MTU of its experiment network; its control network;
-    names, network identifiers and control addresses in use.
+  description: Why the machine is taken, if it is; who else has it; its memory, and what of it others have reserved; device, address and MTU of its
+    experiment network; its control network; names, network identifiers and control addresses in use.
   returned: when O(state=offered)
   type: dict
 """
@@ -81,6 +89,8 @@ def argument_spec():
         "state": {"type": "str", "choices": ["offered", "present", "absent"], "default": "present"},
         "shared": {"type": "bool", "default": False},
         "processes": {"type": "bool", "default": True},
+        "memory_mb": {"type": "int", "default": 0},
+        "memory_limit_mb": {"type": "int", "default": 0},
         "experiment_address": {"type": "str", "default": ""},
         "experiment_interface": {"type": "str", "default": ""},
         "control_addresses": {"type": "str", "default": ""},
@@ -90,13 +100,13 @@ def argument_spec():
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
-    claim = Claim(f"{given['pid']}.{given['eid']}", given["owner"], given["shared"], given["processes"])
+    claim = Claim(f"{given['pid']}.{given['eid']}", given["owner"], given["shared"], given["processes"], given["memory_mb"])
     try:
         if given["state"] == "offered":
             found = offer(claim, given["experiment_address"], given["experiment_interface"], given["control_addresses"])
             module.exit_json(changed=False, offer=found)
         elif given["state"] == "present":
-            module.exit_json(changed=claim_lease(claim, module.check_mode))
+            module.exit_json(changed=claim_lease(claim, given["memory_limit_mb"], module.check_mode))
         else:
             module.exit_json(changed=release_lease(claim.experiment, claim.owner, module.check_mode))
     except (BenitoError, OSError) as exc:

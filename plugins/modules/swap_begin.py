@@ -57,6 +57,10 @@ kinds:
   returned: success
   type: list
   elements: str
+processes:
+  description: Whether nodes of kind process run on the machines themselves, and not only inside virtual machines; false when swapping out.
+  returned: success
+  type: bool
 vhosts:
   description: The machines the experiment needs, in order; none when swapping out.
   returned: success
@@ -86,6 +90,7 @@ def run(directory, module):
         "directory": directory.path,
         "crosses": begun.crosses,
         "kinds": list(begun.kinds),
+        "processes": begun.processes,
         "vhosts": [machine.vhost for machine in begun.machines],
         "lent": {vhost: host.name for vhost, host in begun.allocation.hosts.items()},
         "variables": {vhost: host.variables for vhost, host in begun.allocation.hosts.items()},

@@ -129,7 +129,7 @@ def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(ma
     wait_until("the pnode to be reachable again", reachable, 200)
     experiment.play("swapout")
     assert experiment.state["state"] == "swapped"
-    assert "No such file" in warm.ssh(lost, "ls /var/benito", check=False).stderr
+    assert warm.ssh(lost, "ls -A /var/benito", check=False).stdout == ""
 
 
 def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(made, warm, playbook):
@@ -156,6 +156,12 @@ def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(mad
     assert experiment.state["state"] == "active"
 
 
+def lease_of(experiment):
+    """(whether others may share its machine, whether it has processes on it, MiB that it reserves)."""
+    lease = json.loads(experiment.ssh("pnode-0000", f"cat /var/benito/leases/{experiment.name}.json").stdout)
+    return lease["shared"], lease["processes"], lease["memory_mb"]
+
+
 def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, warm, more_hosts):
     first, second = made(topdl({"a": {}})), made(topdl({"b": {}, "c": {}}), packing=1)
     first.play("swapin")
@@ -168,11 +174,18 @@ def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, wa
     assert second.play("swapin", check=True).changed > 0, "and where the program is, but not this experiment"
     second.play("swapin")
     shared = first.pnode_of("pnode-0000")
+    metal = made(topdl({"metal": {"kind": "embedded_pnode"}}))
+    error = error_of(metal.play("swapin", fails=True))
+    assert error.startswith("no machine of the pool has room for pnode-0000, which carries 1 vnode\n")
+    assert error.count("; pnode-0000 is a node itself, and shares its machine with nobody") == 2 and metal.state["state"] == "swapped"
+    assert lease_of(first) == (True, True, 1)
     assert shared in {second.pnode_of("pnode-0000"), second.pnode_of("pnode-0001")}
     first.play("swapout")
     assert second.play("swapin").changed == 0
     second.play("swapout")
-    assert "No such file" in warm.ssh(shared, "ls /var/benito", check=False).stderr
+    assert warm.ssh(shared, "ls -A /var/benito", check=False).stdout == ""
+    metal.play("swapin")
+    assert lease_of(metal) == (False, False, 0)
 
 
 def test_a_full_disk_on_a_pnode_is_one_clear_error(made, warm):
@@ -187,3 +200,23 @@ def test_a_full_disk_on_a_pnode_is_one_clear_error(made, warm):
     finally:
         for pnode in warm.pnodes:
             warm.ssh(pnode, "umount /var/benito; rmdir /var/benito")
+
+
+def test_virtual_machines_that_no_machine_can_hold_are_refused_before_anything_is_leased_or_built(made, warm, more_hosts, run):
+    image = warm.inventory.parent.parent / "tiny.qcow2"
+    run("qemu-img", "create", "-q", "-f", "qcow2", str(image), "1M")
+    digest = run("sha256sum", str(image)).split()[0]
+    more_hosts({warm.pnodes[0]: {"pnode_memory_mb": 2000}})
+    experiment = made(topdl({"small": {"on": ["lan"]}, "large": {"on": ["lan"], "kind": "qemu", "image": "tiny"}}), qemu_memory_mb=4000000,
+                      images={"tiny": {"path": str(image), "sha256": digest}})
+    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+    error = error_of(experiment.play("swapin", fails=True)).splitlines()
+    assert error[0] == ("no machine of the pool has room for pnode-0000, which carries 2 vnodes and needs 4,000,161 MiB: "
+                        "1 qemu of 4,000,000 and 160 for each QEMU, 1 process of 1")
+    assert error[1] == f"  {warm.pnodes[0]}: has 1,488 MiB for nodes (2,000, less 512 for itself)"
+    total = int(warm.ssh(warm.pnodes[1], "grep MemTotal: /proc/meminfo").stdout.split()[1]) // 1024
+    assert error[2] == f"  {warm.pnodes[1]}: has {total - 512:,} MiB for nodes ({total:,}, less 512 for itself)"
+    assert experiment.state["state"] == "swapped"
+    assert not (experiment.path / "allocation.json").exists() and not (experiment.path / "plan").exists()
+    for pnode in warm.pnodes:
+        assert difference(before[pnode], warm.state(pnode)) == []

@@ -36,6 +36,7 @@ class EmbeddingSettings:
     default_image         name of the image of nodes that ask for none
     qemu_memory_mb, qemu_cpus, qemu_disk_mb        of a virtual machine that says nothing of them; disk 0: that of the image
     openvz_memory_mb, openvz_cpus, openvz_disk_mb  the same of a system container; memory and cpus 0: no limit
+    memory_reserve_mb     MiB of each pnode that nodes may not have
     """
 
     packing: int = 10
@@ -59,6 +60,7 @@ class EmbeddingSettings:
     openvz_memory_mb: int = 256
     openvz_cpus: int = 0
     openvz_disk_mb: int = 2048
+    memory_reserve_mb: int = 512
 
 
 def check_settings(settings: EmbeddingSettings) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ..errors import HostError
 from . import netlink
 from .control_offer import control_addresses_used, control_network
 from .locks import machine_lock
+from .memory_offer import memory_mb
 from .place import ROOT, Place, is_experiment, read_json, write_atomically
 
 LEASES = f"{ROOT}/leases"
@@ -29,12 +30,14 @@ class Claim:
     owner       the controller's name and experiment directory: two experiments of one name are two
     shared      whether this pool host may carry several experiments (``pnode_shared``)
     processes   whether the experiment has process vnodes: they see their host's files
+    memory_mb   MiB that its nodes need here
     """
 
     experiment: str
     owner: str
     shared: bool = False
     processes: bool = True
+    memory_mb: int = 0
 
 
 def offer(claim: Claim, address: str, interface: str, control_addresses: str = "") -> dict:
@@ -42,9 +45,10 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
 
     address, interface  of the experiment network, as the pool says; both may be "" if it does not
     control_addresses   for nodes on this machine, as the pool says (``benito_control_addresses``); only handed on
-    Returns {"taken_by": words or "", "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis", "control_addresses",
-    "control_address", "control_prefix_length", "control_gateway", "control_network", "control_addresses_used"}, the last of all
-    experiments here but the claim's own.
+    Returns {"taken_by": words or "", "ours": whether the experiment has the machine already, "shared_with": words or "" when no other has it,
+    "memory_mb": MiB of the machine, 0 where it cannot be told, "memory_reserved_mb": what others have reserved of it,
+    "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis", "control_addresses", "control_address", "control_prefix_length",
+    "control_gateway", "control_network", "control_addresses_used"}, the last of all experiments here but the claim's own.
     Raises HostError when what the pool says of the experiment network is not so.
     """
     _check(claim.experiment)
@@ -56,6 +60,10 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     own = claim.experiment if leases.get(claim.experiment, {"owner": claim.owner})["owner"] == claim.owner else ""
     return {
         "taken_by": _hindrance(claim, leases),
+        "ours": bool(own) and own in leases,
+        "shared_with": _hindrance(replace(claim, shared=False), leases),
+        "memory_mb": memory_mb(),
+        "memory_reserved_mb": _reserved(claim, leases),
         **_underlay(address, interface),
         "links": sorted(others),
         "vnis": sorted(vni for vni in vnis if isinstance(vni, int)),
@@ -65,21 +73,27 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     }
 
 
-def claim_lease(claim: Claim, dry_run: bool = False) -> bool:
-    """Take the machine. Returns whether that changed anything. Raises HostError naming who has it."""
+def claim_lease(claim: Claim, limit_mb: int = 0, dry_run: bool = False) -> bool:
+    """Take the machine, or change what is claimed of it. Returns whether that changed anything.
+
+    limit_mb  MiB that all experiments here may reserve together; 0 for no limit
+    Raises HostError naming who has it, or whose memory leaves too little.
+    """
     _check(claim.experiment)
     if dry_run and not os.path.isdir(LEASES):
         return True
     with machine_lock():
         leases = _leases()
-        hindrance = _hindrance(claim, leases)
+        hindrance = _hindrance(claim, leases) or _memory_short(claim, leases, limit_mb)
         if hindrance:
             raise HostError(hindrance)
-        if claim.experiment in leases:
+        before = leases.get(claim.experiment, {"since": _now()})
+        lease = {**asdict(claim), "since": before["since"]}
+        if before == lease:
             return False
         if not dry_run:
             os.makedirs(LEASES, mode=0o755, exist_ok=True)
-            write_atomically(f"{LEASES}/{claim.experiment}.json", json.dumps({**asdict(claim), "since": _now()}) + "\n")
+            write_atomically(f"{LEASES}/{claim.experiment}.json", json.dumps(lease) + "\n")
         return True
 
 
@@ -118,6 +132,21 @@ def _hindrance(claim: Claim, leases: dict[str, dict]) -> str:
     return ""
 
 
+def _reserved(claim: Claim, leases: dict[str, dict]) -> int:
+    """MiB that others than the claim have reserved. Leases of earlier versions reserve nothing."""
+    return sum(lease.get("memory_mb", 0) for name, lease in leases.items() if name != claim.experiment)
+
+
+def _memory_short(claim: Claim, leases: dict[str, dict], limit_mb: int) -> str:
+    """Why the memory does not do for the claim: it may have been reserved since the machine was asked."""
+    reserved = _reserved(claim, leases)
+    if not limit_mb or not claim.memory_mb or reserved + claim.memory_mb <= limit_mb:
+        return ""
+    who = " and ".join(f"{name} of {lease['owner']}" for name, lease in leases.items() if name != claim.experiment and lease.get("memory_mb"))
+    others = f", {reserved:,} of which {who} reserved" if who else ""
+    return f"its memory does not do: it has {limit_mb:,} MiB for nodes{others}; {claim.experiment} needs {claim.memory_mb:,} here"
+
+
 def _leases() -> dict[str, dict]:
     try:
         names = [name[:-5] for name in os.listdir(LEASES) if name.endswith(".json")]
@@ -125,9 +154,13 @@ def _leases() -> dict[str, dict]:
         return {}
     leases = {name: read_json(f"{LEASES}/{name}.json") for name in sorted(names) if is_experiment(name)}
     for name, lease in leases.items():
-        if lease is not None and not {"owner", "shared", "processes", "since"} <= set(lease):
+        if lease is not None and not _is_lease(lease):
             raise HostError(f"{LEASES}/{name}.json is damaged: it does not say who has this host")
     return {name: lease for name, lease in leases.items() if lease is not None}
+
+
+def _is_lease(lease) -> bool:
+    return {"owner", "shared", "processes", "since"} <= set(lease) and isinstance(lease.get("memory_mb", 0), int)
 
 
 def _underlay(address: str, interface: str) -> dict:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
@@ -67,6 +69,43 @@ def test_a_shared_machine_is_shared_within_a_project_and_across_projects_only_wi
     assert claim_lease(Claim("Other.one", "x", shared=True, processes=False))
 
 
+@sandboxed
+def test_two_experiments_never_reserve_more_memory_than_nodes_may_have():
+    first, second = (Claim(f"Proj.{name}", "x", shared=True, memory_mb=3000) for name in ("one", "two"))
+    assert claim_lease(first, limit_mb=5000)
+    assert not claim_lease(first, limit_mb=5000), "its own reservation is no hindrance"
+    told = offer(second, "", "")
+    assert (told["memory_reserved_mb"], told["ours"]) == (3000, False)
+    assert told["taken_by"] == "" and told["shared_with"].startswith("leased by Proj.one of x since 2")
+    with pytest.raises(HostError, match="has 5,000 MiB for nodes, 3,000 of which Proj.one of x reserved; Proj.two needs 3,000 here"):
+        claim_lease(second, limit_mb=5000)
+    assert claim_lease(replace(second, memory_mb=2000), limit_mb=5000)
+    assert claim_lease(Claim("Proj.three", "x", shared=True), limit_mb=5000), "who needs none is not kept out"
+    assert offer(first, "", "")["memory_reserved_mb"] == 2000 and offer(first, "", "")["ours"]
+    assert claim_lease(Claim("Proj.four", "x", shared=True, memory_mb=9999)), "a machine of which nothing is known is not limited"
+
+
+@sandboxed
+def test_of_twenty_at_the_same_time_no_more_reserve_memory_than_there_is():
+    statuses = in_processes(20, lambda number: claim_lease(Claim(f"P.e{number}", "x", shared=True, memory_mb=300), limit_mb=1000))
+    assert statuses.count(0) == 3, statuses
+
+
+@sandboxed
+def test_a_claim_that_has_changed_changes_the_lease_and_one_of_an_earlier_version_reserves_nothing():
+    mine = Claim("Proj.one", "x", shared=True, memory_mb=100)
+    os.makedirs(LEASES)
+    with open(f"{LEASES}/Proj.one.json", "w", encoding="utf-8") as stream:
+        json.dump({"experiment": "Proj.one", "owner": "x", "shared": True, "processes": True, "since": "2026-01-01T00:00:00Z"}, stream)
+    assert offer(Claim("Proj.two", "x", shared=True), "", "")["memory_reserved_mb"] == 0
+    assert claim_lease(mine, dry_run=True)
+    assert claim_lease(mine)
+    assert not claim_lease(mine)
+    assert offer(Claim("Proj.two", "x", shared=True), "", "")["memory_reserved_mb"] == 100
+    with open(f"{LEASES}/Proj.one.json", encoding="utf-8") as stream:
+        assert json.load(stream)["since"] == "2026-01-01T00:00:00Z"
+
+
 @pytest.mark.parametrize("name", ["../../etc/x.y", "a.b.c", "a", ".", "a./b", "-a.b", "a.b\n", ""])
 @sandboxed
 def test_a_name_that_is_no_experiment_never_becomes_a_path(name):
@@ -75,7 +114,7 @@ def test_a_name_that_is_no_experiment_never_becomes_a_path(name):
             call()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"owner": 1}', '"x"', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"owner": 1}', '{"owner": 1, "shared": 1, "processes": 1, "since": 1, "memory_mb": ""}', '"x"', "\x00"])
 @sandboxed
 def test_a_damaged_lease_is_named_and_the_machine_stays_taken(text):
     os.makedirs(LEASES)
@@ -96,7 +135,8 @@ def test_an_offer_says_what_the_machine_has():
     assert (found["underlay_device"], found["underlay_address"], found["underlay_mtu"]) == ("under0", "192.0.2.7", 1600)
     assert found["vnis"] == [77]
     assert "bxother" in found["links"] and "bbmine" not in found["links"]
-    assert found["taken_by"] == ""
+    assert (found["taken_by"], found["shared_with"], found["ours"]) == ("", "", False)
+    assert found["memory_mb"] > 100 and found["memory_reserved_mb"] == 0
     assert offer(Claim("Proj.one", "x"), "", "under0")["underlay_address"] == "192.0.2.7"
     with pytest.raises(HostError, match="it has no interface with benito_experiment_address 192.0.2.8"):
         offer(Claim("Proj.one", "x"), "192.0.2.8", "")

@@ -1,0 +1,73 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How much memory this machine has, also when it is a container whose control group has a limit. Swap space does not count."""
+
+from __future__ import annotations
+
+import os
+
+_HIERARCHIES = (("cgroup", "memory", "memory.limit_in_bytes"), ("cgroup2", "", "memory.max"))
+
+
+def memory_mb(proc: str = "/proc") -> int:
+    """MiB: the machine's memory, or the least limit of the control group of its init and of those above, be they of version 1 or 2.
+
+    0 where it cannot be told.
+    """
+    limits = [limit for filesystem, controller, name in _HIERARCHIES for limit in _limits(proc, filesystem, controller, name)]
+    total = _field(f"{proc}/meminfo", "MemTotal:")
+    return min([total << 10, *limits]) >> 20 if total else 0
+
+
+def _limits(proc: str, filesystem: str, controller: str, name: str):
+    """Bytes of every limit in one hierarchy. What lies above a container is out of its sight, but version 1 tells its limit in ``memory.stat``."""
+    mount, top = _mounted(proc, filesystem, controller)
+    group = _group(proc, controller)
+    if not mount or group is None:
+        return
+    group = group[len(top):] if top != "/" and f"{group}/".startswith(f"{top}/") else group
+    parts = [] if ".." in group.split("/") else [part for part in group.split("/") if part]
+    for depth in range(len(parts), -1, -1):
+        directory = os.path.join(mount, *parts[:depth])
+        for limit in (_number(_text(f"{directory}/{name}")), _field(f"{directory}/memory.stat", "hierarchical_memory_limit")):
+            if limit:
+                yield limit
+
+
+def _mounted(proc: str, filesystem: str, controller: str) -> tuple[str, str]:
+    """(where the hierarchy is mounted, what of it), ("", "") when it is not."""
+    for line in _text(f"{proc}/self/mountinfo").splitlines():
+        left, _dash, right = line.partition(" - ")
+        words = right.split()
+        if words[:1] == [filesystem] and (not controller or controller in words[-1].split(",")):
+            return left.split()[4], left.split()[3]
+    return "", ""
+
+
+def _group(proc: str, controller: str) -> str | None:
+    """The control group of the machine's init."""
+    for line in _text(f"{proc}/1/cgroup").splitlines():
+        _number_of_it, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return path
+    return None
+
+
+def _field(path: str, name: str) -> int:
+    """The number in the line that begins with ``name``, 0 without one."""
+    for line in _text(path).splitlines():
+        if line.startswith(name):
+            return _number(line.split()[1])
+    return 0
+
+
+def _number(text: str) -> int:
+    return int(text) if text.strip().isdigit() else 0
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read()
+    except OSError:
+        return ""
