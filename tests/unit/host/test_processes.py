@@ -89,8 +89,8 @@ def test_nodes_have_their_own_name_network_and_files_and_reach_each_other():
     assert inside("a", "ls /sys/class/net").split() == ["inf000", "lo"]
     assert inside("a", "cat /proc/sys/net/ipv4/ip_forward") == "0"
     assert inside("r", "cat /proc/sys/net/ipv4/ip_forward") == "1"
-    assert "3 received" in inside("a", "ping -c 3 -i 0.05 -W 2 10.0.1.1")
-    assert "1 received" in inside("b", "ping -c 1 -W 2 -M do -s 1472 a")
+    assert "3 received" in inside("a", "ping -c 3 -i 0.05 -W 10 10.0.1.1")
+    assert "1 received" in inside("b", "ping -c 1 -W 10 -M do -s 1472 a")
     assert inside("b", "getent hosts r").split()[0] == "10.0.1.254"
     assert inside("a", "getent hosts r").split()[0] == "10.0.0.254"
     assert inside("a", "ip -6 address show dev inf000 scope link") == "", "addresses are the user's to make"
