@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the scenarios' scripts have in common; they are run behind it on a pnode. Python 3.9, standard library."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -32,6 +33,46 @@ def benito(*command, fails=False):
 def node(name, command, fails=False):
     """What a shell command prints in a node."""
     return run("benito-host", "enter", name, "--", "sh", "-c", command, fails=fails).strip()
+
+
+def planned(name):
+    """A node as the plan has it."""
+    return next(vnode for vnode in PLAN["vnodes"] if vnode["name"] == name)
+
+
+def state(name):
+    """A node's state as benito-host tells it."""
+    return benito("status", "-e", EXPERIMENT)["nodes"][name]
+
+
+def login(name, command, user="root", fails=False):
+    """What a shell command prints in a node that is logged in to, which proves the node's host key; login.yml brought the keys."""
+    address = planned(name)["control"]["ip4_address"].split("/")[0]
+    options = ("BatchMode=yes", "StrictHostKeyChecking=yes", "UserKnownHostsFile=/root/molecule/known_hosts", "GlobalKnownHostsFile=/dev/null", "ConnectTimeout=20")
+    command = ("ssh", "-F", "/dev/null", "-i", "/root/molecule/ssh_key", *(f"-o{option}" for option in options), f"{user}@{address}", command)
+    return run(*command, fails=fails).strip()
+
+
+def steady(name):
+    """Assert that a node with a system of its own is who the plan says, by what it says of itself; the host key was proven by the login."""
+    vnode, marker = planned(name), "=========="
+    said = login(name, f"hostname; cat /etc/machine-id /var/benito/pid /var/benito/eid; echo {marker}; ip -json address; echo {marker}; ip -json -4 route; "
+                       f"echo {marker}; cat /etc/hosts; echo {marker}; cat /proc/sys/net/ipv4/ip_forward")
+    identity, links, routes, hosts, forwarding = said.split(marker)
+    machine = hashlib.sha256(f"machine-id\0{EXPERIMENT}\0{name}".encode()).hexdigest()[:32]
+    assert identity.split() == [vnode["hostname"], machine, *EXPERIMENT.split(".")], identity
+    links = {link["ifname"]: link for link in json.loads(links)}
+    mtu = {"control0": json.loads(run("ip", "-json", "link", "show", "control0"))[0]["mtu"]}
+    wires = [dict(vnode["control"], name="control0"), *vnode["interfaces"]]
+    assert sorted(links) == sorted(["lo", *(wire["name"] for wire in wires)]), links
+    for wire in wires:
+        link = links[wire["name"]]
+        assert link["address"] == wire["mac_address"] and link["mtu"] == mtu.get(wire["name"], 1500) and "UP" in link["flags"], link
+        assert [f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"] if a["family"] == "inet"] == [wire["ip4_address"]], link
+    found = {(route["dst"], route.get("gateway")) for route in json.loads(routes)}
+    assert {(route["to"], route["via"]) for route in vnode.get("routes", [])} <= found, (routes, vnode.get("routes"))
+    assert {vnode["name"] for vnode in PLAN["vnodes"]} <= set(hosts.split()), hosts
+    assert forwarding.strip() == str(int(len(vnode["interfaces"]) > 1)), forwarding
 
 
 def wait(what, condition, limit_s=20.0):
