@@ -66,10 +66,11 @@ def program(architecture: str) -> str:
     return _PROGRAMS[architecture][0]
 
 
-def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: MachinePlace, acceleration: str) -> list[str]:
+def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: MachinePlace, acceleration: str, control_mtu: int = 1500) -> list[str]:
     """argv of the node's QEMU.
 
     acceleration  ``kvm`` or ``tcg``
+    control_mtu   of this host's control network
     """
     path = f"{IMAGES}/{image.digest}"
     accelerator = "kvm" if acceleration == "kvm" else f"tcg,tb-size={_TRANSLATION_MB}"
@@ -94,7 +95,7 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
         command += ["-kernel", f"{path}/kernel", "-initrd", f"{path}/initrd", "-append", "root=/dev/vda rw console=ttyS0 quiet"]
     if image.cloud_init:
         command += ["-drive", f"id=cidata,if=none,file={where.directory}/seed.iso,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=cidata,addr=0x7"]
-    for number, (port, mac_address, mtu) in enumerate(cards(plan, vnode)):
+    for number, (port, mac_address, mtu) in enumerate(cards(plan, vnode, control_mtu)):
         slot, function = divmod(number, 8)
         size = f",host_mtu={mtu}" if mtu != 1500 else ""
         address = f"addr={_FIRST_SLOT + slot:#x}.{function:#x},multifunction=on"
@@ -103,10 +104,10 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
     return command
 
 
-def cards(plan: HostPlan, vnode: VnodePlan) -> list[tuple[str, str, int]]:
+def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[tuple[str, str, int]]:
     """(port, MAC address, MTU) of every network card, in order: control, experiment, uplinks."""
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
-    found = [(vnode.control.port, vnode.control.mac_address, 1500)] if vnode.control else []
+    found = [(vnode.control.port, vnode.control.mac_address, control_mtu)] if vnode.control else []
     return found + [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
 
 
