@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from node import EXPERIMENT, HOST, benito, planned, login, node, processes, run, state, steady, wait
+from node import EXPERIMENT, HOST, benito, login, node, planned, processes, run, state, steady, wait
 
 BOOTS = {"begun": (1, 1), "restarted": (2, 2), "rebooted": (2, 3), "returned": (3, 4)}[sys.argv[2]]
 FIRST_ID = 100000

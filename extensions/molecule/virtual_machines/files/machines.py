@@ -43,7 +43,8 @@ assert state("wide")["exit_status"] == 3, state("wide")
 wires = planned("wide")["interfaces"]
 assert [wire["name"] for wire in wires] == [f"inf{number:03}" for number in range(20)]
 peers = [wire["ip4_address"].split("/")[0] for wire in planned("peer")["interfaces"]]
-pings = "; ".join(f"ping -c 1 -W 20 -s 1472 -M do -I {wire['name']} {peer} > /dev/null || echo no way out of {wire['name']}" for wire, peer in zip(wires, peers))
+ways = zip([wire["name"] for wire in wires], peers)
+pings = "; ".join(f"ping -c 1 -W 20 -s 1472 -M do -I {name} {peer} > /dev/null || echo no way out of {name}" for name, peer in ways)
 assert login("wide", f"{pings}; ping -c 1 -W 20 plain > /dev/null || echo no plain") == ""
 for wire in wires[::6]:
     node("peer", f"ping -c 1 -W 20 {wire['ip4_address'].split('/')[0]}")
@@ -58,7 +59,7 @@ address = planned("reserved")["interfaces"][0]["ip4_address"].split("/")[0]
 assert node("peer", "getent hosts reserved").split()[0] == address
 node("peer", f"ping -c 1 -W 1 {address}", fails=True)
 assert "reserved" not in run("ip", "link", "show") + run("systemctl", "list-units", "--all", "benito-node-*")
-assert len([line for line in processes("guest=")if "qemu-system" in line]) == 2
+assert len([line for line in processes("guest=") if "qemu-system" in line]) == 2
 assert "reserved" in benito("reboot", "-e", EXPERIMENT, "reserved", fails=True)
 
 if sys.argv[2] == "begun":
