@@ -27,22 +27,20 @@ wait("both have booted", lambda: all(state(name)["state"] == "booted" for name i
 wait("the end of box's start command", lambda: state("box")["start_command"] == "ended", 60)
 wait("other's start command", lambda: state("other")["start_command"] == "running", 60)
 
-# the same nodes, however often they were started: key, name, machine, addresses; the start command runs once for each boot
-for name, boots in zip(("box", "other"), BOOTS):
-    steady(name)
-    log = login(name, "cat /var/benito/log/start_command.log")
-    assert log.count("started") == boots, log
+# the same nodes, however often they were started: key, name, machine, addresses, disk; the start command runs once for each boot
+log, out = (f"cat /var/benito/log/start_command.{end}" for end in ("log", "out"))
+other_log, other_out = steady("other", log, out)
+box_log, box_out, box_err, mine = steady("box", log, out, "cat /var/benito/log/start_command.err", "cat /root/mine || true")
+assert (box_log.count("started"), other_log.count("started")) == BOOTS, (box_log, other_log)
+assert (box_out, box_err) == ("box as tester, ' and ☃", " ".join([*EXPERIMENT.split("."), "box"])), (box_out, box_err)
+assert re.search("started .* as tester: echo .*\nping .*\nended .* with exit status 3$", box_log, re.DOTALL), box_log
 assert state("box")["exit_status"] == 3, state("box")
-assert login("box", "cat /var/benito/log/start_command.out") == "box as tester, ' and ☃"
-assert login("box", "cat /var/benito/log/start_command.err") == " ".join([*EXPERIMENT.split("."), "box"])
-assert re.search("started .* as tester: echo .*\nended .* with exit status 3", login("box", "cat /var/benito/log/start_command.log"), re.DOTALL)
-assert login("other", "cat /var/benito/log/start_command.out") == "begun"
-assert [line for line in processes("sleep 65431") if line.startswith("sleep")] == ["sleep 65431 "]
+assert mine == ("" if sys.argv[2] == "begun" else "kept"), mine
+assert other_out == "begun" and [line for line in processes("sleep 65431") if line.startswith("sleep")] == ["sleep 65431 "]
 for name in ("box", "other"):
     login(name, "for other in box other peer; do ping -c1 -W5 $other; done; ping -c1 -W5 -s 1472 -M do peer")
     node("peer", f"ping -c1 -W5 {name}")
 assert benito("apply", "-e", EXPERIMENT)["changes"] == []
-assert (login("box", "cat /root/mine || true") == "kept") == (BOOTS != (1, 1)), "its disk outlives a boot"
 
 # a ghost has its place in the network and nothing else
 assert state("reserved") == {"kind": "openvz", "state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
