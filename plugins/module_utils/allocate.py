@@ -148,12 +148,13 @@ def _hosting(directory, settings) -> Hosting:
     found = json.loads(directory.read("images.json"))
     fields = {field.name for field in dataclasses.fields(ImagePlan)}
     images = {digest: ImagePlan(**{name: value for name, value in image.items() if name in fields}) for digest, image in found["images"].items()}
-    users = tuple(UserPlan(user["name"], tuple(user.get("authorized_keys", ()))) for user in settings.node_users)
+    access = directory.read(f"{ACCESS_KEY}.pub").strip()  # what ssh_config logs in with
+    users = tuple(UserPlan(user["name"], (access, *user.get("authorized_keys", ()))) for user in settings.node_users)
     return Hosting(
         images={node: images[digest] for node, digest in found["nodes"].items()},
         resources={node: Resources(**resources) for node, resources in found["resources"].items()},
         users=users,
-        root_keys=(directory.read(f"{ACCESS_KEY}.pub").strip(),),
+        root_keys=(access,),
     )
 
 

@@ -3,11 +3,13 @@
 """The images on a vhost, on the host's side: what a plan needs and is not there, and taking in what has arrived, proven.
 
 Files arrive in ``/var/cache/benito/images/.arriving-DIGEST-PID.EID/``; a complete image is renamed to ``DIGEST/``. Images stay when the experiment goes.
+``proven.json`` in it has what tells each file from a changed one, as it was when its checksum was right: what has not changed is not read again.
 Python 3.9 and its standard library.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,11 +18,12 @@ import time
 from dataclasses import dataclass
 
 from .errors import HostError
-from .host.place import Place
+from .host.place import Place, read_json, write_atomically
 from .hostplan import ImagePlan, from_json
 
 IMAGES = "/var/cache/benito/images"
 NOTE = "image.json"
+PROVEN = "proven.json"
 _ARRIVING = ".arriving-"
 _STALE_S = 86400
 _UNIFIED = "/sys/fs/cgroup/cgroup.controllers"
@@ -51,7 +54,7 @@ def missing_images(place: Place, dry_run: bool = False) -> list[Missing]:
     """What is not here yet, with a directory made for each. Raises HostError."""
     found = []
     for image in planned_images(place):
-        if _is_complete(image.digest):
+        if _is_whole(image, dry_run):
             continue
         missing = Missing(image.digest, image.name, f"{IMAGES}/{_ARRIVING}{image.digest}-{place.experiment}", files_of(image))
         found.append(missing)
@@ -70,7 +73,7 @@ def take_in(place: Place) -> list[str]:
     """
     changes = []
     for image in planned_images(place):
-        if not _is_complete(image.digest):
+        if not _is_whole(image):
             _prove_and_rename(image, f"{IMAGES}/{_ARRIVING}{image.digest}-{place.experiment}")
             changes.append(f"image {image.name} ({image.digest}): brought here")
         _refuse_what_cannot_start(image)
@@ -84,8 +87,38 @@ def files_of(image: ImagePlan) -> tuple[str, ...]:
     return ("disk", "kernel", "initrd", NOTE) if image.kernel else ("disk", NOTE)
 
 
-def _is_complete(digest: str) -> bool:
-    return os.path.isfile(f"{IMAGES}/{digest}/{NOTE}")
+def _is_whole(image: ImagePlan, dry_run: bool = False) -> bool:
+    """Whether the image is here with every file as it was made. Only what has changed since that was proven is read."""
+    directory = f"{IMAGES}/{image.digest}"
+    try:
+        expected = _read_note(f"{directory}/{NOTE}")["files"]
+        known, found = _proven(directory), {}
+        for name in files_of(image)[:-1]:
+            found[name] = _stamp(f"{directory}/{name}")
+            if found[name] != known.get(name) and _sha256(f"{directory}/{name}") != expected.get(name, {}).get("sha256"):
+                return False
+    except (FileNotFoundError, HostError):
+        return False
+    if found != known and not dry_run:
+        _remember(directory, found)
+    return True
+
+
+def _remember(directory: str, found: dict[str, list[int]]) -> None:
+    write_atomically(f"{directory}/{PROVEN}", json.dumps(found), 0o644)
+
+
+def _proven(directory: str) -> dict:
+    try:
+        return read_json(f"{directory}/{PROVEN}", {})
+    except HostError:
+        return {}
+
+
+def _stamp(path: str) -> list[int]:
+    """What no change of a file leaves as it was: nobody can set the time of its last change of state."""
+    found = os.stat(path)
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
 def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
@@ -109,12 +142,16 @@ def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
     for name in files_of(image):
         with open(f"{arriving}/{name}", "rb") as stream:
             os.fsync(stream.fileno())
+    directory = f"{IMAGES}/{image.digest}"
     try:
-        os.rename(arriving, f"{IMAGES}/{image.digest}")
-    except OSError:
-        if not _is_complete(image.digest):  # else another experiment was faster
+        os.rename(arriving, directory)
+    except OSError as exc:
+        if exc.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
+        for name in files_of(image):  # one by one: what was made of a damaged image, and stands on it now, stays
+            os.replace(f"{arriving}/{name}", f"{directory}/{name}")
         shutil.rmtree(arriving)
+    _remember(directory, {name: _stamp(f"{directory}/{name}") for name in files_of(image)[:-1]})
 
 
 def _refuse_what_cannot_start(image: ImagePlan) -> None:

@@ -13,6 +13,7 @@ version_added: 0.1.0
 description:
   - With O(state=prepared), tells which images the host plan of the experiment needs that are not on the vhost, and where to copy their files.
   - With O(state=present), checks what was copied against the SHA-256 sums in C(image.json) and makes images of it, each whole or not at all.
+  - A file that has changed since it was proven is read again; an image that is damaged counts as one that is not there.
   - Refuses the image of an openvz node whose systemd cannot start with the host's control groups.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:

@@ -73,10 +73,11 @@ def program(architecture: str) -> str:
     return _PROGRAMS[architecture][0]
 
 
-def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: MachinePlace, acceleration: str) -> list[str]:
+def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: MachinePlace, acceleration: str, control_mtu: int = 1500) -> list[str]:
     """argv of the node's QEMU.
 
     acceleration  ``kvm`` or ``tcg``
+    control_mtu   of this host's control network
     """
     path, user = f"{IMAGES}/{image.digest}", user_id(plan.experiment, vnode.name)
     accelerator = "kvm" if acceleration == "kvm" else f"tcg,tb-size={_TRANSLATION_MB}"
@@ -101,7 +102,7 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
         command += ["-kernel", f"{path}/kernel", "-initrd", f"{path}/initrd", "-append", "root=/dev/vda rw console=ttyS0 quiet"]
     if image.cloud_init:
         command += ["-drive", f"id=cidata,if=none,file={where.directory}/seed.iso,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=cidata,addr=0x7"]
-    for number, (port, mac_address, mtu) in enumerate(cards(plan, vnode)):
+    for number, (port, mac_address, mtu) in enumerate(cards(plan, vnode, control_mtu)):
         slot, function = divmod(number, 8)
         size = f",host_mtu={mtu}" if mtu != 1500 else ""
         address = f"addr={_FIRST_SLOT + slot:#x}.{function},multifunction=on"
@@ -116,10 +117,10 @@ def user_id(experiment: str, name: str) -> int:
     return _FIRST_USER + zlib.crc32(f"{experiment}:{name}".encode()) % (1 << 24)
 
 
-def cards(plan: HostPlan, vnode: VnodePlan) -> list[tuple[str, str, int]]:
+def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[tuple[str, str, int]]:
     """(port, MAC address, MTU) of every network card, in order: control, experiment, uplinks. Raises HostError when there are too many."""
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
-    found = [(vnode.control.port, vnode.control.mac_address, 1500)] if vnode.control else []
+    found = [(vnode.control.port, vnode.control.mac_address, control_mtu)] if vnode.control else []
     found += [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
     if len(found) > MOST_CARDS:
         raise HostError(f"node {vnode.name} has {len(found)} network cards, a virtual machine has room for {MOST_CARDS}")

@@ -242,7 +242,8 @@ class _Builder:
 
     def _write(self, node: _Wanted) -> None:
         directory, name = container(self._place, node.vnode.name), node.vnode.name
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        for folder in (containers(self._place), directory):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         try:
             open_disk(directory, node.vnode.disk_mb)
             files = Tree(f"{directory}/data/upper", tree(node.vnode.image), ours=True)

@@ -26,9 +26,10 @@ def apply_taps(plan: HostPlan, vnodes: list[VnodePlan], place: Place, dry_run: b
     live = netlink.links()
     bridges = {substrate.name: substrate.bridge for substrate in plan.substrates}
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
+    control_mtu = mtu_of_control(live)
     changes, batch = [], Batch()
     for vnode in vnodes:
-        wires = [(vnode.control.port, CONTROL, CONTROL, 1500)] if vnode.control else []
+        wires = [(vnode.control.port, CONTROL, CONTROL, control_mtu)] if vnode.control else []
         wires += [(wire.port, wire.name, bridges[wire.substrate], mtu[wire.substrate]) for wire in vnode.interfaces]
         wires += [(wire.port, f"uplink-{wire.substrate}", bridges[wire.substrate], mtu[wire.substrate]) for wire in vnode.uplinks]
         for port, name, bridge, size in wires:
@@ -36,6 +37,11 @@ def apply_taps(plan: HostPlan, vnodes: list[VnodePlan], place: Place, dry_run: b
     if not dry_run:
         batch.send()
     return changes
+
+
+def mtu_of_control(live: dict) -> int:
+    """The most that the bridge of the control network carries; larger packets it would lose in silence."""
+    return live.get(CONTROL, {}).get("mtu", 1500)
 
 
 def _tap(batch: Batch, place: Place, live: dict, port: str, whose: str, bridge: str, mtu: int, dry_run: bool) -> list[str]:

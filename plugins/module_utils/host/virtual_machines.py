@@ -27,7 +27,7 @@ from .place import RUN_ROOT, Place, write_atomically
 from .prepare import systemctl
 from .probe import close_endpoints
 from .report import read_report
-from .taps import apply_taps
+from .taps import apply_taps, mtu_of_control
 
 _UNITS = "/run/systemd/system"
 _SOCKETS = f"{RUN_ROOT}/vm"
@@ -50,8 +50,8 @@ def apply_machines(plan: HostPlan, place: Place, applied: HostPlan | None, dry_r
         close_endpoints(place)
     changes += apply_taps(plan, list(wanted.values()), place, dry_run)
     accelerator = acceleration(plan.acceleration)[0] if not dry_run else "tcg"
-    images = {image.digest: image for image in plan.images}
-    starting = [vnode for vnode in wanted.values() if _prepare(plan, vnode, images[vnode.image], place, accelerator, changes, dry_run)]
+    images, control_mtu = {image.digest: image for image in plan.images}, mtu_of_control(netlink.links())
+    starting = [vnode for vnode in wanted.values() if _prepare(plan, vnode, images[vnode.image], place, accelerator, control_mtu, changes, dry_run)]
     if not dry_run:
         _start_all(plan, place, [vnode.name for vnode in starting], list(wanted))
     return changes
@@ -93,10 +93,11 @@ def machine_place(place: Place, vnode: VnodePlan) -> MachinePlace:
     return MachinePlace(f"{place.directory}/machines/{vnode.name}", f"{_SOCKETS}/{port}")
 
 
-def _prepare(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, accelerator: str, changes: list[str], dry_run: bool) -> bool:
+def _prepare(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, accelerator: str, control_mtu: int, changes: list[str],
+             dry_run: bool) -> bool:
     """Have the node's files as planned. Whether it has to be started, or started again."""
     where = machine_place(place, vnode)
-    unit = unit_text(place.experiment, vnode.name, where, qemu_command(plan, vnode, image, where, accelerator))
+    unit = unit_text(place.experiment, vnode.name, where, qemu_command(plan, vnode, image, where, accelerator, control_mtu))
     active = _units(place, [vnode.name])[vnode.name][0] == "active"
     if dry_run:
         if not active:

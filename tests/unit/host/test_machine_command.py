@@ -23,8 +23,8 @@ def image(**changes):
     return ImagePlan(**{"digest": "0" * 32, "name": "debian-12", "form": "disk", "disk_format": "qcow2", "architecture": "x86_64", **changes})
 
 
-def command(of=PLAN, acceleration="tcg", **changes):
-    return qemu_command(of, of.vnodes[0], image(**changes), WHERE, acceleration)
+def command(of=PLAN, acceleration="tcg", control_mtu=1500, **changes):
+    return qemu_command(of, of.vnodes[0], image(**changes), WHERE, acceleration, control_mtu)
 
 
 def values(of, option):
@@ -47,6 +47,12 @@ def test_more_cards_than_there_is_room_for_are_refused_by_name():
     many = tuple(interface("a", number, "lan0") for number in range(192))
     with pytest.raises(HostError, match="node a has 193 network cards, a virtual machine has room for 192"):
         command(with_vnode(PLAN, "a", interfaces=many))
+
+
+def test_a_control_network_of_small_packets_is_told_to_the_machine():
+    control, lan = (value for value in values(command(control_mtu=1400), "-device") if value.startswith("virtio-net"))
+    assert CONTROL.mac_address in control and control.endswith(",host_mtu=1400") and "host_mtu" not in lan
+    assert not any("host_mtu" in value for value in values(command(), "-device")), "usual packets need no word"
 
 
 def test_memory_and_processors_are_the_plans_and_the_translation_buffer_is_bounded():

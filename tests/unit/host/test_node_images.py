@@ -58,6 +58,55 @@ def test_images_that_have_arrived_whole_are_there_and_not_asked_for_again(vhost)
     assert os.stat(f"{node_images.IMAGES}/d1").st_mode & 0o777 == 0o755
 
 
+def change(path, text, keep_times=True):
+    """Write over a file; with its old times, as what damages a disk would."""
+    times = os.stat(path)
+    _write(path, text)
+    if keep_times:
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize("damaged", ["kerne!", "kern", None])
+def test_an_image_that_was_damaged_here_is_brought_again_and_what_stands_on_it_stays(vhost, damaged):
+    for missing, image in zip(node_images.missing_images(vhost), (DISK, ROOT)):
+        bring(missing, image)
+    node_images.take_in(vhost)
+    kernel, tree = f"{node_images.IMAGES}/d1/kernel", f"{node_images.IMAGES}/d1/root-shifted-1/etc"
+    os.makedirs(tree)
+    if damaged is None:
+        os.unlink(kernel)
+    else:
+        change(kernel, damaged)
+    with pytest.raises(HostError, match="image debian-12: .* has not arrived"):
+        node_images.take_in(vhost)
+    assert [missing.digest for missing in node_images.missing_images(vhost, dry_run=True)] == ["d1"]
+    bring(node_images.missing_images(vhost)[0], DISK)
+    assert node_images.take_in(vhost) == ["image debian-12 (d1): brought here"]
+    with open(kernel, encoding="utf-8") as stream:
+        assert stream.read() == "kernel"
+    assert os.path.isdir(tree) and node_images.missing_images(vhost) == [] and node_images.take_in(vhost) == []
+    assert sorted(os.listdir(node_images.IMAGES)) == ["d1", "e2"]
+
+
+def test_what_was_proven_is_not_read_again_until_it_changes(vhost, monkeypatch):
+    for missing, image in zip(node_images.missing_images(vhost), (DISK, ROOT)):
+        bring(missing, image)
+    node_images.take_in(vhost)
+    read, sha256 = [], node_images._sha256
+    monkeypatch.setattr(node_images, "_sha256", lambda path: read.append(os.path.basename(path)) or sha256(path))
+    assert node_images.missing_images(vhost) == [] and read == []
+    change(f"{node_images.IMAGES}/d1/disk", "disk", keep_times=False)
+    assert node_images.missing_images(vhost) == [] and node_images.missing_images(vhost) == [] and read == ["disk"]
+
+
+def test_an_image_whose_note_is_damaged_is_brought_again(vhost):
+    for missing, image in zip(node_images.missing_images(vhost), (DISK, ROOT)):
+        bring(missing, image)
+    node_images.take_in(vhost)
+    _write(f"{node_images.IMAGES}/e2/image.json", "{")
+    assert [missing.digest for missing in node_images.missing_images(vhost)] == ["e2"]
+
+
 def test_check_mode_makes_nothing(vhost):
     assert len(node_images.missing_images(vhost, dry_run=True)) == 2
     assert not os.path.exists(node_images.IMAGES)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the scenarios' scripts have in common; they are run behind it on a pnode. Python 3.9, standard library."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,9 +15,9 @@ PLAN = json.load(open(f"/var/benito/exp/{EXPERIMENT}/host.json", encoding="utf-8
 UNIT = f"benito-host@{EXPERIMENT}.service"
 
 
-def run(*command, fails=False, text=None):
+def run(*command, fails=False, text=None, limit_s=60):
     """Standard output of a command that succeeds (or fails: then both outputs)."""
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit_s, check=False)
     assert (done.returncode != 0) == fails, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr if fails else done.stdout
 
@@ -32,6 +33,51 @@ def benito(*command, fails=False):
 def node(name, command, fails=False):
     """What a shell command prints in a node."""
     return run("benito-host", "enter", name, "--", "sh", "-c", command, fails=fails).strip()
+
+
+def planned(name):
+    """A node as the plan has it."""
+    return next(vnode for vnode in PLAN["vnodes"] if vnode["name"] == name)
+
+
+def state(name):
+    """A node's state as benito-host tells it."""
+    return benito("status", "-e", EXPERIMENT)["nodes"][name]
+
+
+def login(name, command, user="root", fails=False):
+    """What a shell command prints in a node that is logged in to, which proves the node's host key; login.yml brought the keys."""
+    address = planned(name)["control"]["ip4_address"].split("/")[0]
+    options = ("BatchMode=yes", "StrictHostKeyChecking=yes", "UserKnownHostsFile=/root/molecule/known_hosts", "GlobalKnownHostsFile=/dev/null")
+    command = ("ssh", "-F", "/dev/null", "-i", "/root/molecule/ssh_key", *(f"-o{option}" for option in options), f"{user}@{address}", command)
+    return run(*command, fails=fails, limit_s=180).strip()
+
+
+def steady(name, *commands):
+    """Assert that a node with a system of its own is who the plan says, by what it says of itself; the host key was proven by the login.
+
+    Returns what each of the commands printed there: one login for all, because it takes a second where machines are emulated.
+    """
+    vnode, marker = planned(name), "=========="
+    said = login(name, f"hostname; cat /etc/machine-id /var/benito/pid /var/benito/eid; echo {marker}; ip -json address; echo {marker}; ip -json -4 route; "
+                       f"echo {marker}; cat /etc/hosts; echo {marker}; cat /proc/sys/net/ipv4/ip_forward"
+                       + "".join(f"; echo {marker}; {command}" for command in commands))
+    identity, links, routes, hosts, forwarding, *more = said.split(marker)
+    machine = hashlib.sha256(f"machine-id\0{EXPERIMENT}\0{name}".encode()).hexdigest()[:32]
+    assert identity.split() == [vnode["hostname"], machine, *EXPERIMENT.split(".")], identity
+    links = {link["ifname"]: link for link in json.loads(links)}
+    mtu = {"control0": json.loads(run("ip", "-json", "link", "show", "control0"))[0]["mtu"]}
+    wires = [dict(vnode["control"], name="control0"), *vnode["interfaces"]]
+    assert sorted(links) == sorted(["lo", *(wire["name"] for wire in wires)]), links
+    for wire in wires:
+        link = links[wire["name"]]
+        assert link["address"] == wire["mac_address"] and link["mtu"] == mtu.get(wire["name"], 1500) and "UP" in link["flags"], link
+        assert [f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"] if a["family"] == "inet"] == [wire["ip4_address"]], link
+    found = {(route["dst"], route.get("gateway")) for route in json.loads(routes)}
+    assert {(route["to"], route["via"]) for route in vnode.get("routes", [])} <= found, (routes, vnode.get("routes"))
+    assert {vnode["name"] for vnode in PLAN["vnodes"]} <= set(hosts.split()), hosts
+    assert forwarding.strip() == str(int(len(vnode["interfaces"]) > 1)), forwarding
+    return [text.strip() for text in more]
 
 
 def wait(what, condition, limit_s=20.0):
