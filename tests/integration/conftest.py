@@ -142,5 +142,6 @@ def fixture_make(pool, eid, tmp_path):
 
     yield make
     for experiment in made:
+        experiment.print_nodes()
         if experiment.path.exists():
             playbook("terminate", **experiment.identity)

@@ -133,6 +133,13 @@ class Experiment:
     def pnode_of(self, vhost):
         return json.loads((self.path / "allocation.json").read_text())["hosts"][vhost]["name"]
 
+    def print_nodes(self):
+        """What its pnodes know of its nodes, and the ends of consoles, which pytest shows when the test fails."""
+        lent = json.loads((self.path / "allocation.json").read_text())["hosts"] if (self.path / "allocation.json").exists() else {}
+        for vhost in lent:
+            look = f"benito-host status -e {self.name} --json; tail -n 5 /run/benito/vm/*/console.d/log 2>&1"
+            print(f"{vhost}: {self.ssh(vhost, look, check=False).stdout}")
+
     def ssh(self, vhost, command, **options):
         return self._testbed.ssh(self.pnode_of(vhost), command, **options)
 
