@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import ansible_runner
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+EVERY_NODE = "vnodes:kind_embedded_pnode"  # of an experiment, as Ansible's pattern
 STATE_PROGRAM = Path(__file__).with_name("machine_state.py")
 
 
@@ -131,11 +133,32 @@ class Experiment:
     def pnode_of(self, vhost):
         return json.loads((self.path / "allocation.json").read_text())["hosts"][vhost]["name"]
 
+    def print_nodes(self):
+        """What its pnodes know of its nodes, and the ends of consoles, which pytest shows when the test fails."""
+        lent = json.loads((self.path / "allocation.json").read_text())["hosts"] if (self.path / "allocation.json").exists() else {}
+        for vhost in lent:
+            look = f"benito-host status -e {self.name} --json; tail -n 5 /run/benito/vm/*/console.d/log 2>&1"
+            print(f"{vhost}: {self.ssh(vhost, look, check=False).stdout}")
+
     def ssh(self, vhost, command, **options):
         return self._testbed.ssh(self.pnode_of(vhost), command, **options)
 
     def enter(self, vhost, node, command, **options):
         return self.ssh(vhost, f"benito-host enter -e {self.name} {node} -- {command}", **options)
+
+
+def ansible(pool, experiment, hosts, command):
+    """{host: standard output} of a shell command by ``ansible``; fails the test where it fails anywhere.
+
+    pool  what the fixture of that name gives
+    """
+    identity = [part for name, value in experiment.identity.items() for part in ("-e", f"{name}={value}")]
+    done = subprocess.run(["ansible", hosts, *identity, "-m", "ansible.builtin.raw", "-a", command], env={**os.environ, **pool[0].environment()},
+                          cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = re.sub(r"^Shared connection to \S+ closed\.\r?\n", "", done.stdout.replace("\r\n", "\n"), flags=re.MULTILINE)  # the module raw has a terminal
+    found = re.split(r"^(\S+) \| CHANGED \| rc=0 >>\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], (output.strip() for output in found[1::2]), strict=True))
 
 
 def wait_until(what, condition, limit_s=60.0):

@@ -8,8 +8,7 @@ import json
 
 import pytest
 import support
-from support import wait_until
-from test_kinds import EVERY_NODE, ansible, fixture_make, fixture_pool  # noqa: F401  (fixtures)
+from support import EVERY_NODE, ansible, wait_until
 
 DEMO = support.ROOT / "examples" / "january-2011-demo"
 REALISATIONS = ("one-machine", "inside-machines", "three-machines")

@@ -4,60 +4,13 @@
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 
-import pytest
-import support
 from machine_state import difference
-from support import wait_until
+from support import EVERY_NODE, ansible, wait_until
 from topologies import topdl
 
-EVERY_NODE = "vnodes:kind_embedded_pnode"
 COMMAND = "echo out of $(hostname); echo err >&2; exit 3"
-
-
-@pytest.fixture(scope="module", name="pool")
-def fixture_pool(tmp_path_factory):
-    """(playbook, home, testbed) of a testbed of three pnodes with a BENITO_HOME of its own; images come from the tests' cache."""
-    home = tmp_path_factory.mktemp("kinds")
-    (home / "cache").mkdir()
-    (home / "cache" / "images").symlink_to(images_cache())
-    playbook = support.Runner(home, tmp_path_factory.mktemp("kinds-runner"))
-    settings = {"testbed": "kinds", "pnodes": 3, "local_testbed_cache": str(support.ROOT / ".cache" / "testbed")}
-    try:
-        playbook("local_testbed", **settings)
-        yield playbook, home, support.Testbed(home / "inventory" / "local_testbed_kinds.yml")
-    finally:
-        playbook("local_testbed", **settings, state="down")
-
-
-def images_cache():
-    """Built images are kept over test runs: their names tell their content."""
-    cache = support.ROOT / ".cache" / "images"
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
-
-
-@pytest.fixture(name="make")
-def fixture_make(pool, eid, tmp_path):
-    """``make(topology text, **options)``: an Experiment on those three pnodes; gone afterwards whatever happens."""
-    playbook, home, testbed = pool
-    made = []
-
-    def make(text, **options):
-        file = tmp_path / "topology.xml"
-        file.write_text(text)
-        identity = {"pid": "Test", "eid": f"{eid}{len(made) or ''}"}
-        playbook("containerize", **identity, topology=str(file), **options)
-        made.append(support.Experiment(playbook, testbed, home, identity))
-        return made[-1]
-
-    yield make
-    for experiment in made:
-        if experiment.path.exists():
-            playbook("terminate", **experiment.identity)
 
 
 def all_kinds():
@@ -71,17 +24,6 @@ def all_kinds():
         "box": {"on": ["back"], "kind": "openvz", "partition": "b", **start},
         "other": {"on": ["lan", "back"], "kind": "openvz", "partition": "b", **start},
     })
-
-
-def ansible(pool, experiment, hosts, command):
-    """{host: standard output} of a shell command by ``ansible``; fails the test where it fails anywhere."""
-    identity = [part for name, value in experiment.identity.items() for part in ("-e", f"{name}={value}")]
-    done = subprocess.run(["ansible", hosts, *identity, "-m", "ansible.builtin.raw", "-a", command], env={**os.environ, **pool[0].environment()},
-                          cwd=support.ROOT, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    text = re.sub(r"^Shared connection to \S+ closed\.\r?\n", "", done.stdout.replace("\r\n", "\n"), flags=re.MULTILINE)  # the module raw has a terminal
-    found = re.split(r"^(\S+) \| CHANGED \| rc=0 >>\n", text, flags=re.MULTILINE)[1:]
-    return dict(zip(found[::2], (output.strip() for output in found[1::2]), strict=True))
 
 
 def test_all_kinds_in_one_experiment_reach_each_other_and_go_without_a_trace(pool, make):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -40,6 +41,10 @@ def fixture_more_hosts(benito_home):
     file.unlink(missing_ok=True)
 
 
+def sha256(path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def three_partitions() -> str:
     return topdl({name: {"on": ["lan"], "partition": name} for name in ("a", "b", "c")})
 
@@ -62,6 +67,35 @@ def test_a_machine_that_cannot_be_reached_is_left_out_where_others_are_enough(ma
     experiment = made(two_pnodes())
     experiment.play("swapin")
     assert {experiment.pnode_of(vhost) for vhost in ("pnode-0000", "pnode-0001")} == {"test-0", "test-1"}
+
+
+def test_an_image_that_cannot_be_had_stops_the_swap_in_before_any_machine_is_asked_for(made, warm, tmp_path):
+    disk, site = tmp_path / "disk", tmp_path / "site.yml"
+    disk.write_bytes(bytes(1 << 20))
+    images = {"damaged": {"path": str(disk), "format": "raw", "sha256": "0" * 64}, "other": {"path": str(disk), "sha256": sha256(disk)},
+              "absent": {"path": str(tmp_path / "none"), "sha256": "0" * 64}}
+    site.write_text(yaml.safe_dump({"images": images}))
+    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+    for image, words in (
+        ("damaged", f"image damaged: {disk} (1048576 bytes) has the sha256 {sha256(disk)}, not {'0' * 64}"),
+        ("other", "image other is no qcow2 disk, but its format is said to be qcow2"),
+        ("absent", f"image absent: {tmp_path / 'none'} cannot be read: No such file or directory"),
+    ):
+        experiment = made(topdl({"machine": {"kind": "qemu", "image": image}}), site=str(site))
+        run = experiment.play("swapin", fails=True)
+        assert words in error_of(run) and "Lease it" not in run.stdout
+        assert experiment.state["state"] == "swapped" and not (experiment.path / "allocation.json").exists()
+        assert words[:40] in (experiment.path / "activity.log").read_text()
+    for pnode in warm.pnodes:
+        assert difference(before[pnode], warm.state(pnode)) == []
+
+
+def test_an_image_that_nobody_has_is_no_experiment(made, playbook, warm, eid, tmp_path):
+    file = tmp_path / "typo.xml"
+    file.write_text(topdl({"machine": {"kind": "qemu", "image": "debian-21"}}))
+    error = error_of(playbook("containerize", pid="Test", eid=eid, topology=str(file), fails=True))
+    assert "there is no image 'debian-21'" in error and "debian-12, debian-13" in error
+    assert "does not exist" in error_of(playbook("swapin", pid="Test", eid=eid, fails=True))
 
 
 def test_an_experiment_that_does_not_exist_is_said(playbook, warm):

@@ -14,7 +14,7 @@ from ..errors import BenitoError, HostError
 from . import control_bridge, netlink, prepare
 from .announce import announce
 from .firewall import apply_firewall, remove_firewall
-from .locks import experiment_lock
+from .locks import experiment_lock, leaving, staying
 from .netlink import Batch
 from .network import SORTS, apply_network, ours
 from .parts import KIND_PARTS
@@ -38,7 +38,8 @@ def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
         names += [f"{vnode.kind} node {vnode.name}" for vnode in plan.vnodes if vnode.kind in kinds and not vnode.ghost]
         return _result([f"{name}: made" for name in names])
     with experiment_lock(place):
-        os.makedirs(place.run, mode=0o700, exist_ok=True)
+        with staying(place):
+            os.makedirs(place.run, mode=0o700, exist_ok=True)
         try:
             changes, refused = prepare.apply_sysctls(place, plan.sysctls, dry_run) if "network" in parts else ([], [])
             changes += _apply_parts(plan, place, parts, dry_run)
@@ -63,12 +64,12 @@ def answer(place: Place) -> dict:
 def down(place: Place) -> dict:
     """Take everything of the experiment away from this vhost, however far it had come.
 
-    Each step is tried even when an earlier one failed. Returns {"changed": bool, "changes": [words]}.
+    Who waits for its nodes to boot gives up. Each step is tried even when an earlier one failed. Returns {"changed": bool, "changes": [words]}.
     Raises HostError with all failures.
     """
     changes: list[str] = []
     failures: list[str] = []
-    with experiment_lock(place):
+    with leaving(place), experiment_lock(place):
         for step in (_stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, prepare.release_sysctls,
                      _leave_control_bridge, _remove_files, prepare.remove_if_last):
             try:
@@ -138,12 +139,17 @@ def _leave_control_bridge(place: Place) -> list[str]:
     return ["control0: left", *result.get("warnings", ())] if result["changed"] else []
 
 
-def _remove_files(place: Place) -> list[str]:
-    removed = False
+def _remove_files(place: Place, limit_s: float = 5.0) -> list[str]:
+    """A swap-in that was cut off may still write its last words, so that a folder does not become empty at once."""
+    removed, deadline = False, time.monotonic() + limit_s
     for directory in (place.directory, place.run):
-        if os.path.isdir(directory):
-            shutil.rmtree(directory)
+        while os.path.isdir(directory):
             removed = True
+            try:
+                shutil.rmtree(directory)
+            except OSError as exc:
+                if exc.errno not in (errno.ENOTEMPTY, errno.ENOENT) or time.monotonic() > deadline:
+                    raise
     return [f"{place.directory}: removed"] if removed else []
 
 

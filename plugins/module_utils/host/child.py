@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import traceback
 from contextlib import contextmanager
 
 from ..errors import HostError
@@ -29,7 +31,7 @@ def in_a_child(work):
             with os.fdopen(reader, encoding="utf-8", errors="replace") as stream:
                 text = stream.read()
             _pid, status = os.waitpid(child, 0)
-            said.append(text or ("" if status == 0 else f"ended with wait status {status}"))
+            said.append(text or _end_in_words(status))
         if said[0]:
             raise HostError(said[0])
 
@@ -49,7 +51,24 @@ def _do(work, writer: int) -> None:
     try:
         work()
         os._exit(0)
-    except (OSError, HostError) as exc:
-        os.write(writer, str(exc).encode(errors="replace"))
+    except BaseException as exc:  # whatever it is, it is said where the parent reports it
+        expected = isinstance(exc, (OSError, HostError))
+        os.write(writer, (str(exc) if expected else _unexpected(exc)).encode(errors="replace"))
     finally:
         os._exit(1)
+
+
+def _unexpected(exc: BaseException) -> str:
+    """An error of ours: what and where, on one line."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    where = f", at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return f"an error nobody foresaw, {type(exc).__name__}: {exc}{where}"
+
+
+def _end_in_words(status: int) -> str:
+    """How a child that said nothing ended, from its wait status; "" when all is well."""
+    if status == 0:
+        return ""
+    if os.WIFSIGNALED(status):
+        return f"a process of benito-host was ended by signal {os.WTERMSIG(status)} ({signal.strsignal(os.WTERMSIG(status))})"
+    return f"a process of benito-host ended with {os.WEXITSTATUS(status)} and said nothing"

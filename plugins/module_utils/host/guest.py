@@ -45,6 +45,13 @@ if [ "${1:-}" = stop ]; then
     say stopping
     exit 0
 fi
+# the port may come later than this unit
+tries=0
+while [ ! -e "$report" ] && [ "$tries" -lt 300 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+[ -e "$report" ] || echo "no $report after 30 s: the vhost is told nothing" >&2
 say "booting $(cat /proc/sys/kernel/random/boot_id)"
 
 for user in $users; do

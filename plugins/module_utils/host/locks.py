@@ -2,6 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Locks on a vhost: one for each experiment, one for what its experiments share. Who needs both takes the experiment's first.
 
+Who takes an experiment away says so before (``leaving``): nodes may take minutes to boot, and who waits for them with the
+experiment's lock gives up at that (``staying``).
+
 They end with the process, and leave no file: who is done removes it, and who waits for a file that is gone tries again.
 """
 
@@ -28,23 +31,39 @@ def machine_lock(limit_s: float = 60.0):
     return _alone(f"{RUN_ROOT}/machine.lock", busy, limit_s)
 
 
+def leaving(place: Place, limit_s: float = 60.0):
+    """The experiment is being taken away from this host meanwhile. Taken before its lock. Raises HostError when somebody else does that for too long."""
+    busy = f"another benito-host has been taking {place.experiment} away from this host for {limit_s:.0f} s"
+    return _alone(_leaving_path(place), busy, limit_s)
+
+
+def staying(place: Place):
+    """Nobody begins to take the experiment away meanwhile; any number may hold this. Raises HostError when somebody has begun."""
+    return _alone(_leaving_path(place), f"{place.experiment} is being taken away from this host", 1.0, fcntl.LOCK_SH)
+
+
+def _leaving_path(place: Place) -> str:
+    return f"{RUN_ROOT}/exp/{place.experiment}.leaving"
+
+
 @contextmanager
-def _alone(path: str, busy: str, limit_s: float):
+def _alone(path: str, busy: str, limit_s: float, sort: int = fcntl.LOCK_EX):
     deadline = time.monotonic() + limit_s
-    while (fd := _try_lock(path)) is None:
+    while (fd := _try_lock(path, sort)) is None:
         if time.monotonic() > deadline:
             raise HostError(busy)
         time.sleep(0.05)
     try:
         yield
     finally:
-        with suppress(FileNotFoundError):  # somebody cleared /run
+        with suppress(FileNotFoundError, BlockingIOError):  # somebody cleared /run; others hold it too
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(path)
         os.close(fd)
         _remove_empty(os.path.dirname(path))
 
 
-def _try_lock(path: str):
+def _try_lock(path: str, sort: int):
     """A descriptor that holds the lock, or None; the file may have been removed in between, with its lock."""
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -52,7 +71,7 @@ def _try_lock(path: str):
     except (FileExistsError, FileNotFoundError):
         return None
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, sort | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(fd), os.stat(path)):
             return fd
     except (BlockingIOError, FileNotFoundError):

@@ -3,8 +3,8 @@
 """A qemu node as a command line and a systemd unit. Pure text: what it is given decides all of it.
 
 Network cards stand in the plan's order, control first, eight to a PCI slot, so that more than a bus has slots fit; what each is
-called inside follows from its MAC address (guest.py). When it has opened its files, QEMU becomes a user that owns nothing,
-and stays in its own sandbox of system calls.
+called inside follows from its MAC address (guest.py). Without graphics, BIOS and boot loaders speak on the console.
+When it has opened its files, QEMU becomes a user that owns nothing, and stays in its own sandbox of system calls.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
     accelerator = "kvm" if acceleration == "kvm" else f"tcg,tb-size={_TRANSLATION_MB}"
     command = [
         f"/usr/bin/{program(image.architecture)}", "-name", f"guest={vnode.name},debug-threads=on", "-nodefaults", "-no-user-config",
-        "-machine", f"{_PROGRAMS[image.architecture][1]},usb=off,vmport=off", "-accel", accelerator, *(["-cpu", "host"] if acceleration == "kvm" else []),
+        "-machine", f"{_PROGRAMS[image.architecture][1]},usb=off,vmport=off,graphics=off",
+        "-accel", accelerator, *(["-cpu", "host"] if acceleration == "kvm" else []),
         "-m", f"{vnode.memory_mb or DEFAULT_MEMORY_MB}M", "-smp", str(vnode.cpus or 1), "-display", "none",
         "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny", "-runas", f"{user}:{user}",
         "-qmp", f"unix:{where.sockets}/qmp,server=on,wait=off",

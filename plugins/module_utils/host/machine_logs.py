@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 
 from . import system
 from .machine_command import MachinePlace
@@ -16,6 +17,7 @@ from .machine_command import MachinePlace
 _CONSOLE_KB, _REPORT_KB = 1024, 256
 _KEPT = 65536  # bytes
 _LINES = 15
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\^_a-z])")  # colours, movements, resets
 
 
 def make_logs(where: MachinePlace) -> None:
@@ -43,6 +45,7 @@ def console_end(where: MachinePlace) -> str:
             text = stream.read().decode(errors="replace")
     except FileNotFoundError:
         text = ""
+    text = _ESCAPES.sub("", text)
     printable = ("".join(character for character in line if character.isprintable()) for line in text.splitlines())
     return "\n".join([line for line in printable if line.strip()][-_LINES:]) or "(nothing)"
 

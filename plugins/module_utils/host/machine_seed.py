@@ -66,7 +66,8 @@ def cloud_init_files(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
         card = {**_card(interface.name, interface.mac_address, interface.ip4_address), "mtu": mtu[interface.substrate]}
         routes = [{"to": route.to, "via": route.via} for route in vnode.routes if _near(route.via, interface.ip4_address)]
         cards[interface.name] = {**card, **({"routes": routes} if routes else {})}
-    user = {"bootcmd": [["sh", "-c", _UNPACK]], "ssh_deletekeys": False, "ssh_genkeytypes": [], "disable_root": False, "manage_etc_hosts": False}
+    user = {"bootcmd": [["sh", "-c", _UNPACK]], "ssh_deletekeys": False, "ssh_genkeytypes": ["ed25519"], "disable_root": False, "manage_etc_hosts": False,
+            "locale": False, "apt": {"preserve_sources_list": True}}  # as the image has them
     return {
         "meta-data": json.dumps({"instance-id": f"{plan.experiment}-{vnode.name}", "local-hostname": vnode.hostname}) + "\n",
         "user-data": "#cloud-config\n" + json.dumps(user) + "\n",

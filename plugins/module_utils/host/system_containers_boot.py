@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..errors import HostError
 from ..hostplan import VnodePlan
+from .locks import staying
 from .place import Place
 from .prepare import systemctl
 from .report import Report
@@ -113,7 +114,7 @@ def node_status(place: Place, vnode: VnodePlan, unit: Unit | None) -> dict:
 def boot(place: Place, vnodes: list[VnodePlan], limit_s: float) -> None:
     """Start nodes, at most so many at once as the processors carry, and wait until all have booted.
 
-    Raises HostError that names those which did not, with the end of what they said.
+    Raises HostError that names those which did not, with the end of what they said, and when the experiment is taken away meanwhile.
     """
     waiting, booting = [vnode.name for vnode in vnodes], {}
     failed: dict[str, str] = {}
@@ -132,6 +133,8 @@ def boot(place: Place, vnodes: list[VnodePlan], limit_s: float) -> None:
             states = shown(place, list(booting))
             failed.update({name: f"ended while it booted, with {states[name].exit_code}" for name in booting if states[name].state == "dead"})
             looked = now
+            with staying(place):
+                pass
         for name in failed:
             booting.pop(name, None)
         time.sleep(0.05)

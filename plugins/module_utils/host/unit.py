@@ -10,6 +10,7 @@ import time
 
 from ..errors import HostError
 from . import starter
+from .locks import staying
 from .place import Place, write_atomically
 from .plan_file import read_plan
 from .prepare import systemctl
@@ -17,18 +18,22 @@ from .status import status
 
 
 def start_unit(place: Place, dry_run: bool = False) -> list[str]:
-    """Enable and start the unit; its start commands wait for ``start_commands``. Returns changes in words. Raises HostError."""
+    """Enable and start the unit; its start commands wait for ``start_commands``. Returns changes in words.
+
+    Raises HostError; also when the experiment is taken away, or was a moment ago.
+    """
     shown = systemctl("show", "--property=ActiveState,UnitFileState", place.unit).stdout
     if "ActiveState=active" in shown and "UnitFileState=enabled" in shown:
         return []
     if not dry_run:
-        if "ActiveState=active" not in shown:
-            write_atomically(f"{place.run}/hold", "")
-            systemctl("reset-failed", "--quiet", place.unit, check=False)
-        try:
-            systemctl("enable", "--now", "--quiet", place.unit)
-        except HostError as exc:
-            raise HostError(f"{exc}\n{_journal(place)}") from exc
+        with staying(place):
+            if "ActiveState=active" not in shown:
+                write_atomically(f"{place.run}/hold", "")  # fails where all was taken away
+                systemctl("reset-failed", "--quiet", place.unit, check=False)
+            try:
+                systemctl("enable", "--now", "--quiet", place.unit)
+            except HostError as exc:
+                raise HostError(f"{exc}\n{_journal(place)}") from exc
     return [f"unit {place.unit}: started"]
 
 

@@ -19,6 +19,7 @@ from ..hostplan import HostPlan, ImagePlan, VnodePlan
 from . import netlink
 from .acceleration import acceleration
 from .guest import guest_files, resolv_conf
+from .locks import staying
 from .machine_command import DEFAULT_MEMORY_MB, IMAGES, OVERHEAD_MB, REPORT_PORT, UNIT_KEY, MachinePlace, qemu_command, unit_text
 from .machine_logs import console_end, make_logs, remove_logs
 from .machine_seed import cloud_init_files, seed_tar, write_seed_iso
@@ -167,7 +168,10 @@ def _overwrite(path: str, content: bytes) -> None:
 
 
 def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[str]) -> None:
-    """Start as many at once as there are processors and memory for, and wait for all that are wanted. Raises HostError naming those that do not boot."""
+    """Start as many at once as there are processors and memory for, and wait for all that are wanted.
+
+    Raises HostError naming those that do not boot, and when the experiment is taken away meanwhile.
+    """
     vnodes = {vnode.name: vnode for vnode in plan.vnodes if vnode.name in wanted}
     places = {name: machine_place(place, vnode) for name, vnode in vnodes.items()}
     if starting:
@@ -193,6 +197,8 @@ def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[s
                 continue
             del booting[name]
         if booting:
+            with staying(place):
+                pass
             time.sleep(0.3)
     if failed:
         logs = {name: console_end(places[name]) for name in failed}

@@ -38,7 +38,26 @@ def test_a_child_that_is_killed_is_an_error():
         import os
         os.kill(os.getpid(), 9)
 
-    with pytest.raises(HostError, match="ended with wait status 9"), in_a_child(work):
+    with pytest.raises(HostError, match=r"^a process of benito-host was ended by signal 9 \(Killed\)$"), in_a_child(work):
+        pass
+
+
+@pytest.mark.parametrize("error", [KeyError("lan"), SystemExit("enough"), KeyboardInterrupt()])
+def test_an_error_nobody_foresaw_is_told_with_its_place(error):
+    def work():
+        raise error
+
+    said = rf"^an error nobody foresaw, {type(error).__name__}: .*, at test_child.py:\d+$"
+    with pytest.raises(HostError, match=said), in_a_child(work):
+        pass
+
+
+def test_a_child_that_says_nothing_is_told_with_its_status():
+    def work():
+        import os
+        os._exit(4)
+
+    with pytest.raises(HostError, match="^a process of benito-host ended with 4 and said nothing$"), in_a_child(work):
         pass
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host.locks import experiment_lock, machine_lock
+from ansible_collections.deter.benito.plugins.module_utils.host.locks import experiment_lock, leaving, machine_lock, staying
 from ansible_collections.deter.benito.plugins.module_utils.host.place import RUN_ROOT, Place
 from ansible_collections.deter.benito.tests.unit.host.sandbox import in_processes, sandboxed
 
@@ -48,3 +48,41 @@ def test_a_lock_leaves_what_else_is_in_its_folder():
     with experiment_lock(Place("Proj.exp")), machine_lock():
         pass
     assert os.listdir(f"{RUN_ROOT}/exp") == ["Proj.exp"]
+
+
+@sandboxed
+def test_who_takes_an_experiment_away_sends_others_away_and_leaves_no_file():
+    place = Place("Proj.exp")
+    with leaving(place):
+        with pytest.raises(HostError, match="^Proj.exp is being taken away from this host$"), staying(place):
+            pass
+        with staying(Place("Proj.other")), pytest.raises(HostError, match="taking Proj.exp away from this host for 0 s"), leaving(place, 0):
+            pass
+    with staying(place), staying(place):
+        with pytest.raises(HostError, match="taking Proj.exp away"), leaving(place, 0):
+            pass
+    with leaving(place, 0):
+        pass
+    assert not os.path.exists(RUN_ROOT)
+
+
+@sandboxed
+def test_many_who_stay_for_moments_do_not_keep_anybody_from_leaving():
+    place, done = Place("Proj.exp"), Path("/var/benito-done")
+
+    def stay_or_leave(number):
+        if number == 0:
+            with leaving(place, 10):
+                pass
+            done.touch()
+            return True
+        while not done.exists():
+            try:
+                with staying(place):
+                    pass
+            except HostError:
+                pass
+        return True
+
+    assert in_processes(5, stay_or_leave) == [0] * 5
+    assert not os.path.exists(RUN_ROOT)

@@ -1,0 +1,84 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A disk image as a stranger would bring it: Debian 12 with cloud-init, on the first partition, booted by GRUB from its boot sector.
+
+Made without loop devices: mke2fs fills the file system, GRUB's two stages go in front of it as bytes. Nothing of ours is in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import shutil
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+from ansible_collections.deter.benito.plugins.module_utils.commands import run
+from ansible_collections.deter.benito.plugins.module_utils.debian.bootstrap import debootstrap, host_origin, trust
+
+SUITE = "bookworm"
+MARK = "etc/made-by-a-user"
+_PACKAGES = ("systemd-sysv", "udev", "linux-image-cloud-amd64", "grub-pc-bin", "grub-common", "cloud-init", "cloud-guest-utils", "netplan.io", "openssh-server",
+             "sudo", "iproute2", "iputils-ping", "ca-certificates", "procps", "e2fsprogs", "fdisk", "zstd")
+_DISK_MB = 2048
+_SECTOR = 512
+_FIRST = 2048  # sector of the partition
+_BOOT_CODE = 440  # bytes of the boot sector before the partition table
+_GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "serial", "terminal", "normal")
+_GRUB = """\
+serial --unit=0
+terminal_input serial
+terminal_output serial
+set root=(hd0,msdos1)
+linux /vmlinuz root=LABEL=stranger ro console=ttyS0
+initrd /initrd.img
+boot
+"""
+
+
+def cloud_image(cache: Path) -> Path:
+    """The image as qcow2, compressed with zstd; made, which takes a minute or two, unless one of the same recipe is in ``cache``."""
+    cache = cache.resolve()
+    recipe = hashlib.sha256(inspect.getsource(sys.modules[__name__]).encode()).hexdigest()[:16]
+    image = cache / f"stranger-{recipe}.qcow2.zst"
+    if not image.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=cache) as folder:
+            _make(Path(folder)).rename(image)
+    return image
+
+
+def _partition_table() -> bytes:
+    """One bootable Linux partition up to the end, by sector numbers, and the signature of a boot sector."""
+    only = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", _FIRST, _DISK_MB * (1 << 20) // _SECTOR - _FIRST)
+    return only.ljust(64, b"\0") + b"\x55\xaa"
+
+
+def _make(folder: Path) -> Path:
+    root, raw, disk = folder / "root", folder / "raw", folder / "disk.qcow2"
+    origin = host_origin(SUITE)
+    debootstrap(str(root), SUITE, origin.sources, _PACKAGES, origin.apt_options)
+    trust(str(root), origin.certificates)
+    (root / "etc/fstab").write_text("LABEL=stranger / ext4 defaults 0 1\n")
+    (root / MARK).touch()
+    for path in [*root.glob("etc/ssh/ssh_host_*"), *root.glob("var/cache/apt/archives/*.deb"), *root.glob("var/lib/apt/lists/*_*")]:
+        path.unlink()
+    (root / "grub.cfg").write_text(_GRUB)
+    run("chroot", str(root), "grub-mkimage", "--format=i386-pc", "--prefix=/", "--config=/grub.cfg", "--output=/core.img", *_GRUB_MODULES)
+    boot, core = (root / "usr/lib/grub/i386-pc/boot.img").read_bytes(), (root / "core.img").read_bytes()
+    assert len(core) <= (_FIRST - 1) * _SECTOR
+
+    with raw.open("wb") as stream:
+        stream.truncate(_DISK_MB << 20)
+    run("mke2fs", "-q", "-t", "ext4", "-L", "stranger", "-O", "^metadata_csum_seed", "-E", f"offset={_FIRST * _SECTOR}", "-d", str(root), str(raw),
+        f"{(_DISK_MB << 10) - _FIRST // 2}k", seconds=600)
+    with raw.open("r+b") as stream:
+        stream.write(boot[:_BOOT_CODE].ljust(_BOOT_CODE + 6, b"\0") + _partition_table())
+        stream.seek(_SECTOR)
+        stream.write(core)  # as grub-mkimage makes it, it looks for its own rest in the sectors behind
+    run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(disk), seconds=600)
+    shutil.rmtree(root)
+    run("zstd", "-q", "-T0", "--rm", str(disk), seconds=600)
+    return folder / "disk.qcow2.zst"
