@@ -3,8 +3,9 @@
 """Runs the suites: scripts/test.py [suite…], all of them when none is named.
 
 Every suite runs even where an earlier one failed. Those that change nothing but files run beside the molecule scenarios, which
-mostly wait; the end-to-end tests run alone, because they compare the state of the machine. Ends with a table of counts and
-times, then ``N passed, N failed``. What the suites print goes to the terminal as it comes and to tests/output/SUITE.log.
+mostly wait, and beside the end-to-end tests of machines that boot; the other end-to-end tests run alone, because they compare
+the state of this machine. Ends with a table of counts and times, then ``N passed, N failed``. What the suites print goes to the
+terminal as it comes and to tests/output/SUITE.log.
 
 Caches are kept in .cache, everything else in one temporary directory that is removed at the end.
 """
@@ -93,8 +94,9 @@ def suites() -> list[list[list[Suite]]]:
         Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, True, ("molecule", "destroy", "-s", name))
         for name in scenarios
     ]
-    integration = [Suite("integration", (*pytest, "tests/integration"), closing_line, root=True)]
-    return [[unit], [static, molecule], [integration]]
+    machines = [Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)]
+    integration = [Suite("integration", (*pytest, "tests/integration", "--ignore=tests/integration/machines"), closing_line, root=True)]
+    return [[unit], [static, molecule, machines], [integration]]
 
 
 def environment(temporary: Path) -> dict[str, str]:

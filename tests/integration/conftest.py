@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Playbooks driven through ansible-runner, on a local testbed of two pnodes that most end-to-end tests share, and one of three for whatever boots.
+"""Playbooks driven through ansible-runner, on a local testbed of two pnodes that all end-to-end tests but those of machines/ share.
 
 ``testbed`` is the testbed (its pnodes, ``ssh``, ``state`` of a pnode), ``playbook`` runs one as a user would from the repository's root.
 """
@@ -105,43 +105,5 @@ def fixture_made(playbook, warm, benito_home, eid, tmp_path):
 
     yield make
     for experiment in experiments:
-        if experiment.path.exists():
-            playbook("terminate", **experiment.identity)
-
-
-@pytest.fixture(scope="session", name="pool")
-def fixture_pool(tmp_path_factory):
-    """(playbook, home, testbed) of a testbed of three pnodes with a BENITO_HOME of its own; images come from the tests' cache."""
-    home = tmp_path_factory.mktemp("kinds")
-    images = support.ROOT / ".cache" / "images"  # their names tell their content, so they are kept over test runs
-    images.mkdir(parents=True, exist_ok=True)
-    (home / "cache").mkdir()
-    (home / "cache" / "images").symlink_to(images)
-    playbook = support.Runner(home, tmp_path_factory.mktemp("kinds-runner"))
-    settings = {"testbed": "kinds", "pnodes": 3, "local_testbed_cache": str(support.ROOT / ".cache" / "testbed")}
-    try:
-        playbook("local_testbed", **settings)
-        yield playbook, home, support.Testbed(home / "inventory" / "local_testbed_kinds.yml")
-    finally:
-        playbook("local_testbed", **settings, state="down")
-
-
-@pytest.fixture(name="make")
-def fixture_make(pool, eid, tmp_path):
-    """``make(topology text, **options)``: an Experiment on those three pnodes; gone afterwards whatever happens."""
-    playbook, home, testbed = pool
-    made = []
-
-    def make(text, **options):
-        file = tmp_path / "topology.xml"
-        file.write_text(text)
-        identity = {"pid": "Test", "eid": f"{eid}{len(made) or ''}"}
-        playbook("containerize", **identity, topology=str(file), **options)
-        made.append(support.Experiment(playbook, testbed, home, identity))
-        return made[-1]
-
-    yield make
-    for experiment in made:
-        experiment.print_nodes()
         if experiment.path.exists():
             playbook("terminate", **experiment.identity)

@@ -69,14 +69,3 @@ def test_nodes_with_a_login_are_reached_by_ssh_under_their_full_name(pool, make)
                           capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.startswith("box\n") and "1 received" in done.stdout, done.stdout + done.stderr
     assert done.stderr == "", "its key is known, so nobody is asked"
-
-
-def test_a_killed_virtual_machine_is_shown_dead_and_comes_again_with_the_next_swap_in(pool, make):
-    experiment = make(topdl({"machine": {"on": ["lan"], "kind": "qemu"}, "peer": {"on": ["lan"]}}))
-    experiment.play("swapin")
-    unit = f"benito-node-{experiment.name}:machine.service"
-    experiment.ssh("pnode-0000", f"systemctl kill --signal=KILL '{unit}'")
-    state = f"benito-host status -e {experiment.name} --json"
-    wait_until("the machine's death", lambda: '"state": "dead", "exit_code": 137' in experiment.ssh("pnode-0000", state).stdout)
-    assert experiment.play("swapin").changed > 0
-    assert "1 received" in experiment.enter("pnode-0000", "peer", "ping -c 1 -W 10 machine").stdout
