@@ -96,7 +96,8 @@ def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) ->
     holders = {machine: holder for holder, machine in seats.items()}
     wanted_by: dict[str, str] = {}
     asking = [vhost]
-    for candidate in asking:
+    while asking:
+        candidate = asking.pop(0)
         for machine in (offer.name for offer in fitting[candidate]):
             if machine in wanted_by:
                 continue

@@ -19,6 +19,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from ansible.module_utils.urls import ConnectionError as TransportError
+from ansible.module_utils.urls import open_url
+
 from ..commands import PATH, run
 from ..embedding.images import DISK, CatalogueImage
 from ..errors import HostError
@@ -72,7 +75,7 @@ def _local_path(image: CatalogueImage) -> str:
 
 def _download(image: CatalogueImage, target: str) -> None:
     try:
-        with urllib.request.urlopen(image.url, timeout=_TIMEOUT_S) as source:
+        with open_url(image.url, timeout=_TIMEOUT_S) as source:
             declared = int(source.headers.get("Content-Length") or 0)
             if declared > MOST_BYTES:
                 raise HostError(f"image {image.name}: {image.url} has {declared >> 30} GiB, more than {MOST_BYTES >> 30}")
@@ -80,7 +83,7 @@ def _download(image: CatalogueImage, target: str) -> None:
             _copy_checked(image, source, target, image.url)
     except urllib.error.HTTPError as exc:
         raise HostError(f"image {image.name}: {image.url} cannot be fetched: the server says {exc.code} {exc.reason}") from exc
-    except (OSError, http.client.HTTPException, ValueError) as exc:
+    except (OSError, http.client.HTTPException, ValueError, TransportError) as exc:
         raise HostError(f"image {image.name}: {image.url} cannot be fetched: {getattr(exc, 'reason', None) or exc}") from exc
 
 

@@ -18,7 +18,7 @@ try:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((source, 0))
         for _number in range(20):
-            sock.sendto(struct.pack("!BxxxI", 8, tunnel["vni"] << 8) + frame, (to, tunnel["port"]))
+            sock.sendto(struct.pack("!BxxxI", 8, tunnel["vni"] << 8) + frame, (to, tunnel.get("port", 4789)))
 finally:
     if not own:
         run("ip", "address", "delete", f"{source}/24", "dev", "eth1")
