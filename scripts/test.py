@@ -90,13 +90,14 @@ def suites() -> list[list[list[Suite]]]:
         Suite("sanity", ("scripts/sanity",), ansible_test),
         Suite("galaxy", ("scripts/galaxy",), one),
     ]
-    molecule = [
-        Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, True, ("molecule", "destroy", "-s", name))
+    molecule = {
+        name: Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, True, ("molecule", "destroy", "-s", name))
         for name in scenarios
-    ]
+    }
+    alone = [molecule.pop("local_testbed")]  # compares what testbeds make of this machine
     machines = [Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)]
     integration = [Suite("integration", (*pytest, "tests/integration", "--ignore=tests/integration/machines"), closing_line, root=True)]
-    return [[unit], [static, molecule, machines], [integration]]
+    return [[unit], [static, [*molecule.values()], machines], [alone + integration]]
 
 
 def environment(temporary: Path) -> dict[str, str]:
