@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs the suites: scripts/test.py [suite…], all of them when none is named.
 
-Every suite runs even where an earlier one failed. Those that change nothing but files run beside the molecule scenarios, which
-mostly wait, and beside the end-to-end tests of machines that boot; the other end-to-end tests run alone, because they compare
-the state of this machine. Ends with a table of counts and times, then ``N passed, N failed``. What the suites print goes to the
-terminal as it comes and to tests/output/SUITE.log.
+Every suite runs even where an earlier one failed. What looks at files or at its own pnodes runs side by side, in three lanes, because
+most of it waits; what compares the state of this machine runs alone, in the end. Ends with a table of counts and times, then
+``N passed, N failed``. What the suites print goes to the terminal as it comes and to tests/output/SUITE.log.
 
 Caches are kept in .cache, everything else in one temporary directory that is removed at the end.
 """
@@ -94,10 +93,12 @@ def suites() -> list[list[list[Suite]]]:
         name: Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, True, ("molecule", "destroy", "-s", name))
         for name in scenarios
     }
-    alone = [molecule.pop("local_testbed")]  # compares what testbeds make of this machine
+    alone = [molecule.pop("local_testbed")]
     machines = [Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)]
-    integration = [Suite("integration", (*pytest, "tests/integration", "--ignore=tests/integration/machines"), closing_line, root=True)]
-    return [[unit], [static, [*molecule.values()], machines], [alone + integration]]
+    elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/test_demo.py")
+    integration = [Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)]
+    alone.append(Suite("demo", (*pytest, "tests/integration/test_demo.py"), closing_line, root=True))
+    return [[unit], [static, [*molecule.values(), *integration], machines], [alone]]
 
 
 def environment(temporary: Path) -> dict[str, str]:
