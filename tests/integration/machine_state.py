@@ -59,7 +59,7 @@ EXEMPT = (
 PACKAGING = (
     ("files", r"/etc/(passwd|group|shadow|gshadow|subuid|subgid|services|shells)-?"),
     ("files", r"/etc/(alternatives|rc[0-6S]\.d|systemd/system/.*\.(wants|requires)|ssl/certs|apparmor\.d|ca-certificates)(/.*)?"),
-    ("files", r"/run/adduser"),
+    ("files", r"/run/(adduser|dnsmasq)"),
 )
 
 

@@ -28,10 +28,8 @@ def all_kinds():
 
 def test_all_kinds_in_one_experiment_reach_each_other_and_go_without_a_trace(pool, make):
     testbed = pool[2]
-    make(all_kinds()).play("swapin")  # installs packages and keeps images, which stay
     experiment = make(all_kinds())
     names = ["metal", "machine", "inside", "plain", "box", "other"]
-    pool[0]("terminate", pid="Test", eid=experiment.identity["eid"][:-1])
     before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
 
     run = experiment.play("swapin")
