@@ -19,6 +19,7 @@ import ansible_runner
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+SAID_BY_SSH = r"^((Shared c|C)onnection to \S+ closed\.|ControlSocket \S+ already exists, disabling multiplexing)\n"
 EVERY_NODE = "vnodes:kind_embedded_pnode"  # of an experiment, as Ansible's pattern
 STATE_PROGRAM = Path(__file__).with_name("machine_state.py")
 
@@ -156,7 +157,7 @@ def ansible(pool, experiment, hosts, command):
     done = subprocess.run(["ansible", hosts, *identity, "-m", "ansible.builtin.raw", "-a", command], env={**os.environ, **pool[0].environment()},
                           cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    text = re.sub(r"^Shared connection to \S+ closed\.\r?\n", "", done.stdout.replace("\r\n", "\n"), flags=re.MULTILINE)  # the module raw has a terminal
+    text = re.sub(SAID_BY_SSH, "", done.stdout.replace("\r\n", "\n"), flags=re.MULTILINE)  # the module raw has a terminal
     found = re.split(r"^(\S+) \| CHANGED \| rc=0 >>\n", text, flags=re.MULTILINE)[1:]
     return dict(zip(found[::2], (output.strip() for output in found[1::2]), strict=True))
 
