@@ -93,17 +93,5 @@ def fixture_warm(testbed):
 @pytest.fixture(name="made")
 def fixture_made(playbook, warm, benito_home, eid, tmp_path):
     """``made(topology text, **options)``: an Experiment, containerized; gone afterwards whatever happens."""
-    experiments = []
-
-    def make(text, **options):
-        file = tmp_path / "topology.xml"
-        file.write_text(text)
-        identity = {"pid": "Test", "eid": f"{eid}{len(experiments) or ''}"}
-        playbook("containerize", **identity, topology=str(file), **options)
-        experiments.append(support.Experiment(playbook, warm, benito_home, identity))
-        return experiments[-1]
-
-    yield make
-    for experiment in experiments:
-        if experiment.path.exists():
-            playbook("terminate", **experiment.identity)
+    with support.experiments(playbook, warm, benito_home, eid, tmp_path) as make:
+        yield make

@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +161,31 @@ def ansible(pool, experiment, hosts, command):
     text = re.sub(SAID_BY_SSH, "", done.stdout.replace("\r\n", "\n"), flags=re.MULTILINE)  # the module raw has a terminal
     found = re.split(r"^(\S+) \| CHANGED \| rc=0 >>\n", text, flags=re.MULTILINE)[1:]
     return dict(zip(found[::2], (output.strip() for output in found[1::2]), strict=True))
+
+
+@contextmanager
+def experiments(playbook, testbed, home, eid, folder, before_they_go=lambda experiment: None):
+    """``make(topology text, **options)``: an Experiment, containerized; all of them are gone afterwards whatever happens.
+
+    folder  where topologies are written; before_they_go  called with each of them
+    """
+    made = []
+
+    def make(text, **options):
+        file = folder / "topology.xml"
+        file.write_text(text)
+        identity = {"pid": "Test", "eid": f"{eid}{len(made) or ''}"}
+        playbook("containerize", **identity, topology=str(file), **options)
+        made.append(Experiment(playbook, testbed, home, identity))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for experiment in made:
+            before_they_go(experiment)
+            if experiment.path.exists():
+                playbook("terminate", **experiment.identity)
 
 
 def wait_until(what, condition, limit_s=60.0):

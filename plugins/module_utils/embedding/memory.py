@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ..errors import InputError, Problem
+from ..hostplan import QEMU_MB
 from ..topology.model import Topology
 from .computers import kind_of, problem_of
 from .hosting import Resources
@@ -18,10 +19,6 @@ from .kinds import OPENVZ, PROCESS, QEMU
 from .machines import Machine
 from .nesting import carriers
 from .settings import EmbeddingSettings
-
-QEMU_MB = 160
-"""What a QEMU takes beside its guest's memory. Under TCG, whose translation buffer has 64 MiB (host/machine_command.py), a QEMU 7.2
-takes 122 to 132 (PSS, guests of 256 and 512 MiB, one and two processors); the rest is for network cards and the tables of large disks."""
 
 OPENVZ_MB = 8
 """A system container that has no limit: Debian's init and services take 4.7 (RSS), the rest is for the kernel's side of it."""

@@ -23,7 +23,6 @@ _PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386"
 _FIRST_SLOT = 8  # those before are for disks and the like
 MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
-OVERHEAD_MB = 160  # of QEMU itself, measured with the translation buffer below
 _TRANSLATION_MB = 64  # of TCG; the default takes a gigabyte
 _FIRST_USER = 0x70000000  # the first user id that nothing on a system with systemd takes (systemd.io/UIDS-GIDS)
 

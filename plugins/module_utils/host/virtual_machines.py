@@ -15,12 +15,12 @@ import subprocess
 import time
 
 from ..errors import HostError
-from ..hostplan import HostPlan, ImagePlan, VnodePlan
+from ..hostplan import QEMU_MB, HostPlan, ImagePlan, VnodePlan
 from . import netlink
 from .acceleration import acceleration
 from .guest import guest_files, resolv_conf
 from .locks import staying
-from .machine_command import DEFAULT_MEMORY_MB, IMAGES, OVERHEAD_MB, REPORT_PORT, UNIT_KEY, MachinePlace, qemu_command, unit_text
+from .machine_command import DEFAULT_MEMORY_MB, IMAGES, REPORT_PORT, UNIT_KEY, MachinePlace, qemu_command, unit_text
 from .machine_logs import console_end, make_logs, remove_logs
 from .machine_seed import cloud_init_files, seed_tar, write_seed_iso
 from .netlink import Batch
@@ -207,7 +207,7 @@ def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[s
 
 def _room(together: list[VnodePlan]) -> bool:
     """Whether these may boot at the same time. One may always: whether all fit on this machine was looked at when it was chosen."""
-    needed = sum((vnode.memory_mb or DEFAULT_MEMORY_MB) + OVERHEAD_MB for vnode in together)
+    needed = sum((vnode.memory_mb or DEFAULT_MEMORY_MB) + QEMU_MB for vnode in together)
     return len(together) == 1 or (len(together) <= len(os.sched_getaffinity(0)) and needed <= _available_mb())
 
 

@@ -29,18 +29,5 @@ def fixture_pool(tmp_path_factory):
 def fixture_make(pool, eid, tmp_path):
     """``make(topology text, **options)``: an Experiment on those three pnodes; gone afterwards whatever happens."""
     playbook, home, testbed = pool
-    made = []
-
-    def make(text, **options):
-        file = tmp_path / "topology.xml"
-        file.write_text(text)
-        identity = {"pid": "Test", "eid": f"{eid}{len(made) or ''}"}
-        playbook("containerize", **identity, topology=str(file), **options)
-        made.append(support.Experiment(playbook, testbed, home, identity))
-        return made[-1]
-
-    yield make
-    for experiment in made:
-        experiment.print_nodes()
-        if experiment.path.exists():
-            playbook("terminate", **experiment.identity)
+    with support.experiments(playbook, testbed, home, eid, tmp_path, support.Experiment.print_nodes) as make:
+        yield make
