@@ -53,6 +53,7 @@ class Result:
     passed: int
     failed: int
     seconds: float
+    reasons: tuple[str, ...] = ()
 
 
 def one(text: str, status: int) -> tuple[int, int]:
@@ -131,6 +132,15 @@ def _keep_pip_settings(home: Path) -> None:
             ours.symlink_to(user)
 
 
+def reasons(lines: list[str], at_most: int = 6, width: int = 500) -> tuple[str, ...]:
+    """The lines of a failed suite's output that say why, pytest's own summary first; of long ones the ends."""
+    said = [line.strip() for line in lines if line.strip()]
+    summary_lines = [line for line in said if re.match(r"(FAILED|ERROR) ", line)]
+    telling = summary_lines or [line for line in said if re.match(r"(fatal:|failed:|\[ERROR\]|FATAL|CRITICAL|\S*Error:)", line)] or said[-at_most:]
+    half = width // 2
+    return tuple(line if len(line) <= width else f"{line[:half]} … {line[-half:]}" for line in telling[:at_most])
+
+
 class Terminal:
     """Lines of suites that run side by side, each begun with its suite's name."""
 
@@ -193,7 +203,7 @@ def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Int
     passed, failed = suite.count("".join(lines), process.returncode)
     seconds = time.monotonic() - started
     terminal.say(suite.name, f"{'ok' if not failed else 'FAILED'}: {passed} passed, {failed} failed in {seconds:.0f} s")
-    return Result(suite.name, passed, failed, seconds)
+    return Result(suite.name, passed, failed, seconds, reasons(lines) if failed else ())
 
 
 def end_ssh_masters(temporary: Path) -> None:
@@ -203,10 +213,13 @@ def end_ssh_masters(temporary: Path) -> None:
 
 
 def summary(results: list[Result], seconds: float) -> bool:
-    """Prints the table and the closing line; whether everything passed."""
+    """Prints the table, why suites failed, and the closing line; whether everything passed."""
     print("\nsuite                          passed  failed  seconds")
     for result in results:
         print(f"{result.suite:<30} {result.passed:>6}  {result.failed:>6}  {result.seconds:>7.0f}")
+    for result in results:
+        for reason in result.reasons:
+            print(f"{result.suite}: {reason}")
     passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
     print(f"in {seconds:.0f} s; the output of each is in tests/output\n\n{passed} passed, {failed} failed", flush=True)
     return failed == 0 and passed > 0

@@ -12,6 +12,7 @@ Letting go of the registry lets go of everything.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from contextlib import contextmanager
 
@@ -128,6 +129,16 @@ class Registry:
             return {kind: os.open(f"{PINS}/{name}.{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
         except FileNotFoundError as exc:
             raise HostError(f"no process node {name} of {self._place.experiment} is built on this host") from exc
+
+    @contextmanager
+    def alone(self):
+        """Nobody else looks at the mounts of this experiment's nodes, to change them, meanwhile. Short: whoever waits, waits for good."""
+        fd = os.open(PINS, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
 
     def network(self, name: str):
         """A context in the network namespace of a node."""

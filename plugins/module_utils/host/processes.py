@@ -288,18 +288,20 @@ class _Builder:
 def rebind_hosts(registry: Registry, name: str, dry_run: bool = False) -> list[str]:
     """Bind a node's own hosts file over /etc/hosts unless it is there: a host that renames a new one over its own uncovers it.
 
+    The supervisor does it when that happens and every application of a plan does it, so one of them at a time.
     Returns changes in words. Raises OSError when the node's own file is gone.
     """
     descriptors = registry.descriptors(name)
     try:
-        system.setns(descriptors["mnt"], CLONE_NEWNS)
-        if os.path.samestat(os.stat("/etc/hosts"), os.stat(_HOSTS_INSIDE)):
-            return []
-        if not dry_run:
-            if system.is_mount_point("/etc/hosts"):
-                system.umount("/etc/hosts")
-            system.mount(_HOSTS_INSIDE, "/etc/hosts", None, MS_BIND)
-        return [f"{name}: /etc/hosts is the node's own again"]
+        with registry.alone():
+            system.setns(descriptors["mnt"], CLONE_NEWNS)
+            if os.path.samestat(os.stat("/etc/hosts"), os.stat(_HOSTS_INSIDE)):
+                return []
+            if not dry_run:
+                if system.is_mount_point("/etc/hosts"):
+                    system.umount("/etc/hosts")
+                system.mount(_HOSTS_INSIDE, "/etc/hosts", None, MS_BIND)
+            return [f"{name}: /etc/hosts is the node's own again"]
     finally:
         registry.enter()
         for number in descriptors.values():

@@ -45,17 +45,21 @@ finally:
 assert "benito-test" not in node(first, "cat /proc/self/mountinfo")
 os.rmdir("/mnt/benito-test")
 
-# a new /etc/hosts of the host does not uncover it in the nodes
-for _again in range(2):
+# a new /etc/hosts of the host does not uncover it in the nodes, also when the supervisor and an application of the plan both see to that
+for again in range(4):
     with open("/etc/hosts.new", "w", encoding="utf-8") as stream:
         stream.write(host_hosts + "192.0.2.77 of-the-host\n")
     os.rename("/etc/hosts.new", "/etc/hosts")
+    if again % 2:
+        benito("apply", "-e", EXPERIMENT, "--part", "processes")
     wait("the node's own hosts file", lambda: all("of-the-host" not in node(n, "cat /etc/hosts") and " d" in node(n, "cat /etc/hosts") for n in mine))
 with open("/etc/hosts.new", "w", encoding="utf-8") as stream:
     stream.write(host_hosts)
 os.rename("/etc/hosts.new", "/etc/hosts")
 wait("the node's own hosts file", lambda: " d" in node(first, "cat /etc/hosts"))
 wait("quiet", lambda: benito("apply", "-e", EXPERIMENT)["changes"] == [])
+for name in mine:
+    assert node(name, "grep -c ' /etc/hosts ' /proc/self/mountinfo") == "1", "bound once"
 
 # repair does what is missing and no more
 address = next(v for v in PLAN["vnodes"] if v["name"] == first)["interfaces"][0]["ip4_address"]
