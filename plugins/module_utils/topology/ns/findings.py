@@ -22,6 +22,7 @@ class Findings:
         self._errors: list[Problem] = []
         self._warnings: list[Problem] = []
         self._times: dict[str, int] = {}
+        self._seen: set[Problem] = set()
 
     @property
     def has_errors(self) -> bool:
@@ -32,10 +33,14 @@ class Findings:
         self._errors.append(Problem(message, place.file or self.source, place.line, element, hint))
 
     def warn(self, kind: str, place: Place, element: str, message: str, hint: str = "", most: int = SHOWN_OF_A_KIND) -> None:
-        """Note something its author should know; of one ``kind`` the first ``most`` are kept, the others counted."""
+        """Note something its author should know; of one ``kind`` the first ``most`` are kept, the others counted; the same again is nothing new."""
+        problem = Problem(message, place.file or self.source, place.line, element, hint)
+        if problem in self._seen:
+            return
         self._times[kind] = self._times.get(kind, 0) + 1
         if self._times[kind] <= most:
-            self._warnings.append(Problem(message, place.file or self.source, place.line, element, hint))
+            self._seen.add(problem)
+            self._warnings.append(problem)
 
     def once(self, kind: str, place: Place, element: str, message: str, hint: str = "") -> None:
         """A warning that is given the first time only."""
@@ -46,7 +51,7 @@ class Findings:
         """All warnings in order, then what was only counted."""
         more = [(kind, times - SHOWN_OF_A_KIND) for kind, times in self._times.items() if times > SHOWN_OF_A_KIND]
         counted = [Problem(f"{number} more warnings about {kind}", self.source) for kind, number in more]
-        return (*sorted(dict.fromkeys(self._warnings), key=self._order), *counted)
+        return (*sorted(self._warnings, key=self._order), *counted)
 
     def raise_errors(self) -> None:
         """Raise InputError with every error in order, if there is one."""

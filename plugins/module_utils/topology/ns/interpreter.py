@@ -17,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...errors import BenitoError, InputError, Problem
 from .prelude import PRELUDE
@@ -26,27 +26,26 @@ SECONDS = 5
 WALL_SECONDS = 7
 COMMANDS = 20_000_000
 MEMORY_MB = 256
-OUTPUT_BYTES = 16 * 1024 * 1024
+OUTPUT_BYTES = 12 * 1024 * 1024
 LONGEST_TEXT = 65536
 MAX_BYTES = 4 * 1024 * 1024
 
-_NETSTRING = re.compile(rb"([0-9]{1,9}):")
-_COUNT = re.compile(rb"([0-9]{1,6});")
+_ESCAPED = re.compile(r"\\(.)")
+_UNESCAPED = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 _CONTROL = re.compile(rb"[\x00\x1a]")
 _BODY = re.compile(r'\("(?:[^"\n]*)" (?:body|then script|else script|arm)?\s*line (\d+)\)|\("[^"\n]*"[^)\n]* line (\d+)\)')
+_PROCEDURE = re.compile(r'\(procedure "([^"\n]{1,80})" line (\d+)\)')
 _FILE = re.compile(r'\(file "([^"\n]*)" line (\d+)\)')
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where in which file, as the user named it; line 0 where that is not known."""
 
     file: str
     line: int = 0
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One thing the file did: what sort, where, and its texts."""
 
     kind: str
@@ -75,7 +74,7 @@ def run_file(text: bytes, source: str, folder: str, testbed_commands) -> list[Re
         limits = [str(SECONDS), str(COMMANDS), str(OUTPUT_BYTES), str(LONGEST_TEXT)]
         arguments = [program, driver, script, os.path.abspath(folder), *limits, " ".join(testbed_commands)]
         output, ended = _output(arguments, work)
-        names = {script: source, os.path.realpath(script): source}
+        names = {"": source, script: source, os.path.realpath(script): source}
     records = _records(output, _Names(names, source, folder))
     return _with_ending(records, ended, source)
 
@@ -110,7 +109,7 @@ class _Names:
 
     def of(self, path: str) -> str:
         if path not in self.names:
-            self.names[path] = os.path.join(self.shown, os.path.relpath(path, self.root)) if path else ""
+            self.names[path] = os.path.join(self.shown, os.path.relpath(path, self.root))
         return self.names[path]
 
 
@@ -183,24 +182,17 @@ def _records(output: bytes, names: _Names) -> list[Record]:
     """The records of the output; one that was cut off at its end is left out."""
     records = []
     places: dict = {}
-    position = 0
-    while True:
-        count = _COUNT.match(output, position)
-        if count is None:
-            return records
-        position = count.end()
-        fields = []
-        for _number in range(int(count.group(1))):
-            length = _NETSTRING.match(output, position)
-            if length is None or length.end() + int(length.group(1)) > len(output):
-                return records
-            position = length.end() + int(length.group(1))
-            fields.append(output[length.end() : position].decode("utf-8", "replace"))
-        key = (fields[1], fields[2])
-        if key not in places:
-            places[key] = Place(names.of(fields[1]), int(fields[2]))
-        record = Record(fields[0], places[key], tuple(fields[3:]))
-        records.append(_placed(record, names) if record.kind in ("fault", "limit") and len(record.fields) > 1 else record)
+    for line in output.decode("utf-8", "replace").split("\n")[:-1]:
+        fields = line.split("\t")
+        if "\\" in line:
+            fields = [_ESCAPED.sub(lambda found: _UNESCAPED[found.group(1)], field) for field in fields]
+        kind, path, number, *rest = fields
+        place = places.get((path, number))
+        if place is None:
+            place = places[path, number] = Place(names.of(path), int(number))
+        record = Record(kind, place, tuple(rest))
+        records.append(_placed(record, names) if kind in ("fault", "limit") and len(rest) > 1 else record)
+    return records
 
 
 def _placed(record: Record, names: _Names) -> Record:
@@ -209,11 +201,13 @@ def _placed(record: Record, names: _Names) -> Record:
     found = _FILE.search(trail)
     if record.place.line or found is None:
         return Record(record.kind, record.place, record.fields[:1])
-    line = int(found.group(2))
-    if '(procedure "' not in trail[: found.start()]:
-        for inner in _BODY.finditer(trail[: found.start()]):
-            line += int(inner.group(1) or inner.group(2)) - 1
-    return Record(record.kind, Place(names.of(found.group(1)), line), record.fields[:1])
+    line, text, before = int(found.group(2)), record.fields[0], trail[: found.start()]
+    procedure = _PROCEDURE.search(before)
+    if procedure and record.kind == "fault":
+        text += f", in line {procedure.group(2)} of procedure {procedure.group(1)}"
+    elif not procedure:
+        line += sum(int(inner.group(1) or inner.group(2)) - 1 for inner in _BODY.finditer(before))
+    return Record(record.kind, Place(names.of(found.group(1)), line), (text,))
 
 
 def _with_ending(records: list[Record], ended: str, source: str) -> list[Record]:

@@ -7,7 +7,8 @@ It is text in Python, since Ansible carries only Python files of module_utils to
 It knows only what the file needs an answer to: which objects there are, their class, their names, and who is a member of what. What a
 call means, and whether its values make sense, is decided in Python from the records that are written here.
 
-A record is a count of fields and that many netstrings: ``3;4:node1:76:tblink``. The first three fields are its kind, the file and the line.
+A record is a line of fields with a tab between, in UTF-8, in which tab, newline, carriage return and backslash are written with a backslash.
+The first three fields are its kind, the file (empty for the main one) and the line.
 The naming of objects and the numbers in provisional names follow parse.tcl and sim.tcl of Emulab.
 """
 
@@ -25,31 +26,33 @@ set ran 0
 set simulators 0
 set depth 0
 set lastfault {}
-fconfigure stdout -translation binary -buffering full -buffersize 65536
+fconfigure stdout -translation lf -encoding utf-8 -buffering full -buffersize 65536
 
 # --- records ---------------------------------------------------------------------------------
 
 proc emit {kind place args} {
     global written most_bytes
-    set out "[expr {[llength $args] + 3}];"
-    foreach field [list $kind {*}$place {*}$args] {
-        set bytes [encoding convertto utf-8 $field]
-        append out [string length $bytes] : $bytes
+    set line $kind
+    foreach field [concat $place $args] {
+        append line \t [string map {\\ \\\\ \t \\t \n \\n \r \\r} $field]
     }
-    incr written [string length $out]
+    incr written [string length $line]
     if {$written > $most_bytes} {
-        puts -nonewline "4;5:limit0:1:06:output"
+        puts "limit\t\t0\toutput"
         flush stdout
         exit 0
     }
-    puts -nonewline $out
+    puts $line
 }
 
-# The file and line of the innermost command of the user's that is being executed.
+# The file, empty for the main one, and the line of the innermost command of the user's that is being executed.
 proc place {} {
-    global child driver
+    global child driver script
     if {[catch {interp eval $child [list ::benito::place $driver]} found] || [llength $found] != 2} {
         return [list {} 0]
+    }
+    if {[lindex $found 0] eq $script} {
+        return [list {} [lindex $found 1]]
     }
     return $found
 }
@@ -152,7 +155,7 @@ proc rename_object {old new} {
         set variables($new) $variables($old)
         unset variables($old)
     }
-    tell name $old $new
+    emit name {{} 0} $old $new
 }
 
 proc new {args} {
@@ -472,7 +475,8 @@ foreach name $testbed_commands { interp alias $child $name {} testbed $name }
 interp eval $child {
     namespace eval ::benito {
         proc place {driver} {
-            for {::set level [info frame]} {$level > 0} {incr level -1} {
+            # above are this procedure and the call of it
+            for {::set level -2} {1} {incr level -1} {
                 ::set frame [info frame $level]
                 if {[dict get $frame type] eq "source" && [dict get $frame file] ne $driver} {
                     return [list [dict get $frame file] [dict get $frame line]]
@@ -501,15 +505,19 @@ set parts [interp eval $child {
     ::benito::fix ::benito::parameter
 }]
 interp recursionlimit $child 400
+set deadline [expr {[clock seconds] + $seconds}]
 interp limit $child commands -value $commands
-interp limit $child time -seconds [expr {[clock seconds] + $seconds}]
+interp limit $child time -seconds $deadline
 
 if {[catch {interp invokehidden $child source -encoding utf-8 $script} result options] == 1} {
-    set trail [string range [dict get $options -errorinfo] 0 20000]
+    set trail [dict get $options -errorinfo]
+    if {[string length $trail] > 20000} {
+        set trail [string range $trail 0 10000]\n[string range $trail end-10000 end]
+    }
     if {$lastfault ne {} && [lindex $lastfault 0] eq $result} {
         emit fault [lindex $lastfault 1] [string range $result 0 400] $trail 1
-    } elseif {[string match {*limit exceeded} $result]} {
-        emit limit [list {} 0] [lindex $result 0] $trail
+    } elseif {$result eq {} || [string match {*limit exceeded} $result]} {
+        emit limit [list {} 0] [expr {[clock seconds] >= $deadline ? "time" : "command"}] $trail
     } else {
         emit fault [list {} 0] [string range $result 0 400] $trail 0
     }

@@ -114,6 +114,3 @@ class Reading:
             message, hint = exc.args if len(exc.args) == 2 else (str(exc), "")
             self.found.error(place, who, message, hint)
             return None
-        except OverflowError:
-            self.found.error(place, who, "a number is too large")
-            return None

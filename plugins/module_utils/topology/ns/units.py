@@ -23,6 +23,7 @@ _KBPS = {
 }
 _BANDWIDTH_HINT = "a number with b, kb, Mb or Gb, such as 10Mb"
 SMALLEST_KBPS = 10
+_LARGEST = 1e18
 SMALLEST_LOSS = 0.000005
 
 
@@ -114,4 +115,7 @@ def _split(text: str, what: str, hint: str) -> tuple[float, str]:
     found = _NUMBER.fullmatch(text)
     if not found:
         raise ValueError(f"{text!r} is no {what}", hint)
-    return float(found.group(1)), found.group(2)
+    number = float(found.group(1))
+    if abs(number) > _LARGEST:
+        raise ValueError(f"{text!r} is too large", hint)
+    return number, found.group(2)
