@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 
@@ -16,6 +17,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.site_schema import SITE_SCHEMA
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize
 
 
@@ -161,6 +163,56 @@ def test_relative_paths_are_relative_to_chdir(files, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     assert not run(**good(chdir=str(files), benito_home="../elsewhere")).failed
     assert os.listdir(tmp_path / "elsewhere" / "proj") == ["DeterTest"]
+
+
+NS = """set ns [new Simulator]
+set a [$ns node]
+set b [$ns node]
+tb-set-node-startcmd $a "echo hello"
+set lan0 [$ns make-lan "$a $b" 10Mb 10ms]
+$ns run
+"""
+
+
+@pytest.mark.parametrize("name", ["lab.tcl", "lab.ns"])
+def test_an_ns_file_is_kept_and_what_it_became_stands_beside_it(files, tmp_path, name):
+    (files / name).write_text(NS)
+    outcome = run(**good(topology=name, kind_map="qemu=process"))
+    assert not outcome.failed, outcome.message
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    assert directory.read("experiment.tcl") == NS
+    became, _warnings = read_topdl(directory.file("experiment.xml"))
+    assert [(node.name, node.attribute("startup")) for node in became.computers] == [("a", "echo hello"), ("b", None)]
+    assert f"warning: {name}:4: tb-set-node-startcmd: an Emulab site would not know it" in directory.read("activity.log")
+    again = run(**good(topology=directory.file("experiment.xml"), eid="again", kind_map="qemu=process"))
+    assert not again.failed
+    assert ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "again").read("partitioned.xml") == directory.read("partitioned.xml")
+
+
+def test_all_that_is_wrong_with_an_ns_file_is_told_and_nothing_is_left(files, tmp_path):
+    (files / "lab.tcl").write_text(NS.replace("10Mb", "10mb").replace("$a $b", "$a"))
+    outcome = run(**good(topology="lab.tcl"))
+    assert [line.split(": ")[0] for line in outcome.message.splitlines()] == ["lab.tcl:5", "lab.tcl:5"]
+    assert_refused(outcome, "lab.tcl:5: make-lan: 'mb' is no unit of bandwidth (10Mb)", tmp_path)
+
+
+def test_an_ns_file_is_read_by_the_rules_of_its_profile(files, tmp_path):
+    (files / "lab.tcl").write_text(NS)
+    assert_refused(run(**good(topology="lab.tcl", ns_profile="emulab")), "is not known before tb_compat.tcl is read", tmp_path)
+
+
+def test_without_tclsh_it_says_what_to_install(files, tmp_path, monkeypatch):
+    (files / "lab.tcl").write_text(NS)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    assert_refused(run(**good(topology="lab.tcl")), "lab.tcl: reading NS files needs the program tclsh: install the package tcl", tmp_path)
+
+
+def test_what_an_ns_file_reads_is_relative_to_its_folder(files, tmp_path):
+    (files / "sub").mkdir()
+    (files / "sub" / "lab.tcl").write_text(NS.replace("$ns run", "source more.tcl\n$ns run"))
+    (files / "sub" / "more.tcl").write_text("set c [$ns node]\n")
+    outcome = run(**good(topology="sub/lab.tcl"))
+    assert not outcome.failed and sum(map(len, outcome.result["pnodes"].values())) == 3
 
 
 def test_every_setting_may_be_given():
