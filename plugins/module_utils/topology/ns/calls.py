@@ -102,12 +102,11 @@ def _set_cost(reading: Reading, place: Place, medium: Medium, arguments) -> None
 
 
 def _at(reading: Reading, place: Place, arguments) -> None:
-    reading.network.events += 1
-    if reading.network.events == MOST_EVENTS + 1:
-        reading.found.error(place, "at", f"there are more than {MOST_EVENTS:,} events")
     if not _counted(reading, place, "at", arguments, 2):
         return
     if reading.seconds(place, "at", arguments[0]) is None:
+        return
+    if not _few_enough(reading, place, arguments[1].count(";") + 1):
         return
     for event in filter(None, (part.strip() for part in arguments[1].split(";"))):
         words = event.split()
@@ -122,6 +121,14 @@ def _at(reading: Reading, place: Place, arguments) -> None:
         elif isinstance(thing, Medium) and words[1].lower() in _LINK_EVENTS:
             reading.found.once("events of links", place, "at", f"{shown(event)}: events that change links are not carried out")
     reading.found.once("events", place, "at", "events are not carried out", "a start command, or a playbook of your own, can do it")
+
+
+def _few_enough(reading: Reading, place: Place, more: int) -> bool:
+    before = reading.network.events
+    reading.network.events += more
+    if before <= MOST_EVENTS < reading.network.events:
+        reading.found.error(place, "at", f"there are more than {MOST_EVENTS:,} events")
+    return reading.network.events <= MOST_EVENTS
 
 
 def _attach_agent(reading: Reading, place: Place, arguments) -> None:

@@ -81,7 +81,6 @@ def _check_medium(reading: Reading, medium: Medium) -> None:
 
 def _check_routes(reading: Reading, node: Node) -> None:
     seen = set()
-    neighbours: set[int] | None = None
     for destination, hop, place in node.routes:
         who = f"{node.name} add-route"
         if id(destination) in seen:
@@ -90,9 +89,7 @@ def _check_routes(reading: Reading, node: Node) -> None:
         if isinstance(destination, Node) and len(destination.attachments) != 1:
             number = len(destination.attachments) or "no"
             reading.found.error(place, who, f"{destination.name} has {number} interfaces", "a node with one interface, or a link: [$ns link a b]")
-        if neighbours is None:
-            neighbours = {id(member.node) for attachment in node.attachments for member in attachment.medium.members}
-        if hop is node or id(hop) not in neighbours:
+        if hop is node or reading.network.between(node, hop) is None:
             reading.found.error(place, who, f"the next hop {hop.name} is on no link or LAN of {node.name}")
 
 

@@ -9,6 +9,7 @@ from ..problem_log import SHOWN_OF_A_KIND
 from .interpreter import Place
 
 MOST_ERRORS = 100
+_MOST_KEPT = 10_000
 
 
 class Findings:
@@ -30,7 +31,8 @@ class Findings:
 
     def error(self, place: Place, element: str, message: str, hint: str = "") -> None:
         """Note something that makes the file unusable."""
-        self._errors.append(Problem(message, place.file or self.source, place.line, element, hint))
+        if len(self._errors) < _MOST_KEPT:
+            self._errors.append(Problem(message, place.file or self.source, place.line, element, hint))
 
     def warn(self, kind: str, place: Place, element: str, message: str, hint: str = "", most: int = SHOWN_OF_A_KIND) -> None:
         """Note something its author should know; of one ``kind`` the first ``most`` are kept, the others counted; the same again is nothing new."""

@@ -8,6 +8,7 @@ has limits on commands, time, memory, output and files besides, and is killed wh
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import resource
@@ -22,8 +23,8 @@ from typing import NamedTuple
 from ...errors import BenitoError, InputError, Problem
 from .prelude import PRELUDE
 
-SECONDS = 5
-WALL_SECONDS = 7
+SECONDS = 6
+WALL_SECONDS = 7.5
 COMMANDS = 20_000_000
 MEMORY_MB = 256
 OUTPUT_BYTES = 12 * 1024 * 1024
@@ -118,7 +119,7 @@ def _limit_child() -> None:
     memory = MEMORY_MB * 2**20
     for limit, value in (
         (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, WALL_SECONDS),
+        (resource.RLIMIT_CPU, math.ceil(WALL_SECONDS)),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 32),
         (resource.RLIMIT_CORE, 0),

@@ -131,5 +131,5 @@ class Network:
 
     def between(self, first: Node, second: Node) -> Medium | None:
         """The link or LAN created last that both are on."""
-        media = [attachment.medium for attachment in first.attachments if attachment.medium.attachment(second)]
-        return media[-1] if media else None
+        fewer, other = sorted((first, second), key=lambda node: len(node.attachments))
+        return next((attachment.medium for attachment in reversed(fewer.attachments) if attachment.medium.attachment(other)), None)

@@ -22,6 +22,8 @@ set written 0
 set counter 0
 set class_counter 0
 set pending {}
+# {file: what it is called in records}
+set sources($script) {}
 set ran 0
 set simulators 0
 set depth 0
@@ -47,14 +49,15 @@ proc emit {kind place args} {
 
 # The file, empty for the main one, and the line of the innermost command of the user's that is being executed.
 proc place {} {
-    global child driver script
+    global child driver sources
     if {[catch {interp eval $child [list ::benito::place $driver]} found] || [llength $found] != 2} {
         return [list {} 0]
     }
-    if {[lindex $found 0] eq $script} {
-        return [list {} [lindex $found 1]]
+    lassign $found file line
+    if {![info exists sources($file)] || ![regexp {^[0-9]{1,9}$} $line]} {
+        return [list {} 0]
     }
-    return $found
+    return [list $sources($file) $line]
 }
 
 proc tell {kind args} {
@@ -78,7 +81,7 @@ proc fault {message} {
 
 proc create {class name} {
     global child pending
-    if {[llength [interp eval $child [list ::benito::commands $name]]]} {
+    if {[info exists ::class($name)]} {
         fault "the name $name is taken"
     }
     set ::class($name) $class
@@ -101,15 +104,17 @@ proc is {name args} {
     expr {[info exists ::class($name)] && $::class($name) in $args}
 }
 
-# Called for every assignment of the file, after it. Gives the value that the variable is to have.
-proc assigned {variable value global} {
-    global pending class
+proc is_pending {} { expr {$::pending ne {}} }
+
+proc option_set {variable value} {
     if {[regexp {^(?:::)?opt\(([-_0-9a-zA-Z]+)\)$} $variable -> option]} {
         tell option $option $value
     }
-    if {$pending eq {} || !$global} {
-        return $value
-    }
+}
+
+# Called after the assignment of a global variable when an object waits for its name. Gives the value that the variable is to have.
+proc assigned {variable value} {
+    global pending class
     set old $pending
     set pending {}
     if {$value ne $old} {
@@ -136,7 +141,8 @@ proc rename_object {old new} {
         set members($new) $members($old)
         unset members($old)
         foreach node $members($new) {
-            set at [lsearch -exact $member_of($node) $old]
+            # nearly always the last one: then looking for it would take long on a node with many
+            set at [expr {[lindex $member_of($node) end] eq $old ? [llength $member_of($node)] - 1 : [lsearch -exact $member_of($node) $old]}]
             if {$at >= 0} { lset member_of($node) $at $new }
         }
     }
@@ -147,9 +153,9 @@ proc rename_object {old new} {
         set member_of($new) $member_of($old)
         unset member_of($old)
     }
-    foreach key [array names queue_of [string map {* \\* ? \\? [ \\[ ] \\] \\ \\\\} $old],*] {
-        set queue_of($new[string range $key [string length $old] end]) $queue_of($key)
-        unset queue_of($key)
+    if {[info exists queue_of($old)]} {
+        set queue_of($new) $queue_of($old)
+        unset queue_of($old)
     }
     if {[info exists variables($old)]} {
         set variables($new) $variables($old)
@@ -343,9 +349,10 @@ proc find_ends {name method args} {
     foreach node $args {
         if {![is $node node]} { tell not_a node link $node; return {} }
     }
-    if {[info exists member_of($first)]} {
-        foreach medium [lreverse $member_of($first)] {
-            if {$class($medium) eq "link" && $second in $members($medium)} {
+    if {[info exists member_of($first)] && [info exists member_of($second)]} {
+        set fewer [expr {[llength $member_of($first)] < [llength $member_of($second)] ? $first : $second}]
+        foreach medium [lreverse $member_of($fewer)] {
+            if {$class($medium) eq "link" && $first in $members($medium) && $second in $members($medium)} {
                 return [handle $medium [expr {[lindex $members($medium) 0] eq $first ? "to" : "from"}]]
             }
         }
@@ -376,13 +383,13 @@ proc ends {name method args} {
 
 proc queue {medium end} {
     global queue_of
-    if {![info exists queue_of($medium,$end)]} {
+    if {![info exists queue_of($medium)] || ![dict exists $queue_of($medium) $end]} {
         set kept $::pending
-        set queue_of($medium,$end) [create queue $medium:$end:queue]
+        dict set queue_of($medium) $end [create queue $medium:$end:queue]
         set ::pending $kept
-        tell object queue $queue_of($medium,$end) $medium $end
+        tell object queue $medium:$end:queue $medium $end
     }
-    return $queue_of($medium,$end)
+    return [dict get $queue_of($medium) $end]
 }
 
 # --- commands --------------------------------------------------------------------------------
@@ -407,7 +414,7 @@ proc unknown_command {args} {
 }
 
 proc source_file {args} {
-    global child folder depth
+    global child folder depth sources
     if {[llength $args] != 1} {
         fault {wrong # args: should be "source file"}
     }
@@ -432,7 +439,8 @@ proc source_file {args} {
     if {[incr depth] > 20} {
         fault "source: files are nested more than 20 deep"
     }
-    tell source $given $path
+    tell source $given
+    set sources($path) $path
     set failed [catch {interp invokehidden $child source -encoding utf-8 $path} result options]
     incr depth -1
     if {$failed == 1} {
@@ -489,16 +497,18 @@ interp eval $child {
     rename ::set ::benito::assign
     proc ::set {args} {
         if {[llength $args] != 2} { return [uplevel 1 [list ::benito::assign {*}$args]] }
-        ::benito::assign name [lindex $args 0]
-        ::benito::assign value [uplevel 1 [list ::benito::assign {*}$args]]
-        ::benito::assign base [lindex [split $name (] 0]
-        ::benito::assign global [expr {[llength [uplevel 1 [list info globals $base]]] > 0 || [string match ::* $base]}]
-        ::benito::assign changed [::benito::assigned $name $value $global]
+        uplevel 1 [list ::benito::assign {*}$args]
+        lassign $args name value
+        if {[string match *opt(* $name]} { ::benito::option_set $name $value }
+        if {![::benito::is_pending]} { return $value }
+        lassign [split $name (] base
+        if {![string match ::* $base] && ![llength [info globals $base]]} { return $value }
+        lassign [list [::benito::assigned $name $value]] changed
         if {$changed ne $value} { uplevel 1 [list ::benito::assign $name $changed] }
         return $changed
     }
 }
-interp alias $child ::benito::assigned {} assigned
+foreach name {assigned is_pending option_set} { interp alias $child ::benito::$name {} $name }
 set parts [interp eval $child {
     proc ::benito::fix {name} { proc $name [info args $name] [string map {::set ::benito::assign} [info body $name]] }
     ::benito::fix ::benito::place

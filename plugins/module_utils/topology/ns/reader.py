@@ -32,7 +32,7 @@ _LIMITS = {
     "depth": ("it is nested too deep", "is there a procedure that calls itself?"),
 }
 # What is gone through of a file that was stopped, to find what else is wrong with it.
-MOST_AFTER_A_LIMIT = 50_000
+MOST_AFTER_A_LIMIT = 20_000
 _NO_EFFECT = ("object", "call", "testbed", "new", "option", "name")
 
 
@@ -131,7 +131,7 @@ def _compatibility(reading: Reading, _place: Place, _name: str) -> None:
     reading.network.compatible = True
 
 
-def _source(reading: Reading, place: Place, given: str, _path: str) -> None:
+def _source(reading: Reading, place: Place, given: str) -> None:
     reading.network.sourced.append(given)
     reading.found.warn("files that are read", place, "source", f"{shown(given)} is read, too; it is not kept with the experiment")
 

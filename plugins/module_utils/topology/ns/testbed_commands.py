@@ -19,7 +19,8 @@ FAILURE_ACTIONS = ("fatal", "nonfatal", "ignore")
 _ENCAPSULATIONS = ("gre", "egre", "vtun", "veth-ne", "vlan")
 _SECURITY = ("Green", "Blue", "Yellow", "Orange")
 _TAR = (".tar", ".tar.Z", ".tar.gz", ".tgz", ".tar.bz2")
-_NFS_ROOTS = ("/", "/proj", "/groups", "/users", "/share", "/scratch")
+_NFS_ROOTS = ("/proj", "/groups", "/users", "/share", "/scratch")
+_MOST_WORDS = 1000
 _NETMASK_TOP = 0xFFFF0000
 
 
@@ -127,29 +128,33 @@ def _start(reading: Reading, place: Place, who: str, node: Node, arguments) -> N
     set_start_command(reading, place, node, who, arguments[0])
 
 
-def _rpms(_reading: Reading, _place: Place, _who: str, node: Node, arguments) -> None:
-    for location in _words(arguments):
+def _rpms(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
+    for location in _words(reading, place, who, arguments):
         node.software.append((location, None))
 
 
 def _tarfiles(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
-    words = _words(arguments)
+    words = _words(reading, place, who, arguments)
     if len(words) % 2:
         reading.found.error(place, who, "there must be pairs of a directory and a tar file", "tb-set-node-tarfiles $node /usr/local /proj/P/x.tar.gz")
         return
     for folder, location in zip(words[::2], words[1::2]):
         if not folder.startswith("/"):
             reading.found.error(place, who, f"the directory {shown(folder)} is not absolute", "such as /usr/local")
-        elif (folder.rstrip("/") or "/") in _NFS_ROOTS[1:]:
+        elif folder.rstrip("/") in _NFS_ROOTS:
             reading.found.error(place, who, f"nothing is unpacked in {folder}", "such as /usr/local")
         if not location.endswith(_TAR):
             reading.found.error(place, who, f"{shown(location)} is not a tar file", "one whose name ends with " + ", ".join(_TAR))
         node.software.append((location, folder))
 
 
-def _words(arguments) -> list[str]:
+def _words(reading: Reading, place: Place, who: str, arguments) -> list[str]:
     """Several arguments, or one that holds several words."""
-    return arguments[0].split() if len(arguments) == 1 else list(arguments)
+    words = arguments[0].split() if len(arguments) == 1 else list(arguments)
+    if len(words) > _MOST_WORDS:
+        reading.found.error(place, who, f"names {len(words):,} things", f"at most {_MOST_WORDS:,}")
+        return []
+    return words
 
 
 def _failure_action(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
@@ -216,7 +221,7 @@ def _vtype(reading: Reading, place: Place, who: str, arguments) -> None:
         if not re.fullmatch(r"0?\.[0-9]*[1-9][0-9]*", weight):
             reading.found.error(place, who, f"{shown(weight)} is no weight", "a number between 0 and 1")
         strength = weight
-    types = " ".join(_words(rest))
+    types = " ".join(_words(reading, place, who, rest))
     if not types:
         reading.found.error(place, who, "names no type of hardware")
     reading.network.attributes.append((f"containers:vtype:{name}", f"{strength} {types}"))
