@@ -18,8 +18,8 @@ from .start_commands import set_start_command
 FAILURE_ACTIONS = ("fatal", "nonfatal", "ignore")
 _ENCAPSULATIONS = ("gre", "egre", "vtun", "veth-ne", "vlan")
 _SECURITY = ("Green", "Blue", "Yellow", "Orange")
-_TAR = (".tar", ".tar.Z", ".tar.gz", ".tgz", ".tar.bz2")
-_NFS_ROOTS = ("/proj", "/groups", "/users", "/share", "/scratch")
+TAR_NAMES = (".tar", ".tar.Z", ".tar.gz", ".tgz", ".tar.bz2")
+NFS_ROOTS = ("/proj", "/groups", "/users", "/share", "/scratch")
 _MOST_WORDS = 1000
 _NETMASK_TOP = 0xFFFF0000
 
@@ -141,10 +141,10 @@ def _tarfiles(reading: Reading, place: Place, who: str, node: Node, arguments) -
     for folder, location in zip(words[::2], words[1::2]):
         if not folder.startswith("/"):
             reading.found.error(place, who, f"the directory {shown(folder)} is not absolute", "such as /usr/local")
-        elif folder.rstrip("/") in _NFS_ROOTS:
+        elif folder.rstrip("/") in NFS_ROOTS:
             reading.found.error(place, who, f"nothing is unpacked in {folder}", "such as /usr/local")
-        if not location.endswith(_TAR):
-            reading.found.error(place, who, f"{shown(location)} is not a tar file", "one whose name ends with " + ", ".join(_TAR))
+        if not location.endswith(TAR_NAMES):
+            reading.found.error(place, who, f"{shown(location)} is not a tar file", "one whose name ends with " + ", ".join(TAR_NAMES))
         node.software.append((location, folder))
 
 
