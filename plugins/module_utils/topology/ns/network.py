@@ -69,6 +69,7 @@ class Medium:
     cost: str | None = None
     attributes: list = field(default_factory=list)
     by_node: dict[int, Attachment] = field(default_factory=dict)
+    _has: dict[str, bool] = field(default_factory=dict)
 
     def join(self, node: Node, delay_ms: float, kbps: int, loss: float = 0.0) -> None:
         """Add a member with the same numbers in both directions."""
@@ -80,6 +81,13 @@ class Medium:
     def attachment(self, node: Node) -> Attachment | None:
         """The first attachment of ``node``."""
         return self.by_node.get(id(node))
+
+    def has(self, quantity: str) -> bool:
+        """Whether any member has a ``quantity`` (delay_ms, kbps or loss) outbound. For a network that does not change any more."""
+        if not self._has:
+            for name in ("delay_ms", "kbps", "loss"):
+                self._has[name] = any(getattr(member.out, name) for member in self.members)
+        return self._has[quantity]
 
     def other(self, member: Attachment) -> Attachment:
         """The other end of a link."""

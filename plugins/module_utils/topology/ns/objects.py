@@ -79,6 +79,8 @@ def _medium(reading: Reading, place: Place, sort: str, name: str, nodes, who: st
     """Each hop gets half of the delay, in both directions."""
     kbps = reading.bandwidth(place, who, bandwidth)
     delay_ms = reading.delay(place, who, delay)
+    if sort == "lan" and reading.profile.whole_ms and delay_ms and delay_ms % 2:
+        reading.found.warn("odd delays of LANs", place, who, f"a delay of {delay_ms:g} ms is rounded at an Emulab site: each hop has half of it")
     return _joined(reading, place, sort, name, nodes, who, kbps or 0, (delay_ms or 0.0) / 2)
 
 

@@ -225,7 +225,7 @@ proc object_variable {kind name method args} {
     }
     if {[llength $args] == 2} {
         dict set variables($name) $variable $value
-        tell call $kind $name {*}[list $method {*}$args]
+        if {$kind eq "queue"} { tell call queue $name set {*}$args }
         return $value
     }
     if {[info exists variables($name)] && [dict exists $variables($name) $variable]} {

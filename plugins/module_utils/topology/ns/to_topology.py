@@ -79,11 +79,10 @@ def _interface(member: Attachment, number: int, line: int) -> Interface:
     A zero is written where the substrate's own number, which is the largest, would be taken otherwise.
     """
     medium, out = member.medium, member.out
-    outs = [other.out for other in medium.members]
     pairs = list(member.attributes)
     if member.ip is not None:
         pairs += [(IP4_ADDRESS, member.ip), (IP4_NETMASK, medium.netmask)]
-    if any(way.loss > 0 for way in outs):
+    if medium.has("loss"):
         pairs.append((LOSS, _text(out.loss)))
     pairs += _received(member)
     for variable, name in (("limit_", "queue_limit"), ("queue-in-bytes_", "queue_in_bytes")):
@@ -92,8 +91,8 @@ def _interface(member: Attachment, number: int, line: int) -> Interface:
     return Interface(
         name=f"inf{number:03}",
         substrates=(medium.name,),
-        capacity=Capacity(float(out.kbps)) if not medium.unshaped and any(way.kbps for way in outs) else None,
-        latency=Latency(out.delay_ms) if any(way.delay_ms > 0 for way in outs) else None,
+        capacity=Capacity(float(out.kbps)) if not medium.unshaped and medium.has("kbps") else None,
+        latency=Latency(out.delay_ms) if medium.has("delay_ms") else None,
         attributes=_attributes(pairs),
         line=line,
     )
