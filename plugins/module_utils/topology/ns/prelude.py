@@ -17,6 +17,9 @@ _INTERPRETER = r"""
 
 proc testbed {name args} {
     tell testbed $name {*}$args
+    if {$name eq "tb-set-node-startcmd"} {
+        return [program_of [lindex $args 0]]
+    }
     return {}
 }
 

@@ -283,10 +283,25 @@ proc simulator {name method args} {
 
 proc node {name method args} {
     tell call node $name $method {*}$args
+    if {$method eq "start-command"} {
+        return [program_of $name]
+    }
     if {$method in {program-agent console topography}} {
         return [numbered_without_effect ignored tbprog-prog]
     }
     return {}
+}
+
+# The program object that a start command is. It is called after its node and takes no other name.
+proc program_of {node} {
+    set name ${node}_startcmd
+    if {![info exists ::class($name)]} {
+        set kept $::pending
+        create ignored $name
+        set ::pending $kept
+        tell object ignored $name
+    }
+    return $name
 }
 
 proc join_medium {medium nodes} {

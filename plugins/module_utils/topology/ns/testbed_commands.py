@@ -16,7 +16,7 @@ from .shaping_commands import SHAPING
 from .start_commands import set_start_command
 
 FAILURE_ACTIONS = ("fatal", "nonfatal", "ignore")
-_ENCAPSULATIONS = ("gre", "egre", "vtun", "veth-ne", "vlan")
+_ENCAPSULATIONS = ("alias", "gre", "egre", "vtun", "veth", "veth-ne", "vlan")
 _SECURITY = ("Green", "Blue", "Yellow", "Orange")
 TAR_NAMES = (".tar", ".tar.Z", ".tar.gz", ".tgz", ".tar.bz2")
 NFS_ROOTS = ("/proj", "/groups", "/users", "/share", "/scratch")
@@ -141,11 +141,16 @@ def _tarfiles(reading: Reading, place: Place, who: str, node: Node, arguments) -
     for folder, location in zip(words[::2], words[1::2]):
         if not folder.startswith("/"):
             reading.found.error(place, who, f"the directory {shown(folder)} is not absolute", "such as /usr/local")
-        elif folder.rstrip("/") in NFS_ROOTS:
+        elif is_shared(folder):
             reading.found.error(place, who, f"nothing is unpacked in {folder}", "such as /usr/local")
         if not location.endswith(TAR_NAMES):
             reading.found.error(place, who, f"{shown(location)} is not a tar file", "one whose name ends with " + ", ".join(TAR_NAMES))
         node.software.append((location, folder))
+
+
+def is_shared(folder: str) -> bool:
+    """Whether a folder of a node is one that all nodes of an Emulab site share."""
+    return any((folder + "/").startswith(root + "/") for root in NFS_ROOTS)
 
 
 def _words(reading: Reading, place: Place, who: str, arguments) -> list[str]:
@@ -195,7 +200,7 @@ def _default_failure_action(reading: Reading, place: Place, who: str, arguments)
 
 def _link_failure_action(reading: Reading, place: Place, who: str, arguments) -> None:
     medium = reading.medium(place, who, arguments[0])
-    action = reading.one_of(place, who, arguments[1], FAILURE_ACTIONS)
+    action = reading.one_of(place, who, arguments[1], FAILURE_ACTIONS[:2])
     if medium is not None and action is not None:
         medium.attributes.append(("failureaction", action))
 
@@ -254,17 +259,16 @@ def _ignored_word(allowed) -> Callable:
 
 
 _WITHOUT_EFFECT = """
-    use-endnodeshaping force-endnodeshaping set-endnodeshaping set-multiplexed set-link-encap set-useveth set-encapsulate
-    set-allowcolocate use-ipassign set-ipassign-args set-link-est-bandwidth set-lan-est-bandwidth set-node-lan-est-bandwidth
-    set-link-simplex-est-bandwidth set-lan-simplex-est-bandwidth set-link-backfill set-lan-backfill set-node-lan-backfill
-    set-link-simplex-backfill set-lan-simplex-backfill set-lan-protocol set-link-protocol set-lan-accesspoint set-lan-setting
-    set-node-lan-setting fix-interface use-physnaming set-jail-os set-delay-os set-sim-os set-delay-capacity set-node-cmdline
-    set-node-loadlist set-node-id set-node-service add-node-service-hook set-tarfiles set-node-usesharednode set-node-sharingmode
-    set-uselatestwadata set-usewatunnels set-use-latestwadata set-use-watunnels set-wasolver-weights
-    elab-in-elab elabinelab set-elabinelab-attribute set-elabinelab-singlenet set-elabinelab-cvstag set-elabinelab-tarfiles
-    set-inner-elab-eid elab-in-elab-topology set-node-inner-elab-role set-elabinelab-role set-node-plab-role set-node-plab-plcnet
-    set-node-plab-slice plab-in-elab set-dpdb bind-parent fix-current-resources allow-external feedback-vnode feedback-vlan feedback-vlink
-    feedback-configure modelnet set-modelnet use-modelnet set-modelnet-physnodes set-oml-server set-oml-use-control set-oml-mp set-node-memory-size
+    use-endnodeshaping force-endnodeshaping set-endnodeshaping set-multiplexed set-useveth set-encapsulate set-allowcolocate
+    use-ipassign set-ipassign-args set-link-est-bandwidth set-lan-est-bandwidth set-node-lan-est-bandwidth
+    set-link-backfill set-lan-backfill set-node-lan-backfill set-link-simplex-backfill set-lan-simplex-backfill
+    set-lan-protocol set-link-protocol set-link-layer set-lan-accesspoint set-lan-setting set-node-lan-setting fix-interface use-physnaming
+    set-jail-os set-delay-os set-sim-os set-delay-capacity set-node-cmdline set-node-loadlist set-node-id set-node-service
+    add-node-service-hook set-tarfiles set-node-usesharednode set-node-sharingmode set-uselatestwadata set-usewatunnels set-wasolver-weights
+    elab-in-elab elab-in-elab-topology set-inner-elab-eid set-elabinelab-cvstag elabinelab-singlenet set-elabinelab-attribute
+    unset-elabinelab-attribute set-elabinelab-role-attribute unset-elabinelab-role-attribute set-node-inner-elab-role
+    set-node-plab-role set-node-plab-plcnet set-dpdb bind-parent fix-current-resources allow-external feedback-vnode feedback-vlan
+    feedback-vlink use-modelnet set-modelnet-physnodes set-use-oml set-oml-server set-oml-use-control set-oml-mp
 """.split()
 
 COMMANDS = {
@@ -293,6 +297,7 @@ COMMANDS = {
     "tb-set-ip-routing": Command(_ip_routing, 1, 1),
     "tb-set-node-testbed": Command(_of_node(_node_testbed), 2, 2),
     "tb-set-vlink-emulation": Command(_ignored_word(_ENCAPSULATIONS), 1, 1),
+    "tb-set-link-encap": Command(_ignored_word(_ENCAPSULATIONS), 2, 2),
     "tb-set-colocate-factor": Command(_ignored_number(1, 100), 1, 1),
     "tb-set-mem-usage": Command(_ignored_number(1, 5), 1, 1),
     "tb-set-cpu-usage": Command(_ignored_number(1, 5), 1, 1),

@@ -17,7 +17,7 @@ from ..scope import named, shown
 from .hops import Port, ports_of, way_between
 from .network import Way
 from .quoting import TCL_COMMANDS, Variables, quoted
-from .testbed_commands import NFS_ROOTS, TAR_NAMES
+from .testbed_commands import TAR_NAMES, is_shared
 from .units import SMALLEST_KBPS, SMALLEST_LOSS
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
@@ -246,7 +246,7 @@ def _can_be_written(software) -> bool:
     location, folder = software.location, software.install
     if not location or location.split() != [location]:
         return False
-    return folder is None or folder.split() == [folder] and folder.startswith("/") and folder.rstrip("/") not in NFS_ROOTS and location.endswith(TAR_NAMES)
+    return folder is None or folder.split() == [folder] and folder.startswith("/") and not is_shared(folder) and location.endswith(TAR_NAMES)
 
 
 def _alike(one: Way, other: Way) -> bool:
