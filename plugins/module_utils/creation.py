@@ -19,6 +19,7 @@ from .embedding.resources import node_resources
 from .errors import InputError, Problem
 from .experiment import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
 from .experiment_files import experiment_files
+from .physical_topology import physical_files
 from .site_settings import load_site, site_yaml
 from .topology.checks import check_deployable
 from .topology.ns.reader import read_ns_text
@@ -107,8 +108,9 @@ def prepare(request: Request) -> Creation:
     embedding = faults.collect(lambda: embed(topology, settings)) if settings and topology else None
     choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
-    files = {**_inputs(request, text, topology), **experiment_files(request.pid, request.eid, embedding)}
-    warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings, *choice.warnings)))
+    physical, odd = physical_files(embedding.partitioned, embedding.machines)
+    files = {**_inputs(request, text, topology), **experiment_files(request.pid, request.eid, embedding), **physical}
+    warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings, *choice.warnings, *odd)))
     carried = {machine.vhost: machine.all_nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)
     files["state.json"] = state_json(SWAPPED)

@@ -99,7 +99,7 @@ def test_it_creates_the_directory_with_every_file_of_the_design(files, tmp_path)
         f"4 nodes on 2 pnodes, in {path}",
         "Next: ansible-playbook deter.benito.swapin -e pid=DeterTest -e eid=example1",
     ]
-    top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml"}
+    top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml", "phys_topo.xml", "phys_topo.ns"}
     assert set(os.listdir(path)) == top | {"inventory.json", "state.json", "activity.log", "secrets"}
     assert open(os.path.join(path, "experiment.xml"), encoding="utf-8").read() == GOOD
     assert sorted(os.listdir(os.path.join(path, "route"))) == ["a", "b", "c"], "r is on every subnet and needs no route"
@@ -121,6 +121,34 @@ def test_the_same_input_and_seed_give_the_same_bytes(files, tmp_path):
         names = [name for name in everything_below(path) if os.path.isfile(name) and os.path.basename(name) not in changing]
         contents.append({os.path.relpath(name, path): open(name, "rb").read() for name in names})
     assert contents[0] == contents[1]
+
+
+def test_the_machines_alone_are_a_topology_too(files, tmp_path):
+    assert not run(**good(packing=2, kind_map="openvz=process")).failed
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    machines, _warnings = read_topdl(directory.file("phys_topo.xml"))
+    assert [machine.name for machine in machines.computers] == ["pnode-0000", "pnode-0001"]
+    (joining,) = machines.substrates
+    assert directory.read("phys_topo.ns").splitlines() == [
+        "set ns [new Simulator]",
+        "source tb_compat.tcl",
+        "set pnode(0000) [$ns node]",
+        "set pnode(0001) [$ns node]",
+        f"set {joining.name} [$ns duplex-link $pnode(0000) $pnode(0001) * 0ms DropTail]",
+        "tb-set-node-failure-action $pnode(0000) nonfatal",
+        "tb-set-node-failure-action $pnode(0001) nonfatal",
+        "$ns rtproto Static",
+        "$ns run",
+    ]
+
+
+def test_a_machine_that_is_a_node_keeps_its_name_and_names_that_ns_lacks_are_warned_of(files, tmp_path):
+    (files / "odd.xml").write_text(topology(substrate("lan_0"), computer("a", ("lan_0",), containers__node_type="embedded_pnode"), computer("b", ("lan_0",))))
+    outcome = run(**good(topology="odd.xml"))
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    assert [machine.name for machine in read_topdl(directory.file("phys_topo.xml"))[0].computers] == ["a", "pnode-0001"]
+    assert not outcome.failed and "phys_topo.ns" not in outcome.result["files"]
+    assert "warning: there is no phys_topo.ns: substrate lan_0: 'lan_0' is no name in an NS file" in directory.read("activity.log")
 
 
 def test_nodes_with_a_login_get_host_keys_and_processes_do_not(files, tmp_path):

@@ -67,6 +67,16 @@ def run_file(text: bytes, source: str, folder: str, testbed_commands) -> list[Re
     program = shutil.which("tclsh", path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/local/bin")
     if program is None:
         raise BenitoError(f"{source}: reading NS files needs the program tclsh: install the package tcl")
+    try:
+        output, ended, names = _run(program, text, folder, testbed_commands)
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise BenitoError(f"{source}: tclsh, which reads NS files, could not be run: {exc}") from exc
+    records = _records(output, _Names({name: source for name in names}, source, folder))
+    return _with_ending(records, ended, source)
+
+
+def _run(program: str, text: bytes, folder: str, testbed_commands) -> tuple[bytes, str, tuple[str, ...]]:
+    """(what the child wrote, how it ended, the names by which it may call the file)."""
     with tempfile.TemporaryDirectory(prefix="benito-ns-") as work:
         driver, script = os.path.join(work, "prelude.tcl"), os.path.join(work, "experiment.tcl")
         for path, content in ((driver, PRELUDE.encode()), (script, _utf8(text))):
@@ -75,9 +85,7 @@ def run_file(text: bytes, source: str, folder: str, testbed_commands) -> list[Re
         limits = [str(SECONDS), str(COMMANDS), str(OUTPUT_BYTES), str(LONGEST_TEXT)]
         arguments = [program, driver, script, os.path.abspath(folder), *limits, " ".join(testbed_commands)]
         output, ended = _output(arguments, work)
-        names = {"": source, script: source, os.path.realpath(script): source}
-    records = _records(output, _Names(names, source, folder))
-    return _with_ending(records, ended, source)
+        return output, ended, ("", script, os.path.realpath(script))
 
 
 def _refuse_what_is_no_script(text: bytes, source: str) -> None:

@@ -29,12 +29,15 @@ _OF_NODES = {"type": "tb-set-hardware", "fixed": "tb-fix-node", "testbed": "tb-s
 _OF_INTERFACES = (RX_RATE, RX_LATENCY, RX_LOSS)
 
 
-def write_ns(topology: Topology) -> tuple[str, tuple[Problem, ...]]:
+def write_ns(topology: Topology, physical: bool = False) -> tuple[str, tuple[Problem, ...]]:
     """(the NS file's text, warnings about what it cannot say).
+
+    physical  its computers are the machines themselves, and may be called like them
 
     Raises InputError when the topology cannot be deployed, or has names that NS does not allow.
     """
-    check_deployable(topology)
+    if not physical:
+        check_deployable(topology)
     writer = _Writer(topology)
     writer.refuse_names()
     writer.write()
@@ -99,8 +102,22 @@ class _Writer:
             name, value = attribute.name, attribute.value
             if name.startswith(f"{PREFIX}env:") and _OPTION.fullmatch(name.removeprefix(f"{PREFIX}env:")):
                 self.add("set", f"opt({name.removeprefix(f'{PREFIX}env:')})", quoted(value))
+            elif name.startswith(f"{PREFIX}vtype:"):
+                self._vtype(name.removeprefix(f"{PREFIX}vtype:"), value)
+            elif name == f"{PREFIX}ip_routing" and value in ("none", "ospf"):
+                self.add("tb-set-ip-routing", value)
             elif name not in (f"{PREFIX}rtproto", f"{PREFIX}sync_server") and containers_name(name) != LATENCY_MODEL:
                 self.warn(self.topology, "", f"the attribute {shown(name)} of the experiment has no place in an NS file")
+
+    def _vtype(self, name: str, value: str) -> None:
+        """``soft pc600 pc850``, ``hard …`` or ``0.5 …``."""
+        strength, _space, types = value.partition(" ")
+        if not types.strip():
+            self.warn(self.topology, "", f"the vtype {shown(name)} names no type and is left out")
+        elif strength in ("soft", "hard"):
+            self.add(f"tb-make-{strength}-vtype", quoted(name), quoted(types))
+        else:
+            self.add("tb-make-weighted-vtype", quoted(name), quoted(strength), quoted(types))
 
     # --- links and LANs ------------------------------------------------------------------------
 
