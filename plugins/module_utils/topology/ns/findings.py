@@ -32,11 +32,11 @@ class Findings:
     def error(self, place: Place, element: str, message: str, hint: str = "") -> None:
         """Note something that makes the file unusable."""
         if len(self._errors) < _MOST_KEPT:
-            self._errors.append(Problem(message, place.file or self.source, place.line, element, hint))
+            self._errors.append(self._problem(place, element, message, hint))
 
     def warn(self, kind: str, place: Place, element: str, message: str, hint: str = "", most: int = SHOWN_OF_A_KIND) -> None:
         """Note something its author should know; of one ``kind`` the first ``most`` are kept, the others counted; the same again is nothing new."""
-        problem = Problem(message, place.file or self.source, place.line, element, hint)
+        problem = self._problem(place, element, message, hint)
         if problem in self._seen:
             return
         self._times[kind] = self._times.get(kind, 0) + 1
@@ -63,5 +63,13 @@ class Findings:
         more = [Problem(f"{len(problems) - MOST_ERRORS} more errors", self.source)] if len(problems) > MOST_ERRORS else []
         raise InputError([*problems[:MOST_ERRORS], *more])
 
+    def _problem(self, place: Place, element: str, message: str, hint: str) -> Problem:
+        return Problem(_one_line(message), place.file or self.source, place.line, _one_line(element), _one_line(hint))
+
     def _order(self, problem: Problem):
         return (problem.file != self.source, problem.file, problem.line)
+
+
+def _one_line(text: str) -> str:
+    """Names and texts of a file may hold anything; a message is a line that can be printed."""
+    return text if text.isprintable() else "".join(character if character.isprintable() else "?" for character in text)

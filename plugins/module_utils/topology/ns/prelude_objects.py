@@ -120,6 +120,9 @@ proc assigned {variable value} {
     if {$new eq $old} {
         return $value
     }
+    if {[string length $new] > 255} {
+        fault "the name of an object has [string length $new] characters: at most 32"
+    }
     if {[llength [interp eval $::child [list ::benito::commands $new]]]} {
         if {[info exists class($new)]} {
             fault "there is already an object named $new"

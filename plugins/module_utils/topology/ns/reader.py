@@ -97,7 +97,7 @@ def _note_end(reading: Reading, record: Record) -> None:
     first, *rest = text.splitlines() or ["an error"]
     message = " ".join([first, *rest])
     hint = "is there a procedure that calls itself?" if "too many nested evaluations" in message else ""
-    reading.found.error(record.place, "", "".join(character if character.isprintable() else "?" for character in message), hint)
+    reading.found.error(record.place, "", message, hint)
 
 
 def _object(reading: Reading, place: Place, sort: str, name: str, *arguments: str) -> None:
@@ -137,8 +137,7 @@ def _source(reading: Reading, place: Place, given: str) -> None:
 
 
 def _print(reading: Reading, place: Place, text: str) -> None:
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    reading.found.warn("what it prints", place, "puts", printable)
+    reading.found.warn("what it prints", place, "puts", text)
 
 
 def _error(reading: Reading, place: Place, message: str, hint: str = "") -> None:

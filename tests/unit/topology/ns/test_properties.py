@@ -47,10 +47,10 @@ def outcome(text: bytes):
     began = time.monotonic()
     try:
         topology, warnings = read_ns_text(text, "lab.tcl", "/nonexistent")
-        assert all(str(warning).startswith("lab.tcl") for warning in warnings)
+        assert all(str(warning).startswith("lab.tcl") and str(warning).isprintable() for warning in warnings)
     except InputError as exc:
         topology = None
-        assert exc.problems and all(str(problem).startswith("lab.tcl") for problem in exc.problems)
+        assert exc.problems and all(str(problem).startswith("lab.tcl") and str(problem).isprintable() for problem in exc.problems)
     assert time.monotonic() - began < 10
     return topology
 

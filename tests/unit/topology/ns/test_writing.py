@@ -69,6 +69,7 @@ NS_FILES = {
     "quotes": LINK + r'tb-set-node-startcmd $a "echo \"\{\$x\" \\ \[ ; # > y"',
     "attributes": LAN + "tb-add-node-attribute $a {odd name} {}\ntb-add-network-attribute $lan0 x {y z}\ntb-add-interface-attribute $b $lan0 p q",
     "software": LINK + "tb-set-node-rpms $a /x.rpm\ntb-set-node-tarfiles $a /opt /y.tgz\ntb-set-node-os $b DEB12",
+    "vtypes": LINK + "tb-make-soft-vtype any {pc600 pc850}\ntb-make-weighted-vtype w .5 pc1\ntb-set-ip-routing none",
     "machines": LINK + "tb-set-hardware $b pc3000\ntb-fix-node $a pc4\ntb-set-node-testbed $a deter",
 }
 
