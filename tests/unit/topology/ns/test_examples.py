@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
+from pathlib import Path
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
@@ -110,3 +113,11 @@ def test_options_are_in_the_order_they_were_set():
     topology = topology_of(body)
     assert [attribute.name for attribute in topology.attributes] == ["containers:env:BANDWIDTH", "containers:env:DELAY"]
     assert ways(topology, "l")["a", "b"] == (5, 10_000, 0)
+
+
+def test_the_example_of_the_documentation_is_read_without_a_warning():
+    page = (Path(__file__).parents[4] / "docs" / "ns.md").read_text(encoding="utf-8")
+    example = textwrap.dedent(re.search(r"(?:^(?:    .*)?\n)+", page[page.index("    set ns") :], re.MULTILINE).group())
+    topology, warnings = read(example, whole=True)
+    assert warnings == [] and members(topology) == {"lan0": ["server", "client-0", "client-1", "client-2"]}
+    assert ways(topology, "lan0")["client-2", "server"] == (10, 1000, 0)
