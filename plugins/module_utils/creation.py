@@ -19,9 +19,12 @@ from .embedding.resources import node_resources
 from .errors import InputError, Problem
 from .experiment import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
 from .experiment_files import experiment_files
+from .physical_topology import physical_files
 from .site_settings import load_site, site_yaml
 from .topology.checks import check_deployable
+from .topology.ns.reader import read_ns_text
 from .topology.topdl_reader import read_topdl_text
+from .topology.topdl_writer import write_topdl
 from .topology.xml_source import load
 
 
@@ -94,18 +97,20 @@ def prepare(request: Request) -> Creation:
     home = benito_home(request.home, request.chdir)
     directory = faults.collect(lambda: ExperimentDirectory(home, request.pid, request.eid))
     settings = faults.collect(lambda: _settings(request, home))
+    profile = settings.ns_profile if settings else "default"
     if directory:
         directory.refuse_existing()
     text = faults.collect(lambda: _text(request))
-    read = faults.collect(lambda: read_topdl_text(text, request.topology)) if text is not None else None
+    read = faults.collect(lambda: _read(request, text, profile)) if text is not None else None
     topology, warnings = read or (None, ())
     if settings is None and topology:
         faults.collect(lambda: check_deployable(topology))
     embedding = faults.collect(lambda: embed(topology, settings)) if settings and topology else None
     choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
-    files = experiment_files(request.pid, request.eid, text, embedding)
-    warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings, *choice.warnings)))
+    physical, odd = physical_files(embedding.partitioned, embedding.machines)
+    files = {**_inputs(request, text, topology), **experiment_files(request.pid, request.eid, embedding), **physical}
+    warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings, *choice.warnings, *odd)))
     carried = {machine.vhost: machine.all_nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)
     files["state.json"] = state_json(SWAPPED)
@@ -140,8 +145,6 @@ def _settings(request: Request, home: str):
 def _text(request: Request) -> bytes:
     """The topology file's bytes."""
     path = _path(request, request.topology)
-    if path.endswith((".tcl", ".ns")):
-        raise InputError(Problem("ns-2 files are not read yet", file=request.topology, hint="give the topology as TopDL"))
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
@@ -149,6 +152,26 @@ def _text(request: Request) -> bytes:
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise InputError(Problem("is not a regular file", file=request.topology))
     return load(path, request.topology)
+
+
+def _is_ns(request: Request) -> bool:
+    """The original told NS files from TopDL by their names."""
+    return request.topology.endswith((".tcl", ".ns"))
+
+
+def _read(request: Request, text: bytes, profile: str):
+    """(topology, warnings) of the file's content."""
+    if not _is_ns(request):
+        return read_topdl_text(text, request.topology)
+    folder = os.path.dirname(os.path.abspath(_path(request, request.topology)))
+    return read_ns_text(text, request.topology, folder, profile)
+
+
+def _inputs(request: Request, text: bytes, topology) -> dict:
+    """The file as it was given; of an NS file the topology in TopDL, too."""
+    if not _is_ns(request):
+        return {"experiment.xml": text}
+    return {"experiment.tcl": text, "experiment.xml": write_topdl(topology)}
 
 
 def _path(request: Request, path: str) -> str:

@@ -16,11 +16,8 @@ from .inventory_data import inventory_of, to_json
 from .topology.topdl_writer import write_topdl
 
 
-def experiment_files(pid: str, eid: str, text: bytes, embedding) -> dict:
-    """{path inside the directory: content} of everything that follows from input and embedding.
-
-    text  the topology file as it was read
-    """
+def experiment_files(pid: str, eid: str, embedding) -> dict:
+    """{path inside the directory: content} of everything that follows from an embedding."""
     partitioned = write_topdl(embedding.partitioned).encode()
     vhosts = vhost_of(embedding.machines)
     addresses = mac_addresses(Identifiers(pid, eid), embedding.partitioned)
@@ -28,7 +25,6 @@ def experiment_files(pid: str, eid: str, text: bytes, embedding) -> dict:
     hidden = [name for machine in embedding.machines for name in machine.hidden]
     with_login = [computer.name for computer in embedding.partitioned.computers if KINDS[kind_of(computer)].login] + hidden
     return {
-        "experiment.xml": text,
         "annotated.xml": write_topdl(embedding.annotated),
         "partitioned.xml": partitioned,
         "topo.xml": write_topdl(final_topology(embedding.partitioned, vhosts, embedding.machines)),

@@ -182,6 +182,11 @@ SITE_SCHEMA = {
             "maximum": 4194304,
             "default": 2048,
         },
+        "ns_profile": {
+            "description": "rules by which NS files are read: those of an Emulab site (emulab), or without what only its machines needed (default)",
+            "enum": ["default", "emulab"],
+            "default": "default",
+        },
         "memory_reserve_mb": {
             "description": "memory of each pnode that stays for the machine itself, MiB",
             "type": "integer",

@@ -33,7 +33,9 @@ _SETTINGS = SITE_SCHEMA["properties"]
 
 @dataclass(frozen=True)
 class SiteSettings(EmbeddingSettings):
-    """Every setting, valid: those of planning, and what else there will be. Meanings and defaults: site_schema.py."""
+    """Every setting, valid: those of planning, and those of reading. Meanings and defaults: site_schema.py."""
+
+    ns_profile: str = "default"
 
 
 def load_site(path: str | None, overrides: dict | None = None, required: bool = False) -> SiteSettings:

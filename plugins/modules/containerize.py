@@ -26,7 +26,7 @@ options:
     type: str
     required: true
   topology:
-    description: The topology, a TopDL file.
+    description: The topology, an NS file if its name ends with C(.tcl) or C(.ns), else a TopDL file.
     type: str
     required: true
   packing:
@@ -92,6 +92,9 @@ options:
   openvz_disk_mb:
     description: Size of the disk of a system container that says nothing of it, MiB.
     type: raw
+  ns_profile:
+    description: Rules by which NS files are read, V(default) or V(emulab), which is stricter.
+    type: raw
   memory_reserve_mb:
     description: Memory of each pnode that stays for the machine itself, MiB.
     type: raw
@@ -103,6 +106,7 @@ options:
     type: path
 requirements:
   - jsonschema, lxml, mtkahypar, networkx and PyYAML for the Python it runs with
+  - tclsh (package tcl) for NS files
 attributes:
   check_mode:
     description: Finds every fault of the input, tells what would be created and writes nothing.
@@ -177,6 +181,7 @@ SETTINGS = (
     "openvz_memory_mb",
     "openvz_cpus",
     "openvz_disk_mb",
+    "ns_profile",
     "memory_reserve_mb",
 )
 MOST_WARNINGS = 20

@@ -17,6 +17,7 @@ from ..topology.attributes import STARTUP
 from ..topology.model import Computer, Topology
 from .allocation import Allocation
 from .computers import is_ghost, kind_of
+from .environment import environment_of
 from .hosting import Hosting, Resources
 from .hosts import Aliases, hosts_entries
 from .identifiers import BRIDGE, PORT, TUNNEL, Identifiers, mac_addresses
@@ -62,6 +63,7 @@ class _Binding:
         self.machines = machines(topology)
         self.lent = _lent(self.machines, allocation)
         self.computers = {computer.name: computer for computer in topology.computers}
+        self.environment = environment_of(topology)
         self.network = read_network(topology)
         self.routes = Routes(self.network, settings.address_base, settings.control_networks)
         self.hosts, _warnings = hosts_entries(self.network)
@@ -147,6 +149,7 @@ class _Binding:
             forwarding=len(attachments) > 1,
             aliases=self.aliases.of(computer.name) if self.aliases else {},
             start_command=computer.attribute(STARTUP, ""),
+            environment=dict(self.environment),
             ghost=is_ghost(computer),
             **(self._system(computer.name, vhost, taken, nested) if KINDS[kind].login else {}),
         )

@@ -15,7 +15,7 @@ from ..errors import InputError, Problem
 from .attributes import LATENCY_MODEL, PREFIX
 from .model import Attribute, Capacity, Computer, Fragment, Interface, Latency, NameMap, OtherElement, Service, Substrate, Topology
 
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LARGEST_PLAIN = 1e15
 _FIELDS_AFTER_ATTRIBUTES = ("level", "fragname")
 
@@ -51,7 +51,7 @@ def _version(topology: Topology) -> str:
 
 def _refuse_what_xml_cannot_carry(text: str, source: str) -> None:
     problems = []
-    for match in _NOT_XML.finditer(text):
+    for match in NOT_XML.finditer(text):
         start = text.rfind("\n", 0, match.start()) + 1
         line = text[start : text.find("\n", start)].strip()
         problems.append(Problem(f"XML cannot carry the character U+{ord(match.group()):04X} in {line!r}", source))

@@ -16,9 +16,10 @@ from ansible_collections.deter.benito.plugins.module_utils.embedding.create impo
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings
 from ansible_collections.deter.benito.plugins.module_utils.embedding.sysctls import vhost_sysctls
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, ExperimentError, HostError, InputError
+from ansible_collections.deter.benito.plugins.module_utils.host.plan_check import check_plan
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json, to_json
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Capacity
-from ansible_collections.deter.benito.tests.unit.embedding.vtopo import lend, vtopo, vtopos
+from ansible_collections.deter.benito.tests.unit.embedding.vtopo import lend, vtopo, vtopos, with_attribute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,17 @@ def test_a_substrate_on_two_vhosts_has_a_tunnel_between_them():
     assert here.tunnel.vni == there.tunnel.vni
     assert (here.tunnel.mode, here.tunnel.group, here.tunnel.port) == ("unicast", "", 4789)
     assert (here.probe_address, here.probe_peers) == ("169.254.1.1", {"pnode-0001": "169.254.1.2"})
+
+
+def test_options_of_the_experiment_are_in_the_environment_of_every_start_command():
+    topology = vtopo({"l0": "a b", "l1": "b c"}, **TWO)
+    for name, value in {"RATE": "10 Mb", "x-1": "$a", "2nd": "", "PATH": "/tmp", "BENITO_PID": "other", "RATE ": "late"}.items():
+        topology = with_attribute(topology, f"containers:env:{name}", value)
+    plans = plans_of(topology)
+    environments = [vnode.environment for plan in plans.values() for vnode in plan.vnodes]
+    assert environments == [{"RATE": "10 Mb", "x_1": "$a", "_2nd": "", "RATE_": "late"}] * 3
+    for plan in plans.values():
+        check_plan(plan, "plan")
 
 
 def test_two_vhosts_that_share_several_substrates_probe_each_under_addresses_of_its_own():

@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 
@@ -16,6 +17,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.site_schema import SITE_SCHEMA
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize
 
 
@@ -97,7 +99,7 @@ def test_it_creates_the_directory_with_every_file_of_the_design(files, tmp_path)
         f"4 nodes on 2 pnodes, in {path}",
         "Next: ansible-playbook deter.benito.swapin -e pid=DeterTest -e eid=example1",
     ]
-    top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml"}
+    top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml", "phys_topo.xml", "phys_topo.ns"}
     assert set(os.listdir(path)) == top | {"inventory.json", "state.json", "activity.log", "secrets"}
     assert open(os.path.join(path, "experiment.xml"), encoding="utf-8").read() == GOOD
     assert sorted(os.listdir(os.path.join(path, "route"))) == ["a", "b", "c"], "r is on every subnet and needs no route"
@@ -119,6 +121,34 @@ def test_the_same_input_and_seed_give_the_same_bytes(files, tmp_path):
         names = [name for name in everything_below(path) if os.path.isfile(name) and os.path.basename(name) not in changing]
         contents.append({os.path.relpath(name, path): open(name, "rb").read() for name in names})
     assert contents[0] == contents[1]
+
+
+def test_the_machines_alone_are_a_topology_too(files, tmp_path):
+    assert not run(**good(packing=2, kind_map="openvz=process")).failed
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    machines, _warnings = read_topdl(directory.file("phys_topo.xml"))
+    assert [machine.name for machine in machines.computers] == ["pnode-0000", "pnode-0001"]
+    (joining,) = machines.substrates
+    assert directory.read("phys_topo.ns").splitlines() == [
+        "set ns [new Simulator]",
+        "source tb_compat.tcl",
+        "set pnode(0000) [$ns node]",
+        "set pnode(0001) [$ns node]",
+        f"set {joining.name} [$ns duplex-link $pnode(0000) $pnode(0001) * 0ms DropTail]",
+        "tb-set-node-failure-action $pnode(0000) nonfatal",
+        "tb-set-node-failure-action $pnode(0001) nonfatal",
+        "$ns rtproto Static",
+        "$ns run",
+    ]
+
+
+def test_a_machine_that_is_a_node_keeps_its_name_and_names_that_ns_lacks_are_warned_of(files, tmp_path):
+    (files / "odd.xml").write_text(topology(substrate("lan_0"), computer("a", ("lan_0",), containers__node_type="embedded_pnode"), computer("b", ("lan_0",))))
+    outcome = run(**good(topology="odd.xml"))
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    assert [machine.name for machine in read_topdl(directory.file("phys_topo.xml"))[0].computers] == ["a", "pnode-0001"]
+    assert not outcome.failed and "phys_topo.ns" not in outcome.result["files"]
+    assert "warning: there is no phys_topo.ns: substrate lan_0: 'lan_0' is no name in an NS file" in directory.read("activity.log")
 
 
 def test_nodes_with_a_login_get_host_keys_and_processes_do_not(files, tmp_path):
@@ -161,6 +191,56 @@ def test_relative_paths_are_relative_to_chdir(files, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     assert not run(**good(chdir=str(files), benito_home="../elsewhere")).failed
     assert os.listdir(tmp_path / "elsewhere" / "proj") == ["DeterTest"]
+
+
+NS = """set ns [new Simulator]
+set a [$ns node]
+set b [$ns node]
+tb-set-node-startcmd $a "echo hello"
+set lan0 [$ns make-lan "$a $b" 10Mb 10ms]
+$ns run
+"""
+
+
+@pytest.mark.parametrize("name", ["lab.tcl", "lab.ns"])
+def test_an_ns_file_is_kept_and_what_it_became_stands_beside_it(files, tmp_path, name):
+    (files / name).write_text(NS)
+    outcome = run(**good(topology=name, kind_map="qemu=process"))
+    assert not outcome.failed, outcome.message
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    assert directory.read("experiment.tcl") == NS
+    became, _warnings = read_topdl(directory.file("experiment.xml"))
+    assert [(node.name, node.attribute("startup")) for node in became.computers] == [("a", "echo hello"), ("b", None)]
+    assert f"warning: {name}:4: tb-set-node-startcmd: an Emulab site would not know it" in directory.read("activity.log")
+    again = run(**good(topology=directory.file("experiment.xml"), eid="again", kind_map="qemu=process"))
+    assert not again.failed
+    assert ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "again").read("partitioned.xml") == directory.read("partitioned.xml")
+
+
+def test_all_that_is_wrong_with_an_ns_file_is_told_and_nothing_is_left(files, tmp_path):
+    (files / "lab.tcl").write_text(NS.replace("10Mb", "10mb").replace("$a $b", "$a"))
+    outcome = run(**good(topology="lab.tcl"))
+    assert [line.split(": ")[0] for line in outcome.message.splitlines()] == ["lab.tcl:5", "lab.tcl:5"]
+    assert_refused(outcome, "lab.tcl:5: make-lan: 'mb' is no unit of bandwidth (10Mb)", tmp_path)
+
+
+def test_an_ns_file_is_read_by_the_rules_of_its_profile(files, tmp_path):
+    (files / "lab.tcl").write_text(NS)
+    assert_refused(run(**good(topology="lab.tcl", ns_profile="emulab")), "is not known before tb_compat.tcl is read", tmp_path)
+
+
+def test_without_tclsh_it_says_what_to_install(files, tmp_path, monkeypatch):
+    (files / "lab.tcl").write_text(NS)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    assert_refused(run(**good(topology="lab.tcl")), "lab.tcl: reading NS files needs the program tclsh: install the package tcl", tmp_path)
+
+
+def test_what_an_ns_file_reads_is_relative_to_its_folder(files, tmp_path):
+    (files / "sub").mkdir()
+    (files / "sub" / "lab.tcl").write_text(NS.replace("$ns run", "source more.tcl\n$ns run"))
+    (files / "sub" / "more.tcl").write_text("set c [$ns node]\n")
+    outcome = run(**good(topology="sub/lab.tcl"))
+    assert not outcome.failed and sum(map(len, outcome.result["pnodes"].values())) == 3
 
 
 def test_every_setting_may_be_given():
@@ -237,7 +317,8 @@ BAD_OPTIONS = {
     "a topology that is a device": ({"topology": "/dev/zero"}, "/dev/zero: is not a regular file"),
     "a topology without a name": ({"topology": ""}, "cannot be read"),
     "a topology with a zero byte": ({"topology": "a\0b"}, "cannot be read"),
-    "an ns-2 file": ({"topology": "x.tcl"}, "x.tcl: ns-2 files are not read yet"),
+    "an NS file that is not there": ({"topology": "x.tcl"}, "x.tcl: cannot be read: No such file"),
+    "an unknown profile": ({"ns_profile": "utah"}, "ns_profile: 'utah' is not allowed (one of"),
     "packing 0": ({"packing": 0}, "packing: 0 is less than the minimum of 1"),
     "packing below 0": ({"packing": "-3"}, "packing: -3 is less than the minimum of 1"),
     "packing in words": ({"packing": "many"}, "packing: 'many' is not of type 'integer'"),

@@ -1,0 +1,75 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Everything found wrong with an NS file and the files it reads, so that all of it is reported in one run."""
+
+from __future__ import annotations
+
+from ...errors import InputError, Problem
+from ..problem_log import SHOWN_OF_A_KIND
+from .interpreter import Place
+
+MOST_ERRORS = 100
+_MOST_KEPT = 10_000
+
+
+class Findings:
+    """Errors and warnings of one NS file, each at its place.
+
+    Order: the file itself first, then the files it reads; in each by line.
+    """
+
+    def __init__(self, source: str):
+        self.source = source
+        self._errors: list[Problem] = []
+        self._warnings: list[Problem] = []
+        self._times: dict[str, int] = {}
+        self._seen: set[Problem] = set()
+
+    @property
+    def has_errors(self) -> bool:
+        return bool(self._errors)
+
+    def error(self, place: Place, element: str, message: str, hint: str = "") -> None:
+        """Note something that makes the file unusable."""
+        if len(self._errors) < _MOST_KEPT:
+            self._errors.append(self._problem(place, element, message, hint))
+
+    def warn(self, kind: str, place: Place, element: str, message: str, hint: str = "", most: int = SHOWN_OF_A_KIND) -> None:
+        """Note something its author should know; of one ``kind`` the first ``most`` are kept, the others counted; the same again is nothing new."""
+        problem = self._problem(place, element, message, hint)
+        if problem in self._seen:
+            return
+        self._times[kind] = self._times.get(kind, 0) + 1
+        if self._times[kind] <= most:
+            self._seen.add(problem)
+            self._warnings.append(problem)
+
+    def once(self, kind: str, place: Place, element: str, message: str, hint: str = "") -> None:
+        """A warning that is given the first time only."""
+        if kind not in self._times:
+            self.warn(kind, place, element, message, hint, most=1)
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """All warnings in order, then what was only counted."""
+        more = [(kind, times - SHOWN_OF_A_KIND) for kind, times in self._times.items() if times > SHOWN_OF_A_KIND]
+        counted = [Problem(f"{number} more warnings about {kind}", self.source) for kind, number in more]
+        return (*sorted(self._warnings, key=self._order), *counted)
+
+    def raise_errors(self) -> None:
+        """Raise InputError with every error in order, if there is one."""
+        if not self._errors:
+            return
+        problems = sorted(dict.fromkeys(self._errors), key=self._order)
+        more = [Problem(f"{len(problems) - MOST_ERRORS} more errors", self.source)] if len(problems) > MOST_ERRORS else []
+        raise InputError([*problems[:MOST_ERRORS], *more])
+
+    def _problem(self, place: Place, element: str, message: str, hint: str) -> Problem:
+        return Problem(_one_line(message), place.file or self.source, place.line, _one_line(element), _one_line(hint))
+
+    def _order(self, problem: Problem):
+        return (problem.file != self.source, problem.file, problem.line)
+
+
+def _one_line(text: str) -> str:
+    """Names and texts of a file may hold anything; a message is a line that can be printed."""
+    return text if text.isprintable() else "".join(character if character.isprintable() else "?" for character in text)

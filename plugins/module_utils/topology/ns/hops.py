@@ -1,0 +1,80 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What shapes each hop of a topology, out of its capacities, latencies, losses and ``rx_`` attributes (topdl.md "Latency meaning").
+
+A way from A to B is two hops: A's outbound and B's inbound one. Delays add up, the smaller rate counts, losses follow each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+from ..attributes import LOSS, LOSS_MODEL, RX_LATENCY, RX_LOSS, RX_RATE, containers_attribute
+from ..model import Computer, Interface, Substrate
+from .network import Way
+
+
+@dataclass(frozen=True)
+class Port:
+    """A computer's attachment to a substrate, with its two hops."""
+
+    computer: Computer
+    interface: Interface
+    out: Way
+    into: Way
+
+
+def ports_of(substrate: Substrate, members, latency_model: str) -> list[Port]:
+    """The ports of a substrate whose members are (computer, interface) pairs.
+
+    With latency model ``path`` and members that differ, two members are exact; of more, each hop has half of its own latency.
+    """
+    outs = [_out(substrate, interface, latency_model, len(members)) for _computer, interface in members]
+    if latency_model == "path" and len(members) == 2:
+        longest = max(way.delay_ms for way in outs)
+        outs = [Way(longest, way.kbps, way.loss) for way in outs]
+    ports = []
+    for number, (computer, interface) in enumerate(members):
+        own = outs[number]
+        usual = outs[1 - number] if len(members) == 2 else own
+        into = Way(
+            _given(interface, RX_LATENCY, usual.delay_ms),
+            int(_given(interface, RX_RATE, own.kbps)),
+            _given(interface, RX_LOSS, usual.loss),
+        )
+        ports.append(Port(computer, interface, own, into))
+    return ports
+
+
+def way_between(sender: Port, receiver: Port) -> Way:
+    """The whole way; kbps 0 when neither hop has a limit."""
+    limits = [kbps for kbps in (sender.out.kbps, receiver.into.kbps) if kbps]
+    loss = 1 - (1 - sender.out.loss) * (1 - receiver.into.loss)
+    return Way(sender.out.delay_ms + receiver.into.delay_ms, min(limits, default=0), loss)
+
+
+def _out(substrate: Substrate, interface: Interface, latency_model: str, members: int) -> Way:
+    latency = interface.latency or substrate.latency
+    capacity = interface.capacity or substrate.capacity
+    loss = _number(interface.attribute(LOSS, substrate.attribute(LOSS)))
+    model = containers_attribute(substrate, LOSS_MODEL) or ("path" if members == 2 else "hop")
+    delay = latency.time_ms if latency else 0.0
+    return Way(
+        delay / 2 if latency_model == "path" else delay,
+        int(capacity.rate_kbps) if capacity else 0,
+        1 - sqrt(1 - loss) if model == "path" else loss,
+    )
+
+
+def _given(interface: Interface, name: str, usual: float) -> float:
+    text = containers_attribute(interface, name)
+    return usual if text is None else _number(text)
+
+
+def _number(text: str | None) -> float:
+    """A number that check_deployable would let pass, else 0; losses above 1 do not come here."""
+    try:
+        return max(0.0, float(text or 0))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,227 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs an NS file with tclsh, in a child process that can neither do harm nor go on for ever, and gives what it recorded.
+
+The file itself runs in a safe interpreter within the child (``prelude.py``): no files, no network, no processes. The child
+has limits on commands, time, memory, output and files besides, and is killed when its time is over.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import resource
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from typing import NamedTuple
+
+from ...errors import BenitoError, InputError, Problem
+from .prelude import PRELUDE
+
+SECONDS = 6
+WALL_SECONDS = 7.5
+COMMANDS = 20_000_000
+MEMORY_MB = 256
+OUTPUT_BYTES = 12 * 1024 * 1024
+LONGEST_TEXT = 65536
+MAX_BYTES = 4 * 1024 * 1024
+
+_ESCAPED = re.compile(r"\\(.)")
+_UNESCAPED = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+_CONTROL = re.compile(rb"[\x00\x1a]")
+_BODY = re.compile(r'\("(?:[^"\n]*)" (?:body|then script|else script|arm)?\s*line (\d+)\)|\("[^"\n]*"[^)\n]* line (\d+)\)')
+_PROCEDURE = re.compile(r'\(procedure "([^"\n]{1,80})" line (\d+)\)')
+_FILE = re.compile(r'\(file "([^"\n]*)" line (\d+)\)')
+
+
+class Place(NamedTuple):
+    """Where in which file, as the user named it; line 0 where that is not known."""
+
+    file: str
+    line: int = 0
+
+
+class Record(NamedTuple):
+    """One thing the file did: what sort, where, and its texts."""
+
+    kind: str
+    place: Place
+    fields: tuple[str, ...]
+
+
+def run_file(text: bytes, source: str, folder: str, testbed_commands) -> list[Record]:
+    """What the NS file ``text`` did, in order; what ended it too early is its last record, of kind ``fault`` or ``limit``.
+
+    source            the file as the user named it
+    folder            below it, other files may be read with ``source``
+    testbed_commands  names of the commands that exist beside Tcl's own
+
+    Raises InputError when there is nothing to run, BenitoError when there is no tclsh.
+    """
+    _refuse_what_is_no_script(text, source)
+    program = shutil.which("tclsh", path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/local/bin")
+    if program is None:
+        raise BenitoError(f"{source}: reading NS files needs the program tclsh: install the package tcl")
+    try:
+        output, ended, names = _run(program, text, folder, testbed_commands)
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise BenitoError(f"{source}: tclsh, which reads NS files, could not be run: {exc}") from exc
+    records = _records(output, _Names({name: source for name in names}, source, folder))
+    return _with_ending(records, ended, source)
+
+
+def _run(program: str, text: bytes, folder: str, testbed_commands) -> tuple[bytes, str, tuple[str, ...]]:
+    """(what the child wrote, how it ended, the names by which it may call the file)."""
+    with tempfile.TemporaryDirectory(prefix="benito-ns-") as work:
+        driver, script = os.path.join(work, "prelude.tcl"), os.path.join(work, "experiment.tcl")
+        for path, content in ((driver, PRELUDE.encode()), (script, _utf8(text))):
+            with open(path, "wb") as handle:
+                handle.write(content)
+        limits = [str(SECONDS), str(COMMANDS), str(OUTPUT_BYTES), str(LONGEST_TEXT)]
+        arguments = [program, driver, script, os.path.abspath(folder), *limits, " ".join(testbed_commands)]
+        output, ended = _output(arguments, work)
+        return output, ended, ("", script, os.path.realpath(script))
+
+
+def _refuse_what_is_no_script(text: bytes, source: str) -> None:
+    if len(text) > MAX_BYTES:
+        raise InputError(Problem(f"is larger than {MAX_BYTES // 2**20} MB", source, hint="is it an NS file?"))
+    if not text.strip():
+        raise InputError(Problem("is empty", source, hint="an NS file begins with: set ns [new Simulator]"))
+    control = _CONTROL.search(text)
+    if control:
+        what = "NUL byte" if control.group() == b"\0" else "Control-Z, which ends a Tcl script"
+        line = text.count(b"\n", 0, control.start()) + 1
+        raise InputError(Problem(f"contains a {what}", source, line, hint="this is not a text file, or it is damaged"))
+
+
+def _utf8(text: bytes) -> bytes:
+    """The script in UTF-8, without a byte order mark; what is in no known encoding is taken for Latin 1."""
+    try:
+        return text.decode("utf-8-sig").encode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1").encode()
+
+
+class _Names:
+    """Paths of the child as the user would write them."""
+
+    def __init__(self, names: dict[str, str], source: str, folder: str):
+        self.names = names
+        self.root = os.path.realpath(folder)
+        self.shown = os.path.dirname(source)
+
+    def of(self, path: str) -> str:
+        if path not in self.names:
+            self.names[path] = os.path.join(self.shown, os.path.relpath(path, self.root))
+        return self.names[path]
+
+
+def _limit_child() -> None:
+    """Runs in the child, before tclsh."""
+    memory = MEMORY_MB * 2**20
+    for limit, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, math.ceil(WALL_SECONDS)),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 32),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))
+
+
+def _output(arguments: list[str], work: str) -> tuple[bytes, str]:
+    """(what the child wrote, how it ended: "" by itself, or what was too much)."""
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    child = subprocess.Popen(
+        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=work, env=environment, preexec_fn=_limit_child
+    )
+    deadline = time.monotonic() + WALL_SECONDS
+    parts: dict = {child.stdout: [], child.stderr: []}
+    size, ended = 0, ""
+    with selectors.DefaultSelector() as selector:
+        for stream in parts:
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map() and not ended:
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            for key, _events in ready:
+                data = os.read(key.fd, 65536)
+                if not data:
+                    selector.unregister(key.fileobj)
+                parts[key.fileobj].append(data)
+                size += len(data)
+            if size > OUTPUT_BYTES + 131072:
+                ended = "output"
+            elif not ready and time.monotonic() >= deadline:
+                ended = "time"
+    if ended:
+        child.kill()
+    try:
+        child.wait(timeout=max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+        ended = "time"
+    child.stdout.close()
+    child.stderr.close()
+    return b"".join(parts[child.stdout]), ended or _death(child.returncode, b"".join(parts[child.stderr]))
+
+
+def _death(status: int, complaint: bytes) -> str:
+    """What ended a child that was not stopped by us."""
+    if status == 0:
+        return ""
+    if status == -signal.SIGXCPU or status == -signal.SIGKILL:
+        return "time"
+    if b"alloc" in complaint:
+        return "memory"
+    if status == -signal.SIGSEGV:
+        return "depth"
+    return "crash: " + " ".join(complaint.decode("utf-8", "replace").split())[:200]
+
+
+def _records(output: bytes, names: _Names) -> list[Record]:
+    """The records of the output; one that was cut off at its end is left out."""
+    records = []
+    places: dict = {}
+    for line in output.decode("utf-8", "replace").split("\n")[:-1]:
+        fields = line.split("\t")
+        if "\\" in line:
+            fields = [_ESCAPED.sub(lambda found: _UNESCAPED[found.group(1)], field) for field in fields]
+        kind, path, number, *rest = fields
+        place = places.get((path, number))
+        if place is None:
+            place = places[path, number] = Place(names.of(path), int(number))
+        record = Record(kind, place, tuple(rest))
+        records.append(_placed(record, names) if kind in ("fault", "limit") and len(rest) > 1 else record)
+    return records
+
+
+def _placed(record: Record, names: _Names) -> Record:
+    """A fault or a limit with its place, from Tcl's account of what it was doing where that was not known at once."""
+    trail = record.fields[1]
+    found = _FILE.search(trail)
+    if record.place.line or found is None:
+        return Record(record.kind, record.place, record.fields[:1])
+    line, text, before = int(found.group(2)), record.fields[0], trail[: found.start()]
+    procedure = _PROCEDURE.search(before)
+    if procedure and record.kind == "fault":
+        text += f", in line {procedure.group(2)} of procedure {procedure.group(1)}"
+    elif not procedure:
+        line += sum(int(inner.group(1) or inner.group(2)) - 1 for inner in _BODY.finditer(before))
+    return Record(record.kind, Place(names.of(found.group(1)), line), (text,))
+
+
+def _with_ending(records: list[Record], ended: str, source: str) -> list[Record]:
+    if records and records[-1].kind == "end":
+        return records[:-1]
+    if not records or records[-1].kind != "limit":
+        records.append(Record("limit", Place(source), (ended or "crash: it stopped without a word",)))
+    return records

@@ -1,0 +1,143 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What an NS file has built so far: nodes, and links and LANs with what shapes each way in and out of them (ns.md §6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .interpreter import Place
+
+
+@dataclass
+class Way:
+    """One direction of an attachment: delay in ms, bandwidth in kb/s (0: no limit), loss from 0 to 1."""
+
+    delay_ms: float = 0.0
+    kbps: int = 0
+    loss: float = 0.0
+
+
+@dataclass(eq=False)
+class Node:
+    """A node.
+
+    attributes  (name, value) pairs that the file added, in order
+    routes      (destination, next hop, place): objects, not names
+    """
+
+    name: str
+    place: Place
+    bridge: bool = False
+    hardware: str = "pc"
+    os: str = ""
+    start_command: str | None = None
+    failure_action: str | None = None
+    fixed: str = ""
+    testbed: str = ""
+    attributes: list = field(default_factory=list)
+    software: list = field(default_factory=list)
+    routes: list = field(default_factory=list)
+    attachments: list = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Attachment:
+    """A node's port on a link or LAN. out: node to medium; into: medium to node."""
+
+    node: Node
+    medium: Medium
+    out: Way
+    into: Way
+    ip: str | None = None
+    ip_place: Place | None = None
+    cost: float | None = None
+    attributes: list = field(default_factory=list)
+    queue: dict = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Medium:
+    """A link, which has two members, or a LAN, which has any number; members in the order of the file."""
+
+    name: str
+    place: Place
+    sort: str
+    members: list[Attachment] = field(default_factory=list)
+    netmask: str = "255.255.255.0"
+    unshaped: bool = False
+    cost: str | None = None
+    attributes: list = field(default_factory=list)
+    by_node: dict[int, Attachment] = field(default_factory=dict)
+    _has: dict[str, bool] = field(default_factory=dict)
+
+    def join(self, node: Node, delay_ms: float, kbps: int, loss: float = 0.0) -> None:
+        """Add a member with the same numbers in both directions."""
+        member = Attachment(node, self, Way(delay_ms, kbps, loss), Way(delay_ms, kbps, loss))
+        self.members.append(member)
+        node.attachments.append(member)
+        self.by_node.setdefault(id(node), member)
+
+    def attachment(self, node: Node) -> Attachment | None:
+        """The first attachment of ``node``."""
+        return self.by_node.get(id(node))
+
+    def has(self, quantity: str) -> bool:
+        """Whether any member has a ``quantity`` (delay_ms, kbps or loss) outbound. For a network that does not change any more."""
+        if not self._has:
+            for name in ("delay_ms", "kbps", "loss"):
+                self._has[name] = any(getattr(member.out, name) for member in self.members)
+        return self._has[quantity]
+
+    def other(self, member: Attachment) -> Attachment:
+        """The other end of a link."""
+        return self.members[1] if self.members[0] is member else self.members[0]
+
+    @property
+    def ways(self) -> list[Way]:
+        return [way for member in self.members for way in (member.out, member.into)]
+
+
+@dataclass(eq=False)
+class Ends:
+    """A link or LAN seen from one of its members: what ``$ns link a b`` and ``$ns lanlink lan a`` give."""
+
+    medium: Medium
+    member: Attachment
+
+
+@dataclass(eq=False)
+class Queue:
+    """The queue at the start of one way into a link or LAN."""
+
+    ends: Ends
+
+
+@dataclass(eq=False)
+class Other:
+    """An object that has no part in an experiment here: a program agent, traffic, a call that is not known."""
+
+    sort: str
+
+
+@dataclass
+class Network:
+    """All of it, by name as the file calls it."""
+
+    objects: dict = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    media: list[Medium] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+    attributes: list = field(default_factory=list)
+    protocol: str | None = None
+    sync_server: Node | None = None
+    default_failure_action: str | None = None
+    compatible: bool = False
+    first_testbed_command: tuple[Place, str] | None = None
+    events: int = 0
+    sourced: list[str] = field(default_factory=list)
+
+    def between(self, first: Node, second: Node) -> Medium | None:
+        """The link or LAN created last that both are on."""
+        fewer, other = sorted((first, second), key=lambda node: len(node.attachments))
+        return next((attachment.medium for attachment in reversed(fewer.attachments) if attachment.medium.attachment(other)), None)

@@ -1,0 +1,66 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Texts and names in Tcl: what is written is one word, and means exactly what it was."""
+
+from __future__ import annotations
+
+import re
+
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:=@%+,-]+")
+_SPECIAL = re.compile(r'[\\\s"$\[\]{};#]')
+_INDEXED = re.compile(r"([A-Za-z][A-Za-z0-9]*)-([0-9]+)")
+_CONTROL = {"\n": r"\n", "\t": r"\t", "\r": r"\r", "\v": r"\v", "\f": r"\f"}
+
+# Commands of Tcl 8.6, and the array of options: no object can have one of these names.
+TCL_COMMANDS = frozenset(
+    """after append apply array binary break catch chan clock close concat continue coroutine dict encoding eof error eval exec exit expr
+    fblocked fconfigure fcopy file fileevent flush for foreach format gets glob global if incr info interp join lappend lassign lindex linsert
+    list llength lmap load lrange lrepeat lreplace lreverse lsearch lset lsort namespace open package pid proc puts pwd read regexp regsub
+    rename return scan seek set socket source split string subst switch tailcall tell throw time timerate trace try unload unset unknown
+    update uplevel upvar variable vwait while yield yieldto zlib cd new self my oo tcl opt""".split()
+)
+
+
+def quoted(text: str) -> str:
+    """``text`` as one word of Tcl."""
+    if _PLAIN_WORD.fullmatch(text):
+        return text
+    if text and "\\" not in text and "\n" not in text and "\r" not in text and _balanced(text):
+        return "{" + text + "}"
+    escaped = _SPECIAL.sub(lambda found: _CONTROL.get(found.group(), "\\" + found.group()), text)
+    return escaped or "{}"
+
+
+def _balanced(text: str) -> bool:
+    depth = 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+class Variables:
+    """The variables that objects get their names from: ``n-3`` is ``n(3)``, unless ``n`` is a name itself."""
+
+    def __init__(self, names: list[str]):
+        self._names = set(names)
+        self.simulator = next(name for name in ("ns", "sim", *(f"sim{number}" for number in range(len(names) + 1))) if not self._is_taken(name))
+
+    def _is_taken(self, name: str) -> bool:
+        return name in self._names or any(other.startswith(f"{name}-") for other in self._names)
+
+    def knows(self, name: str) -> bool:
+        return name in self._names
+
+    def target(self, name: str) -> str:
+        """What stands after ``set``."""
+        found = _INDEXED.fullmatch(name)
+        if found and found.group(1) not in self._names and found.group(1) != "opt":
+            return f"{found.group(1)}({found.group(2)})"
+        return name
+
+    def value(self, name: str) -> str:
+        """What stands where the object is meant."""
+        target = self.target(name)
+        return f"${{{target}}}" if "-" in target else f"${target}"

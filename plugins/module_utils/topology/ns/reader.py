@@ -1,0 +1,177 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reads NS files, the Emulab and DETER dialect of ns-2's Tcl.
+
+``interpreter.py`` runs the file; here what it did is gone through in order. All that is wrong with a file is reported at once, as one
+InputError; what is merely odd, or has no effect here, comes back as warnings beside the topology.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ...errors import Problem
+from ..model import Topology
+from ..scope import shown
+from ..topdl_writer import NOT_XML
+from ..xml_source import load
+from . import testbed_commands
+from .calls import call
+from .conclusion import conclude
+from .interpreter import MEMORY_MB, OUTPUT_BYTES, SECONDS, Place, Record, run_file
+from .objects import create, create_other
+from .reading import Reading
+from .to_topology import to_topology
+from .units import PROFILES
+
+_LIMITS = {
+    "time": (f"it runs for more than {SECONDS} seconds", "is there a loop without an end?"),
+    "command": ("it runs too many commands", "is there a loop without an end?"),
+    "output": (f"it makes more than {OUTPUT_BYTES // 2**20} MB of objects and texts", "is there a loop without an end?"),
+    "memory": (f"it needs more than {MEMORY_MB} MB of memory", "is there a text or a list that grows without an end?"),
+    "depth": ("it is nested too deep", "is there a procedure that calls itself?"),
+}
+# What is gone through of a file that was stopped, to find what else is wrong with it.
+MOST_AFTER_A_LIMIT = 20_000
+_NO_EFFECT = ("object", "call", "testbed", "new", "option", "name")
+
+
+def read_ns(path: str, source: str | None = None, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
+    """The topology of the NS file ``path`` and the warnings about it.
+
+    source   what to call the file in messages; the path by default
+    profile  ``default``, or ``emulab`` for the rules of an Emulab site where they are stricter
+    Raises InputError with every error of the file, each with file and line; BenitoError when there is no tclsh.
+    """
+    source = str(path) if source is None else source
+    return read_ns_text(load(path, source), source, os.path.dirname(os.path.abspath(path)), profile)
+
+
+def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
+    """As read_ns, from the file's content; files that it reads with ``source`` must be below ``folder``."""
+    reading = Reading(source, PROFILES[profile])
+    records = run_file(text, source, folder, tuple(testbed_commands.COMMANDS))
+    if records and records[-1].kind == "limit":
+        records = [*records[:MOST_AFTER_A_LIMIT], records[-1]]
+    ran, ended = _replay(reading, records)
+    conclude(reading)
+    if not ran and not ended:
+        reading.found.error(Place(source), "", "$ns run is missing", "it is the last line: $ns run")
+    reading.found.raise_errors()
+    topology = to_topology(reading.network, source)
+    return topology, reading.found.warnings()
+
+
+def _replay(reading: Reading, records: list[Record]) -> tuple[bool, bool]:
+    """Go through what the file did. (whether it came to ``$ns run``, whether it ended too early)."""
+    ran = ended = False
+    for record in records:
+        if record.kind == "run":
+            if ran:
+                reading.found.error(record.place, "", "$ns run stands twice", "once, as the last line")
+            ran = True
+        elif record.kind in ("fault", "limit"):
+            ended = True
+            _note_end(reading, record)
+        elif ran and record.kind in _NO_EFFECT:
+            reading.found.once("what comes after run", record.place, "", "what comes after $ns run has no effect", "$ns run is the last line")
+        else:
+            _refuse_what_topdl_cannot_hold(reading, record)
+            _STEPS[record.kind](reading, record.place, *record.fields)
+    return ran, ended
+
+
+def _refuse_what_topdl_cannot_hold(reading: Reading, record: Record) -> None:
+    for text in record.fields if record.kind in _NO_EFFECT else ():
+        found = NOT_XML.search(text)
+        if found:
+            reading.found.error(record.place, "", f"{shown(text)} holds the character U+{ord(found.group()):04X}, which TopDL cannot carry")
+
+
+def _note_end(reading: Reading, record: Record) -> None:
+    text = record.fields[0]
+    if record.kind == "limit":
+        message, hint = _LIMITS.get(text, (f"tclsh failed: {text}", ""))
+        reading.found.error(record.place, "", message, hint)
+        return
+    first, *rest = text.splitlines() or ["an error"]
+    message = " ".join([first, *rest])
+    hint = "is there a procedure that calls itself?" if "too many nested evaluations" in message else ""
+    reading.found.error(record.place, "", message, hint)
+
+
+def _object(reading: Reading, place: Place, sort: str, name: str, *arguments: str) -> None:
+    create(reading, place, sort, name, arguments)
+
+
+def _new(reading: Reading, place: Place, name: str, kind: str, *arguments: str) -> None:
+    create_other(reading, place, name, kind, arguments)
+
+
+def _name(reading: Reading, _place: Place, old: str, new: str) -> None:
+    thing = reading.network.objects.get(old)
+    reading.network.objects[new] = thing
+    if hasattr(thing, "name"):
+        thing.name = new
+
+
+def _call(reading: Reading, place: Place, sort: str, name: str, method: str, *arguments: str) -> None:
+    call(reading, place, sort, name, method, arguments)
+
+
+def _testbed(reading: Reading, place: Place, name: str, *arguments: str) -> None:
+    testbed_commands.run(reading, place, name, arguments)
+
+
+def _option(reading: Reading, _place: Place, name: str, value: str) -> None:
+    reading.network.options[name] = value
+
+
+def _compatibility(reading: Reading, _place: Place, _name: str) -> None:
+    reading.network.compatible = True
+
+
+def _source(reading: Reading, place: Place, given: str) -> None:
+    reading.network.sourced.append(given)
+    reading.found.warn("files that are read", place, "source", f"{shown(given)} is read, too; it is not kept with the experiment")
+
+
+def _print(reading: Reading, place: Place, text: str) -> None:
+    reading.found.warn("what it prints", place, "puts", text)
+
+
+def _error(reading: Reading, place: Place, message: str, hint: str = "") -> None:
+    reading.found.error(place, "", message, hint)
+
+
+def _not_a(reading: Reading, place: Place, _what: str, who: str, name: str) -> None:
+    finder = reading.medium if _what == "LAN" else reading.node
+    if finder(place, who, name) is not None:
+        reading.found.error(place, who, f"{shown(name)} cannot be used here")
+
+
+def _not_in(reading: Reading, place: Place, node: str, medium: str) -> None:
+    reading.attachment(place, "lanlink", reading.node(place, "lanlink", node), reading.medium(place, "lanlink", medium))
+
+
+def _unconnected(reading: Reading, place: Place, first: str, second: str) -> None:
+    reading.found.error(place, "link", f"there is no link between {first} and {second}")
+
+
+_STEPS = {
+    "object": _object,
+    "new": _new,
+    "name": _name,
+    "call": _call,
+    "testbed": _testbed,
+    "option": _option,
+    "compatibility": _compatibility,
+    "source": _source,
+    "print": _print,
+    "error": _error,
+    "not_a": _not_a,
+    "not_in": _not_in,
+    "unconnected": _unconnected,
+    "end": lambda reading, place: None,
+}
+

@@ -1,0 +1,129 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ``tb-`` commands that shape links and LANs (ns.md §5 and §6).
+
+Some are about the way from node to node, which is shared by its two hops; others are about single hops.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from .interpreter import Place
+from .network import Way
+from .reading import Reading
+
+
+def _root_loss(loss: float) -> float:
+    """The loss of each of two hops that makes ``loss`` of both."""
+    return 1 - sqrt(1 - loss)
+
+
+def _link_loss(reading: Reading, place: Place, who: str, arguments) -> None:
+    loss = reading.loss(place, who, arguments[-1])
+    if len(arguments) == 2:
+        medium = reading.medium(place, who, arguments[0], "link")
+    else:
+        first, second = reading.node(place, who, arguments[0]), reading.node(place, who, arguments[1])
+        if first is None or second is None:
+            return
+        medium = reading.network.between(first, second)
+        if medium is None:
+            reading.found.error(place, who, f"there is no connection between {first.name} and {second.name}")
+    _lose(medium, loss)
+
+
+def _lan_loss(reading: Reading, place: Place, who: str, arguments) -> None:
+    _lose(reading.medium(place, who, arguments[0], "lan"), reading.loss(place, who, arguments[1]))
+
+
+def _lose(medium, loss: float | None) -> None:
+    if medium is not None and loss is not None:
+        for way in medium.ways:
+            way.loss = _root_loss(loss)
+
+
+def _member(reading: Reading, place: Place, who: str, node: str, lan: str):
+    return reading.attachment(place, who, reading.node(place, who, node), reading.medium(place, who, lan, "lan"))
+
+
+def _node_lan_delay(reading: Reading, place: Place, who: str, arguments) -> None:
+    member = _member(reading, place, who, arguments[0], arguments[1])
+    _set_both(member, delay_ms=reading.delay(place, who, arguments[2]))
+
+
+def _node_lan_bandwidth(reading: Reading, place: Place, who: str, arguments) -> None:
+    member = _member(reading, place, who, arguments[0], arguments[1])
+    _set_both(member, kbps=reading.bandwidth(place, who, arguments[2]))
+
+
+def _node_lan_loss(reading: Reading, place: Place, who: str, arguments) -> None:
+    member = _member(reading, place, who, arguments[0], arguments[1])
+    _set_both(member, loss=reading.loss(place, who, arguments[2]))
+
+
+def _node_lan_params(reading: Reading, place: Place, who: str, arguments) -> None:
+    member = _member(reading, place, who, arguments[0], arguments[1])
+    _set_both(member, **_three(reading, place, who, arguments[2:]))
+
+
+def _three(reading: Reading, place: Place, who: str, texts) -> dict:
+    return {"delay_ms": reading.delay(place, who, texts[0]), "kbps": reading.bandwidth(place, who, texts[1]), "loss": reading.loss(place, who, texts[2])}
+
+
+def _set(way: Way, **values) -> None:
+    for name, value in values.items():
+        if value is not None:
+            setattr(way, name, value)
+
+
+def _set_both(member, **values) -> None:
+    if member is not None:
+        _set(member.out, **values)
+        _set(member.into, **values)
+
+
+def _link_simplex(reading: Reading, place: Place, who: str, arguments) -> None:
+    """The way from one end to the other: half of the delay and the root of the loss on each of its hops."""
+    link = reading.medium(place, who, arguments[0], "link")
+    source = reading.attachment(place, who, reading.node(place, who, arguments[1]), link)
+    values = _three(reading, place, who, arguments[2:])
+    if source is None or len(link.members) != 2:
+        return
+    if values["delay_ms"] is not None:
+        values["delay_ms"] /= 2
+    if values["loss"] is not None:
+        values["loss"] = _root_loss(values["loss"])
+    _set(source.out, **values)
+    _set(link.other(source).into, **values)
+
+
+def _lan_simplex(reading: Reading, place: Place, who: str, arguments) -> None:
+    """One hop, its two directions by themselves: first node to LAN, then LAN to node."""
+    lan = reading.medium(place, who, arguments[0], "lan")
+    member = reading.attachment(place, who, reading.node(place, who, arguments[1]), lan)
+    out, into = _three(reading, place, who, arguments[2:5]), _three(reading, place, who, arguments[5:8])
+    if member is not None:
+        _set(member.out, **out)
+        _set(member.into, **into)
+
+
+def _no_shaping(reading: Reading, place: Place, who: str, arguments) -> None:
+    medium = reading.medium(place, who, arguments[0])
+    on = reading.one_of(place, who, arguments[1], ("0", "1"))
+    if medium is not None and on is not None:
+        medium.unshaped = on == "1"
+
+
+# command: (what it does, fewest arguments, most)
+SHAPING = {
+    "tb-set-link-loss": (_link_loss, 2, 3),
+    "tb-set-lan-loss": (_lan_loss, 2, 2),
+    "tb-set-node-lan-delay": (_node_lan_delay, 3, 3),
+    "tb-set-node-lan-bandwidth": (_node_lan_bandwidth, 3, 3),
+    "tb-set-node-lan-loss": (_node_lan_loss, 3, 3),
+    "tb-set-node-lan-params": (_node_lan_params, 5, 5),
+    "tb-set-link-simplex-params": (_link_simplex, 5, 5),
+    "tb-set-lan-simplex-params": (_lan_simplex, 8, 8),
+    "tb-set-noshaping": (_no_shaping, 2, 2),
+}

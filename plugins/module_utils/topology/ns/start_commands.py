@@ -1,0 +1,27 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A node's start command: one for each node, one line."""
+
+from __future__ import annotations
+
+from .interpreter import Place
+from .network import Node
+from .reading import Reading
+
+_LONGEST = 256
+
+
+def set_start_command(reading: Reading, place: Place, node: Node, who: str, command: str) -> None:
+    """Emulab refuses a second start command and long ones; here the last one counts."""
+    if "\n" in command or "\r" in command:
+        reading.found.error(place, f"{who} {node.name}", "the command holds a newline", "one line, or a script that it calls")
+    if "\0" in command:
+        reading.found.error(place, f"{who} {node.name}", "the command holds a NUL character")
+    if node.start_command is not None:
+        if reading.profile.strict:
+            reading.found.error(place, f"{who} {node.name}", "there is a start command already")
+        else:
+            reading.found.warn("second start commands", place, f"{who} {node.name}", "there is a start command already; this one takes its place")
+    if reading.profile.strict and (len(command) > _LONGEST or not (command.isascii() and command.isprintable())):
+        reading.found.error(place, f"{who} {node.name}", "the command is not of at most 256 printable ASCII characters")
+    node.start_command = command

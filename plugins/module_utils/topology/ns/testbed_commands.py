@@ -1,0 +1,307 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ``tb-`` commands: what each wants and does (ns.md §5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..scope import shown
+from .interpreter import Place
+from .network import Node
+from .reading import Reading
+from .shaping_commands import SHAPING
+from .start_commands import set_start_command
+
+FAILURE_ACTIONS = ("fatal", "nonfatal", "ignore")
+_ENCAPSULATIONS = ("alias", "gre", "egre", "vtun", "veth", "veth-ne", "vlan")
+_SECURITY = ("Green", "Blue", "Yellow", "Orange")
+TAR_NAMES = (".tar", ".tar.Z", ".tar.gz", ".tgz", ".tar.bz2")
+NFS_ROOTS = ("/proj", "/groups", "/users", "/share", "/scratch")
+_MOST_WORDS = 1000
+_NETMASK_TOP = 0xFFFF0000
+
+
+@dataclass(frozen=True)
+class Command:
+    """run(reading, place, command, arguments); how many arguments there must be (most None: any number)."""
+
+    run: Callable
+    least: int
+    most: int | None = None
+
+
+def run(reading: Reading, place: Place, name: str, arguments: tuple[str, ...]) -> None:
+    """Do what a command means, or note what keeps it from being done."""
+    if not reading.network.compatible:
+        reading.network.first_testbed_command = reading.network.first_testbed_command or (place, name)
+    command = COMMANDS[name]
+    if len(arguments) < command.least or command.most is not None and len(arguments) > command.most:
+        most = "" if command.most == command.least else " or more" if command.most is None else f" to {command.most}"
+        reading.found.error(place, name, f"has {len(arguments)} arguments", f"there must be {command.least}{most}")
+        return
+    command.run(reading, place, name, arguments)
+
+
+# --- addresses ---------------------------------------------------------------------------------
+
+
+def _set_ip(reading: Reading, place: Place, who: str, arguments) -> None:
+    node = reading.node(place, who, arguments[0])
+    ip = reading.address(place, who, arguments[1])
+    if node is None:
+        return
+    if len(node.attachments) != 1:
+        number = len(node.attachments) or "no"
+        reading.found.error(place, who, f"{node.name} has {number} connections", "it must have one; tb-set-ip-link and tb-set-ip-lan say which")
+        return
+    _fix(node.attachments[0], place, ip)
+
+
+def _set_ip_on(sort: str) -> Callable:
+    def set_ip(reading: Reading, place: Place, who: str, arguments) -> None:
+        node = reading.node(place, who, arguments[0])
+        attachment = reading.attachment(place, who, node, reading.medium(place, who, arguments[1], sort))
+        _fix(attachment, place, reading.address(place, who, arguments[2]))
+
+    return set_ip
+
+
+def _set_ip_interface(reading: Reading, place: Place, who: str, arguments) -> None:
+    node, peer = reading.node(place, who, arguments[0]), reading.node(place, who, arguments[1])
+    ip = reading.address(place, who, arguments[2])
+    if node is None or peer is None:
+        return
+    medium = reading.network.between(node, peer)
+    if medium is None:
+        reading.found.error(place, who, f"there is no connection between {node.name} and {peer.name}")
+        return
+    _fix(medium.attachment(node), place, ip)
+
+
+def _fix(attachment, place: Place, ip: str | None) -> None:
+    if attachment is not None and ip is not None:
+        attachment.ip, attachment.ip_place = ip, place
+
+
+def _set_netmask(reading: Reading, place: Place, who: str, arguments) -> None:
+    medium = reading.medium(place, who, arguments[0])
+    mask = reading.address(place, who, arguments[1])
+    if mask is None:
+        return
+    number = int.from_bytes(bytes(int(part) for part in mask.split(".")), "big")
+    if number & _NETMASK_TOP != _NETMASK_TOP:
+        reading.found.error(place, who, f"the netmask {mask} is too large", "255.255.0.0 or smaller, such as 255.255.255.0")
+    elif (~number & 0xFFFFFFFF) & ((~number & 0xFFFFFFFF) + 1):
+        reading.found.error(place, who, f"{mask} is not a netmask", "such as 255.255.255.0")
+    elif medium is not None:
+        medium.netmask = mask
+
+
+# --- nodes -------------------------------------------------------------------------------------
+
+
+def _of_node(act: Callable) -> Callable:
+    """A command whose first argument is a node."""
+
+    def command(reading: Reading, place: Place, who: str, arguments) -> None:
+        node = reading.node(place, who, arguments[0])
+        if node is not None:
+            act(reading, place, who, node, arguments[1:])
+
+    return command
+
+
+def _hardware(_reading: Reading, _place: Place, _who: str, node: Node, arguments) -> None:
+    node.hardware = arguments[0]
+
+
+def _node_os(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
+    node.os = arguments[0]
+    if len(arguments) > 1:
+        reading.found.once("parents of operating systems", place, who, f"the parent {shown(arguments[1])} has no effect")
+
+
+def _start(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
+    set_start_command(reading, place, node, who, arguments[0])
+
+
+def _rpms(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
+    for location in _words(reading, place, who, arguments):
+        node.software.append((location, None))
+
+
+def _tarfiles(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
+    words = _words(reading, place, who, arguments)
+    if len(words) % 2:
+        reading.found.error(place, who, "there must be pairs of a directory and a tar file", "tb-set-node-tarfiles $node /usr/local /proj/P/x.tar.gz")
+        return
+    for folder, location in zip(words[::2], words[1::2]):
+        if not folder.startswith("/"):
+            reading.found.error(place, who, f"the directory {shown(folder)} is not absolute", "such as /usr/local")
+        elif is_shared(folder):
+            reading.found.error(place, who, f"nothing is unpacked in {folder}", "such as /usr/local")
+        if not location.endswith(TAR_NAMES):
+            reading.found.error(place, who, f"{shown(location)} is not a tar file", "one whose name ends with " + ", ".join(TAR_NAMES))
+        node.software.append((location, folder))
+
+
+def is_shared(folder: str) -> bool:
+    """Whether a folder of a node is one that all nodes of an Emulab site share."""
+    return any((folder + "/").startswith(root + "/") for root in NFS_ROOTS)
+
+
+def _words(reading: Reading, place: Place, who: str, arguments) -> list[str]:
+    """Several arguments, or one that holds several words."""
+    words = arguments[0].split() if len(arguments) == 1 else list(arguments)
+    if len(words) > _MOST_WORDS:
+        reading.found.error(place, who, f"names {len(words):,} things", f"at most {_MOST_WORDS:,}")
+        return []
+    return words
+
+
+def _failure_action(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
+    node.failure_action = reading.one_of(place, who, arguments[0], FAILURE_ACTIONS)
+
+
+def _node_attribute(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
+    _add(reading, place, who, node.attributes, *arguments)
+
+
+def _add(reading: Reading, place: Place, who: str, attributes: list, name: str, value: str) -> None:
+    if not name:
+        reading.found.error(place, who, "an attribute needs a name")
+        return
+    if any(name == other for other, _value in attributes):
+        reading.found.warn("repeated attributes", place, who, f"attribute {shown(name)} stands twice; the first one counts")
+    attributes.append((name, value))
+
+
+def _fix_node(_reading: Reading, _place: Place, _who: str, node: Node, arguments) -> None:
+    node.fixed = arguments[0]
+
+
+def _node_testbed(_reading: Reading, _place: Place, _who: str, node: Node, arguments) -> None:
+    node.testbed = arguments[0]
+
+
+def _sync_server(reading: Reading, _place: Place, _who: str, node: Node, _arguments) -> None:
+    reading.network.sync_server = node
+
+
+# --- the rest ------------------------------------------------------------------------------------
+
+
+def _default_failure_action(reading: Reading, place: Place, who: str, arguments) -> None:
+    reading.network.default_failure_action = reading.one_of(place, who, arguments[0], FAILURE_ACTIONS)
+
+
+def _link_failure_action(reading: Reading, place: Place, who: str, arguments) -> None:
+    medium = reading.medium(place, who, arguments[0])
+    action = reading.one_of(place, who, arguments[1], FAILURE_ACTIONS[:2])
+    if medium is not None and action is not None:
+        medium.attributes.append(("failureaction", action))
+
+
+def _network_attribute(reading: Reading, place: Place, who: str, arguments) -> None:
+    medium = reading.medium(place, who, arguments[0])
+    if medium is not None:
+        _add(reading, place, who, medium.attributes, *arguments[1:])
+
+
+def _interface_attribute(reading: Reading, place: Place, who: str, arguments) -> None:
+    attachment = reading.attachment(place, who, reading.node(place, who, arguments[0]), reading.medium(place, who, arguments[1]))
+    if attachment is not None:
+        _add(reading, place, who, attachment.attributes, *arguments[2:])
+
+
+def _vtype(reading: Reading, place: Place, who: str, arguments) -> None:
+    """A set of hardware types under one name, of which one is taken."""
+    strength = {"tb-make-soft-vtype": "soft", "tb-make-hard-vtype": "hard"}.get(who, "weighted")
+    name, *rest = arguments
+    if strength == "weighted":
+        weight = rest.pop(0)
+        if not re.fullmatch(r"0?\.[0-9]*[1-9][0-9]*", weight):
+            reading.found.error(place, who, f"{shown(weight)} is no weight", "a number between 0 and 1")
+        strength = weight
+    types = " ".join(_words(reading, place, who, rest))
+    if not types:
+        reading.found.error(place, who, "names no type of hardware")
+    reading.network.attributes.append((f"containers:vtype:{name}", f"{strength} {types}"))
+
+
+def _ip_routing(reading: Reading, place: Place, who: str, arguments) -> None:
+    kind = reading.one_of(place, who, arguments[0], ("none", "ospf"))
+    if kind is not None:
+        reading.network.attributes.append(("containers:ip_routing", kind))
+
+
+def _ignored(reading: Reading, place: Place, who: str, _arguments) -> None:
+    reading.found.once(who, place, who, "is accepted and has no effect")
+
+
+def _ignored_number(least: int, most: int) -> Callable:
+    def command(reading: Reading, place: Place, who: str, arguments) -> None:
+        reading.whole(place, who, arguments[-1], least, most)
+        _ignored(reading, place, who, arguments)
+
+    return command
+
+
+def _ignored_word(allowed) -> Callable:
+    def command(reading: Reading, place: Place, who: str, arguments) -> None:
+        reading.one_of(place, who, arguments[-1], allowed)
+        _ignored(reading, place, who, arguments)
+
+    return command
+
+
+_WITHOUT_EFFECT = """
+    use-endnodeshaping force-endnodeshaping set-endnodeshaping set-multiplexed set-useveth set-encapsulate set-allowcolocate
+    use-ipassign set-ipassign-args set-link-est-bandwidth set-lan-est-bandwidth set-node-lan-est-bandwidth
+    set-link-backfill set-lan-backfill set-node-lan-backfill set-link-simplex-backfill set-lan-simplex-backfill
+    set-lan-protocol set-link-protocol set-link-layer set-lan-accesspoint set-lan-setting set-node-lan-setting fix-interface use-physnaming
+    set-jail-os set-delay-os set-sim-os set-delay-capacity set-node-cmdline set-node-loadlist set-node-id set-node-service
+    add-node-service-hook set-tarfiles set-node-usesharednode set-node-sharingmode set-uselatestwadata set-usewatunnels set-wasolver-weights
+    elab-in-elab elab-in-elab-topology set-inner-elab-eid set-elabinelab-cvstag elabinelab-singlenet set-elabinelab-attribute
+    unset-elabinelab-attribute set-elabinelab-role-attribute unset-elabinelab-role-attribute set-node-inner-elab-role
+    set-node-plab-role set-node-plab-plcnet set-dpdb bind-parent fix-current-resources allow-external feedback-vnode feedback-vlan
+    feedback-vlink use-modelnet set-modelnet-physnodes set-use-oml set-oml-server set-oml-use-control set-oml-mp
+""".split()
+
+COMMANDS = {
+    "tb-set-ip": Command(_set_ip, 2, 2),
+    "tb-set-ip-link": Command(_set_ip_on("link"), 3, 3),
+    "tb-set-ip-lan": Command(_set_ip_on("lan"), 3, 3),
+    "tb-set-ip-interface": Command(_set_ip_interface, 3, 3),
+    "tb-set-netmask": Command(_set_netmask, 2, 2),
+    "tb-set-hardware": Command(_of_node(_hardware), 2),
+    "tb-set-node-os": Command(_of_node(_node_os), 2, 3),
+    "tb-set-node-startcmd": Command(_of_node(_start), 2, 2),
+    "tb-set-node-startup": Command(_of_node(_start), 2, 2),
+    "tb-set-node-rpms": Command(_of_node(_rpms), 2),
+    "tb-set-node-tarfiles": Command(_of_node(_tarfiles), 2),
+    "tb-set-node-failure-action": Command(_of_node(_failure_action), 2, 2),
+    "tb-set-default-failure-action": Command(_default_failure_action, 1, 1),
+    "tb-set-link-failure-action": Command(_link_failure_action, 2, 2),
+    "tb-add-node-attribute": Command(_of_node(_node_attribute), 3, 3),
+    "tb-add-network-attribute": Command(_network_attribute, 3, 3),
+    "tb-add-interface-attribute": Command(_interface_attribute, 4, 4),
+    "tb-fix-node": Command(_of_node(_fix_node), 2, 2),
+    "tb-make-soft-vtype": Command(_vtype, 2),
+    "tb-make-hard-vtype": Command(_vtype, 2),
+    "tb-make-weighted-vtype": Command(_vtype, 3),
+    "tb-set-sync-server": Command(_of_node(_sync_server), 1, 1),
+    "tb-set-ip-routing": Command(_ip_routing, 1, 1),
+    "tb-set-node-testbed": Command(_of_node(_node_testbed), 2, 2),
+    "tb-set-vlink-emulation": Command(_ignored_word(_ENCAPSULATIONS), 1, 1),
+    "tb-set-link-encap": Command(_ignored_word(_ENCAPSULATIONS), 2, 2),
+    "tb-set-colocate-factor": Command(_ignored_number(1, 100), 1, 1),
+    "tb-set-mem-usage": Command(_ignored_number(1, 5), 1, 1),
+    "tb-set-cpu-usage": Command(_ignored_number(1, 5), 1, 1),
+    "tb-set-security-level": Command(_ignored_word(_SECURITY), 1, 1),
+    **{name: Command(*command) for name, command in SHAPING.items()},
+    **{f"tb-{name}": Command(_ignored, 0) for name in _WITHOUT_EFFECT},
+}

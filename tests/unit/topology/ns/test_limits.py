@@ -1,0 +1,107 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hostile files: each ends with one clear error, in bounded time and memory, and reaches nothing outside."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.topology.ns import interpreter
+from ansible_collections.deter.benito.tests.unit.topology.ns.files import errors_of
+
+ENDLESS = {
+    "a loop": "while 1 {}",
+    "a loop that catches everything": "while 1 { catch { while 1 { incr x } } }",
+    "a loop that prints": "while 1 { puts [string repeat x 400] }",
+    "a loop that warns": "while 1 { $ns nonsense }",
+    "recursion": "proc f {} { f }\nf",
+    "recursion that catches": "proc f {} { catch { f }; catch { f } }\nf",
+    "a giant string": "set x [string repeat abcdefgh 1000000000]",
+    "a growing string": "set x abcdefgh\nwhile 1 { append x $x }",
+    "a growing list": "while 1 { lappend l x }",
+    "a giant number": "expr {9**9**9}",
+    "a giant argument": "tb-set-ip [string repeat x 10000000] 1.2.3.4",
+    "many arguments": "eval tb-set-hardware a [string repeat {x } 3000000]",
+    "waiting": "vwait forever",
+    "sleeping": "after 60000",
+    "deep brackets": "set x " + "[" * 100000,
+    "deep braces": "set x " + "{" * 100000,
+    "a deep expression": "expr " + "(" * 100000,
+    "a deep list": "set l {}\nwhile 1 { set l [list $l] }\nputs $l",
+    "its own interpreter": "interp create\ninterp eval interp0 {while 1 {}}",
+    "a coroutine": "proc f {} { yield; while 1 {} }\ncoroutine c f\nc",
+    "a trace": "proc t args { while 1 {} }\ntrace add variable z write t\nset z 1",
+    "a compression bomb": "set x [zlib compress [string repeat [string repeat x 1000000] 100]]\nwhile 1 { append y [zlib decompress $x] }",
+}
+
+
+# With the limits as they are: by commands or time, by output, and by the one who kills.
+WHOLE = {
+    "a loop": "while 1 {}",
+    "a loop that makes nodes": "while 1 { $ns node }",
+    "a number that takes long": "expr {(7**300000)**50 % 3}",
+}
+
+
+@pytest.mark.parametrize("sort", WHOLE)
+def test_a_file_without_end_is_stopped_within_ten_seconds(sort):
+    began = time.monotonic()
+    (error,) = errors_of(WHOLE[sort])
+    assert "is there a loop without an end?" in error
+    assert time.monotonic() - began < 10
+    assert_little_memory()
+
+
+@pytest.mark.parametrize("sort", ENDLESS)
+def test_a_file_without_end_is_stopped(sort, monkeypatch):
+    monkeypatch.setattr(interpreter, "SECONDS", 1)
+    monkeypatch.setattr(interpreter, "WALL_SECONDS", 2)
+    errors = errors_of(ENDLESS[sort])
+    assert errors and len("\n".join(errors)) < 20000
+    assert_little_memory()
+
+
+def assert_little_memory():
+    """Neither this process nor any child ever had 500 MB."""
+    assert max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) < 500 * 1024
+
+
+FORBIDDEN = {
+    "exec": ("exec touch {path}", "exec is not available in an NS file"),
+    "open to write": ("open {path} w", "open is not available in an NS file"),
+    "a pipe": ("open |/bin/sh w", "open is not available in an NS file"),
+    "a socket": ("socket 127.0.0.1 22", "socket is not available in an NS file"),
+    "file": ("file delete {path}", "file is not available in an NS file"),
+    "glob": ("glob /*", "glob is not available in an NS file"),
+    "cd": ("cd /", "cd is not available in an NS file"),
+    "exit": ("exit 0", "exit is not available in an NS file"),
+    "load": ("load {path}", "load is not available in an NS file"),
+    "interpreters": ("interp create x", "interp is not available in an NS file"),
+    "packages": ("package require http", "package is not available in an NS file"),
+    "a file of the machine": ("source /etc/passwd", "source: /etc/passwd is not below the folder of this file"),
+    "a file beside the folder": ("source ../outside.tcl", "source: ../outside.tcl is not below the folder of this file"),
+    "a link out of the folder": ("source out.tcl", "source: out.tcl is not below the folder of this file"),
+    "a device": ("source pipe", "source: pipe is not a file"),
+    "a file that is not there": ("source none.tcl", "source: there is no file none.tcl"),
+    "a file to print to": ("puts $ns x", "puts: an NS file cannot write to files"),
+    "hidden commands": ("interp invokehidden {{}} exec touch {path}", "interp is not available in an NS file"),
+    "the environment": ("puts $env(HOME)", "can't read"),
+    "our own helpers": ("::benito::parameter auto_path x\nexec touch {path}", "exec is not available in an NS file"),
+}
+
+
+@pytest.mark.parametrize("sort", FORBIDDEN)
+def test_a_file_reaches_nothing_outside(sort, tmp_path):
+    body, expected = FORBIDDEN[sort]
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    (tmp_path / "outside.tcl").write_text("set x 1\n")
+    (lab / "out.tcl").symlink_to(tmp_path / "outside.tcl")
+    os.mkfifo(lab / "pipe")
+    before = sorted(tmp_path.rglob("*"))
+    (error, *more) = errors_of(body.replace("{path}", str(tmp_path / "made")), folder=lab)
+    assert expected in error and error.startswith("lab.tcl:") and not more
+    assert sorted(tmp_path.rglob("*")) == before
