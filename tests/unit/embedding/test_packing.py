@@ -11,8 +11,10 @@ import sys
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
-from ansible_collections.deter.benito.plugins.module_utils.embedding.packing import Hypergraph, _repaired, connectivity, pack
+from ansible_collections.deter.benito.plugins.module_utils.embedding.hypergraph import Hypergraph, connectivity
+from ansible_collections.deter.benito.plugins.module_utils.embedding.packing import pack, split
 from ansible_collections.deter.benito.plugins.module_utils.embedding.partition import hypergraph_of
+from ansible_collections.deter.benito.plugins.module_utils.embedding.refine import refined, repaired
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Capacity
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
@@ -60,7 +62,7 @@ def test_blocks_are_numbered_by_their_lowest_vertex(hypergraph, packing):
 def test_an_overfull_solution_is_repaired(hypergraph, packing, data):
     count = max(1, -(-hypergraph.vertices // packing))
     solution = data.draw(st.lists(st.integers(0, count - 1), min_size=hypergraph.vertices, max_size=hypergraph.vertices))
-    assert max(sizes(_repaired(hypergraph, solution, count, packing)), default=0) <= packing
+    assert max(sizes(repaired(hypergraph, solution, [packing] * count)), default=0) <= packing
 
 
 def test_three_lans_around_a_node_are_cut_as_little_as_can_be():
