@@ -51,7 +51,8 @@ def load_site(path: str | None, overrides: dict | None = None, required: bool = 
     if IMPORT_ERROR:
         raise BenitoError(f"the settings need the Python libraries jsonschema and PyYAML beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
     values, problems = _read(path, required) if path else ({}, [])
-    given = {name: _from_text(name, value) for name, value in {**(config or {}), **(overrides or {})}.items() if value is not None}
+    run = {name: value for name, value in (overrides or {}).items() if value is not None}
+    given = {name: _from_text(name, value) for name, value in {**(config or {}), **run}.items()}
     problems += _problems_of(given, lambda _path: {})
     if problems:
         raise InputError(problems)

@@ -167,6 +167,33 @@ def test_every_setting_may_be_given():
     assert list(containerize.SETTINGS) == list(SITE_SCHEMA["properties"])
 
 
+def test_options_of_the_original_are_settings_by_their_own_names(files, tmp_path):
+    outcome = run(**good(openvz_diskspace="1.5G", no_image="true", pass_pack="0:2", nodes_only="yes", openvz_template="debian-13"))
+    assert not outcome.failed, outcome.message
+    settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
+    assert (settings["openvz_disk_mb"], settings["image"], settings["pass_pack"], settings["nodes_only"]) == (1536, False, {"0": 2}, True)
+    assert len(outcome.result["pnodes"]) == 2
+
+
+@pytest.mark.parametrize(("given", "mebibytes"), [("2G", 2048), ("512M", 512), ("512mb", 512), (1048576, 1024), ("1048576", 1024), ("70000", 69)])
+def test_the_original_s_disk_space_counts_blocks_without_a_suffix(files, tmp_path, given, mebibytes):
+    assert not run(**good(openvz_diskspace=given)).failed
+    settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
+    assert settings["openvz_disk_mb"] == mebibytes
+
+
+def test_the_run_wins_over_the_original_s_site_conf_and_that_over_the_site(files, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "site.yml").write_text("pnode_types: [large]\nopenvz_template: debian-13\n")
+    (files / "site.conf").write_text("[containers]\nqemu_host_hw = pc2133, MicroCloud\nopenvz_guest_url = /share/ubuntu-10.04-x86.tar.gz\n")
+    assert not run(**good(config="site.conf", openvz_template="debian-12")).failed
+    settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
+    assert (settings["pnode_types"], settings["openvz_template"]) == (["pc2133", "MicroCloud"], "debian-12")
+    assert not run(**good(eid="two", config="site.conf")).failed
+    log = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "two").read("activity.log")
+    assert "setting openvz_template: DETER's template ubuntu-10.04-x86 is not in the catalogue: openvz nodes that ask for none are made of debian-12" in log
+
+
 LAN = substrate("lan0")
 PAIR = (LAN, computer("a", ("lan0",)), computer("b", ("lan0",)))
 ENTITIES = "".join(f"<!ENTITY {name} '&{former};&{former};'>" for former, name in zip("abcdefg", "bcdefgh", strict=True))
@@ -247,6 +274,15 @@ BAD_OPTIONS = {
     "a kind_map to an unknown kind": ({"kind_map": {"qemu": "docker"}}, "kind_map.qemu: 'docker' is not allowed (one of"),
     "a kind_map without a sign": ({"kind_map": "process"}, "kind_map: 'process' is not"),
     "addresses that are none": ({"address_base": "10.0.0.0/33"}, "address_base: '10.0.0.0/33' is not"),
+    "a size below 0": ({"size": -1}, "size: -1 is less than the minimum of 0"),
+    "passes in no form": ({"pass_pack": "0=1"}, "pass_pack: '0=1' is not of type 'object' (such as {0: 1, 1: 20} or '0:1,1:20')"),
+    "a disk space in words": ({"openvz_diskspace": "much"}, "openvz_diskspace: 'much' is not one of its values (a number and G or M"),
+    "a disk space twice": ({"openvz_diskspace": "1G", "openvz_disk_mb": 5000}, "openvz_diskspace: is the same setting as openvz_disk_mb"),
+    "a picture and none": ({"image": True, "no_image": True}, "no_image: is the same setting as image, which is given too"),
+    "a disk space that is too small": ({"openvz_diskspace": "3"}, "openvz_disk_mb: 1 is less than the minimum of 64"),
+    "a template that is not there": ({"openvz_template": "windows-11"}, "openvz_template: there is no template 'windows-11'"),
+    "a site.conf that is not there": ({"config": "none.conf"}, "none.conf: no such file"),
+    "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is no line of an INI file"),
     "a site file that is not there": ({"site": "none.yml"}, "none.yml: no such file"),
 }
 
