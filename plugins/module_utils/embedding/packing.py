@@ -26,9 +26,10 @@ else:
 
 _SPARE_BLOCKS = 4  # of interchangeable vertices, left to the solver
 _TRY_PINS = 4000  # a solution of so many pins takes about a second
-_REFINED = 2  # so many of the solutions are refined
-_MOST_STEPS = 8000  # of refining one
-_STEP_VERTICES = 4_000_000  # a step looks at every vertex
+_REFINED = 4  # so many of the solutions are refined
+_STEPS_PER_VERTEX = 40  # of refining one, of a small hypergraph
+_MOST_STEPS = 3000
+_STEP_VERTICES = 3_000_000  # of a large one: a step looks at every vertex
 
 
 def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
@@ -98,7 +99,7 @@ def _solve_best(hypergraph, capacities, seed):
     tries = max(1, min(8, 2 * _TRY_PINS // sum(len(edge) for edge in hypergraph.edges)))
     found = {tuple(_solve(hypergraph, capacities, seed * 8 + attempt)): None for attempt in range(tries)}
     solutions = sorted(found, key=lambda blocks: connectivity(hypergraph, blocks))[:_REFINED]
-    steps = min(_MOST_STEPS, _STEP_VERTICES // hypergraph.vertices)
+    steps = min(_STEPS_PER_VERTEX * hypergraph.vertices, _MOST_STEPS, _STEP_VERTICES // hypergraph.vertices)
     solutions = [refined(hypergraph, list(blocks), capacities, steps, seed) for blocks in solutions]
     return min(solutions, key=lambda blocks: connectivity(hypergraph, blocks))
 
