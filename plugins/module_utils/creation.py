@@ -75,7 +75,7 @@ class Creation:
         head = f"Benito experiment {name} would be created." if would else f"Benito experiment {name} successfully created!"
         count = sum(len(nodes) for nodes in self.carried.values())
         where = f"{count} {_plural('node', count)} on {len(self.carried)} {_plural('pnode', len(self.carried))}, in {self.directory.path}"
-        after = f"Next: ansible-playbook deter.benito.swapin -e pid={self.directory.pid} -e eid={self.directory.eid}"
+        after = f"Next: ansible-playbook deter.benito.swapin -e pid={self.directory.project} -e eid={self.directory.eid}"
         return "\n".join([head, where] + ([] if would else [after]))
 
     def summary(self) -> str:
@@ -111,7 +111,7 @@ def prepare(request: Request) -> Creation:
     embedding = faults.collect(lambda: embed(topology, settings)) if settings and topology else None
     choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
-    files = experiment_files(request.pid, request.eid, text, embedding)
+    files = experiment_files(directory.pid, directory.eid, text, embedding)
     warnings = tuple(dict.fromkeys((*config_warnings, *warnings, *embedding.warnings, *choice.warnings)))
     carried = {machine.vhost: machine.all_nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)

@@ -14,7 +14,7 @@ import subprocess
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory, experiments
 from ansible_collections.deter.benito.plugins.module_utils.site_schema import SITE_SCHEMA
 from ansible_collections.deter.benito.plugins.modules import containerize
 
@@ -194,6 +194,34 @@ def test_the_run_wins_over_the_original_s_site_conf_and_that_over_the_site(files
     assert "setting openvz_template: DETER's template ubuntu-10.04-x86 is not in the catalogue: openvz nodes that ask for none are made of debian-12" in log
 
 
+def test_an_experiment_of_a_group_is_in_the_group_s_directory_and_known_to_hosts_by_its_project(files, tmp_path):
+    outcome = run(**good(pid="DeterTest/teamA"))
+    assert outcome.message.splitlines()[0] == "Benito experiment DeterTest/teamA/example1 successfully created!"
+    assert outcome.message.endswith("-e pid=DeterTest/teamA -e eid=example1")
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest/teamA", "example1")
+    assert directory.path == str(tmp_path / "home/proj/DeterTest/groups/teamA/exp/example1")
+    assert (directory.pid, directory.gid, directory.project) == ("DeterTest", "teamA", "DeterTest/teamA")
+    assert "c.example1.detertest" in directory.read("secrets", "c", "ssh_host_ed25519_key.pub")
+    directory.remove()
+    assert everything_below(tmp_path / "home") == []
+
+
+def test_the_group_of_the_project_s_own_name_is_the_project_itself(files, tmp_path):
+    assert run(**good(pid="DeterTest/DeterTest")).message.splitlines()[0] == "Benito experiment DeterTest/example1 successfully created!"
+
+
+@pytest.mark.parametrize(("first", "second"), [("DeterTest", "DeterTest/teamA"), ("DeterTest/teamA", "DeterTest"), ("DeterTest/teamA", "DeterTest/teamB")])
+def test_no_two_experiments_of_a_project_have_one_name_whatever_their_groups(files, tmp_path, first, second):
+    assert not run(**good(pid=first)).failed
+    before = everything_below(tmp_path / "home")
+    outcome = run(**good(pid=second))
+    assert outcome.failed
+    assert outcome.message == f"experiment {first}/example1 exists already, and no two of a project have one name (choose another eid)"
+    assert everything_below(tmp_path / "home") == before
+    assert experiments(str(tmp_path / "home")) == [(first, "example1")]
+    assert not run(**good(pid="Other/teamA")).failed, "another project may"
+
+
 LAN = substrate("lan0")
 PAIR = (LAN, computer("a", ("lan0",)), computer("b", ("lan0",)))
 ENTITIES = "".join(f"<!ENTITY {name} '&{former};&{former};'>" for former, name in zip("abcdefg", "bcdefgh", strict=True))
@@ -257,6 +285,9 @@ BAD_TOPOLOGIES = {
 BAD_OPTIONS = {
     "a pid that is a path": ({"pid": "../x"}, "pid: '../x' is not a name"),
     "a pid that is empty": ({"pid": ""}, "pid: '' is not a name"),
+    "a group that is a path": ({"pid": "a/.."}, "pid: 'a/..' is not a name (a letter, then"),
+    "a group of a group": ({"pid": "a/b/c"}, "pid: 'a/b/c' is not a name"),
+    "a project without a name before its group": ({"pid": "/b"}, "pid: '/b' is not a name"),
     "an eid for the shell": ({"eid": "a;b"}, "eid: 'a;b' is not a name"),
     "an eid that is too long": ({"eid": "e" * 50}, "is not a name"),
     "a topology that is not there": ({"topology": "none.xml"}, "none.xml: cannot be read: No such file"),
