@@ -84,7 +84,7 @@ def main():
         offers={"type": "dict", "required": True},
         secrets={"type": "dict", "default": {}, "no_log": True},
         pnode_types={"type": "raw"},
-        pass_pnodes={"type": "raw"},
+        pass_pnodes={"type": "raw", "no_log": False},  # a pass, not a password
     )
 
 

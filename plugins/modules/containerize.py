@@ -253,7 +253,7 @@ def argument_spec():
         "pid": {"type": "str", "required": True},
         "eid": {"type": "str", "required": True},
         "topology": {"type": "str", "required": True},
-        **{option: {"type": "raw"} for option in (*SETTINGS, *ORIGINAL)},
+        **{option: {"type": "raw", "no_log": False} for option in (*SETTINGS, *ORIGINAL)},
         "config": {"type": "str"},
         "site": {"type": "str"},
         "benito_home": {"type": "str"},
