@@ -18,7 +18,7 @@ from .hypergraph import Hypergraph
 from .kinds import KINDS
 from .nesting import carriers, hidden_carriers
 from .packing import pack, split
-from .passes import PassRule, missing_passes, refuse_wrong_passes, rule_of, unused_passes, with_original_passes
+from .passes import PassRule, idle_options, missing_passes, refuse_wrong_passes, rule_of, unused_passes, with_original_passes
 from .settings import ORIGINAL_PASSES, EmbeddingSettings
 
 _ASSUMED_KBPS = 100_000  # of a substrate without capacity; what the original assumed (spec/topdl.md)
@@ -38,7 +38,8 @@ def partition(topology: Topology, settings: EmbeddingSettings) -> tuple[Topology
     if settings.passes == ORIGINAL_PASSES and not chosen:
         topology = with_original_passes(topology)
     partitions = _chosen_partitions(topology) if chosen else _automatic_partitions(topology, settings)
-    warnings = _shared_machines(topology, partitions) if chosen else [*missing_passes(topology), *unused_passes(topology, settings)]
+    by_author = [*_shared_machines(topology, partitions), *idle_options(settings)] if chosen else missing_passes(topology)
+    warnings = [*by_author, *unused_passes(topology, settings)]
     partitioned = map_computers(topology, lambda computer: _with_partition(computer, partitions[computer.name]))
     return partitioned, tuple(warnings)
 

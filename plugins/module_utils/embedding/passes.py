@@ -93,6 +93,12 @@ def unused_passes(topology: Topology, settings: EmbeddingSettings) -> list[Probl
     return problems
 
 
+def idle_options(settings: EmbeddingSettings) -> list[Problem]:
+    """A warning for each option that divides passes, given for a topology that its author has partitioned."""
+    return [Problem("has no effect: the topology is partitioned by its author", element=f"setting {name}", hint="force_partition gives that up")
+            for name in ("size", "pass_pack", "pass_size", "pass_nodes_only") if getattr(settings, name)]
+
+
 def machine_types(carrying: tuple[Machine, ...], topology: Topology, settings: EmbeddingSettings) -> dict[str, tuple[str, ...]]:
     """{pnode: the types of machine that all passes of its nodes allow, () for any}.
 

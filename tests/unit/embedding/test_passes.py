@@ -93,6 +93,10 @@ def test_an_option_for_a_pass_that_no_node_is_in_is_warned_of():
 def test_partitions_of_the_author_s_stay_unless_they_are_to_be_given_up():
     topology = vtopo({"lan": "a b c"}, a={"partition": "x"}, b={"partition": "y"}, c={"node_type": "openvz", "partition": "y"})
     assert embed(topology, EmbeddingSettings(packing=1)).assignment == {"pnode-0000": ("a",), "pnode-0001": ("b", "c")}
+    idle = embed(topology, EmbeddingSettings(size=3, pass_pack={"0": 1}, pass_pnodes={"0": ["big"]})).warnings
+    assert [str(warning) for warning in idle] == [
+        "setting size: has no effect: the topology is partitioned by its author (force_partition gives that up)",
+        "setting pass_pack: has no effect: the topology is partitioned by its author (force_partition gives that up)"]
     forced = embed(topology, EmbeddingSettings(force_partition=True))
     assert forced.assignment == {"pnode-0000": ("a", "b", "c")}
     assert {partition_of(computer) for computer in forced.partitioned.computers} == {"0"}

@@ -167,12 +167,13 @@ def test_every_setting_may_be_given():
     assert list(containerize.SETTINGS) == list(SITE_SCHEMA["properties"])
 
 
-def test_options_of_the_original_are_settings_by_their_own_names(files, tmp_path):
+def test_options_of_the_original_are_settings_by_their_own_names(files, tmp_path, capsys):
     outcome = run(**good(openvz_diskspace="1.5G", no_image="true", pass_pack="0:2", nodes_only="yes", openvz_template="debian-13"))
     assert not outcome.failed, outcome.message
     settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
     assert (settings["openvz_disk_mb"], settings["image"], settings["pass_pack"], settings["nodes_only"]) == (1536, False, {"0": 2}, True)
     assert len(outcome.result["pnodes"]) == 2
+    assert "no_log" not in json.dumps(outcome.result) + capsys.readouterr().err, "a pass is no password"
 
 
 @pytest.mark.parametrize(("given", "mebibytes"), [("2G", 2048), ("512M", 512), ("512mb", 512), (1048576, 1024), ("1048576", 1024), ("70000", 69)])
