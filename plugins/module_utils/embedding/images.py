@@ -3,8 +3,9 @@
 """Which image a node with a system of its own is made of, out of the site's catalogue and what the topology says. Pure.
 
 The first that says something wins: ``containers:image``; ``containers:qemu_url`` (qemu) or ``containers:openvz_template`` (openvz);
-the computer's operating system, by ``osid``, then by name and version; the site's default. A name given for this collection that is not
-in the catalogue is an error. An operating system that is not is a warning and the default: files written for DETER name its images.
+the computer's operating system, by ``osid``, then by name and version; the site's default, for openvz first ``openvz_template``. A name
+given for this collection that is not in the catalogue is an error. An operating system that is not is a warning and the default: files
+written for DETER name its images.
 """
 
 from __future__ import annotations
