@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.choose import Need, Offer, choose
 from ansible_collections.deter.benito.plugins.module_utils.embedding.memory import HostMemory, MemoryNeed
 from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 NEEDS = {"pnode-0000": Need(5), "pnode-0001": Need(2)}
@@ -151,6 +151,7 @@ def does(offer, need):
     return offer.slots in (0, *range(need.vnodes, 5)) and memory and not (need.alone and offer.shared_with)
 
 
+@settings(deadline=None)
 @given(needs_of_any_sort, offers_of_any_sort)
 def test_it_finds_machines_whenever_trying_all_ways_does(needs, offers):
     possible = any(all(does(offer, need) for offer, need in zip(way, needs.values())) for way in itertools.permutations(offers, len(needs)))
@@ -165,6 +166,7 @@ def test_it_finds_machines_whenever_trying_all_ways_does(needs, offers):
         assert all(does(next(offer for offer in offers if offer.name == name), needs[vhost]) for vhost, name in chosen.items())
 
 
+@settings(deadline=None)
 @given(needs_of_any_sort, offers_of_any_sort, st.randoms(use_true_random=False))
 def test_the_order_in_which_machines_and_vhosts_are_named_does_not_matter(needs, offers, random):
     def outcome(some_needs, some_offers):
