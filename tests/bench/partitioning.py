@@ -6,9 +6,9 @@ METIS is used as DETER's Containers used it: as many parts as the packing asks f
 machines and the cut, the number of links whose ends lie on different machines. A line per packing, then what was asked for and whether it
 was reached; status 1 when it was not.
 
-    partitioning.py [--every N] [--jobs N] [--list]
+    partitioning.py [--every N] [--first N] [--jobs N] [--list]
 
---every N takes each Nth topology. Needs topohub and pymetis, which nothing else needs.
+--every N takes each Nth topology, from number --first on. All of them take some 30 minutes of one processor. Needs topohub and pymetis, which nothing else needs.
 """
 
 from __future__ import annotations
@@ -150,13 +150,14 @@ def judged(cases: list[Case], again: list[Case]) -> list[tuple[bool, str]]:
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--every", type=int, default=1, help="take each Nth topology")
+    arguments.add_argument("--first", type=int, default=0, help="the number of the first of them")
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many processes")
     arguments.add_argument("--list", action="store_true", help="a line for each case that is worse than METIS")
     asked = arguments.parse_args()
     if pymetis is None:
         print(f"left out: {IMPORT_ERROR}. In a virtual environment of its own: pip install topohub pymetis -r {ROOT / 'requirements.txt'}")
         return 0
-    work = [(name, packing) for name in names()[::asked.every] for packing in PACKINGS]
+    work = [(name, packing) for name in names()[asked.first::asked.every] for packing in PACKINGS]
     with ProcessPoolExecutor(asked.jobs) as pool:
         cases = list(pool.map(compare, work, chunksize=4))
     with ProcessPoolExecutor(asked.jobs) as pool:
