@@ -8,7 +8,8 @@ was reached; status 1 when it was not.
 
     partitioning.py [--every N] [--first N] [--jobs N] [--list]
 
---every N takes each Nth topology, from number --first on. All of them take some 30 minutes of one processor. Needs topohub and pymetis, which nothing else needs.
+--every N takes each Nth topology, from number --first on. All of them take some 30 minutes of one processor. Needs topohub and
+pymetis, which nothing else needs.
 """
 
 from __future__ import annotations
