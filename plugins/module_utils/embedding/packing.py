@@ -28,8 +28,8 @@ _SPARE_BLOCKS = 4  # of interchangeable vertices, left to the solver
 _TRY_PINS = 4000  # a solution of so many pins takes about a second
 _REFINED = 4  # so many of the solutions are refined
 _STEPS_PER_VERTEX = 40  # of refining one, of a small hypergraph
-_MOST_STEPS = 3000
-_STEP_VERTICES = 3_000_000  # of a large one: a step looks at every vertex
+_MOST_STEPS = 6000
+_STEP_VERTICES = 6_000_000  # of a large one: a step looks at every vertex
 
 
 def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
