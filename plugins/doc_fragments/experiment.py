@@ -11,7 +11,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   pid:
-    description: The project.
+    description: The project, or one of its groups as C(PROJECT/GROUP).
     type: str
     required: true
   eid:

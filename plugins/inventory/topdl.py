@@ -84,7 +84,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.inventory_source import Source, read_experiment, read_topology
-from ansible_collections.deter.benito.plugins.module_utils.names import is_project_name
+from ansible_collections.deter.benito.plugins.module_utils.names import is_project, is_project_name
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -116,7 +116,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if not pid or not eid:
             self.display.vvv(f"{path}: no experiment named (extra variables pid and eid), nothing to show")
             return None
-        source = read_experiment(ExperimentDirectory(self.get_option("benito_home"), pid, eid)) if is_project_name(pid) and is_project_name(eid) else None
+        source = read_experiment(ExperimentDirectory(self.get_option("benito_home"), pid, eid)) if is_project(pid) and is_project_name(eid) else None
         if source is None:
             self.display.v(f"{path}: there is no experiment {pid}/{eid}, nothing to show")
             return None

@@ -19,6 +19,7 @@ from .embedding.hosting import Hosting, Resources
 from .embedding.kinds import KINDS
 from .embedding.machines import machines
 from .embedding.memory import HostMemory, memory_need
+from .embedding.passes import machine_types
 from .embedding.resources import node_resources
 from .errors import BenitoError, ExperimentError
 from .experiment import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
@@ -49,24 +50,25 @@ class Allocated:
     notes: tuple[str, ...]
 
 
-def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], types: tuple[str, ...] = (),
+def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], given: dict | None = None,
              dry_run: bool = False) -> Allocated:
     """Choose machines, bind the experiment to them, and write both down: allocation.json, plan/<vhost>.json.
 
     offers   {pool host: what it presented}, see the module ``lease``
     secrets  {pool host: {connection variable: password}}; the file is 0600 as all of the experiment
+    given    {setting: value} of this run, in place of the experiment's own: which types of machine
 
     Machines that an earlier run was lent are kept. Everything is written before anything is built, so
     that swap-out always finds the machines. Raises BenitoError with nothing written; then a swap-in that
     had just begun is as it was.
     """
     try:
-        settings = load_site(directory.site)
+        settings = load_site(directory.site, given)
         topology, _warnings = read_topdl(directory.partitioned)
         needs = _needs(topology, settings)
-        presented = [_offer(name, offer, settings.memory_reserve_mb) for name, offer in offers.items()]
+        presented = [_offer(name, offer, settings) for name, offer in offers.items()]
         kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
-        chosen = choose(needs, presented, kept, types)
+        chosen = choose(needs, presented, kept)
         control = _control_addresses(directory, machines(topology), topology, chosen, offers)
         allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
         plans = bind(directory.pid, directory.eid, topology, allocation, settings, _hosting(directory, settings) if control else NOTHING)
@@ -104,16 +106,20 @@ def _needs(topology, settings) -> dict[str, Need]:
     carrying = machines(topology)
     resources = node_resources(topology, settings, [name for machine in carrying for name in machine.hidden])
     own_machine = {computer.name for computer in topology.computers if KINDS[kind_of(computer)].own_machine}
-    return {machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources), not own_machine.isdisjoint(machine.nodes))
-            for machine in carrying}
+    types = machine_types(carrying, topology, settings)
+    return {
+        machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources),
+                            not own_machine.isdisjoint(machine.nodes), types[machine.vhost])
+        for machine in carrying
+    }
 
 
-def _offer(name: str, offer: dict, reserve_mb: int) -> Offer:
+def _offer(name: str, offer: dict, settings) -> Offer:
     """What a machine offers. Raises ExperimentError where its inventory has words for a number."""
     total = _number(name, "pnode_memory_mb", offer) or int(offer.get("memory_mb") or 0)
     return Offer(
         name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", _number(name, "pnode_slots", offer),
-        HostMemory(total, reserve_mb, int(offer.get("memory_reserved_mb") or 0)) if total else None,
+        HostMemory(total, settings.memory_reserve_mb, int(offer.get("memory_reserved_mb") or 0), settings.memory_overcommit) if total else None,
         offer.get("shared_with") or "", bool(offer.get("ours")),
     )
 

@@ -19,7 +19,9 @@ from .embedding.resources import node_resources
 from .errors import InputError, Problem
 from .experiment import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
 from .experiment_files import experiment_files
+from .option_syntax import disk_mebibytes, truth
 from .physical_topology import physical_files
+from .site_conf import read_site_conf
 from .site_settings import load_site, site_yaml
 from .topology.checks import check_deployable
 from .topology.ns.reader import read_ns_text
@@ -37,6 +39,8 @@ class Request:
     site      a settings file that has to exist, None for the one of BENITO_HOME
     settings  {setting: value, None where not given}
     chdir     folder of relative paths, "" for the working directory
+    config    a ``site.conf`` of the original, None for none
+    original  {option of the original that is a setting by another name: value, None where not given}: openvz_diskspace, no_image
     """
 
     pid: str
@@ -46,6 +50,8 @@ class Request:
     site: str | None = None
     settings: dict = field(default_factory=dict)
     chdir: str = ""
+    config: str | None = None
+    original: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Creation:
         head = f"Benito experiment {name} would be created." if would else f"Benito experiment {name} successfully created!"
         count = sum(len(nodes) for nodes in self.carried.values())
         where = f"{count} {_plural('node', count)} on {len(self.carried)} {_plural('pnode', len(self.carried))}, in {self.directory.path}"
-        after = f"Next: ansible-playbook deter.benito.swapin -e pid={self.directory.pid} -e eid={self.directory.eid}"
+        after = f"Next: ansible-playbook deter.benito.swapin -e pid={self.directory.project} -e eid={self.directory.eid}"
         return "\n".join([head, where] + ([] if would else [after]))
 
     def summary(self) -> str:
@@ -96,7 +102,8 @@ def prepare(request: Request) -> Creation:
     faults = _Faults()
     home = benito_home(request.home, request.chdir)
     directory = faults.collect(lambda: ExperimentDirectory(home, request.pid, request.eid))
-    settings = faults.collect(lambda: _settings(request, home))
+    config, config_warnings = faults.collect(lambda: _config(request)) or ({}, ())
+    settings = faults.collect(lambda: _settings(request, home, config))
     profile = settings.ns_profile if settings else "default"
     if directory:
         directory.refuse_existing()
@@ -109,8 +116,8 @@ def prepare(request: Request) -> Creation:
     choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
     physical, odd = physical_files(embedding.partitioned, embedding.machines)
-    files = {**_inputs(request, text, topology), **experiment_files(request.pid, request.eid, embedding), **physical}
-    warnings = tuple(dict.fromkeys((*warnings, *embedding.warnings, *choice.warnings, *odd)))
+    files = {**_inputs(request, text, topology), **experiment_files(directory.pid, directory.eid, embedding), **physical}
+    warnings = tuple(dict.fromkeys((*config_warnings, *warnings, *embedding.warnings, *choice.warnings, *odd)))
     carried = {machine.vhost: machine.all_nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)
     files["state.json"] = state_json(SWAPPED)
@@ -137,9 +144,42 @@ class _Faults:
             raise InputError(self._problems)
 
 
-def _settings(request: Request, home: str):
+def _config(request: Request) -> tuple[dict, tuple[Problem, ...]]:
+    return read_site_conf(_path(request, request.config), request.config) if request.config else ({}, ())
+
+
+def _settings(request: Request, home: str, config: dict):
     path = _path(request, request.site) if request.site else os.path.join(home, "site.yml")
-    return load_site(path, request.settings, required=bool(request.site))
+    faults = _Faults()
+    given = faults.collect(lambda: {**request.settings, **_of_original(request)}) or request.settings
+    settings = faults.collect(lambda: load_site(path, given, required=bool(request.site), config=config))
+    faults.raise_them()
+    return settings
+
+
+def _of_original(request: Request) -> dict:
+    """The settings that options of the original with other names mean. Raises InputError."""
+    meant, problems = {}, []
+    for option, setting, meaning, hint in (
+        ("openvz_diskspace", "openvz_disk_mb", disk_mebibytes, "a number and G or M, like 2G; a bare number counts blocks of 1 KiB"),
+        ("no_image", "image", _denied, "true or false"),
+    ):
+        value = request.original.get(option)
+        if value is None:
+            continue
+        meant[setting] = meaning(value)
+        if meant[setting] is None:
+            problems.append(Problem(f"{value!r} is not one of its values", element=option, hint=hint))
+        elif request.settings.get(setting) is not None:
+            problems.append(Problem(f"is the same setting as {setting}, which is given too", element=option, hint="give one of them"))
+    if problems:
+        raise InputError(problems)
+    return meant
+
+
+def _denied(value) -> bool | None:
+    said = truth(value)
+    return not said if isinstance(said, bool) else None
 
 
 def _text(request: Request) -> bytes:
@@ -182,7 +222,7 @@ def _made_of(embedding, settings) -> Choice:
     """What the nodes with a system of their own are made of, and that what they are to have is possible. Raises InputError."""
     hidden = [name for machine in embedding.machines for name in machine.hidden]
     refuse_cramped_carriers(embedding.partitioned, node_resources(embedding.partitioned, settings, hidden))
-    return choose_images(embedding.partitioned, catalogue(settings.images), settings.default_image, hidden)
+    return choose_images(embedding.partitioned, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
 
 
 def _first_activity(directory, request, carried, warnings) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from . import files as on_disk
 from .errors import ExperimentError, InputError, Problem
 from .locks import Holder, locked
-from .names import PROJECT_RULE, is_project_name
+from .names import PROJECT_RULE, is_project, is_project_name
 
 SWAPPED, ACTIVATING, ACTIVE, SWAPPING, FAILED = "swapped", "activating", "active", "swapping", "failed"
 STATES = (SWAPPED, ACTIVATING, ACTIVE, SWAPPING, FAILED)
@@ -57,19 +57,26 @@ class ExperimentState:
 class ExperimentDirectory:
     """One experiment's directory below BENITO_HOME; making the object touches nothing.
 
-    Raises InputError when pid or eid is not a name.
+    project  its project, or a group of it as ``PID/GID``; the group of the project's own name is the project itself, as on DETER
+
+    No two experiments of a project have one eid, whatever their groups: hosts know them by pid and eid. Raises InputError when
+    project or eid is not a name.
     """
 
-    def __init__(self, home: str | None, pid: str, eid: str):
-        bad = [(what, name) for what, name in (("pid", pid), ("eid", eid)) if not (isinstance(name, str) and is_project_name(name))]
+    def __init__(self, home: str | None, project: str, eid: str):
+        rules = (("pid", project, is_project, f"{PROJECT_RULE}, or two such as PROJECT/GROUP"), ("eid", eid, is_project_name, PROJECT_RULE))
+        bad = [Problem(f"{name!r} is not a name", element=what, hint=rule) for what, name, right, rule in rules if not (isinstance(name, str) and right(name))]
         if bad:
-            raise InputError([Problem(f"{name!r} is not a name", element=what, hint=PROJECT_RULE) for what, name in bad])
-        self.home, self.pid, self.eid = benito_home(home), pid, eid
-        self._parent = os.path.join(self.home, "proj", pid, "exp")
+            raise InputError(bad)
+        self.home, self.eid = benito_home(home), eid
+        self.pid, _slash, gid = project.partition("/")
+        self.gid = gid if gid != self.pid else ""
+        self.project = f"{self.pid}/{self.gid}" if self.gid else self.pid
+        self._parent = _parent_of(self.home, self.pid, self.gid)
         self.path = os.path.join(self._parent, eid)
 
     def __str__(self) -> str:
-        return f"{self.pid}/{self.eid}"
+        return f"{self.project}/{self.eid}"
 
     # -- what lies where -------------------------------------------------
 
@@ -142,12 +149,16 @@ class ExperimentDirectory:
         """Itself. Raises ExperimentError when there is no such experiment, and says which there are."""
         if not self.exists():
             there = experiments(self.home)
-            known = "there are " + ", ".join(f"{pid}/{eid}" for pid, eid in there[:10]) + (" …" if len(there) > 10 else "") if there else "there is none yet"
+            names = ", ".join(f"{project}/{eid}" for project, eid in there[:10]) + (" …" if len(there) > 10 else "")
+            known = f"there are {names}" if there else "there is none yet"
             raise ExperimentError(f"experiment {self} does not exist below {self.home}: {known}")
         return self
 
     def refuse_existing(self) -> None:
-        """Raises ExperimentError when the experiment, or anything in its place, exists."""
+        """Raises ExperimentError when the experiment, or anything in its place, exists, or another of its name in the project."""
+        others = [project for project, eid in experiments(self.home) if eid == self.eid and project.partition("/")[0] == self.pid and project != self.project]
+        if others:
+            raise ExperimentError(f"experiment {others[0]}/{self.eid} exists already, and no two of a project have one name (choose another eid)")
         if self.exists():
             raise ExperimentError(f"experiment {self} exists already in {self.path}; it was left untouched (choose another eid, or terminate that one first)")
 
@@ -175,7 +186,7 @@ class ExperimentDirectory:
             old = tempfile.mkdtemp(prefix=self._new_prefix, dir=self._parent)
             os.rename(self.path, os.path.join(old, "old"))
             shutil.rmtree(old)
-        on_disk.remove_empty(self._parent, os.path.dirname(os.path.dirname(os.path.dirname(self._parent))))
+        on_disk.remove_empty(self._parent, self.home)
 
     # -- lock ----------------------------------------------------------------
 
@@ -189,7 +200,9 @@ class ExperimentDirectory:
         with contextlib.ExitStack() as stack:
             with _explained(f"cannot lock experiment {self} below {self.home}"):
                 stack.enter_context(on_disk.parents_while_needed(self._parent))
-                stack.enter_context(locked(os.path.join(self._parent, f".{self.eid}.lock"), f"experiment {self}"))
+                locks = _parent_of(self.home, self.pid)  # for all groups of the project
+                stack.enter_context(on_disk.parents_while_needed(locks))
+                stack.enter_context(locked(os.path.join(locks, f".{self.eid}.lock"), f"experiment {self}"))
             self._remove_leftovers()
             yield self
 
@@ -295,14 +308,23 @@ _BROKEN_HINT = "swap out puts it right, or terminate the experiment"
 
 
 def experiments(home: str | None = None) -> list[tuple[str, str]]:
-    """Every (pid, eid) below BENITO_HOME, sorted; [] when there is none or it cannot be read."""
-    found = []
-    proj = os.path.join(benito_home(home), "proj")
-    with contextlib.suppress(OSError):
-        for pid in os.listdir(proj):
-            with contextlib.suppress(OSError):
-                found += [(pid, eid) for eid in os.listdir(os.path.join(proj, pid, "exp")) if is_project_name(pid) and is_project_name(eid)]
+    """Every (project or PID/GID, eid) below BENITO_HOME, sorted; [] when there is none or it cannot be read."""
+    home, found = benito_home(home), []
+    for pid in filter(is_project_name, _listed(os.path.join(home, "proj"))):
+        for gid in ("", *filter(is_project_name, _listed(os.path.join(home, "proj", pid, "groups")))):
+            found += [(f"{pid}/{gid}" if gid else pid, eid) for eid in _listed(_parent_of(home, pid, gid)) if is_project_name(eid)]
     return sorted(found)
+
+
+def _parent_of(home: str, pid: str, gid: str = "") -> str:
+    """Where the experiments of a project, or of one of its groups, are."""
+    return os.path.join(home, "proj", pid, *(("groups", gid) if gid else ()), "exp")
+
+
+def _listed(directory: str) -> list[str]:
+    with contextlib.suppress(OSError):
+        return os.listdir(directory)
+    return []
 
 
 def now() -> str:

@@ -8,6 +8,7 @@ import json
 import os
 
 from .host.place import Place, is_experiment
+from .names import experiment_name
 
 PROGRAM = "/var/benito/bin/benito-host"
 
@@ -38,7 +39,7 @@ def run_program(module, *arguments: str) -> dict:
 
 def run_for_experiment(module, *arguments: str) -> dict:
     """The same for the experiment that the module's options name; adds ``--check`` in check mode."""
-    experiment = f"{module.params['pid']}.{module.params['eid']}"
+    experiment = experiment_name(module.params["pid"], module.params["eid"])
     if module.check_mode and is_experiment(experiment) and not os.path.exists(Place(experiment).plan):
         return {"changed": True, "changes": [f"{arguments[0]}: all of it, on a host without {experiment} yet"]}
     check = ["--check"] if module.check_mode else []

@@ -24,6 +24,16 @@ def is_project_name(text: str) -> bool:
     return bool(_PROJECT.fullmatch(text))
 
 
+def is_project(text: str) -> bool:
+    """Whether ``text`` may be a project, or a group of one: ``PID`` or ``PID/GID``."""
+    return text.count("/") <= 1 and all(is_project_name(part) for part in text.split("/"))
+
+
+def experiment_name(project: str, eid: str) -> str:
+    """``pid.eid``, by which hosts know an experiment; its group is no part of it, for no two of a project have one eid."""
+    return f"{project.partition('/')[0]}.{eid}"
+
+
 def is_node_name(text: str) -> bool:
     """Whether ``text`` may name a computer or a substrate (spec: TopDL alphabet, at most 32)."""
     return bool(_NODE.fullmatch(text))

@@ -10,6 +10,9 @@ from __future__ import annotations
 from .embedding.kinds import KINDS
 
 _KIND = {"enum": list(KINDS)}
+_PASS = {"type": "string", "pattern": "^[0-9]{1,9}$"}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 1000000}
+_TYPES = {"type": "array", "items": {"type": "string", "pattern": "^[^\\s,;:]{1,64}$"}}
 
 SITE_SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -24,6 +27,65 @@ SITE_SCHEMA = {
             "minimum": 1,
             "maximum": 1000000,
             "default": 10,
+        },
+        "size": {
+            "description": "into how many parts of equal size each pass is divided, whatever the packing; 0 for as few as the packing allows",
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1000000,
+            "default": 0,
+        },
+        "nodes_only": {
+            "description": "whether parts are of equal size, at the price of more cut links",
+            "type": "boolean",
+            "default": False,
+        },
+        "passes": {
+            "description": "nodes without a PartitionPass: all in one pass (together), or openvz in pass 0 and the others in pass 1 (original)",
+            "enum": ["together", "original"],
+            "default": "together",
+        },
+        "pass_pack": {
+            "description": "the packing of single passes",
+            "type": "object",
+            "propertyNames": _PASS,
+            "additionalProperties": _COUNT,
+            "examples": ["{0: 1, 1: 20}", "'0:1,1:20'"],
+            "default": {},
+        },
+        "pass_size": {
+            "description": "the size of single passes",
+            "type": "object",
+            "propertyNames": _PASS,
+            "additionalProperties": _COUNT,
+            "examples": ["{0: 1, 1: 4}", "'0:1,1:4'"],
+            "default": {},
+        },
+        "pass_nodes_only": {
+            "description": "passes whose parts are of equal size",
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": 999999999},
+            "examples": ["[0, 2]", "'0,2'"],
+            "default": [],
+        },
+        "pnode_types": {
+            "description": "types of machine (pnode_type of the inventory) that may be pnodes; [] for any",
+            **_TYPES,
+            "examples": ["[big, small]", "'big,small'"],
+            "default": [],
+        },
+        "pass_pnodes": {
+            "description": "types of machine for the pnodes of single passes",
+            "type": "object",
+            "propertyNames": _PASS,
+            "additionalProperties": {**_TYPES, "minItems": 1},
+            "examples": ["{0: [big], 1: [big, small]}", "'0:big;1:big,small'"],
+            "default": {},
+        },
+        "force_partition": {
+            "description": "whether partitions that a topology's author has chosen are given up for automatic ones",
+            "type": "boolean",
+            "default": False,
         },
         "default_container": {
             "description": "container kind of a node for which its topology names none",
@@ -140,6 +202,16 @@ SITE_SCHEMA = {
             "type": "string",
             "default": "debian-12",
         },
+        "openvz_template": {
+            "description": "image of openvz nodes that ask for none, a name of the catalogue or of DETER's templates; empty for default_image",
+            "type": "string",
+            "default": "",
+        },
+        "image": {
+            "description": "whether a picture of the topology is wanted",
+            "type": "boolean",
+            "default": True,
+        },
         "qemu_memory_mb": {
             "description": "memory of a virtual machine that says nothing of it, MiB",
             "type": "integer",
@@ -193,6 +265,13 @@ SITE_SCHEMA = {
             "minimum": 0,
             "maximum": 4194304,
             "default": 512,
+        },
+        "memory_overcommit": {
+            "description": "how many times the memory of a pnode is promised to nodes",
+            "type": "number",
+            "minimum": 1,
+            "maximum": 100,
+            "default": 1.0,
         },
     },
 }

@@ -11,12 +11,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
-import re
 from dataclasses import dataclass
 
 from .embedding.images import catalogue_problems
 from .embedding.settings import EmbeddingSettings
 from .errors import BenitoError, InputError, Problem
+from .option_syntax import number, numbers_by_pass, passes, truth, whole_number, words, words_by_pass
 from .site_schema import SITE_SCHEMA
 
 try:
@@ -29,6 +29,9 @@ else:
     IMPORT_ERROR = None
 
 _SETTINGS = SITE_SCHEMA["properties"]
+_SPECIAL = {"pass_pack": numbers_by_pass, "pass_size": numbers_by_pass, "pass_pnodes": words_by_pass, "pass_nodes_only": passes, "pnode_types": words,
+            "memory_overcommit": number}
+_OF_TYPE = {"integer": whole_number, "number": number, "boolean": truth, "array": words}
 
 
 @dataclass(frozen=True)
@@ -38,25 +41,27 @@ class SiteSettings(EmbeddingSettings):
     ns_profile: str = "default"
 
 
-def load_site(path: str | None, overrides: dict | None = None, required: bool = False) -> SiteSettings:
-    """The settings of the file at ``path`` with ``overrides`` (setting: value, None = not given) on top.
+def load_site(path: str | None, overrides: dict | None = None, required: bool = False, config: dict | None = None) -> SiteSettings:
+    """The settings of the file at ``path``, ``config`` on top of them, ``overrides`` on top of both.
 
     path      None for no file; a file that does not exist is an error only if ``required``
-    overrides values as a command line gives them, too: "10", "openvz=process,qemu=process"
+    overrides {setting: value, None = not given}; values as a command line gives them, too: "10", "openvz=process,qemu=process"
+    config    {setting: value} of a ``site.conf``, see site_conf.py
 
     Raises InputError with everything that is wrong.
     """
     if IMPORT_ERROR:
         raise BenitoError(f"the settings need the Python libraries jsonschema and PyYAML beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
     values, problems = _read(path, required) if path else ({}, [])
-    given = {name: _from_text(name, value) for name, value in (overrides or {}).items() if value is not None}
+    run = {name: value for name, value in (overrides or {}).items() if value is not None}
+    given = {name: _from_text(name, value) for name, value in {**(config or {}), **run}.items()}
     problems += _problems_of(given, lambda _path: {})
     if problems:
         raise InputError(problems)
     merged = {name: tuple(value) if isinstance(value, list) else value for name, value in {**values, **given}.items()}
     settings = SiteSettings(**merged)
     problems = [Problem(message, file=path if keys[0] in values and keys[0] not in given else "", element=".".join(keys), hint=hint)
-                for keys, message, hint in catalogue_problems(settings.images, settings.default_image)]
+                for keys, message, hint in catalogue_problems(settings.images, settings.default_image, settings.openvz_template)]
     if problems:
         raise InputError(problems)
     return settings
@@ -98,6 +103,7 @@ def _read(path: str, required: bool):
     if not isinstance(values, dict):
         return {}, [Problem("is not a list of settings", file=path, line=tree.start_mark.line + 1, hint="lines like 'packing: 10'")]
     doubled = _doubled_keys(tree, path)
+    values = {name: _SPECIAL[name](value) if name in _SPECIAL else value for name, value in values.items()}
     return values, doubled or _problems_of(values, lambda keys: {"file": path, "line": _line(tree, keys)})
 
 
@@ -122,8 +128,12 @@ def _rule(schema: dict) -> str:
     """What a setting, or a part of one, may be, in words."""
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
-    if schema["type"] == "integer":
-        return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+    if "examples" in schema:
+        return "such as " + " or ".join(schema["examples"])
+    if schema["type"] in ("integer", "number"):
+        return f"a {'whole ' if schema['type'] == 'integer' else ''}number from {schema['minimum']} to {schema['maximum']}"
+    if schema["type"] == "boolean":
+        return "true or false"
     if schema["type"] == "array":
         networks = schema["items"]["type"] == "string"
         return "a list of networks like [192.168.0.0/16]" if networks else "a list like [{name: mike, authorized_keys: [ssh-ed25519 …]}]"
@@ -135,13 +145,11 @@ def _rule(schema: dict) -> str:
 
 def _from_text(name: str, value):
     """A value as the schema wants it, from the text a command line gives; what does not fit stays for the schema to refuse."""
-    if not isinstance(value, str):
-        return value
+    if name in _SPECIAL:
+        return _SPECIAL[name](value)
     kind = _SETTINGS.get(name, {}).get("type")
-    if kind == "integer" and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", value):
-        return int(value)
-    if kind == "array":
-        return [part.strip() for part in value.split(",") if part.strip()]
+    if kind in _OF_TYPE or not isinstance(value, str):
+        return _OF_TYPE.get(kind, lambda same: same)(value)
     pairs = [[side.strip() for side in pair.split("=")] for pair in value.split(",") if pair.strip()]
     if kind == "object" and all(len(pair) == 2 for pair in pairs):
         return dict(pairs)

@@ -30,10 +30,11 @@ options:
     type: dict
     default: {}
   pnode_types:
-    description: The types of machine that may be used. Any, if empty.
-    type: list
-    elements: str
-    default: []
+    description: The types of machine that may be used, as a list or like V(big,small), in place of the experiment's own setting. Any, if empty.
+    type: raw
+  pass_pnodes:
+    description: The types of machine for the pnodes of single passes, as a dictionary or like V(0:big;1:big,small), in place of the experiment's own setting.
+    type: raw
 """
 
 EXAMPLES = r"""
@@ -70,7 +71,8 @@ from ansible_collections.deter.benito.plugins.module_utils.experiment_module imp
 
 def run(directory, module):
     given = module.params
-    allocated = allocate(directory, given["offers"], given["secrets"], tuple(given["pnode_types"]), module.check_mode)
+    types = {name: given[name] for name in ("pnode_types", "pass_pnodes")}
+    allocated = allocate(directory, given["offers"], given["secrets"], types, module.check_mode)
     for note in allocated.notes:
         module.warn(note)
     return {"changed": allocated.changed, "chosen": allocated.chosen, "claims": allocated.claims, "kinds": allocated.kinds, "nested": allocated.nested}
@@ -81,7 +83,8 @@ def main():
         run,
         offers={"type": "dict", "required": True},
         secrets={"type": "dict", "default": {}, "no_log": True},
-        pnode_types={"type": "list", "elements": "str", "default": []},
+        pnode_types={"type": "raw"},
+        pass_pnodes={"type": "raw", "no_log": False},  # a pass, not a password
     )
 
 

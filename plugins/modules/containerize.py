@@ -32,6 +32,33 @@ options:
   packing:
     description: The most vnodes one pnode may carry.
     type: raw
+  size:
+    description: Into how many parts of equal size each pass is divided, whatever the packing. V(0) for as few as the packing allows.
+    type: raw
+  nodes_only:
+    description: Whether parts are of equal size, at the price of more cut links.
+    type: raw
+  passes:
+    description: What nodes without a PartitionPass are in, one pass for all kinds, V(together), or openvz in one and the others in another, V(original).
+    type: raw
+  pass_pack:
+    description: The packing of single passes, as a dictionary, or like V(0:1,1:20), or a list of such.
+    type: raw
+  pass_size:
+    description: The size of single passes, as a dictionary, or like V(0:1,1:4), or a list of such.
+    type: raw
+  pass_nodes_only:
+    description: Passes whose parts are of equal size, as a list or like V(0,2).
+    type: raw
+  pnode_types:
+    description: Types of machine that may be pnodes, as a list or like V(big,small).
+    type: raw
+  pass_pnodes:
+    description: Types of machine for the pnodes of single passes, as a dictionary of lists, or like V(0:big;1:big,small), or a list of such.
+    type: raw
+  force_partition:
+    description: Whether partitions that the topology's author has chosen are given up for automatic ones.
+    type: raw
   default_container:
     description: Container kind of nodes for which the topology names none.
     type: raw
@@ -74,6 +101,18 @@ options:
   default_image:
     description: Image of a node that asks for none.
     type: raw
+  openvz_template:
+    description: Image of openvz nodes that ask for none, a name of the catalogue or of DETER's templates.
+    type: raw
+  openvz_diskspace:
+    description: O(openvz_disk_mb) as the original has it, a number and G or M. A bare number counts blocks of 1 KiB.
+    type: raw
+  image:
+    description: Whether a picture of the topology is wanted. None is drawn yet.
+    type: raw
+  no_image:
+    description: The opposite of O(image).
+    type: raw
   qemu_memory_mb:
     description: Memory of a virtual machine that says nothing of it, MiB.
     type: raw
@@ -98,11 +137,17 @@ options:
   memory_reserve_mb:
     description: Memory of each pnode that stays for the machine itself, MiB.
     type: raw
+  memory_overcommit:
+    description: How many times the memory of a pnode is promised to nodes.
+    type: raw
+  config:
+    description: The C(site.conf) of the original, an INI file. What it says wins over the site's settings. What has no meaning here is warned of.
+    type: str
   site:
     description: Settings file to use in place of C(site.yml) in O(benito_home).
     type: str
   chdir:
-    description: Folder to which relative paths of O(topology), O(site) and O(benito_home) are relative.
+    description: Folder to which relative paths of O(topology), O(site), O(config) and O(benito_home) are relative.
     type: path
 requirements:
   - jsonschema, lxml, mtkahypar, networkx and PyYAML for the Python it runs with
@@ -133,6 +178,14 @@ EXAMPLES = r"""
     eid: sketch
     topology: example1.xml
     kind_map: openvz=process,qemu=process
+
+- name: Pack the nodes of pass 1 closer, those of pass 2 onto large machines
+  deter.benito.containerize:
+    pid: DeterTest
+    eid: example6
+    topology: example6.xml
+    pass_pack: {1: 20, 2: 10}
+    pass_pnodes: 2:MicroCloud,dl380g3
 """
 
 RETURN = r"""
@@ -161,6 +214,15 @@ from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoE
 
 SETTINGS = (
     "packing",
+    "size",
+    "nodes_only",
+    "passes",
+    "pass_pack",
+    "pass_size",
+    "pass_nodes_only",
+    "pnode_types",
+    "pass_pnodes",
+    "force_partition",
     "default_container",
     "kind_map",
     "seed",
@@ -175,6 +237,8 @@ SETTINGS = (
     "boot_limit_s",
     "images",
     "default_image",
+    "openvz_template",
+    "image",
     "qemu_memory_mb",
     "qemu_cpus",
     "qemu_disk_mb",
@@ -183,7 +247,9 @@ SETTINGS = (
     "openvz_disk_mb",
     "ns_profile",
     "memory_reserve_mb",
+    "memory_overcommit",
 )
+ORIGINAL = ("openvz_diskspace", "no_image")
 MOST_WARNINGS = 20
 
 
@@ -192,7 +258,8 @@ def argument_spec():
         "pid": {"type": "str", "required": True},
         "eid": {"type": "str", "required": True},
         "topology": {"type": "str", "required": True},
-        **{setting: {"type": "raw"} for setting in SETTINGS},
+        **{option: {"type": "raw", "no_log": False} for option in (*SETTINGS, *ORIGINAL)},
+        "config": {"type": "str"},
         "site": {"type": "str"},
         "benito_home": {"type": "str"},
         "chdir": {"type": "path"},
@@ -212,6 +279,8 @@ def main():
                 site=given["site"],
                 settings={setting: given[setting] for setting in SETTINGS},
                 chdir=given["chdir"] or "",
+                config=given["config"],
+                original={option: given[option] for option in ORIGINAL},
             )
         )
         if not module.check_mode:

@@ -107,6 +107,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, run_program
+from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
 
 COMMANDS = {"present": "up", "confirmed": "confirm", "absent": "down"}
 
@@ -122,7 +123,7 @@ def argument_spec():
 
 def arguments(params, check_mode):
     """The command line of benito-host for the module's options."""
-    given = ["control-bridge", COMMANDS[params["state"]], "--user", f"{params['pid']}.{params['eid']}"]
+    given = ["control-bridge", COMMANDS[params["state"]], "--user", experiment_name(params["pid"], params["eid"])]
     if params["state"] == "present":
         given += ["--interface", params["interface"], "--timeout", str(params["timeout"])]
     return given + (["--check"] if check_mode else [])

@@ -79,6 +79,7 @@ offer:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.host.lease import Claim, claim_lease, offer, release_lease
+from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
 
 
 def argument_spec():
@@ -100,7 +101,7 @@ def argument_spec():
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
-    claim = Claim(f"{given['pid']}.{given['eid']}", given["owner"], given["shared"], given["processes"], given["memory_mb"])
+    claim = Claim(experiment_name(given["pid"], given["eid"]), given["owner"], given["shared"], given["processes"], given["memory_mb"])
     try:
         if given["state"] == "offered":
             found = offer(claim, given["experiment_address"], given["experiment_interface"], given["control_addresses"])

@@ -55,6 +55,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
+from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
 from ansible_collections.deter.benito.plugins.module_utils.node_images import missing_images, take_in
 
 
@@ -82,7 +83,7 @@ def present(place, module):
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    experiment = f"{module.params['pid']}.{module.params['eid']}"
+    experiment = experiment_name(module.params["pid"], module.params["eid"])
     try:
         if not is_experiment(experiment):
             raise HostError(f"{experiment!r} does not name an experiment")

@@ -71,6 +71,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.place import Pla
 from ansible_collections.deter.benito.plugins.module_utils.host.prepare import install, install_secrets, missing_packages
 from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
+from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
 
 
 def argument_spec():
@@ -107,7 +108,7 @@ def absent(place, module):
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    experiment = f"{module.params['pid']}.{module.params['eid']}"
+    experiment = experiment_name(module.params["pid"], module.params["eid"])
     try:
         if not is_experiment(experiment):
             raise HostError(f"{experiment!r} does not name an experiment")

@@ -19,11 +19,13 @@ class Need:
     vnodes  how many it carries
     memory  for all of them
     alone   whether it shares the machine with no other experiment
+    types   the ``pnode_type`` values that may be used; () for any
     """
 
     vnodes: int
     memory: MemoryNeed = MemoryNeed()
     alone: bool = False
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,10 @@ class Offer:
     ours: bool = False
 
 
-def choose(needs: dict[str, Need], offers: list[Offer], kept: dict[str, str], types: tuple[str, ...] = ()) -> dict[str, str]:
+def choose(needs: dict[str, Need], offers: list[Offer], kept: dict[str, str]) -> dict[str, str]:
     """{vhost: name of a pool host} for every vhost.
 
-    kept   {vhost: pool host} of an earlier, interrupted swap-in; such a machine stays if it is ours, or free for us and large enough
-    types  the ``pnode_type`` values that may be used; () for any
+    kept   {vhost: pool host} of an earlier, interrupted swap-in; such a machine stays if it is ours, or free for us, of the right type and large enough
 
     The smallest machine that does is taken, of equal ones the first in natural order of their names; where some machines are too small, the
     largest vhosts choose first. Machines are found whenever there is any way to place all vhosts. Raises ExperimentError that accounts for
@@ -68,14 +69,14 @@ def choose(needs: dict[str, Need], offers: list[Offer], kept: dict[str, str], ty
     if lost:
         raise ExperimentError(f"machines that already carry this experiment cannot be reached: {', '.join(lost)}; swap out, or bring them back")
     chosen = {vhost: kept[vhost] for vhost in needs if vhost in kept and _stays(by_name[kept[vhost]], needs[vhost])}
-    free = sorted((offer for offer in offers if _usable(offer, types) and offer.name not in chosen.values()), key=_tightness)
+    free = sorted((offer for offer in offers if _usable(offer) and offer.name not in chosen.values()), key=_tightness)
     fitting = {vhost: [offer for offer in free if _fits(offer, needs[vhost])] for vhost in sorted(needs) if vhost not in chosen}
     if any(len(machines) < len(free) for machines in fitting.values()):
         fitting = dict(sorted(fitting.items(), key=lambda item: (-needs[item[0]].memory.memory_mb, -needs[item[0]].vnodes, item[0])))
     seats = dict(chosen)
     for vhost in fitting:
         if not _seat(vhost, fitting, seats):
-            raise ExperimentError(_shortage(needs, offers, types, vhost, seats))
+            raise ExperimentError(_shortage(needs, offers, vhost, seats))
     return {vhost: seats[vhost] for vhost in needs}
 
 
@@ -85,7 +86,7 @@ def _stays(offer: Offer, need: Need) -> bool:
 
 def _fits(offer: Offer, need: Need) -> bool:
     room = not offer.slots or offer.slots >= need.vnodes
-    return room and (offer.memory is None or offer.memory.free_mb >= need.memory.memory_mb) and not (need.alone and offer.shared_with)
+    return _of_type(offer, need) and room and (offer.memory is None or offer.memory.free_mb >= need.memory.memory_mb) and not (need.alone and offer.shared_with)
 
 
 def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) -> bool:
@@ -112,8 +113,12 @@ def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) ->
     return False
 
 
-def _usable(offer: Offer, types) -> bool:
-    return not offer.taken_by and not offer.unreachable and (not types or offer.type in types)
+def _usable(offer: Offer) -> bool:
+    return not offer.taken_by and not offer.unreachable
+
+
+def _of_type(offer: Offer, need: Need) -> bool:
+    return not need.types or offer.type in need.types
 
 
 def _tightness(offer: Offer):
@@ -125,8 +130,9 @@ def _natural(offer: Offer):
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", offer.name)]
 
 
-def _shortage(needs, offers, types, vhost: str, seats: dict[str, str]) -> str:
-    usable = [offer for offer in offers if _usable(offer, types)]
+def _shortage(needs, offers, vhost: str, seats: dict[str, str]) -> str:
+    wanted = () if any(not need.types for need in needs.values()) else tuple(dict.fromkeys(name for need in needs.values() for name in need.types))
+    usable = [offer for offer in offers if _usable(offer) and (not wanted or offer.type in wanted)]
     need, too_few = needs[vhost], len(usable) < len(needs)
     lines = [f"the pool is too small: the experiment needs {_count(len(needs), 'pnode')}, {len(usable)} of {_count(len(offers), 'machine')} can be had"]
     if not too_few:
@@ -134,19 +140,21 @@ def _shortage(needs, offers, types, vhost: str, seats: dict[str, str]) -> str:
         lines[0] = f"no machine of the pool has room for {vhost}, which carries {_count(need.vnodes, 'vnode')}{memory}"
     holders = {machine: holder for holder, machine in seats.items()}
     for offer in sorted(offers, key=_natural):
-        lines.append(f"  {offer.name}: {_account(offer, types) or (_free(offer) if too_few else _why_not(offer, vhost, need, holders))}")
+        lines.append(f"  {offer.name}: {_account(offer, wanted) or (_free(offer) if too_few else _why_not(offer, vhost, need, holders))}")
     if not offers:
         lines.append("  the inventory group pnode_pool is empty; 'ansible-playbook deter.benito.local_testbed' makes pnodes on this machine")
     return "\n".join(lines)
 
 
-def _account(offer: Offer, types) -> str:
+def _account(offer: Offer, wanted: tuple[str, ...]) -> str:
     """Why the machine cannot be had at all, "" if it can."""
     if offer.unreachable:
         return f"cannot be reached: {offer.unreachable}"
-    if offer.taken_by:
-        return offer.taken_by
-    return f"is of type {offer.type or 'none'}, not {' or '.join(types)}" if types and offer.type not in types else ""
+    return offer.taken_by or (_other_type(offer, wanted) if wanted and offer.type not in wanted else "")
+
+
+def _other_type(offer: Offer, types: tuple[str, ...]) -> str:
+    return f"is of type {offer.type or 'none'}, not {' or '.join(types)}"
 
 
 def _free(offer: Offer) -> str:
@@ -155,7 +163,7 @@ def _free(offer: Offer) -> str:
 
 def _why_not(offer: Offer, vhost: str, need: Need, holders: dict[str, str]) -> str:
     """Why a machine that can be had is not for the vhost."""
-    reasons = []
+    reasons = [] if _of_type(offer, need) else [_other_type(offer, need.types)]
     if need.alone and offer.shared_with:
         reasons.append(f"{offer.shared_with}; {vhost} is a node itself, and shares its machine with nobody")
     if offer.slots and offer.slots < need.vnodes:

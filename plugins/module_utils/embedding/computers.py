@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable
 
 from ..errors import Problem
-from ..topology.attributes import GHOST, NODE_TYPE, PARTITION, containers_attribute
+from ..topology.attributes import GHOST, NODE_TYPE, PARTITION, PARTITION_PASS, containers_attribute
 from ..topology.model import Computer, Topology
 from .kinds import kind_named
 
@@ -26,6 +26,11 @@ def kind_of(computer: Computer) -> str:
 def partition_of(computer: Computer) -> str | None:
     """Partition of a computer, None when it has none."""
     return containers_attribute(computer, PARTITION)
+
+
+def pass_of(computer: Computer) -> int:
+    """The partition pass a computer asks for, 0 when it asks for none."""
+    return int(containers_attribute(computer, PARTITION_PASS) or 0)
 
 
 def is_ghost(computer: Computer) -> bool:

@@ -16,7 +16,8 @@ from .hosts import hosts_entries, hosts_text
 from .machines import Machine, machines, overfull_bridges
 from .nesting import made_carriers
 from .network import Network, read_network
-from .partition import partition
+from .partition import partition, without_partitions
+from .passes import machine_types
 from .routes import Routes
 from .settings import EmbeddingSettings, check_settings
 from .shaping import shaping_warnings
@@ -63,12 +64,15 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
     Pure, and the same for the same topology and settings. Raises InputError with every problem found.
     """
     check_settings(settings)
+    if settings.force_partition:
+        topology = without_partitions(topology)
     odd, annotated, addressed = _checked(topology, settings)
-    partitioned, warnings = partition(realise(addressed, settings), settings.packing, settings.seed)
+    partitioned, warnings = partition(realise(addressed, settings), settings)
     carrying = machines(partitioned)
     problems = overfull_bridges(partitioned, carrying)
     if problems:
         raise InputError(problems)
+    machine_types(carrying, partitioned, settings)  # which refuses what no machine can be
     network = read_network(partitioned)
     hosts, ambiguous = hosts_entries(network, topology.source)
     return Embedding(

@@ -3,8 +3,9 @@
 """Which image a node with a system of its own is made of, out of the site's catalogue and what the topology says. Pure.
 
 The first that says something wins: ``containers:image``; ``containers:qemu_url`` (qemu) or ``containers:openvz_template`` (openvz);
-the computer's operating system, by ``osid``, then by name and version; the site's default. A name given for this collection that is not
-in the catalogue is an error. An operating system that is not is a warning and the default: files written for DETER name its images.
+the computer's operating system, by ``osid``, then by name and version; the site's default, for openvz first ``openvz_template``. A name
+given for this collection that is not in the catalogue is an error. An operating system that is not is a warning and the default: files
+written for DETER name its images.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def catalogue(images: Mapping[str, dict]) -> dict[str, CatalogueImage]:
     return {**BUILT_IN, **{name: _entry(name, entry) for name, entry in images.items()}}
 
 
-def catalogue_problems(images: Mapping[str, dict], default_image: str) -> list[tuple[list[str], str, str]]:
+def catalogue_problems(images: Mapping[str, dict], default_image: str, openvz_template: str = "") -> list[tuple[list[str], str, str]]:
     """(path of keys, what is wrong, what would be right) of what the schema cannot say."""
     problems = []
     for name, entry in images.items():
@@ -79,22 +80,27 @@ def catalogue_problems(images: Mapping[str, dict], default_image: str) -> list[t
             problems.append((["images", name], "an image of form root is a tar archive and has no format", "qcow2 and raw are formats of disks"))
     if default_image not in {**BUILT_IN, **images}:
         problems.append((["default_image"], f"there is no image {default_image!r}", _names({**BUILT_IN, **images})))
+    if openvz_template and openvz_template not in {**BUILT_IN, **images} and not _DETER_TEMPLATES.fullmatch(openvz_template):
+        problems.append((["openvz_template"], f"there is no template {openvz_template!r}", _names({**BUILT_IN, **images})))
     return problems
 
 
-def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], default: str, hidden=()) -> Choice:
+def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], default: str, hidden=(), template: str = "") -> Choice:
     """The image of every computer of kind qemu or openvz, and of the virtual machines ``hidden`` that are no computers.
+
+    template  the image of openvz nodes that ask for none, "" for ``default``; one of DETER's that the catalogue does not have is ``default``, too
 
     Those are made of what any of their processes says as ``containers:image``, which all that say it say alike.
     Raises InputError with a Problem for each computer whose image cannot be had.
     """
     chosen, warnings, problems = {}, [], []
+    defaults = {QEMU: default, OPENVZ: template if template in images else default}
     for computer in topology.computers:
         kind = kind_of(computer)
         if kind not in FORM_OF:
             continue
         try:
-            image = _image_of(topology, computer, kind, images, default, warnings)
+            image = _image_of(topology, computer, kind, images, defaults[kind], warnings)
             if not image.has_form(FORM_OF[kind]):
                 able = {name: other for name, other in images.items() if other.has_form(FORM_OF[kind])}
                 raise InputError(problem_of(topology, computer, f"the image {image.name} is no image for kind {kind}", _names(able)))
@@ -117,6 +123,9 @@ def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], defa
             problems += exc.problems
     if problems:
         raise InputError(problems)
+    if template and template not in images:
+        message = f"DETER's template {template} is not in the catalogue: openvz nodes that ask for none are made of {default}"
+        warnings.append(Problem(message, element="setting openvz_template"))
     return Choice(chosen, tuple(warnings))
 
 

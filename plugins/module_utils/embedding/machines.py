@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from ..errors import Problem
 from ..topology.model import Topology
-from .computers import kind_of, partition_of
+from .computers import kind_of, partition_of, pass_of
 from .kinds import KINDS
 from .nesting import carriers, hidden_carriers
-from .partition import pass_of
 
 BRIDGE_PORTS = 1023
 

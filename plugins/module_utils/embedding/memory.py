@@ -47,16 +47,18 @@ class HostMemory:
     total_mb     what it has, as measured or as its inventory says (``pnode_memory_mb``)
     reserve_mb   what stays for the machine itself (setting ``memory_reserve_mb``)
     reserved_mb  what other experiments on it have reserved
+    overcommit   how many times what remains is promised to nodes (setting ``memory_overcommit``)
     """
 
     total_mb: int
     reserve_mb: int = 0
     reserved_mb: int = 0
+    overcommit: float = 1.0
 
     @property
     def nodes_mb(self) -> int:
-        """What the nodes of all experiments may have together. A factor of oversubscription belongs here, and nowhere else."""
-        return max(0, self.total_mb - self.reserve_mb)
+        """What the nodes of all experiments may have together."""
+        return max(0, round((self.total_mb - self.reserve_mb) * self.overcommit))
 
     @property
     def free_mb(self) -> int:
@@ -64,7 +66,8 @@ class HostMemory:
 
     def __str__(self) -> str:
         others = f", and {self.reserved_mb:,} for other experiments" if self.reserved_mb else ""
-        return f"{self.free_mb:,} MiB for nodes ({self.total_mb:,}, less {self.reserve_mb:,} for itself{others})"
+        factor = f", {self.overcommit:g} times" if self.overcommit != 1 else ""
+        return f"{self.free_mb:,} MiB for nodes ({self.total_mb:,}, less {self.reserve_mb:,} for itself{factor}{others})"
 
 
 def memory_need(machine: Machine, topology: Topology, resources: dict[str, Resources]) -> MemoryNeed:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Packing the vertices of a hypergraph into as few blocks as possible with as little cut as possible.
 
-The one place that knows Mt-KaHyPar; ``pack`` is what the rest calls, and what a replacement replaces.
+The one place that knows Mt-KaHyPar; ``pack`` and ``split`` are what the rest calls, and what a replacement replaces.
 The same hypergraph, packing and seed give the same blocks, on any number of processors.
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ..errors import BenitoError
+from .hypergraph import Hypergraph, connectivity, incidence
+from .refine import refined, repaired
 
 try:
     import mtkahypar
@@ -25,15 +26,10 @@ else:
 
 _SPARE_BLOCKS = 4  # of interchangeable vertices, left to the solver
 _TRY_PINS = 4000  # a solution of so many pins takes about a second
-
-
-@dataclass(frozen=True)
-class Hypergraph:
-    """vertices of weight 1, numbered from 0; ``edges`` are tuples of vertices, ``weights`` one integer ≥ 1 for each."""
-
-    vertices: int
-    edges: tuple[tuple[int, ...], ...] = ()
-    weights: tuple[int, ...] = ()
+_REFINED = 4  # so many of the solutions are refined
+_STEPS_PER_VERTEX = 40  # of refining one, of a small hypergraph
+_MOST_STEPS = 6000
+_STEP_VERTICES = 6_000_000  # of a large one: a step looks at every vertex
 
 
 def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
@@ -41,46 +37,47 @@ def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
 
     Minimises ``connectivity``. Raises BenitoError when Mt-KaHyPar is needed and not installed.
     """
-    count = hypergraph.vertices
-    if packing >= count:
-        return [0] * count
-    if packing == 1:
-        return list(range(count))
-    aside, rest = _set_aside(hypergraph, packing)
-    blocks = [-1] * count
+    return _fill(hypergraph, [packing] * -(-hypergraph.vertices // packing), seed)
+
+
+def split(hypergraph: Hypergraph, parts: int, seed: int = 0) -> list[int]:
+    """The block of every vertex: exactly ``parts`` blocks, but no more than vertices, whose sizes differ by one at most; otherwise as ``pack``."""
+    parts = min(parts, hypergraph.vertices)
+    least, larger = divmod(hypergraph.vertices, parts) if parts else (0, 0)
+    return _fill(hypergraph, [least + (number < larger) for number in range(parts)], seed)
+
+
+def _fill(hypergraph, capacities, seed):
+    """Blocks of at most these capacities, which fall; every one is needed."""
+    aside, rest, capacities = _set_aside(hypergraph, capacities)
+    blocks = [-1] * hypergraph.vertices
     for number, block in enumerate(aside):
         for vertex in block:
             blocks[vertex] = number
-    for vertex, block in zip(rest, _solve_best(_induced(hypergraph, rest), packing, seed), strict=True):
+    for vertex, block in zip(rest, _solve_best(_induced(hypergraph, rest), capacities, seed), strict=True):
         blocks[vertex] = len(aside) + block
     return _renumbered(blocks)
 
 
-def connectivity(hypergraph: Hypergraph, blocks: list[int]) -> int:
-    """The objective km1: for every edge its weight times the number of further blocks it reaches."""
-    return sum(weight * (len({blocks[pin] for pin in edge}) - 1) for edge, weight in zip(hypergraph.edges, hypergraph.weights, strict=True))
-
-
-def _set_aside(hypergraph, packing):
-    """(full blocks of interchangeable vertices, the vertices that are left).
+def _set_aside(hypergraph, capacities):
+    """(full blocks of interchangeable vertices, the vertices that are left, their capacities).
 
     Vertices with the same edges, such as the plain members of a large LAN, are best packed together;
     the solver is slow where it has to find that out.
     """
-    signatures: list[list[int]] = [[] for _vertex in range(hypergraph.vertices)]
-    for number, edge in enumerate(hypergraph.edges):
-        for pin in edge:
-            signatures[pin].append(number)
+    if len(capacities) <= 1 or capacities[0] == 1:
+        return [], list(range(hypergraph.vertices)), capacities
     twins = defaultdict(list)
-    for vertex, signature in enumerate(signatures):
+    for vertex, signature in enumerate(incidence(hypergraph)):
         twins[tuple(signature)].append(vertex)
-    aside = []
+    aside, first = [], 0
     for group in twins.values():
-        while len(group) >= (_SPARE_BLOCKS + 1) * packing:
-            aside.append(group[:packing])
-            del group[:packing]
+        while first < len(capacities) and len(group) >= (_SPARE_BLOCKS + 1) * capacities[first]:
+            aside.append(group[:capacities[first]])
+            del group[:capacities[first]]
+            first += 1
     gone = {vertex for block in aside for vertex in block}
-    return aside, [vertex for vertex in range(hypergraph.vertices) if vertex not in gone]
+    return aside, [vertex for vertex in range(hypergraph.vertices) if vertex not in gone], capacities[first:]
 
 
 def _induced(hypergraph, vertices):
@@ -92,16 +89,18 @@ def _induced(hypergraph, vertices):
     return Hypergraph(len(vertices), tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
-def _solve_best(hypergraph, packing, seed):
-    """The best of a few solutions, as many as about two seconds allow."""
-    count = hypergraph.vertices
-    if packing >= count:
-        return [0] * count
+def _solve_best(hypergraph, capacities, seed):
+    """The best of a few solutions, as many as a few seconds allow."""
+    if len(capacities) <= 1:
+        return [0] * hypergraph.vertices
     hypergraph = _without_constant_edges(hypergraph)
-    if not hypergraph.edges:
-        return [vertex // packing for vertex in range(count)]
+    if not hypergraph.edges or capacities[0] == 1:
+        return [block for block, capacity in enumerate(capacities) for _place in range(capacity)][:hypergraph.vertices]
     tries = max(1, min(8, 2 * _TRY_PINS // sum(len(edge) for edge in hypergraph.edges)))
-    solutions = [_solve(hypergraph, packing, seed * 8 + attempt) for attempt in range(tries)]
+    found = {tuple(_solve(hypergraph, capacities, seed * 8 + attempt)): None for attempt in range(tries)}
+    solutions = sorted(found, key=lambda blocks: connectivity(hypergraph, blocks))[:_REFINED]
+    steps = min(_STEPS_PER_VERTEX * hypergraph.vertices, _MOST_STEPS, _STEP_VERTICES // hypergraph.vertices)
+    solutions = [refined(hypergraph, list(blocks), capacities, steps, seed) for blocks in solutions]
     return min(solutions, key=lambda blocks: connectivity(hypergraph, blocks))
 
 
@@ -111,10 +110,9 @@ def _without_constant_edges(hypergraph):
     return Hypergraph(hypergraph.vertices, tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
-def _solve(hypergraph, packing, seed):
+def _solve(hypergraph, capacities, seed):
     """One solution. The solver's own seed does not reach its deterministic mode, so the seed shuffles what it is given."""
     count = hypergraph.vertices
-    blocks = -(-count // packing)
     shuffled = random.Random(seed)
     place = list(range(count))
     shuffled.shuffle(place)
@@ -122,40 +120,14 @@ def _solve(hypergraph, packing, seed):
     shuffled.shuffle(order)
     library = _library()
     context = library.context_from_preset(mtkahypar.PresetType.DETERMINISTIC)
-    context.set_partitioning_parameters(blocks, 0.0, mtkahypar.Objective.KM1)
-    context.set_individual_target_block_weights([packing] * blocks)
+    context.set_partitioning_parameters(len(capacities), 0.0, mtkahypar.Objective.KM1)
+    context.set_individual_target_block_weights(capacities)
     context.logging = False
     mtkahypar.set_seed(0)
     edges = [[place[pin] for pin in hypergraph.edges[number]] for number in order]
     graph = library.create_hypergraph(context, count, len(edges), edges, [1] * count, [hypergraph.weights[number] for number in order])
     solution = graph.partition(context).get_partition()
-    return _repaired(hypergraph, [solution[place[vertex]] for vertex in range(count)], blocks, packing)
-
-
-def _repaired(hypergraph, blocks, count, packing):
-    """The solution with every block at most ``packing``: what is too much moves where it costs least."""
-    sizes = [0] * count
-    for block in blocks:
-        sizes[block] += 1
-    if max(sizes) <= packing:
-        return blocks
-    incident = defaultdict(list)
-    for edge, weight in zip(hypergraph.edges, hypergraph.weights, strict=True):
-        for pin in edge:
-            incident[pin].append((edge, weight))
-
-    def pull(vertex, target):
-        return sum(weight for edge, weight in incident[vertex] if any(blocks[pin] == target for pin in edge if pin != vertex))
-
-    for block in range(count):
-        while sizes[block] > packing:
-            free = [target for target in range(count) if sizes[target] < packing]
-            inside = [vertex for vertex in range(hypergraph.vertices) if blocks[vertex] == block]
-            vertex, target = max(((v, t) for v in inside for t in free), key=lambda move: pull(*move) - pull(move[0], block))
-            blocks[vertex] = target
-            sizes[block] -= 1
-            sizes[target] += 1
-    return blocks
+    return repaired(hypergraph, [solution[place[vertex]] for vertex in range(count)], capacities)
 
 
 def _renumbered(blocks):

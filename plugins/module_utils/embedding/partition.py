@@ -8,62 +8,49 @@ order (pass, lowest node); what an author chose stays as it is.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 
-from ..errors import InputError, Problem
-from ..topology.attributes import PARTITION, PARTITION_PASS, containers_attribute, with_containers_attribute
-from ..topology.model import Computer, Interface, Substrate, Topology
-from .computers import is_partitioned, kind_of, map_computers, partition_of, problem_of
+from ..errors import Problem
+from ..topology.attributes import PARTITION, with_containers_attribute
+from ..topology.model import Interface, Substrate, Topology
+from .computers import is_partitioned, kind_of, map_computers, partition_of, pass_of, problem_of
+from .hypergraph import Hypergraph
 from .kinds import KINDS
 from .nesting import carriers, hidden_carriers
-from .packing import Hypergraph, pack
+from .packing import pack, split
+from .passes import PassRule, idle_options, missing_passes, refuse_wrong_passes, rule_of, unused_passes, with_original_passes
+from .settings import ORIGINAL_PASSES, EmbeddingSettings
 
 _ASSUMED_KBPS = 100_000  # of a substrate without capacity; what the original assumed (spec/topdl.md)
 _HEAVIEST = 1000
 
 
-def partition(topology: Topology, packing: int, seed: int = 0) -> tuple[Topology, tuple[Problem, ...]]:
+def partition(topology: Topology, settings: EmbeddingSettings) -> tuple[Topology, tuple[Problem, ...]]:
     """(the topology with a partition on every computer, warnings).
 
     topology  with realised kinds (``annotate.realise``)
-    packing   the most vnodes in one automatic partition
 
     A topology with any partition is not partitioned again; its computers without one, which are
     physical, get one each. Raises InputError for a PartitionPass that is not a number.
     """
-    problems = [*_wrong_passes(topology)]
-    if problems:
-        raise InputError(problems)
+    refuse_wrong_passes(topology)
     chosen = is_partitioned(topology)
-    partitions = _chosen_partitions(topology) if chosen else _automatic_partitions(topology, packing, seed)
-    warnings = _shared_machines(topology, partitions) if chosen else _missing_passes(topology)
+    if settings.passes == ORIGINAL_PASSES and not chosen:
+        topology = with_original_passes(topology)
+    partitions = _chosen_partitions(topology) if chosen else _automatic_partitions(topology, settings)
+    by_author = [*_shared_machines(topology, partitions), *idle_options(settings)] if chosen else missing_passes(topology)
+    warnings = [*by_author, *unused_passes(topology, settings)]
     partitioned = map_computers(topology, lambda computer: _with_partition(computer, partitions[computer.name]))
     return partitioned, tuple(warnings)
 
 
-def pass_of(computer: Computer) -> int:
-    """The partition pass a computer asks for, 0 when it asks for none."""
-    return int(containers_attribute(computer, PARTITION_PASS) or 0)
+def without_partitions(topology: Topology) -> Topology:
+    """The topology without what its author chose (``force_partition``)."""
+    return map_computers(topology, lambda computer: with_containers_attribute(computer, PARTITION, None))
 
 
 def _with_partition(computer, name):
     return computer if partition_of(computer) == name else with_containers_attribute(computer, PARTITION, name)
-
-
-def _wrong_passes(topology):
-    for computer in topology.computers:
-        text = containers_attribute(computer, PARTITION_PASS)
-        if text and not re.fullmatch(r"[0-9]{1,9}", text):
-            yield problem_of(topology, computer, f"PartitionPass {text!r} is not a number", "0 to 999999999")
-
-
-def _missing_passes(topology):
-    without = [computer for computer in topology.computers if not containers_attribute(computer, PARTITION_PASS)]
-    if len(without) == len(topology.computers):
-        return
-    for computer in without:
-        yield problem_of(topology, computer, "has no PartitionPass, while others have one: taken as 0")
 
 
 def _chosen_partitions(topology):
@@ -83,8 +70,8 @@ def _shared_machines(topology, partitions):
                 yield problem_of(topology, computer, f"shares partition {name} with others, but is a machine by itself: it gets its own")
 
 
-def _automatic_partitions(topology, packing, seed):
-    """{computer: partition}: each pass packed by itself, machines of their own beside them."""
+def _automatic_partitions(topology, settings):
+    """{computer: partition}: each pass divided by itself, machines of their own beside them."""
     carried = carriers(topology)
     hidden = {processes[0]: vhost for vhost, processes in hidden_carriers(topology).items()}
     blocks: list[tuple[int, int, tuple[str, ...]]] = []
@@ -98,18 +85,20 @@ def _automatic_partitions(topology, packing, seed):
         elif vertex not in carried:
             passes[pass_of(computer)].append(vertex)
     for number, names in passes.items():
-        for block in _packed(topology, names, carried, packing, seed):
+        for block in _divided(topology, names, carried, rule_of(number, settings), settings.seed):
             blocks.append((number, index[block[0]], block))
     partitions = {name: str(number) for number, (_pass, _index, names) in enumerate(sorted(blocks)) for name in names}
     partitions.update({process: partitions[vhost] for process, vhost in carried.items()})
     return partitions
 
 
-def _packed(topology, names, carried, packing, seed):
+def _divided(topology, names, carried, rule: PassRule, seed: int):
     """Blocks of ``names``, each in document order; a process counts as its carrier."""
     hypergraph = hypergraph_of(topology, names, carried)
+    parts = rule.parts or -(-len(names) // rule.packing)
+    numbers = split(hypergraph, parts, seed) if rule.even else pack(hypergraph, rule.packing, seed)
     blocks = defaultdict(list)
-    for name, block in zip(names, pack(hypergraph, packing, seed), strict=True):
+    for name, block in zip(names, numbers, strict=True):
         blocks[block].append(name)
     return [tuple(block) for block in blocks.values()]
 

@@ -13,6 +13,9 @@ from .kinds import ALLOWED, KINDS, kind_named
 
 HOSTS_MODES = ("neighbour", "shared")
 VXLAN_MODES = ("unicast", "multicast")
+ORIGINAL_PASSES = "original"
+PASSES_MODES = ("together", ORIGINAL_PASSES)
+BY_PASS = ("pass_pack", "pass_size", "pass_pnodes", "pass_nodes_only")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,14 @@ class EmbeddingSettings:
     """Settings of planning, as site.yml spells them.
 
     packing               the most vnodes one pnode may carry, at least 1
+    size                  into how many parts of equal size each pass is divided, 0: as ``packing`` says
+    nodes_only            whether parts are of equal size
+    passes                where no computer has a pass: all vnodes in one (``together``), or openvz before the others (``original``)
+    pass_pack, pass_size  {pass, as a word: what it has in place of ``packing``, ``size``}
+    pass_nodes_only       passes whose parts are of equal size
+    pnode_types           the types of machine that may be used, () for any
+    pass_pnodes           {pass, as a word: the types for its pnodes}
+    force_partition       whether the partitions of the topology's author are given up
     default_container     kind of a computer that names none
     kind_map              {asked kind: realised kind}, applied once, not transitively
     seed                  integer that decides between equally good partitions
@@ -34,12 +45,24 @@ class EmbeddingSettings:
     node_users            accounts on openvz and qemu nodes: {"name": str, "authorized_keys": [str]}
     images                the site's own images, {name: entry as site.yml has it}
     default_image         name of the image of nodes that ask for none
+    openvz_template       image of openvz nodes that ask for none, "" for ``default_image``
+    image                 whether a picture of the topology is wanted
     qemu_memory_mb, qemu_cpus, qemu_disk_mb        of a virtual machine that says nothing of them; disk 0: that of the image
     openvz_memory_mb, openvz_cpus, openvz_disk_mb  the same of a system container; memory and cpus 0: no limit
     memory_reserve_mb     MiB of each pnode that nodes may not have
+    memory_overcommit     how many times what remains is promised to nodes, at least 1
     """
 
     packing: int = 10
+    size: int = 0
+    nodes_only: bool = False
+    passes: str = "together"
+    pass_pack: Mapping[str, int] = field(default_factory=dict)
+    pass_size: Mapping[str, int] = field(default_factory=dict)
+    pass_nodes_only: tuple[int, ...] = ()
+    pnode_types: tuple[str, ...] = ()
+    pass_pnodes: Mapping[str, list[str]] = field(default_factory=dict)
+    force_partition: bool = False
     default_container: str = "qemu"
     kind_map: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
@@ -54,6 +77,8 @@ class EmbeddingSettings:
     node_users: tuple = ()
     images: Mapping[str, dict] = field(default_factory=dict)
     default_image: str = "debian-12"
+    openvz_template: str = ""
+    image: bool = True
     qemu_memory_mb: int = 512
     qemu_cpus: int = 1
     qemu_disk_mb: int = 0
@@ -61,6 +86,7 @@ class EmbeddingSettings:
     openvz_cpus: int = 0
     openvz_disk_mb: int = 2048
     memory_reserve_mb: int = 512
+    memory_overcommit: float = 1.0
 
 
 def check_settings(settings: EmbeddingSettings) -> None:
@@ -68,7 +94,12 @@ def check_settings(settings: EmbeddingSettings) -> None:
     problems = [*_kind_problems(settings), *_network_problems(settings)]
     if settings.packing < 1:
         problems.append(_problem("packing", f"{settings.packing} is not a number of vnodes", "at least 1"))
-    for name, value, allowed in (("hosts_mode", settings.hosts_mode, HOSTS_MODES), ("vxlan_mode", settings.vxlan_mode, VXLAN_MODES)):
+    if settings.size < 0:
+        problems.append(_problem("size", f"{settings.size} is not a number of parts", "0 or more"))
+    for name, values in (("pass_pack", settings.pass_pack), ("pass_size", settings.pass_size)):
+        problems += [_problem(name, f"{value} of pass {number} is not a number", "at least 1") for number, value in values.items() if value < 1]
+    for name, allowed in (("hosts_mode", HOSTS_MODES), ("vxlan_mode", VXLAN_MODES), ("passes", PASSES_MODES)):
+        value = getattr(settings, name)
         if value not in allowed:
             problems.append(_problem(name, f"{value!r} is not known", f"one of {', '.join(allowed)}"))
     if not 1 <= settings.vxlan_port <= 65535:

@@ -63,7 +63,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     settings = load_site(directory.site)
     topology, _warnings = read_topdl(directory.partitioned)
     hidden = [name for machine in machines(topology) for name in machine.hidden]
-    choice = choose_images(topology, catalogue(settings.images), settings.default_image, hidden)
+    choice = choose_images(topology, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
     resources = node_resources(topology, settings, hidden)
     store, kept, now = store_of(directory.home), _kept(directory), time.gmtime()
     changes, plans, commands = [], {}, {}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 
@@ -11,13 +12,17 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.choose import Need, Offer, choose
 from ansible_collections.deter.benito.plugins.module_utils.embedding.memory import HostMemory, MemoryNeed
 from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 NEEDS = {"pnode-0000": Need(5), "pnode-0001": Need(2)}
 LARGE, SMALL = MemoryNeed(6720, "10 qemu of 512 and 160 for each QEMU"), MemoryNeed(672, "1 qemu of 512 and 160 for each QEMU")
 GROWING = {"pnode-0000": Need(1, SMALL), "pnode-0001": Need(10, LARGE)}
 METAL = {"pnode-0000": Need(1), "pnode-0001": Need(1, alone=True)}
+
+
+def of_types(needs, types):
+    return {vhost: dataclasses.replace(need, types=types) for vhost, need in needs.items()}
 
 
 def has(name, gib, **more):
@@ -35,7 +40,7 @@ def has(name, gib, **more):
     ([Offer("m1"), Offer("m2", slots=5), Offer("m3", slots=2)], {}, (), ["m2", "m3"]),
 ])
 def test_machines_are_chosen_by_name_type_room_and_what_was_lent_before(offers, kept, types, chosen):
-    assert choose(NEEDS, offers, kept, types) == dict(zip(NEEDS, chosen))
+    assert choose(of_types(NEEDS, types), offers, kept) == dict(zip(NEEDS, chosen))
 
 
 @pytest.mark.parametrize(("offers", "kept", "chosen"), [
@@ -79,7 +84,7 @@ def test_a_machine_that_is_a_node_is_one_that_nobody_else_has(offers, kept, chos
 ])
 def test_a_pool_that_does_not_do_accounts_for_every_machine(offers, kept, types, message):
     with pytest.raises(ExperimentError, match=re.escape(message)):
-        choose(NEEDS, offers, kept, types)
+        choose(of_types(NEEDS, types), offers, kept)
 
 
 def test_where_memory_does_not_do_it_says_what_is_needed_for_what_and_what_each_machine_has():
@@ -105,20 +110,48 @@ def test_where_every_machine_is_shared_it_says_that_a_physical_node_shares_with_
     ]
 
 
+BY_TYPE = {"pnode-0000": Need(5, types=("a",)), "pnode-0001": Need(2, types=("b", "c")), "pnode-0002": Need(2)}
+
+
+@pytest.mark.parametrize(("offers", "kept", "chosen"), [
+    ([Offer("m1", type="a"), Offer("m2", type="b"), Offer("m3", type="c")], {}, ["m1", "m2", "m3"]),
+    ([Offer("m1", type="c"), Offer("m2", type="a"), Offer("m3")], {}, ["m2", "m1", "m3"]),
+    ([Offer("m1", type="a"), Offer("m2", type="a"), Offer("m3", type="c")], {"pnode-0001": "m1"}, ["m1", "m3", "m2"]),
+    ([Offer("m1", type="a", ours=True), Offer("m2", type="a"), Offer("m3", type="d")], {"pnode-0001": "m1"}, ["m2", "m1", "m3"]),
+])
+def test_each_vhost_has_its_own_types_of_machine_and_what_is_ours_stays(offers, kept, chosen):
+    assert choose(BY_TYPE, offers, kept) == dict(zip(BY_TYPE, chosen))
+
+
+def test_where_one_vhost_finds_no_machine_of_its_types_it_is_named():
+    with pytest.raises(ExperimentError) as caught:
+        choose(BY_TYPE, [Offer("m1", type="a"), Offer("m2", type="a"), Offer("m3")], {})
+    assert str(caught.value).splitlines() == [
+        "no machine of the pool has room for pnode-0001, which carries 2 vnodes",
+        "  m1: is of type a, not b or c",
+        "  m2: is of type a, not b or c",
+        "  m3: is of type none, not b or c",
+    ]
+
+
 small = st.integers(0, 4)
-needs_of_any_sort = st.lists(st.builds(Need, st.integers(1, 4), st.builds(MemoryNeed, small), st.booleans()), min_size=1, max_size=4).map(
+some_types = st.lists(st.sampled_from(["", "z"]), max_size=1).map(tuple)
+needs_of_any_sort = st.lists(st.builds(Need, st.integers(1, 4), st.builds(MemoryNeed, small), st.booleans(), some_types), min_size=1, max_size=4).map(
     lambda found: {f"p{number}": need for number, need in enumerate(found)})
 memories = st.none() | st.builds(HostMemory, st.integers(0, 6), st.integers(0, 1), st.integers(0, 1))
-troubles = st.tuples(*(st.sampled_from(["", word]) for word in "xya"), small, memories, st.sampled_from(["", "z"]))
+troubles = st.tuples(*(st.sampled_from(["", word]) for word in "xyz"), small, memories, st.sampled_from(["", "z"]))
 offers_of_any_sort = st.lists(troubles, max_size=5).map(lambda found: [Offer(f"m{number}", *rest) for number, rest in enumerate(found)])
 
 
 def does(offer, need):
     """Whether that machine can carry that vhost."""
     memory = offer.memory is None or offer.memory.free_mb >= need.memory.memory_mb
-    return not offer.taken_by and not offer.unreachable and offer.slots in (0, *range(need.vnodes, 5)) and memory and not (need.alone and offer.shared_with)
+    if offer.taken_by or offer.unreachable or (need.types and offer.type not in need.types):
+        return False
+    return offer.slots in (0, *range(need.vnodes, 5)) and memory and not (need.alone and offer.shared_with)
 
 
+@settings(deadline=None)
 @given(needs_of_any_sort, offers_of_any_sort)
 def test_it_finds_machines_whenever_trying_all_ways_does(needs, offers):
     possible = any(all(does(offer, need) for offer, need in zip(way, needs.values())) for way in itertools.permutations(offers, len(needs)))
@@ -133,6 +166,7 @@ def test_it_finds_machines_whenever_trying_all_ways_does(needs, offers):
         assert all(does(next(offer for offer in offers if offer.name == name), needs[vhost]) for vhost, name in chosen.items())
 
 
+@settings(deadline=None)
 @given(needs_of_any_sort, offers_of_any_sort, st.randoms(use_true_random=False))
 def test_the_order_in_which_machines_and_vhosts_are_named_does_not_matter(needs, offers, random):
     def outcome(some_needs, some_offers):

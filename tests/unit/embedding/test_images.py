@@ -180,3 +180,18 @@ def test_a_hidden_machine_is_made_of_what_its_processes_say():
         choose_images(vtopo({"lan0": "p q"}, p=inside(image="web"), q=inside(image="irc")), images, "debian-12", ["carrier"])
     with pytest.raises(InputError, match="there is no image 'ircd'"):
         choose_images(vtopo({"lan0": "p"}, p=inside(image="ircd")), images, "debian-12", ["carrier"])
+
+
+@pytest.mark.parametrize(("node", "template", "image"), [
+    ({"kind": "openvz"}, "debian-13", "debian-13"),
+    ({"kind": "openvz", "openvz_template": "debian-12"}, "debian-13", "debian-12"),
+    ({"kind": "openvz", "os": {"name": "Debian", "version": "12"}}, "debian-13", "debian-12"),
+    ({"kind": "openvz", "os": {"osid": "FBSD"}}, "debian-13", "debian-13"),
+    ({"kind": "openvz"}, "ubuntu-10.04-x86", "debian-12"),
+    ({"kind": "openvz"}, "", "debian-12"),
+    ({"kind": "qemu"}, "debian-13", "debian-12"),
+])
+def test_the_template_of_the_setting_is_the_image_of_openvz_nodes_that_ask_for_none(node, template, image):
+    choice = choose_images(a_node(**node), IMAGES, "debian-12", (), template)
+    assert choice.images["a"][0].name == image
+    assert any("ubuntu-10.04-x86" in str(warning) for warning in choice.warnings) == (template == "ubuntu-10.04-x86")

@@ -70,6 +70,7 @@ def test_every_node_counts_once_and_what_is_inside_a_virtual_machine_does_not(gi
 
 @pytest.mark.parametrize(("memory", "nodes_mb", "free_mb"), [
     (HostMemory(8192, 512), 7680, 7680), (HostMemory(8192, 512, 1000), 7680, 6680), (HostMemory(400, 512), 0, 0), (HostMemory(1024, 512, 1024), 512, 0),
+    (HostMemory(8192, 512, 1000, 1.5), 11520, 10520), (HostMemory(400, 512, 0, 2.0), 0, 0),
 ])
 def test_a_machine_keeps_something_for_itself_and_what_others_have_reserved(memory, nodes_mb, free_mb):
     assert (memory.nodes_mb, memory.free_mb) == (nodes_mb, free_mb)

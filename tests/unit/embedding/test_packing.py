@@ -11,8 +11,10 @@ import sys
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
-from ansible_collections.deter.benito.plugins.module_utils.embedding.packing import Hypergraph, _repaired, connectivity, pack
+from ansible_collections.deter.benito.plugins.module_utils.embedding.hypergraph import Hypergraph, connectivity
+from ansible_collections.deter.benito.plugins.module_utils.embedding.packing import pack, split
 from ansible_collections.deter.benito.plugins.module_utils.embedding.partition import hypergraph_of
+from ansible_collections.deter.benito.plugins.module_utils.embedding.refine import refined, repaired
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Capacity
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
@@ -60,7 +62,33 @@ def test_blocks_are_numbered_by_their_lowest_vertex(hypergraph, packing):
 def test_an_overfull_solution_is_repaired(hypergraph, packing, data):
     count = max(1, -(-hypergraph.vertices // packing))
     solution = data.draw(st.lists(st.integers(0, count - 1), min_size=hypergraph.vertices, max_size=hypergraph.vertices))
-    assert max(sizes(_repaired(hypergraph, solution, count, packing)), default=0) <= packing
+    assert max(sizes(repaired(hypergraph, solution, [packing] * count)), default=0) <= packing
+
+
+@settings(max_examples=20, deadline=None)
+@given(hypergraphs(), st.integers(1, 45), st.integers(0, 1000))
+def test_a_split_has_so_many_blocks_of_equal_size(hypergraph, parts, seed):
+    blocks = split(hypergraph, parts, seed)
+    assert len(sizes(blocks)) == min(parts, hypergraph.vertices)
+    assert max(sizes(blocks), default=0) - min(sizes(blocks), default=0) <= 1
+    assert blocks == split(hypergraph, parts, seed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(hypergraphs(), st.integers(2, 10), st.integers(0, 2), st.data())
+def test_refining_never_makes_it_worse_and_keeps_every_capacity(hypergraph, packing, spare, data):
+    count = -(-hypergraph.vertices // packing) + spare
+    order = data.draw(st.permutations(range(hypergraph.vertices)))
+    blocks = [place // packing for place in order]
+    better = refined(hypergraph, blocks, [packing] * count, 200, 1)
+    assert max(sizes(better), default=0) <= packing
+    assert connectivity(hypergraph, better) <= connectivity(hypergraph, blocks)
+    assert better == refined(hypergraph, blocks, [packing] * count, 200, 1)
+
+
+def test_refining_finds_the_way_out_of_full_blocks_through_a_chain_of_moves():
+    triangles = unweighted(9, (0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5), (6, 7), (7, 8), (6, 8))
+    assert connectivity(triangles, refined(triangles, [0, 1, 2, 0, 1, 2, 0, 1, 2], [3, 3, 3], 500)) == 0
 
 
 def test_three_lans_around_a_node_are_cut_as_little_as_can_be():

@@ -51,6 +51,7 @@ def test_a_machine_whose_memory_nobody_knows_is_not_limited(made):
     ({}, {}, "3,584 MiB for nodes (4,096, less 512 for itself)"),
     ({"memory_reserve_mb": "100"}, {}, "3,996 MiB for nodes (4,096, less 100 for itself)"),
     ({"memory_reserve_mb": "0"}, {"pnode_memory_mb": 1000}, "1,000 MiB for nodes (1,000, less 0 for itself)"),
+    ({"memory_overcommit": "1.1"}, {}, "3,942 MiB for nodes (4,096, less 512 for itself, 1.1 times)"),
     ({}, {"memory_mb": 8192, "memory_reserved_mb": 7000}, "680 MiB for nodes (8,192, less 512 for itself, and 7,000 for other experiments)"),
 ])
 def test_virtual_machines_that_no_machine_can_hold_are_refused_with_nothing_written(made, settings, machine, has):
@@ -63,6 +64,43 @@ def test_virtual_machines_that_no_machine_can_hold_are_refused_with_nothing_writ
         f"  m1: has {has}"]
     assert directory.read_state().state == "swapped"
     assert not os.path.exists(directory.allocation) and not os.path.exists(directory.plans)
+
+
+def test_memory_is_promised_twice_only_where_the_site_says_so(made):
+    topology = vtopo({"lan": "a b"}, a={"node_type": "process"}, b={"node_type": "process"})
+    directory = made(topology, memory_reserve_mb=4095)
+    begin_swapin(directory)
+    with pytest.raises(ExperimentError, match="m1: has 1 MiB for nodes"):
+        allocate(directory, pool({}), {})
+    directory.write("site.yml", directory.read("site.yml").replace("memory_overcommit: 1.0", "memory_overcommit: 2.5"))
+    begin_swapin(directory)
+    assert allocate(directory, pool({}), {}).claims["pnode-0000"] == {"shared": False, "memory_mb": 2, "memory_limit_mb": 2}
+
+
+TWO_PASSES = {"a": {"node_type": "process", "PartitionPass": "0"}, "b": {"node_type": "process", "PartitionPass": "1"}}
+
+
+@pytest.mark.parametrize(("settings", "given", "chosen"), [
+    ({"pass_pnodes": "0:big;1:small"}, {}, ["m2", "m1"]),
+    ({"pass_pnodes": "0:big"}, {}, ["m2", "m1"]),
+    ({"pnode_types": "small", "pass_pnodes": {"0": ["big"]}}, {}, ["m2", "m1"]),
+    ({"pass_pnodes": "0:big;1:small"}, {"pass_pnodes": "1:big"}, ["m1", "m2"]),
+    ({"pnode_types": "big"}, {"pnode_types": []}, ["m1", "m2"]),
+    ({"pnode_types": "big"}, {"pnode_types": "small,big", "pass_pnodes": None}, ["m1", "m2"]),
+])
+def test_each_pnode_is_a_machine_of_a_type_for_its_pass_and_this_run_may_say_others(made, settings, given, chosen):
+    directory = made(vtopo({"lan": "a b"}, **TWO_PASSES), **settings)
+    allocated = allocate(directory, pool({"type": "small"}, {"type": "big"}, {"type": "other"}), {}, given)
+    assert allocated.chosen == dict(zip(["pnode-0000", "pnode-0001"], chosen))
+
+
+def test_a_pass_for_which_the_pool_has_no_type_of_machine_is_refused(made):
+    directory = made(vtopo({"lan": "a b"}, **TWO_PASSES), pass_pnodes="0:huge")
+    with pytest.raises(ExperimentError) as caught:
+        allocate(directory, pool({"type": "small"}, {"type": "big"}), {})
+    assert str(caught.value).splitlines() == [
+        "no machine of the pool has room for pnode-0000, which carries 1 vnode and needs 1 MiB: 1 process of 1",
+        "  m1: is of type small, not huge", "  m2: is of type big, not huge"]
 
 
 @pytest.mark.parametrize("variable", ["pnode_memory_mb", "pnode_slots"])

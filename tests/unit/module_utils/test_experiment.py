@@ -93,7 +93,9 @@ def test_a_name_that_could_leave_its_place_is_refused(name):
     with pytest.raises(InputError, match="is not a name"):
         ExperimentDirectory("/nowhere", "DeterTest", name)
     with pytest.raises(InputError, match="pid: .* is not a name"):
-        ExperimentDirectory("/nowhere", name, "example1")
+        ExperimentDirectory("/nowhere", "a/b/c" if name == "a/b" else name, "example1")
+    with pytest.raises(InputError, match="pid: .* is not a name"):
+        ExperimentDirectory("/nowhere", f"DeterTest/{name or ''}", "example1")
 
 
 def test_the_home_is_the_option_else_the_environment_else_dot_benito(monkeypatch):

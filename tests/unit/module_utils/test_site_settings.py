@@ -49,6 +49,60 @@ def test_kind_map_may_be_a_map_or_a_text(tmp_path):
     assert load_site(None, {"kind_map": ""}).kind_map == {}
 
 
+@pytest.mark.parametrize(("name", "given", "meant"), [
+    ("pass_pack", "0:1,1:20", {"0": 1, "1": 20}),
+    ("pass_pack", " 0 : 1 , 1:20, ", {"0": 1, "1": 20}),
+    ("pass_pack", {0: 1, "1": "20"}, {"0": 1, "1": 20}),
+    ("pass_pack", ["0:1", {1: 20}, "2:5,3:6"], {"0": 1, "1": 20, "2": 5, "3": 6}),
+    ("pass_pack", "007:3", {"7": 3}),
+    ("pass_pack", "", {}),
+    ("pass_size", "1:10", {"1": 10}),
+    ("pass_pnodes", "0:pc2133,MicroCloud;1:bpc2133", {"0": ["pc2133", "MicroCloud"], "1": ["bpc2133"]}),
+    ("pass_pnodes", {0: ["a", "b"], 1: "c,d"}, {"0": ["a", "b"], "1": ["c", "d"]}),
+    ("pass_pnodes", ["0:a", "1:b;2:c"], {"0": ["a"], "1": ["b"], "2": ["c"]}),
+    ("pass_nodes_only", "0,2,0", (0, 2)),
+    ("pass_nodes_only", [0, "2,3"], (0, 2, 3)),
+    ("pass_nodes_only", 1, (1,)),
+    ("pnode_types", "big, small", ("big", "small")),
+    ("nodes_only", "yes", True),
+    ("nodes_only", "False", False),
+    ("force_partition", True, True),
+    ("size", "4", 4),
+    ("memory_overcommit", "1.5", 1.5),
+    ("memory_overcommit", 2, 2),
+])
+def test_options_of_the_original_may_be_text_as_there_or_yaml_and_the_file_takes_what_the_run_takes(tmp_path, name, given, meant):
+    assert getattr(load_site(None, {name: given}), name) == meant
+    if name.startswith("pass_"):
+        assert getattr(load_site(str(written(tmp_path, yaml.safe_dump({name: given})))), name) == meant
+
+
+@pytest.mark.parametrize(("name", "given", "expected"), [
+    ("pass_pack", "1", "pass_pack: '1' is not of type 'object' (such as {0: 1, 1: 20} or '0:1,1:20')"),
+    ("pass_pack", 80, "pass_pack: 80 is not of type 'object' (such as {0: 1, 1: 20} or '0:1,1:20')"),
+    ("pass_pack", "0:1,0:2", "pass_pack: '0:1,0:2' is not of type 'object' (such as"),
+    ("pass_pack", "0:1;1:2", "pass_pack.0: '1;1:2' is not of type 'integer' (a whole number from 1"),
+    ("pass_pack", "0:0", "pass_pack.0: 0 is less than the minimum of 1"),
+    ("pass_pack", "all:5", "pass_pack.all: 'all' does not match"),
+    ("pass_pack", "-1:5", "pass_pack.-1: '-1' does not match"),
+    ("pass_pack", [["0", 1]], "pass_pack: [['0', 1]] is not of type 'object'"),
+    ("pass_size", {"0": None}, "pass_size.0: None is not of type 'integer'"),
+    ("pass_pnodes", "0:", "pass_pnodes.0: [] should be non-empty"),
+    ("pass_pnodes", {"0": ["a b"]}, "pass_pnodes.0.0: 'a b' does not match"),
+    ("pass_nodes_only", "a", "pass_nodes_only: 'a' is not of type 'array' (such as [0, 2] or '0,2')"),
+    ("pass_nodes_only", [-1], "pass_nodes_only.0: -1 is less than the minimum of 0"),
+    ("nodes_only", "perhaps", "nodes_only: 'perhaps' is not of type 'boolean' (true or false)"),
+    ("memory_overcommit", 0.5, "memory_overcommit: 0.5 is less than the minimum of 1 (a number from 1 to 100)"),
+    ("memory_overcommit", ".nan", "memory_overcommit: '.nan' is not of type 'number'"),
+    ("passes", "two", "passes: 'two' is not allowed (one of together, original)"),
+    ("openvz_template", "windows-11", "openvz_template: there is no template 'windows-11' (the images are debian-12, debian-13)"),
+])
+def test_what_is_in_no_form_of_an_option_is_refused_with_one_that_is_right(name, given, expected):
+    with pytest.raises(InputError) as caught:
+        load_site(None, {name: given})
+    assert str(caught.value).startswith(expected)
+
+
 @pytest.mark.parametrize(
     "text, expected",
     [
@@ -70,6 +124,9 @@ def test_kind_map_may_be_a_map_or_a_text(tmp_path):
         ("control_networks: [10.0.0.0/8, 1]\n", r"site.yml:1: control_networks.1: 1 is not of type 'string'"),
         ("control_networks: 7\n", r"site.yml:1: control_networks: 7 is not of type 'array' \(a list of"),
         ("vxlan_port: 65536\n", r"site.yml:1: vxlan_port: 65536 is greater than the maximum"),
+        ("memory_overcommit: .nan\n", r"site.yml:1: memory_overcommit: 'nan' is not of type 'number'"),
+        ("seed: 1\npass_pack: 1:20\n", r"site.yml:2: pass_pack: 80 is not of type 'object' \(such as"),
+        ("pass_pack: {0: 1}\npass_size:\n  0: 1\n  1: none\n", r"site.yml:4: pass_size.1: 'none' is not of type 'integer'"),
         ("seed: 1\nseed: 2\n", r"site.yml:2: seed: stands twice \(first in line 1\)"),
         ("seed: [1\n", r"site.yml:2: is not YAML: "),
         ("a: &a [x]\nb: *a\n", r"site.yml: YAML aliases have no use in settings"),
@@ -104,9 +161,10 @@ def test_a_directory_and_a_missing_file_that_was_asked_for_are_errors(tmp_path):
 
 
 def test_the_settings_of_an_experiment_are_read_back_as_they_were(tmp_path):
-    settings = SiteSettings(packing=3, kind_map={"qemu": "process"}, vxlan_mode="multicast")
+    passes = {"pass_pack": {"0": 1, "12": 20}, "pass_pnodes": {"3": ["big", "small"]}, "pass_nodes_only": (0, 2)}
+    settings = SiteSettings(packing=3, kind_map={"qemu": "process"}, vxlan_mode="multicast", nodes_only=True, memory_overcommit=1.25, **passes)
     assert load_site(str(written(tmp_path, site_yaml(settings)))) == settings
-    assert site_yaml(settings).splitlines()[2:4] == ["packing: 3", "default_container: qemu"]
+    assert site_yaml(settings).splitlines()[2:5] == ["packing: 3", "size: 0", "nodes_only: true"]
 
 
 def test_the_schema_is_one_and_published_as_it_is():
@@ -125,6 +183,7 @@ def test_every_setting_is_documented_and_the_example_is_valid(tmp_path):
     for name, rule in SITE_SCHEMA["properties"].items():
         assert f"| `{name}` |" in text, name
         row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
-        assert f"`{json.dumps(rule['default']) if isinstance(rule['default'], (dict, list)) else rule['default']}`" in row, row
+        default = rule["default"] if isinstance(rule["default"], str) and rule["default"] else json.dumps(rule["default"])
+        assert f"`{default}`" in row, row
     (example,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
     assert load_site(str(written(tmp_path, example))).packing == yaml.safe_load(example)["packing"]

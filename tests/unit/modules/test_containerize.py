@@ -15,7 +15,7 @@ import subprocess
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory, experiments
 from ansible_collections.deter.benito.plugins.module_utils.site_schema import SITE_SCHEMA
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize
@@ -247,6 +247,62 @@ def test_every_setting_may_be_given():
     assert list(containerize.SETTINGS) == list(SITE_SCHEMA["properties"])
 
 
+def test_options_of_the_original_are_settings_by_their_own_names(files, tmp_path, capsys):
+    outcome = run(**good(openvz_diskspace="1.5G", no_image="true", pass_pack="0:2", nodes_only="yes", openvz_template="debian-13"))
+    assert not outcome.failed, outcome.message
+    settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
+    assert (settings["openvz_disk_mb"], settings["image"], settings["pass_pack"], settings["nodes_only"]) == (1536, False, {"0": 2}, True)
+    assert len(outcome.result["pnodes"]) == 2
+    assert "no_log" not in json.dumps(outcome.result) + capsys.readouterr().err, "a pass is no password"
+
+
+@pytest.mark.parametrize(("given", "mebibytes"), [("2G", 2048), ("512M", 512), ("512mb", 512), (1048576, 1024), ("1048576", 1024), ("70000", 69)])
+def test_the_original_s_disk_space_counts_blocks_without_a_suffix(files, tmp_path, given, mebibytes):
+    assert not run(**good(openvz_diskspace=given)).failed
+    settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
+    assert settings["openvz_disk_mb"] == mebibytes
+
+
+def test_the_run_wins_over_the_original_s_site_conf_and_that_over_the_site(files, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "site.yml").write_text("pnode_types: [large]\nopenvz_template: debian-13\n")
+    (files / "site.conf").write_text("[containers]\nqemu_host_hw = pc2133, MicroCloud\nopenvz_guest_url = /share/ubuntu-10.04-x86.tar.gz\n")
+    assert not run(**good(config="site.conf", openvz_template="debian-12")).failed
+    settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
+    assert (settings["pnode_types"], settings["openvz_template"]) == (["pc2133", "MicroCloud"], "debian-12")
+    assert not run(**good(eid="two", config="site.conf")).failed
+    log = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "two").read("activity.log")
+    assert "setting openvz_template: DETER's template ubuntu-10.04-x86 is not in the catalogue: openvz nodes that ask for none are made of debian-12" in log
+
+
+def test_an_experiment_of_a_group_is_in_the_group_s_directory_and_known_to_hosts_by_its_project(files, tmp_path):
+    outcome = run(**good(pid="DeterTest/teamA"))
+    assert outcome.message.splitlines()[0] == "Benito experiment DeterTest/teamA/example1 successfully created!"
+    assert outcome.message.endswith("-e pid=DeterTest/teamA -e eid=example1")
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest/teamA", "example1")
+    assert directory.path == str(tmp_path / "home/proj/DeterTest/groups/teamA/exp/example1")
+    assert (directory.pid, directory.gid, directory.project) == ("DeterTest", "teamA", "DeterTest/teamA")
+    assert "c.example1.detertest" in directory.read("secrets", "c", "ssh_host_ed25519_key.pub")
+    directory.remove()
+    assert everything_below(tmp_path / "home") == []
+
+
+def test_the_group_of_the_project_s_own_name_is_the_project_itself(files, tmp_path):
+    assert run(**good(pid="DeterTest/DeterTest")).message.splitlines()[0] == "Benito experiment DeterTest/example1 successfully created!"
+
+
+@pytest.mark.parametrize(("first", "second"), [("DeterTest", "DeterTest/teamA"), ("DeterTest/teamA", "DeterTest"), ("DeterTest/teamA", "DeterTest/teamB")])
+def test_no_two_experiments_of_a_project_have_one_name_whatever_their_groups(files, tmp_path, first, second):
+    assert not run(**good(pid=first)).failed
+    before = everything_below(tmp_path / "home")
+    outcome = run(**good(pid=second))
+    assert outcome.failed
+    assert outcome.message == f"experiment {first}/example1 exists already, and no two of a project have one name (choose another eid)"
+    assert everything_below(tmp_path / "home") == before
+    assert experiments(str(tmp_path / "home")) == [(first, "example1")]
+    assert not run(**good(pid="Other/teamA")).failed, "another project may"
+
+
 LAN = substrate("lan0")
 PAIR = (LAN, computer("a", ("lan0",)), computer("b", ("lan0",)))
 ENTITIES = "".join(f"<!ENTITY {name} '&{former};&{former};'>" for former, name in zip("abcdefg", "bcdefgh", strict=True))
@@ -310,6 +366,9 @@ BAD_TOPOLOGIES = {
 BAD_OPTIONS = {
     "a pid that is a path": ({"pid": "../x"}, "pid: '../x' is not a name"),
     "a pid that is empty": ({"pid": ""}, "pid: '' is not a name"),
+    "a group that is a path": ({"pid": "a/.."}, "pid: 'a/..' is not a name (a letter, then"),
+    "a group of a group": ({"pid": "a/b/c"}, "pid: 'a/b/c' is not a name"),
+    "a project without a name before its group": ({"pid": "/b"}, "pid: '/b' is not a name"),
     "an eid for the shell": ({"eid": "a;b"}, "eid: 'a;b' is not a name"),
     "an eid that is too long": ({"eid": "e" * 50}, "is not a name"),
     "a topology that is not there": ({"topology": "none.xml"}, "none.xml: cannot be read: No such file"),
@@ -328,6 +387,15 @@ BAD_OPTIONS = {
     "a kind_map to an unknown kind": ({"kind_map": {"qemu": "docker"}}, "kind_map.qemu: 'docker' is not allowed (one of"),
     "a kind_map without a sign": ({"kind_map": "process"}, "kind_map: 'process' is not"),
     "addresses that are none": ({"address_base": "10.0.0.0/33"}, "address_base: '10.0.0.0/33' is not"),
+    "a size below 0": ({"size": -1}, "size: -1 is less than the minimum of 0"),
+    "passes in no form": ({"pass_pack": "0=1"}, "pass_pack: '0=1' is not of type 'object' (such as {0: 1, 1: 20} or '0:1,1:20')"),
+    "a disk space in words": ({"openvz_diskspace": "much"}, "openvz_diskspace: 'much' is not one of its values (a number and G or M"),
+    "a disk space twice": ({"openvz_diskspace": "1G", "openvz_disk_mb": 5000}, "openvz_diskspace: is the same setting as openvz_disk_mb"),
+    "a picture and none": ({"image": True, "no_image": True}, "no_image: is the same setting as image, which is given too"),
+    "a disk space that is too small": ({"openvz_diskspace": "3"}, "openvz_disk_mb: 1 is less than the minimum of 64"),
+    "a template that is not there": ({"openvz_template": "windows-11"}, "openvz_template: there is no template 'windows-11'"),
+    "a site.conf that is not there": ({"config": "none.conf"}, "none.conf: no such file"),
+    "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is no line of an INI file"),
     "a site file that is not there": ({"site": "none.yml"}, "none.yml: no such file"),
 }
 

@@ -147,6 +147,14 @@ def test_qualified_names_let_two_experiments_stand_side_by_side(tmp_path, source
     assert found["experiment_P_1_F"] == ["big.f.p-1", "client.f.p-1", "pnode-0000.f.p-1", "pnode-0001.f.p-1", "router.f.p-1"]
 
 
+def test_an_experiment_of_a_group_is_shown_by_its_project(tmp_path, source, inventory_of):
+    prepare(Request("P-1/team", "F", "t.xml", chdir=str(tmp_path), settings={"default_container": "process"})).write()
+    inventory = inventory_of(source, pid="P-1/team", eid="F")
+    assert members(inventory)["experiment_P_1_F"] == ["big", "client", "pnode-0000", "pnode-0001", "router"]
+    assert variables(inventory, "client")["benito_experiment"] == "P-1.F"
+    assert not inventory_of(source, pid="P-1", eid="F").hosts
+
+
 @pytest.mark.parametrize("named", [{}, {"pid": "P-1"}, {"pid": "P-1", "eid": "typo"}, {"pid": "../x", "eid": "E"}])
 def test_no_experiment_is_an_empty_inventory(source, inventory_of, named):
     assert not inventory_of(source, **named).hosts

@@ -1,0 +1,184 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Partitioning beside METIS: every topology of topohub as vnodes, at three packings.
+
+METIS is used as DETER's Containers used it: as many parts as the packing asks for, and one more as long as any is over it. Compared are
+machines and the cut, the number of links whose ends lie on different machines. A line per packing, then what was asked for and whether it
+was reached; status 1 when it was not.
+
+    partitioning.py [--every N] [--first N] [--jobs N] [--list]
+
+--every N takes each Nth topology, from number --first on. All of them take some 30 minutes of one processor. Needs topohub and
+pymetis, which nothing else needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / ".ansible" / "collections"))
+
+from ansible_collections.deter.benito.plugins.module_utils.embedding.hypergraph import Hypergraph, connectivity  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.packing import pack  # noqa: E402
+
+try:
+    import pymetis
+    import topohub
+except ImportError as exc:
+    pymetis = topohub = None
+    IMPORT_ERROR = exc
+
+PACKINGS = (5, 10, 20)
+GEOMETRIC_MEAN, NOT_WORSE, LINK, SHARE = 0.82, 0.99, 1, 0.02
+AGAIN = 20  # each such case is computed once more, by another process
+
+
+@dataclass(frozen=True)
+class Case:
+    """One topology at one packing: nodes, machines and cut of ours and METIS', seconds of ours, a digest of our blocks."""
+
+    name: str
+    packing: int
+    nodes: int
+    machines: int
+    largest: int
+    cut: int
+    metis_machines: int
+    metis_cut: int
+    seconds: float
+    digest: str
+
+    @property
+    def excess(self) -> int:
+        return self.cut - self.metis_cut
+
+    @property
+    def far_off(self) -> bool:
+        """Whether it is more than one link and more than 2 % above METIS."""
+        return self.excess > max(LINK, SHARE * self.metis_cut)
+
+
+def names() -> list[str]:
+    """The keys of every topology of topohub."""
+    data = Path(topohub.__file__).parent / "data"
+    return sorted(str(path.relative_to(data).with_suffix("")) for path in data.rglob("*.json"))
+
+
+def links_of(name: str) -> tuple[int, list[tuple[int, int]]]:
+    """(nodes, links) of a topology; a link from a node to itself is none."""
+    topology = topohub.get(name)
+    place = {node["id"]: number for number, node in enumerate(topology["nodes"])}
+    ends = [(place[edge["source"]], place[edge["target"]]) for edge in topology["edges"]]
+    return len(place), [(min(pair), max(pair)) for pair in ends if pair[0] != pair[1]]
+
+
+def metis(nodes: int, links: list[tuple[int, int]], packing: int) -> list[int]:
+    """The blocks of METIS, one more as long as any is over the packing."""
+    weights = Counter(links)
+    neighbours: list[list[tuple[int, int]]] = [[] for _node in range(nodes)]
+    for (a, b), weight in weights.items():
+        neighbours[a].append((b, weight))
+        neighbours[b].append((a, weight))
+    starts = [0]
+    for found in neighbours:
+        starts.append(starts[-1] + len(found))
+    adjacency = pymetis.CSRAdjacency(starts, [other for found in neighbours for other, _weight in found])
+    link_weights = [weight for found in neighbours for _other, weight in found]
+    for parts in range(-(-nodes // packing), nodes + 1):
+        if parts == 1:
+            return [0] * nodes
+        _cut, blocks = pymetis.part_graph(parts, adjacency, eweights=link_weights)
+        if max(Counter(blocks).values()) <= packing:
+            return list(blocks)
+    return list(range(nodes))
+
+
+def compare(work: tuple[str, int]) -> Case:
+    """Both on one topology."""
+    name, packing = work
+    nodes, links = links_of(name)
+    hypergraph = Hypergraph(nodes, tuple(links), (1,) * len(links))
+    started = time.perf_counter()
+    blocks = pack(hypergraph, packing)
+    seconds = time.perf_counter() - started
+    other = metis(nodes, links, packing)
+    digest = hashlib.sha256(repr(blocks).encode()).hexdigest()
+    return Case(name, packing, nodes, len(set(blocks)), max(Counter(blocks).values(), default=0), connectivity(hypergraph, blocks),
+                len(set(other)), connectivity(hypergraph, other), seconds, digest)
+
+
+def geometric_mean(cases: list[Case]) -> float:
+    """Of the ratio of the cuts, where both cut anything."""
+    ratios = [math.log(case.cut / case.metis_cut) for case in cases if case.cut and case.metis_cut]
+    return math.exp(statistics.fmean(ratios)) if ratios else 1.0
+
+
+def row(title: str, cases: list[Case]) -> str:
+    worse = [case for case in cases if case.excess > 0]
+    cut = [case for case in cases if case.cut or case.metis_cut]
+    times = sorted(case.seconds for case in cases)
+    return (f"{title:>7} {len(cases):8,} {len(cut):8,} {sum(case.machines for case in cases):9,} {sum(case.metis_machines for case in cases):9,} "
+            f"{sum(case.cut for case in cases):9,} {sum(case.metis_cut for case in cases):9,} {geometric_mean(cases):7.3f} {len(worse):6,} "
+            f"{sum(case.far_off for case in cases):7,} {statistics.median(times):8.2f} {times[-1]:8.2f}")
+
+
+def judged(cases: list[Case], again: list[Case]) -> list[tuple[bool, str]]:
+    """(reached, what was asked for) of each demand."""
+    first = {(case.name, case.packing): case.digest for case in cases}
+    short = [case for case in cases if case.machines != -(-case.nodes // case.packing) or case.largest > case.packing]
+    cut = [case for case in cases if case.cut or case.metis_cut]
+    good = sum(case.excess <= 0 for case in cut) / max(1, len(cut))
+    return [
+        (not short, f"machines are ⌈nodes / packing⌉ and none is over the packing: {len(short)} are not"),
+        (good >= NOT_WORSE, f"the cut is at most METIS' on {NOT_WORSE:.0%}: {good:.2%}"),
+        (not any(case.far_off for case in cases), f"never more than {LINK} link or {SHARE:.0%} above: {sum(case.far_off for case in cases)} are"),
+        (geometric_mean(cases) <= GEOMETRIC_MEAN, f"the geometric mean is at most {GEOMETRIC_MEAN}: {geometric_mean(cases):.3f}"),
+        (all(case.digest == first[case.name, case.packing] for case in again), f"the same at every run: {len(again)} computed twice"),
+    ]
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--every", type=int, default=1, help="take each Nth topology")
+    arguments.add_argument("--first", type=int, default=0, help="the number of the first of them")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many processes")
+    arguments.add_argument("--list", action="store_true", help="a line for each case that is worse than METIS")
+    asked = arguments.parse_args()
+    if pymetis is None:
+        print(f"left out: {IMPORT_ERROR}. In a virtual environment of its own: pip install topohub pymetis -r {ROOT / 'requirements.txt'}")
+        return 0
+    work = [(name, packing) for name in names()[asked.first::asked.every] for packing in PACKINGS]
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        cases = list(pool.map(compare, work, chunksize=4))
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        again = list(pool.map(compare, work[::AGAIN]))
+    print(f"{'packing':>7} {'graphs':>8} {'cut any':>8} {'machines':>9} {'METIS':>9} {'cut':>9} {'METIS':>9} {'ratio':>7} {'worse':>6} {'far off':>7} "
+          f"{'median s':>8} {'most s':>8}")
+    for packing in PACKINGS:
+        print(row(str(packing), [case for case in cases if case.packing == packing]))
+    print(row("all", cases))
+    for case in cases if asked.list else ():
+        if case.excess > 0:
+            ours, theirs = (case.machines, case.cut), (case.metis_machines, case.metis_cut)
+            print(f"  {case.name} at {case.packing}: {case.nodes} nodes; machines and cut {ours}, METIS {theirs}")
+    digest = hashlib.sha256("".join(case.digest for case in cases).encode()).hexdigest()
+    print(f"digest of all partitions: {digest[:16]}")
+    verdicts = judged(cases, again)
+    for reached, demand in verdicts:
+        print(f"{'ok    ' if reached else 'MISSED'} {demand}")
+    return int(not all(reached for reached, _demand in verdicts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
