@@ -122,8 +122,9 @@ class Experiment:
 
     def __init__(self, playbook, testbed, home, identity):
         self._playbook, self._testbed, self.identity = playbook, testbed, identity
-        self.path = home / "proj" / identity["pid"] / "exp" / identity["eid"]
-        self.name = f"{identity['pid']}.{identity['eid']}"
+        project, _, group = identity["pid"].partition("/")
+        self.path = home / "proj" / project / (f"groups/{group}" if group else "") / "exp" / identity["eid"]
+        self.name = f"{project}.{identity['eid']}"
 
     def play(self, name, **options):
         return self._playbook(name, **self.identity, **options)
@@ -165,16 +166,18 @@ def ansible(pool, experiment, hosts, command):
 
 @contextmanager
 def experiments(playbook, testbed, home, eid, folder, before_they_go=lambda experiment: None):
-    """``make(topology text, **options)``: an Experiment, containerized; all of them are gone afterwards whatever happens.
+    """``make(topology text, name="topology.xml", pid="Test", **options)``: an Experiment, containerized from a file of that name.
+
+    All of them are gone afterwards whatever happens.
 
     folder  where topologies are written; before_they_go  called with each of them
     """
     made = []
 
-    def make(text, **options):
-        file = folder / "topology.xml"
+    def make(text, name="topology.xml", pid="Test", **options):
+        file = folder / name
         file.write_text(text)
-        identity = {"pid": "Test", "eid": f"{eid}{len(made) or ''}"}
+        identity = {"pid": pid, "eid": f"{eid}{len(made) or ''}"}
         playbook("containerize", **identity, topology=str(file), **options)
         made.append(Experiment(playbook, testbed, home, identity))
         return made[-1]

@@ -1,0 +1,51 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What was written for the original, running here: an NS file, a group's experiment, passes and types of machines."""
+
+from __future__ import annotations
+
+from support import ansible
+
+OFFICE = """
+set ns [new Simulator]
+source tb_compat.tcl
+for {set i 0} {$i < 3} {incr i} {
+    set desk($i) [$ns node]
+    lappend desks $desk($i)
+    tb-add-node-attribute $desk($i) containers:PartitionPass 1
+}
+set door [$ns node]
+set street [$ns node]
+set office [$ns make-lan "$desks $door" 100Mb 0ms]
+set way [$ns duplex-link $door $street 10Mb 20ms DropTail]
+tb-set-link-simplex-params $way $street 30ms 1Mb 0.01
+tb-set-ip-link $street $way 192.168.7.2
+tb-set-node-startcmd $street {echo "$(hostname) of $BENITO_PID"}
+foreach node "$door $street" { tb-add-node-attribute $node containers:PartitionPass 0 }
+$ns rtproto Static
+$ns run
+"""
+
+
+def test_an_ns_file_of_a_group_becomes_a_running_experiment(made, playbook):
+    experiment = made(OFFICE, name="office.tcl", pid="Test/teachers", default_container="process", pnode_types="pc3000,local", pass_pack="0:2,1:3")
+    assert experiment.path.parts[-5:-1] == ("Test", "groups", "teachers", "exp")
+    assert (experiment.path / "experiment.tcl").read_text() == OFFICE
+    experiment.play("swapin")
+    pool, nodes = (playbook,), ("desk-0", "desk-1", "desk-2", "door", "street")
+    everybody = "hostname; for other in desk-0 desk-1 desk-2 door street; do ping -c 2 -W 5 $other > /dev/null || echo no $other; done"
+    assert ansible(pool, experiment, "vnodes", everybody) == {node: node for node in nodes}
+    said = ansible(pool, experiment, "street", "cat /var/benito/log/start_command.out; ip -o -4 address show dev inf000; ip route")["street"]
+    assert said.startswith("street of Test") and "inet 192.168.7.2/24" in said and "via 192.168.7." in said, said
+    partitions = {line.split()[0]: line for line in ansible(pool, experiment, "pnodes", "hostname; benito-host status")["pnode-0000"].splitlines()}
+    assert {"door", "street"} <= set(partitions) and not {"desk-0", "desk-1", "desk-2"} & set(partitions), "pass 0 has a machine of its own"
+    experiment.play("swapout")
+    experiment.play("terminate")
+    assert not (experiment.path.parents[1]).exists(), "of the group nothing is left"
+
+
+def test_machines_of_types_that_the_pool_has_not_got_are_missed_by_name(made):
+    experiment = made(OFFICE, name="office.ns", default_container="process", pnode_types=["pc3000", "pc850"])
+    said = experiment.play("swapin", fails=True).stdout
+    assert "pc3000" in said and "pc850" in said and "local" in said, said
+    assert experiment.state["state"] in ("swapped", "failed")
