@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs the suites: scripts/test.py [suite…], all of them when none is named.
 
-Every suite runs even where an earlier one failed. What looks at files or at its own pnodes runs side by side, in three lanes, because
-most of it waits; what compares the state of this machine runs alone, in the end. Ends with a table of counts and times, then
+Every suite runs even where an earlier one failed. What looks at files or at its own pnodes runs side by side, three at a time, because
+some of it waits; what compares the state of this machine runs alone, in the end. Ends with a table of counts and times, then
 ``N passed, N failed``. What the suites print goes to the terminal as it comes and to tests/output/SUITE.log.
 
 Caches are kept in .cache, everything else in one temporary directory that is removed at the end.
@@ -77,15 +77,18 @@ def ansible_test(text: str, status: int) -> tuple[int, int]:
     return ran - failed if ran else 0, failed
 
 
-def suites() -> list[list[list[Suite]]]:
-    """Phases, one after another; the lanes of a phase side by side; the suites of a lane one after another."""
+AT_A_TIME = 3  # suites; more would only wait for the processors and run into time limits
+
+
+def suites() -> list[tuple[int, list[Suite]]]:
+    """Phases, one after another: how many suites of it run at a time, and these, those that take longest first."""
     pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     scenarios = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
     unit = [
         Suite("unit", (*pytest, "-n", "2", "tests/unit"), closing_line),
         Suite("unit:plugins", (*pytest, "-n", "2", "tests/unit/plugins"), closing_line),
     ]
-    static = [
+    files = [
         Suite("lint", ("scripts/lint",), closing_line),
         Suite("sanity", ("scripts/sanity",), ansible_test),
         Suite("galaxy", ("scripts/galaxy",), one),
@@ -94,12 +97,12 @@ def suites() -> list[list[list[Suite]]]:
         name: Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, True, ("molecule", "destroy", "-s", name))
         for name in scenarios
     }
-    alone = [molecule.pop("local_testbed")]
-    machines = [Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)]
+    alone = [molecule.pop("local_testbed"), Suite("demo", (*pytest, "tests/integration/test_demo.py"), closing_line, root=True)]
+    long = [molecule.pop(name) for name in ("virtual_machines", "system_containers")]
+    machines = Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)
     elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/test_demo.py")
-    integration = [Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)]
-    alone.append(Suite("demo", (*pytest, "tests/integration/test_demo.py"), closing_line, root=True))
-    return [[unit], [static, [*molecule.values(), *integration], machines], [alone]]
+    integration = Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)
+    return [(1, unit), (AT_A_TIME, [machines, integration, *files, *long, *molecule.values()]), (1, alone)]
 
 
 def environment(temporary: Path) -> dict[str, str]:
@@ -227,7 +230,7 @@ def summary(results: list[Result], seconds: float) -> bool:
 
 def main(wanted: list[str]) -> int:
     phases = suites()
-    known = [suite.name for lanes in phases for lane in lanes for suite in lane]
+    known = [suite.name for _at_a_time, some in phases for suite in some]
     unknown = [name for name in wanted if name not in known and name not in {k.split(":")[0] for k in known}]
     if unknown:
         print(f"no suite {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)
@@ -240,16 +243,15 @@ def main(wanted: list[str]) -> int:
     temporary = Path(tempfile.mkdtemp(prefix="benito-test-"))
     terminal, results, started = Terminal(), {}, time.monotonic()
 
-    def run_lane(lane: list[Suite]) -> None:
-        for suite in lane:
-            if suite.name in chosen and not interruption.signal:
-                results[suite.name] = run(suite, terminal, env, interruption)
+    def run_one(suite: Suite) -> None:
+        if suite.name in chosen and not interruption.signal:
+            results[suite.name] = run(suite, terminal, env, interruption)
 
     try:
         env = environment(temporary)
-        for lanes in phases:
-            with ThreadPoolExecutor(len(lanes)) as pool:
-                list(pool.map(run_lane, lanes))
+        for at_a_time, some in phases:
+            with ThreadPoolExecutor(at_a_time) as pool:
+                list(pool.map(run_one, some))
     finally:
         end_ssh_masters(temporary)
         with contextlib.suppress(OSError):
