@@ -138,7 +138,7 @@ def _keep_pip_settings(home: Path) -> None:
 def reasons(lines: list[str], at_most: int = 6, width: int = 500) -> tuple[str, ...]:
     """The lines of a failed suite's output that say why, pytest's own summary first; of long ones the ends."""
     said = [line.strip() for line in lines if line.strip()]
-    summary_lines = [line for line in said if re.match(r"(FAILED|ERROR) ", line)]
+    summary_lines = [line for line in said if re.match(r"(FAILED|ERROR) \S+\.py\b", line)]
     telling = summary_lines or [line for line in said if re.match(r"(fatal:|failed:|\[ERROR\]|FATAL|CRITICAL|\S*Error:)", line)] or said[-at_most:]
     half = width // 2
     return tuple(line if len(line) <= width else f"{line[:half]} … {line[-half:]}" for line in telling[:at_most])

@@ -3,13 +3,11 @@
 """A machine that is node c, beside a machine with processes a, b and d. The argument: how often start commands have run.
 Run on both pnodes by shared/tasks/script.yml."""
 
-import functools
-import itertools
 import json
 import os
 import sys
 
-from node import EXPERIMENT, HOST, PLAN, UNIT, benito, node, nodes, processes, run, wait
+from node import EXPERIMENT, HOST, PLAN, UNIT, benito, node, nodes, processes, reach, run, wait
 
 RUNS, MACHINE = int(sys.argv[2]), "c"
 mine = nodes()
@@ -26,14 +24,9 @@ def log(suffix):
 assert (mine == [MACHINE]) == (MACHINE in mine), mine
 wait("all nodes are there", lambda: all(state(name)["state"] == "booted" for name in mine), 60)
 
-
 # every node reaches every other by its name, from either side
-def reaches(name, other):
-    return "1 received" in node(name, f"ping -c1 -W5 {other} || true")
-
-
-for name, other in itertools.product(mine, "abcd"):
-    wait(f"{name} reaches {other}", functools.partial(reaches, name, other), 60)
+for name in mine:
+    reach(name, *"abcd")
 
 if MACHINE in mine:
     vnode = PLAN["vnodes"][0]
@@ -67,8 +60,7 @@ if MACHINE in mine:
             node(MACHINE, damage)
             assert f"c: {words}" in benito("apply", "-e", EXPERIMENT)["changes"]
             assert benito("apply", "-e", EXPERIMENT)["changes"] == []
-        for other in "abcd":
-            node(MACHINE, f"ping -c1 -W5 {other}")
+        reach(MACHINE, *"abcd")
         # another start of the unit repeats nothing, and takes its processes with it
         run("systemctl", "restart", UNIT)
         assert not processes("sleep 65433")
@@ -94,4 +86,6 @@ else:
     assert state("a")["exit_status"] == 0, state("a")
     # a reaches d through c: the machine is a router
     far = json.loads(node("d", "ip -json address show inf000"))[0]["addr_info"][0]["local"]
-    node("a", f"ip route replace {far}/32 via $(getent hosts c-lan0 | cut -d' ' -f1) && ping -c1 -W5 {far} && ip route delete {far}/32")
+    node("a", f"ip route replace {far}/32 via $(getent hosts c-lan0 | cut -d' ' -f1)")
+    reach("a", far)
+    node("a", f"ip route delete {far}/32")

@@ -4,7 +4,7 @@
 
 import json
 
-from node import EXPERIMENT, PLAN, benito, run
+from node import EXPERIMENT, PLAN, answered, benito, run
 
 
 def probe_network():
@@ -31,7 +31,7 @@ for substrate in PLAN["substrates"]:
 
 # a full-size packet crosses each tunnel, one byte more does not
 for address in others().values():
-    run(*probe_network(), "ping", "-c1", "-W5", "-Mdo", "-s1472", address)
+    answered(f"a full-size packet to {address}", *probe_network(), "ping", "-c1", "-W2", "-Mdo", "-s1472", address)
     run(*probe_network(), "ping", "-c1", "-W1", "-Mdo", "-s1473", address, fails=True)
 assert benito("probe", "-e", EXPERIMENT)["probed"] == 2
 

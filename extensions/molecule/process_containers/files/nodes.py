@@ -5,7 +5,7 @@
 import json
 import os
 
-from node import EXPERIMENT, HOST, PLAN, UNIT, benito, node, nodes, processes, run, wait
+from node import EXPERIMENT, HOST, PLAN, UNIT, benito, node, nodes, processes, reach, run, wait
 
 mine = nodes()
 first, host_hosts = mine[0], open("/etc/hosts", encoding="utf-8").read()
@@ -23,8 +23,7 @@ for name in mine:
     assert node(name, "ls /var/benito").split() == ["eid", "hosts", "log", "pid"]
     assert node(name, "md5sum < /etc/passwd") == run("sh", "-c", "md5sum < /etc/passwd").strip()
 for name in mine:
-    for other in "abcd":
-        node(name, f"ping -c1 -W5 {other}")
+    reach(name, *"abcd")
 assert os.uname().nodename == HOST and open("/etc/hosts", encoding="utf-8").read() == host_hosts
 
 # nothing runs for a node: the unit has its supervisor alone
@@ -76,8 +75,7 @@ for name in mine:
     for route in next(v for v in PLAN["vnodes"] if v["name"] == name).get("routes", [])[:1]:
         node(name, f"ip route delete {route['to']}")
         assert benito("apply", "-e", EXPERIMENT)["changes"] == [f"{name}: route to {route['to']} via {route['via']}"]
-for other in "abcd":
-    node(first, f"ping -c1 -W5 {other}")
+reach(first, *"abcd")
 
 # the supervisor is killed: systemd brings it back, the nodes stay
 main = run("systemctl", "show", "--value", "--property=MainPID", UNIT).strip()

@@ -88,6 +88,17 @@ def wait(what, condition, limit_s=20.0):
         time.sleep(0.05)
 
 
+def answered(what, *command):
+    """Until a ping is answered: the script runs on both pnodes at once, and the other damages and mends its nodes meanwhile."""
+    wait(what, lambda: subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0, 60)
+
+
+def reach(name, *others):
+    """Until pings of a node are answered by the others, each by itself."""
+    for other in others:
+        answered(f"{name} reaches {other}", "benito-host", "enter", name, "--", "ping", "-c1", "-W2", other)
+
+
 def nodes():
     return [vnode["name"] for vnode in PLAN["vnodes"]]
 
