@@ -8,8 +8,8 @@ was reached; status 1 when it was not.
 
     partitioning.py [--every N] [--first N] [--jobs N] [--list]
 
---every N takes each Nth topology, from number --first on. All of them take some 30 minutes of one processor. Needs topohub and
-pymetis, which nothing else needs.
+--every N takes each Nth topology, from number --first on. All of them take some 30 minutes of one processor. Needs what
+requirements-bench.txt names.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def main() -> int:
     arguments.add_argument("--list", action="store_true", help="a line for each case that is worse than METIS")
     asked = arguments.parse_args()
     if pymetis is None:
-        print(f"left out: {IMPORT_ERROR}. In a virtual environment of its own: pip install topohub pymetis -r {ROOT / 'requirements.txt'}")
-        return 0
+        print(f"{IMPORT_ERROR}: make bench installs it, or: .venv/bin/pip install -r requirements-bench.txt", file=sys.stderr)
+        return 1
     work = [(name, packing) for name in names()[asked.first::asked.every] for packing in PACKINGS]
     with ProcessPoolExecutor(asked.jobs) as pool:
         cases = list(pool.map(compare, work, chunksize=4))
