@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -71,10 +72,17 @@ class Runner:
         folder = self._folder / f"{next(self._number):03d}-{name}"
         folder.mkdir()
         options = " ".join([cmdline, "--check" * check, "--diff" * diff]).strip()
-        result = ansible_runner.run(
-            private_data_dir=str(folder), project_dir=str(ROOT), playbook=f"deter.benito.{name}", extravars=variables, envvars=self.environment(),
-            cmdline=options or None, quiet=True, rotate_artifacts=0,
-        )
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            result = ansible_runner.run(
+                private_data_dir=str(folder), project_dir=str(ROOT), playbook=f"deter.benito.{name}", extravars=variables, envvars=self.environment(),
+                cmdline=options or None, quiet=True, rotate_artifacts=0,
+            )
+        finally:  # ansible-runner sets its own for good
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if result.status == "canceled":  # by one of those signals
+            raise KeyboardInterrupt
         stdout = result.stdout.read()
         run = Run(result.rc, tuple(result.events), result.stats or {}, stdout)
         print(stdout)  # pytest shows it when the test fails
