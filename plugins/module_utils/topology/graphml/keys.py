@@ -84,7 +84,7 @@ class Keys:
         default = next((child.text or "" for child in xml if local_name(child) == "default"), None)
         wanted = xml.get("for", "all")
         for domain in ("node", "edge", "graph") if wanted == "all" else (wanted,) if wanted in self._keys else ():
-            self._keys[domain][key] = _Key(name, _role(name, domain), default, line)
+            self._keys[domain][key] = _Key(name, role_of(name, domain), default, line)
 
     def data(self, xml, domain: str) -> Data:
         """What is said of a node, edge, hyperedge or graph, with the defaults of what is not."""
@@ -130,10 +130,11 @@ class Keys:
                 self.problems.warn(f"data of {domain}s", 0, f"data of {domain}s", f"{listed}: {what}")
 
 
-def _role(name: str, domain: str) -> str:
+def role_of(name: str, domain: str) -> str:
+    """What data called ``name`` mean: a role, an attribute of ours, or "" for nothing that is known here."""
     canonical = containers_name(name)
     plain = PREFIX + canonical.lower() if canonical else _BETWEEN_WORDS.sub("", name.lower())
-    return _ROLES[domain].get(plain, PREFIX + canonical if canonical else "")
+    return _ROLES[domain].get(plain, name if canonical else "")
 
 
 class Data:

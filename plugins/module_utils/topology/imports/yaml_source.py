@@ -120,7 +120,7 @@ class _Builder:
         if not self._counted(1, line):
             return False
         if kind == "ScalarEvent":
-            thing = Text(event.value, line, event.style is None and event.implicit[0])
+            thing = Text(event.value, line, not event.style and event.implicit[0])
             return self._anchor(event, thing) and self._sound(thing) and self._put(thing, line)
         if len(self._open) >= MAX_DEPTH:
             return self._refuse(line, f"is nested more than {MAX_DEPTH} deep")
