@@ -37,8 +37,9 @@ def test_nodes_links_lans_addresses_and_shaping_come_back(topology):
 
 
 def test_what_nodes_are_given_comes_back():
-    pairs = (("containers:node_type", "qemu"), ("startup", "echo <hi> & $x"), ("containers:image", "debian-13"), ("containers:partition", "p"), ("colour", "red"))
-    topology = Topology(elements=(node("a", attributes=tuple(Attribute(*pair) for pair in pairs)),), attributes=(Attribute("containers:env:X", "1"),))
+    ours = {"containers:node_type": "qemu", "startup": "echo <hi> & $x", "containers:image": "debian-13", "containers:partition": "p", "colour": "red"}
+    given = tuple(Attribute(*pair) for pair in ours.items())
+    topology = Topology(elements=(node("a", attributes=given),), attributes=(Attribute("containers:env:X", "1"),))
     back = round_trip(topology)
     assert back.computers[0].attributes == topology.computers[0].attributes
     assert back.attributes == topology.attributes
