@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_examples_are_read_and_kept_untouched(path):
     found = read_input(EXAMPLES / path, path)
     assert found.topology.computers and found.kept() == {found.form.kept: (EXAMPLES / path).read_bytes()}
     assert all(str(warning).startswith(f"{path}:") for warning in found.warnings)
+
+
+def test_the_warnings_that_the_guide_shows_are_those_that_are_given():
+    shown = re.findall(r"^    (examples/imports/([^:]*):.*)$", (EXAMPLES.parent / "docs" / "importing.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(shown) == 3
+    for line, name in shown:
+        assert line in [str(warning) for warning in read_input(EXAMPLES / "imports" / name, f"examples/imports/{name}").warnings]
 
 
 def test_what_is_no_file_is_refused(tmp_path):

@@ -9,7 +9,9 @@ each stays exactly as it is written, and what would swallow the next one is left
 from __future__ import annotations
 
 import shlex
+from functools import lru_cache
 
+LONGEST = 8192
 
 def joined(commands: list[str]) -> str:
     """One start command of commands that are whole: with ``;`` between where that is safe, else each in a line of its own."""
@@ -18,8 +20,11 @@ def joined(commands: list[str]) -> str:
     return ("; " if one_line else "\n").join(commands)
 
 
+@lru_cache(maxsize=4096)
 def fault(command: str) -> str:
     """What keeps a command from standing among others, "" for nothing."""
+    if len(command) > LONGEST:
+        return f"it is longer than {LONGEST} characters"
     try:
         words = shlex.split(command)
     except ValueError as exc:
@@ -27,12 +32,13 @@ def fault(command: str) -> str:
     return "" if words else "it is empty"
 
 
-def shell_characters(command: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def shell_characters(command: str) -> tuple[str, ...]:
     """The operators in it that a shell obeys and containerlab does not."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
     try:
-        return list(dict.fromkeys(token for token in lexer if token and not set(token) - set("();<>|&") and token in command))
+        return tuple(dict.fromkeys(token for token in lexer if token and not set(token) - set("();<>|&") and token in command))
     except ValueError:
-        return []
+        return ()

@@ -13,6 +13,9 @@ from ..imports.yaml_source import Mapping, Sequence, Text
 from ..problem_log import ProblemLog
 from ..scope import shown
 
+MOST_KEYS = 200
+LONGEST_TEXT = 256
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -70,8 +73,14 @@ class Definitions:
         return Definition(tuple(layers)).text("kind").lower()
 
     def _check(self, layer: Mapping, label: str) -> None:
+        if len(layer.items) > MOST_KEYS:
+            self.problems.error(layer.line, label, f"says more than {MOST_KEYS} things", "is it a node?")
+            self.problems.raise_errors()
         for key in self._TEXTS:
-            if not isinstance(layer.items.get(key, Text("", 0)), Text):
+            value = layer.items.get(key, Text("", 0))
+            if isinstance(value, Text) and len(value.text) > LONGEST_TEXT:
+                self.problems.error(line_of(layer, key), label, f"{key} is longer than {LONGEST_TEXT} characters")
+            if not isinstance(value, Text):
                 self.problems.error(line_of(layer, key), label, f"{key} is not a text", f"{key}: …")
         value = layer.items.get("exec", Text("", 0))
         bad = not isinstance(value, Sequence) if not (isinstance(value, Text) and value.is_null) else False
@@ -81,7 +90,7 @@ class Definitions:
 
 def text_of(mapping: Mapping, key: str) -> str:
     value = mapping.items.get(key)
-    return value.text.strip() if isinstance(value, Text) and not value.is_null else ""
+    return value.text[:LONGEST_TEXT].strip() if isinstance(value, Text) and not value.is_null else ""
 
 
 def line_of(mapping: Mapping, key: str) -> int:

@@ -22,6 +22,8 @@ from .definitions import Definition, Definitions, line_of, mapping_of
 from .kinds import BRIDGES, LEFT_OUT, node_type
 from .links import Links
 
+# What the start commands of all nodes may be together; a command of the defaults is one of every node.
+_MOST_OF_COMMANDS = 16 * 2**20
 _OURS = ("name", "topology")
 _OF_TOPOLOGY = ("defaults", "kinds", "groups", "nodes", "links")
 _OF_NODES = ("kind", "group", "image", "exec", "memory", "cpu")
@@ -54,6 +56,7 @@ class _Lab:
         self.draft = Draft(problems)
         self.things: dict = {}
         self.absent: set[str] = set()
+        self._of_commands = 0
 
     def topology(self) -> Topology:
         for mapping, known in ((self.root, _OURS), (self.body, _OF_TOPOLOGY)):
@@ -118,6 +121,10 @@ class _Lab:
                 message = f"{' '.join(obeyed)} in {shown(command.text)} is a shell's here; containerlab gives it to the program"
                 self.problems.warn("shell characters", command.line, label, message)
             commands.append(command.text)
+        self._of_commands += sum(map(len, commands))
+        if self._of_commands > _MOST_OF_COMMANDS:
+            self.problems.error(0, label, "with it, the start commands of all nodes are too long together", "a script that they call")
+            self.problems.raise_errors()
         return [(STARTUP, joined(commands))] if commands else []
 
     def _size(self, definition: Definition, line: int, label: str) -> list[tuple[str, str]]:

@@ -52,6 +52,8 @@ KINDS = ("embedded_pnode", "qemu", "openvz", "open_vz", "process")
 LANS = ("lan", "substrate")
 _BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 _MOST_NAMES = 12
+# What defaults may make of a file: characters, and for each time that one is taken some more.
+_MOST_BY_DEFAULT, _EACH_TIME = 32 * 2**20, 50
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Keys:
     def __init__(self, root, problems: ProblemLog):
         self.problems = problems
         self._keys: dict[str, dict[str, _Key]] = {"node": {}, "edge": {}, "graph": {}}
+        self._defaults: dict[str, list[_Key]] = {"node": [], "edge": [], "graph": []}
+        self._by_default = 0
         self._kept: dict[str, dict[str, None]] = {"node": {}, "edge": {}, "graph": {}}
         for xml in root:
             if local_name(xml) == "key":
@@ -81,10 +85,12 @@ class Keys:
             self.problems.error(line, "key", "has no id", '<key id="d0" for="node" attr.name="kind" attr.type="string"/>')
             return
         name = (xml.get("attr.name") or "").strip()
-        default = next((child.text or "" for child in xml if local_name(child) == "default"), None)
+        default = next(((child.text or "").strip() for child in xml if local_name(child) == "default"), None)
         wanted = xml.get("for", "all")
         for domain in ("node", "edge", "graph") if wanted == "all" else (wanted,) if wanted in self._keys else ():
-            self._keys[domain][key] = _Key(name, role_of(name, domain), default, line)
+            self._keys[domain][key] = declared = _Key(name, role_of(name, domain), default, line)
+            if default:
+                self._defaults[domain].append(declared)
 
     def data(self, xml, domain: str) -> Data:
         """What is said of a node, edge, hyperedge or graph, with the defaults of what is not."""
@@ -102,9 +108,13 @@ class Keys:
             else:
                 seen.add(key)
                 self._take(data, key, child)
-        for key in declared.values():
-            if key.default is not None and key not in seen:
+        for key in self._defaults[domain]:
+            if key not in seen:
                 data.add(key.name, key.role, key.default, key.line)
+                self._by_default += len(key.default) + _EACH_TIME
+        if self._by_default > _MOST_BY_DEFAULT:
+            self.problems.error(0, "", "its defaults make too much of it", "say it where it holds")
+            self.problems.raise_errors()
         return data
 
     def _take(self, data: Data, key: _Key, xml) -> None:

@@ -11,16 +11,15 @@ import re
 import unicodedata
 
 from ...names import is_interface_name, is_node_name
+from ..checks import PNODE, RESERVED_INTERFACES, RESERVED_NODES
 from ..problem_log import ProblemLog
 from ..scope import shown
 
 LONGEST_NODE, LONGEST_INTERFACE = 32, 15
 _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-# What resolvers take for an address (inet_aton), and what means something else on every host, to Ansible, or here.
+# What resolvers take for an address (inet_aton).
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_RESERVED_NODES = frozenset(("localhost", "loghost", "all", "ungrouped", "ops"))
-_PNODE = re.compile(r"pnode-[0-9]{4,}", re.IGNORECASE)
-_RESERVED_INTERFACES = frozenset(("lo", "all", "default", "control0"))
+_RESERVED = RESERVED_NODES | {"ops"}  # the latter at Emulab
 
 
 class Names:
@@ -60,7 +59,7 @@ def as_name(wanted: str, sort: str = "node") -> str:
     plain = _plain(wanted)[:LONGEST_NODE].rstrip("-")
     if _NUMBER.fullmatch(plain):
         plain = f"{'n' if sort == 'node' else sort.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
-    elif not plain or plain.lower() in _RESERVED_NODES or _PNODE.fullmatch(plain):
+    elif not plain or plain.lower() in _RESERVED or PNODE.fullmatch(plain):
         plain = f"{sort.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
     return plain if is_node_name(plain) else sort.lower()
 
@@ -78,7 +77,7 @@ class InterfaceNames:
         """The valid name nearest to ``wanted``; without one ``inf000``, ``inf001``, …"""
         name = _plain(wanted)[:LONGEST_INTERFACE].rstrip("-")
         number = len(self._taken)
-        while not is_interface_name(name) or name in _RESERVED_INTERFACES or name in self._taken:
+        while not is_interface_name(name) or name in RESERVED_INTERFACES or name in self._taken:
             name = f"inf{number:03}"
             number += 1
         self._taken.add(name)

@@ -172,3 +172,13 @@ def test_what_is_wrong_is_an_error_with_its_line(sort):
 def test_all_errors_of_a_file_are_told_in_one_run():
     links = '- endpoints: ["a:eth1", "z:eth1"]\n- endpoints: ["a:eth1"]\n- type: tunnel'
     assert len(errors_of(of_lab, "a: {kind: linux, memory: much}\nb: {kind: linux, exec: x}", links)) == 5
+
+
+def test_little_that_would_become_much_is_refused_at_once():
+    many = "\n".join(f"n{number}:" for number in range(5000))
+    (error,) = errors_of(of_lab, many, "", "  defaults: {kind: linux, exec: [" + ", ".join(["echo hello"] * 5000) + "]}\n")
+    assert "the start commands of all nodes are too long together" in error
+    (error,) = errors_of(of_lab, many, "", "  defaults: {kind: linux, " + ", ".join(f"k{number}: x" for number in range(500)) + "}\n")
+    assert "says more than 200 things" in error
+    _topology, warnings = of_lab(f"a: {{kind: linux, exec: [{'x' * 100_000}]}}")
+    assert any("is left out: it is longer than 8192 characters" in warning and len(warning) < 300 for warning in warnings)

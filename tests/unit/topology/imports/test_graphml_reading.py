@@ -213,3 +213,10 @@ def test_entities_and_other_documents_are_refused():
 
 def test_the_kinds_known_here_are_those_of_the_table_of_kinds():
     assert set(keys.KINDS) == {spelling for kind in KINDS.values() for spelling in (kind.name, *kind.aliases)}
+
+
+def test_little_that_would_become_much_is_refused_at_once():
+    many = "".join(node(f"n{number}") for number in range(5000))
+    text = graph(many).replace('attr.name="x"/>', f'attr.name="x"><default>{"x" * 10_000}</default></key>')
+    (error,) = errors_of(read_graphml_text, text.encode(), "lab.graphml")
+    assert error.startswith("lab.graphml: its defaults make too much of it")
