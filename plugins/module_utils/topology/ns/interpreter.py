@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import selectors
 import shutil
 import signal
@@ -124,26 +123,21 @@ class _Names:
         return self.names[path]
 
 
-def _limit_child() -> None:
-    """Runs in the child, before tclsh."""
-    memory = MEMORY_MB * 2**20
-    for limit, value in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 32),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(limit)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (value, value))
+def _limited(arguments: list[str]) -> list[str]:
+    """The command with its limits: a shell sets them, where the system's are not lower, and becomes it.
+
+    Not by ``preexec_fn``: a Python that has more memory than the child may have would fail in it.
+    """
+    limits = {"v": MEMORY_MB * 1024, "t": CPU_SECONDS, "f": 0, "n": 32, "c": 0}
+    setting = "; ".join(f"ulimit -{name} {value} 2>/dev/null" for name, value in limits.items())
+    return ["/bin/sh", "-c", f'{setting}; exec "$@"', "sh", *arguments]
 
 
 def _output(arguments: list[str], work: str) -> tuple[bytes, str]:
     """(what the child wrote, how it ended: "" by itself, or what was too much)."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     child = subprocess.Popen(
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=work, env=environment, preexec_fn=_limit_child
+        _limited(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=work, env=environment
     )
     deadline = time.monotonic() + WALL_SECONDS
     parts: dict = {child.stdout: [], child.stderr: []}

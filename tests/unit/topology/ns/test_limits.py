@@ -62,13 +62,13 @@ def seconds_used():
     return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 
 
-UNTIL_LATER = TWO + "set end [expr {[clock seconds] + 5}]\nwhile {[clock seconds] < $end} {}"
+UNTIL_LATER = TWO + "set end [expr {{[clock seconds] + {}}}]\nwhile {{[clock seconds] < $end}} {{}}"
 
 
 def test_the_time_of_other_programs_is_not_the_files(monkeypatch):
     """On a busy machine a file waits for the processor; here it is stopped for most of the time that it looks at the clock."""
     monkeypatch.setattr(interpreter, "SECONDS", 2)
-    assert "seconds of the processor's time" in errors_of(UNTIL_LATER)[0]
+    assert "seconds of the processor's time" in errors_of(UNTIL_LATER.format(30))[0]
     start = subprocess.Popen
 
     def waiting(*arguments, **options):
@@ -78,7 +78,7 @@ def test_the_time_of_other_programs_is_not_the_files(monkeypatch):
         return child
 
     monkeypatch.setattr(interpreter.subprocess, "Popen", waiting)
-    assert errors_of(UNTIL_LATER) == []
+    assert errors_of(UNTIL_LATER.format(5)) == []
 
 
 @pytest.mark.parametrize("sort", ENDLESS)

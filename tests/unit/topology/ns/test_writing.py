@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Capacity, Computer, Interface, Substrate, Topology
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.reader import read_ns_text
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.writer import write_ns
+from ansible_collections.deter.benito.tests.unit.topology import strategies
 from ansible_collections.deter.benito.tests.unit.topology.ns.files import LAN, LINK, names, topology_of
 from ansible_collections.deter.benito.tests.unit.topology.ns.networks import addresses, members_of, networks, whole_ways
 from hypothesis import HealthCheck, given, settings
@@ -101,3 +104,28 @@ def test_nodes_links_addresses_and_shaping_come_back(topology):
     assert addresses(back) == {key: value for key, value in addresses(topology).items() if key[1] in linked}
     assert of_nodes(back) == of_nodes(topology)
     assert [node.software for node in back.computers] == [node.software for node in topology.computers]
+
+
+def deployable(topology):
+    """Of any topology what can be an experiment: its computers, each interface on one link or LAN, under names that everything has."""
+    links = {substrate.name: f"l{number}" for number, substrate in enumerate(topology.substrates)}
+    computers = []
+    for number, computer in enumerate(topology.computers):
+        attached = {interface.substrate: interface for interface in computer.interfaces}
+        interfaces = [
+            replace(interface, name=f"inf{place:03}", substrates=(links[substrate],)) for place, (substrate, interface) in enumerate(attached.items())
+        ]
+        computers.append(replace(computer, name=f"c{number}", interfaces=tuple(interfaces)))
+    substrates = tuple(replace(substrate, name=links[substrate.name]) for substrate in topology.substrates)
+    return replace(topology, substrates=substrates, elements=tuple(computers), fragments=(), namemaps=())
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(strategies.topologies().map(deployable))
+def test_whatever_a_topology_says_besides_its_nodes_and_links_come_back(topology):
+    text, warnings = write_ns(topology)
+    back, _warnings = read_ns_text(text.encode(), "back.tcl", "/nonexistent")
+    assert names(back) == names(topology)
+    assert members_of(back) == {name: members for name, members in members_of(topology).items() if len(members) > 1}
+    if not warnings:
+        assert whole_ways(back) == whole_ways(topology)
