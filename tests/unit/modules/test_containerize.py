@@ -239,7 +239,7 @@ def test_the_examples_of_other_formats_are_kept_and_what_they_became_stands_besi
 
 EXPECTED_OF_IMPORTS = {
     "campus.graphml": ["13: node 'Zürich Core': is called Zurich-Core here"],
-    "routers.clab.yml": ["14: node 'r2': binds is not carried over", "40: link number 5: leads out of the lab, to 'host', and is left out"],
+    "routers.clab.yml": ["15: node 'r2': binds is not carried over", "41: link number 5: leads out of the lab, to 'host', and is left out"],
 }
 
 

@@ -177,4 +177,3 @@ _STEPS = {
     "unconnected": _unconnected,
     "end": lambda reading, place: None,
 }
-

@@ -120,7 +120,7 @@ def deployable(topology):
     return replace(topology, substrates=substrates, elements=tuple(computers), fragments=(), namemaps=())
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(strategies.topologies().map(deployable))
 def test_whatever_a_topology_says_besides_its_nodes_and_links_come_back(topology):
     text, warnings = write_ns(topology)
