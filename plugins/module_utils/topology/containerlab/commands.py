@@ -13,6 +13,7 @@ from functools import lru_cache
 
 LONGEST = 8192
 
+
 def joined(commands: list[str]) -> str:
     """One start command of commands that are whole: with ``;`` between where that is safe, else each in a line of its own."""
     commands = [command.strip() for command in commands]

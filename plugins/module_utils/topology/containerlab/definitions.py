@@ -104,5 +104,5 @@ def mapping_of(mapping: Mapping, key: str, problems: ProblemLog) -> Mapping:
         return value
     line = line_of(mapping, key)
     if value is not None and not (isinstance(value, Text) and value.is_null):
-        problems.error(line, shown(key), "is not a mapping", f"{key}: and below it, indented, NAME: VALUE")
+        problems.error(line, shown(key), "is not a mapping", "below it, indented, NAME: VALUE")
     return Mapping(line)

@@ -55,7 +55,7 @@ def read_ns_whole(text: bytes, source: str, folder: str, profile: str = "default
     """As read_ns_text, and the files it reads: {path below ``folder``: content}."""
     reading = Reading(source, PROFILES[profile])
     records = run_file(text, source, folder, tuple(testbed_commands.COMMANDS))
-    if records and records[-1].kind == "limit":
+    if records and (records[-1].kind == "limit" or _is_out_of_memory(records[-1])):
         records = [*records[:MOST_AFTER_A_LIMIT], records[-1]]
     ran, ended = _replay(reading, records, folder)
     conclude(reading)
@@ -94,13 +94,18 @@ def _refuse_what_topdl_cannot_hold(reading: Reading, record: Record) -> None:
             reading.found.error(record.place, "", f"{shown(text)} holds the character U+{ord(found.group()):04X}, which TopDL cannot carry")
 
 
+def _is_out_of_memory(record: Record) -> bool:
+    """Tcl has no limit on memory; what it says when the system gives it no more is an error like any other."""
+    return record.kind == "fault" and "out of memory" in record.fields[0]
+
+
 def _note_end(reading: Reading, record: Record) -> None:
     text = record.fields[0]
     if record.kind == "limit":
         message, hint = _LIMITS.get(text, (f"tclsh failed: {text}", ""))
         reading.found.error(record.place, "", message, hint)
         return
-    if "out of memory" in text:
+    if _is_out_of_memory(record):
         reading.found.error(record.place, "", *_LIMITS["memory"])
         return
     first, *rest = text.splitlines() or ["an error"]
