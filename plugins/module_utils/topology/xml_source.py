@@ -20,6 +20,7 @@ except ImportError:
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
+MOST_ELEMENTS = 3_000_000
 MAX_SYNTAX_ERRORS = 20
 
 _TOO_DEEP = f"elements are nested more than {MAX_DEPTH} deep"
@@ -41,10 +42,11 @@ def load(path: str, source: str) -> bytes:
     return data
 
 
-def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT):
+def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most_elements: int = MOST_ELEMENTS):
     """The root element of ``data``, or None when there is nothing that could be looked at.
 
-    start_hint  how such a file begins
+    start_hint     how such a file begins
+    most_elements  how many it may have; a small file can have more than memory holds
 
     Malformed XML: every syntax error is logged, ``problems.damaged`` is set, and what the parser could
     recover is returned, for finding more. Raises BenitoError when lxml is not installed.
@@ -52,6 +54,9 @@ def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT):
     if etree is None:
         raise BenitoError("reading XML needs the Python library lxml: install it with 'pip install lxml'")
     if not _worth_parsing(data, problems, start_hint):
+        return None
+    if data.count(b"<") - data.count(b"</") > most_elements:
+        problems.error(0, "", f"has more than {most_elements:,} elements", "is it a topology?")
         return None
     parser = _parser()
     try:

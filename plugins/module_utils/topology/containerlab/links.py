@@ -41,6 +41,7 @@ class Links:
         if not isinstance(links, Sequence):
             self.problems.error(line_of(topology, "links"), "links", "is not a list", f"- endpoints: {_BRIEF}")
             return
+        self.draft.refuse_too_many(len(links.items))
         for number, link in enumerate(links.items, 1):
             label = f"link number {number}"
             if isinstance(link, Mapping):

@@ -64,6 +64,7 @@ class _Lab:
                 if key not in known:
                     self.problems.warn("settings", line_of(mapping, key), shown(key), "is not carried over")
         nodes = mapping_of(self.body, "nodes", self.problems)
+        self.draft.refuse_too_many(len(nodes.items))
         for name in nodes.items:
             self._node(name, mapping_of(nodes, name, self.problems), line_of(nodes, name))
         Links(self.problems, self.draft, self.things, self.absent).read(self.body)

@@ -20,6 +20,7 @@ from ..xml_source import parse
 from .keys import Data, Keys
 
 MAX_BYTES = 32 * 2**20
+MOST_ELEMENTS = 600_000
 _START_HINT = "a GraphML file begins with <graphml>"
 
 
@@ -29,7 +30,7 @@ def read_graphml_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem
     if len(text) > MAX_BYTES:
         problems.error(0, "", f"is larger than {MAX_BYTES // 2**20} MB", "is it a topology?")
         problems.raise_errors()
-    root = parse(text, problems, _START_HINT)
+    root = parse(text, problems, _START_HINT, MOST_ELEMENTS)
     problems.raise_errors()
     graphs = [child for child in root if local_name(child) == "graph"]
     if local_name(root) != "graphml" or not graphs:
@@ -76,6 +77,7 @@ class _Reading:
     def topology(self, graph) -> Topology:
         found = _Found()
         self._collect(graph, found, graph.get("edgedefault") == "directed")
+        self.draft.refuse_too_many(len(found.nodes) + len(found.edges) + len(found.hyperedges))
         linked = {end for edge, _directed in found.edges for end in (edge.get("source"), edge.get("target"))}
         linked.update(endpoint.get("node") for xml in found.hyperedges for endpoint in _endpoints(xml))
         for xml in found.nodes:

@@ -18,6 +18,9 @@ from ..scope import shown
 from ..topdl_consistency import check_names
 from .names import InterfaceNames, Names
 
+# Nodes, links and LANs; memory and time are bounded for files that nobody would deploy.
+MOST_THINGS = 100_000
+
 
 @dataclass(frozen=True)
 class Way:
@@ -93,6 +96,12 @@ class Draft:
         self.names = Names(problems)
         self.machines: list[Machine] = []
         self.media: list[Medium] = []
+
+    def refuse_too_many(self, things: int = 0) -> None:
+        """Raises InputError with this and all errors so far when there are, or will be, too many things."""
+        if len(self.machines) + len(self.media) + things > MOST_THINGS:
+            self.problems.error(0, "", f"has more than {MOST_THINGS:,} nodes and links")
+            self.problems.raise_errors()
 
     def machine(self, label: str, line: int, attributes=(), osid: str = "") -> Machine:
         machine = Machine(self.names.give("node", label, line), label, line, list(attributes), osid)
