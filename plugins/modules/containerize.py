@@ -26,7 +26,9 @@ options:
     type: str
     required: true
   topology:
-    description: The topology, an NS file if its name ends with C(.tcl) or C(.ns), else a TopDL file.
+    description:
+      - The topology, an NS file if its name ends with C(.tcl) or C(.ns), GraphML if with C(.graphml), a containerlab topology if with C(.clab.yml) or
+        C(.clab.yaml), else a TopDL file.
     type: str
     required: true
   packing:

@@ -31,10 +31,10 @@ from .model import OtherElement, Topology
 from .scope import named, shown
 
 # Names that already mean something to resolvers or to Ansible.
-_RESERVED_NODES = frozenset(("localhost", "loghost", "all", "ungrouped"))
-_PNODE = re.compile(r"pnode-[0-9]{4,}", re.IGNORECASE)
+RESERVED_NODES = frozenset(("localhost", "loghost", "all", "ungrouped"))
+PNODE = re.compile(r"pnode-[0-9]{4,}", re.IGNORECASE)
 # Directories of /proc/sys/net/ipv4/conf that are no devices: the kernel refuses devices of these names. And the control network's.
-_RESERVED_INTERFACES = frozenset(("lo", "all", "default", "control0"))
+RESERVED_INTERFACES = frozenset(("lo", "all", "default", "control0"))
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST_NUMBER = 1e15
 
@@ -101,9 +101,9 @@ def _check_computers(topology: Topology, found: _Findings) -> None:
         name, label = computer.name, named("computer", computer.name)
         if not is_node_name(name):
             found.error(computer, label, f"{shown(name)} is no name for a computer", NODE_RULE)
-        elif name.lower() in _RESERVED_NODES:
+        elif name.lower() in RESERVED_NODES:
             found.error(computer, label, "this name already means something else on every host", "another name")
-        elif _PNODE.fullmatch(name):
+        elif PNODE.fullmatch(name):
             found.error(computer, label, "names like this are those of the physical machines", "another name")
         if name.lower() in first:
             other, line = first[name.lower()]
@@ -122,9 +122,9 @@ def _check_interface_names(computer, label: str, found: _Findings) -> None:
     seen = set()
     for interface in computer.interfaces:
         inner = f"{label}, {named('interface', interface.name)}"
-        if not is_interface_name(interface.name) or interface.name in _RESERVED_INTERFACES:
+        if not is_interface_name(interface.name) or interface.name in RESERVED_INTERFACES:
             message = f"{shown(interface.name)} cannot be the name of a network device"
-            found.error(interface, inner, message, f"{INTERFACE_RULE}; not {', '.join(sorted(_RESERVED_INTERFACES))}")
+            found.error(interface, inner, message, f"{INTERFACE_RULE}; not {', '.join(sorted(RESERVED_INTERFACES))}")
         if interface.name in seen:
             found.error(interface, inner, "this name is taken on this computer")
         seen.add(interface.name)

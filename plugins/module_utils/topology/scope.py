@@ -73,7 +73,7 @@ def _escaped(text) -> str:
 
 def shown(text: str) -> str:
     """``text`` fit for a message: one line, not too long, nothing a terminal would obey."""
-    plain = repr(text)
+    plain = repr(text[: 4 * _SHOWN_CHARACTERS])
     return plain if len(plain) <= _SHOWN_CHARACTERS else plain[:_SHOWN_CHARACTERS] + "…'"
 
 

@@ -20,6 +20,7 @@ except ImportError:
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
+MOST_ELEMENTS = 3_000_000
 MAX_SYNTAX_ERRORS = 20
 
 _TOO_DEEP = f"elements are nested more than {MAX_DEPTH} deep"
@@ -41,21 +42,27 @@ def load(path: str, source: str) -> bytes:
     return data
 
 
-def parse(data: bytes, problems: ProblemLog):
+def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most_elements: int = MOST_ELEMENTS):
     """The root element of ``data``, or None when there is nothing that could be looked at.
+
+    start_hint     how such a file begins
+    most_elements  how many it may have; a small file can have more than memory holds
 
     Malformed XML: every syntax error is logged, ``problems.damaged`` is set, and what the parser could
     recover is returned, for finding more. Raises BenitoError when lxml is not installed.
     """
     if etree is None:
-        raise BenitoError("reading TopDL needs the Python library lxml: install it with 'pip install lxml'")
-    if not _worth_parsing(data, problems):
+        raise BenitoError("reading XML needs the Python library lxml: install it with 'pip install lxml'")
+    if not _worth_parsing(data, problems, start_hint):
+        return None
+    if data.count(b"<") - data.count(b"</") > most_elements:
+        problems.error(0, "", f"has more than {most_elements:,} elements", "is it a topology?")
         return None
     parser = _parser()
     try:
         root = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError, LookupError) as error:
-        root = _diagnose(data, problems, error, parser.error_log)
+        root = _diagnose(data, problems, error, parser.error_log, start_hint)
     if root is None:
         return None
     if root.getroottree().docinfo.internalDTD is not None:
@@ -82,12 +89,12 @@ def _parser(recover: bool = False):
     )
 
 
-def _worth_parsing(data: bytes, problems: ProblemLog) -> bool:
+def _worth_parsing(data: bytes, problems: ProblemLog, start_hint: str) -> bool:
     if len(data) > MAX_BYTES:
         problems.error(0, "", f"is larger than {MAX_BYTES // 2**20} MB", "is it a topology?")
         return False
     if not data.strip():
-        problems.error(0, "", "is empty", _START_HINT)
+        problems.error(0, "", "is empty", start_hint)
         return False
     wide = data[:4].count(0) > 0 or data[:2] in (b"\xff\xfe", b"\xfe\xff")
     if not wide and b"\0" in data:
@@ -120,7 +127,7 @@ def _doctype_line(data: bytes) -> int:
     return 0
 
 
-def _diagnose(data: bytes, problems: ProblemLog, error, error_log):
+def _diagnose(data: bytes, problems: ProblemLog, error, error_log, start_hint: str):
     """Log every syntax error of malformed XML; what could be saved of the tree, or None.
 
     error_log  the strict parser's own: that of the exception has other files' errors too
@@ -138,7 +145,7 @@ def _diagnose(data: bytes, problems: ProblemLog, error, error_log):
             problems.error(line, "", _TOO_DEEP, _TOO_DEEP_HINT)
             return None
         hinted = service_line and line >= service_line
-        hint = _SERVICE_HINT if hinted else _START_HINT if message.startswith("Start tag expected") else ""
+        hint = _SERVICE_HINT if hinted else start_hint if message.startswith("Start tag expected") else ""
         problems.error(line, "", f"not well-formed XML: {message}", hint)
         service_line = 0 if hinted else service_line
     if len(found) > MAX_SYNTAX_ERRORS:

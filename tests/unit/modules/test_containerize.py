@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,6 +20,8 @@ from ansible_collections.deter.benito.plugins.module_utils.experiment import Exp
 from ansible_collections.deter.benito.plugins.module_utils.site_schema import SITE_SCHEMA
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize
+
+IMPORTS = Path(__file__).parents[3] / "examples" / "imports"
 
 
 def computer(name, *interfaces, **attributes):
@@ -215,6 +218,29 @@ def test_an_ns_file_is_kept_and_what_it_became_stands_beside_it(files, tmp_path,
     again = run(**good(topology=directory.file("experiment.xml"), eid="again", kind_map="qemu=process"))
     assert not again.failed
     assert ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "again").read("partitioned.xml") == directory.read("partitioned.xml")
+
+
+@pytest.mark.parametrize(("name", "kept"), [("campus.graphml", "experiment.graphml"), ("routers.clab.yml", "experiment.clab.yml")])
+def test_the_examples_of_other_formats_are_kept_and_what_they_became_stands_beside_them(files, tmp_path, capsys, name, kept):
+    """As docs/importing.md shows."""
+    given = IMPORTS / name
+    outcome = run(**good(topology=str(given), packing=2, kind_map="openvz=process"))
+    assert not outcome.failed, outcome.message
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    assert directory.read(kept) == given.read_text()
+    shown = json.dumps(outcome.result.get("warnings"), ensure_ascii=False) + capsys.readouterr().err
+    log = directory.read("activity.log")
+    for warning in EXPECTED_OF_IMPORTS[name]:
+        assert warning in shown and f"warning: {given}:{warning}" in log
+    again = run(**good(topology=directory.file("experiment.xml"), eid="again", packing=2, kind_map="openvz=process"))
+    assert not again.failed
+    assert ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "again").read("partitioned.xml") == directory.read("partitioned.xml")
+
+
+EXPECTED_OF_IMPORTS = {
+    "campus.graphml": ["13: node 'Zürich Core': is called Zurich-Core here"],
+    "routers.clab.yml": ["15: node 'r2': binds is not carried over", "41: link number 5: leads out of the lab, to 'host', and is left out"],
+}
 
 
 def test_all_that_is_wrong_with_an_ns_file_is_told_and_nothing_is_left(files, tmp_path):

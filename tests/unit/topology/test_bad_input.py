@@ -47,6 +47,7 @@ NOT_XML = {
     "65 levels": (experiment("<a>" * 64 + "</a>" * 64), 2, "nested more than 64 deep"),
     "a hundred thousand levels": (experiment("<a>" * 100000 + "</a>" * 100000), 2, "nested more than 64 deep"),
     "a hundred thousand open tags": ("<experiment>" * 100000, 1, "nested more than 64 deep"),
+    "more elements than a topology has": ("<experiment>" + "<a/>" * 3_000_001, 0, "has more than 3,000,000 elements"),
     "another document": ("<html><body/></html>", 1, "no topology in <html>"),
 }
 

@@ -10,7 +10,7 @@ The naming of objects and the numbers in provisional names follow parse.tcl and 
 from __future__ import annotations
 
 OBJECTS = r"""
-lassign $argv script folder seconds commands most_bytes longest testbed_commands
+lassign $argv script folder seconds wall_seconds commands most_bytes longest testbed_commands
 set driver [file normalize [info script]]
 set folder [file normalize $folder]
 set written 0

@@ -8,8 +8,6 @@ InputError; what is merely odd, or has no effect here, comes back as warnings be
 
 from __future__ import annotations
 
-import os
-
 from ...errors import Problem
 from ..model import Topology
 from ..scope import shown
@@ -21,14 +19,15 @@ from .conclusion import conclude
 from .interpreter import MEMORY_MB, OUTPUT_BYTES, SECONDS, Place, Record, run_file
 from .objects import create, create_other
 from .reading import Reading
+from .sourced import folder_of_sources, keep_source
 from .to_topology import to_topology
 from .units import PROFILES
 
 _LIMITS = {
-    "time": (f"it runs for more than {SECONDS} seconds", "is there a loop without an end?"),
+    "time": (f"it takes more than {SECONDS} seconds of the processor's time", "is there a loop without an end?"),
     "command": ("it runs too many commands", "is there a loop without an end?"),
     "output": (f"it makes more than {OUTPUT_BYTES // 2**20} MB of objects and texts", "is there a loop without an end?"),
-    "memory": (f"it needs more than {MEMORY_MB} MB of memory", "is there a text or a list that grows without an end?"),
+    "memory": (f"it needs more than {MEMORY_MB} MB of memory", "does a text or a list grow for ever, or is there a loop without an end?"),
     "depth": ("it is nested too deep", "is there a procedure that calls itself?"),
 }
 # What is gone through of a file that was stopped, to find what else is wrong with it.
@@ -44,25 +43,30 @@ def read_ns(path: str, source: str | None = None, profile: str = "default") -> t
     Raises InputError with every error of the file, each with file and line; BenitoError when there is no tclsh.
     """
     source = str(path) if source is None else source
-    return read_ns_text(load(path, source), source, os.path.dirname(os.path.abspath(path)), profile)
+    return read_ns_text(load(path, source), source, folder_of_sources(path), profile)
 
 
 def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
     """As read_ns, from the file's content; files that it reads with ``source`` must be below ``folder``."""
+    return read_ns_whole(text, source, folder, profile)[:2]
+
+
+def read_ns_whole(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...], dict[str, bytes]]:
+    """As read_ns_text, and the files it reads: {path below ``folder``: content}."""
     reading = Reading(source, PROFILES[profile])
     records = run_file(text, source, folder, tuple(testbed_commands.COMMANDS))
-    if records and records[-1].kind == "limit":
+    if records and (records[-1].kind == "limit" or _is_out_of_memory(records[-1])):
         records = [*records[:MOST_AFTER_A_LIMIT], records[-1]]
-    ran, ended = _replay(reading, records)
+    ran, ended = _replay(reading, records, folder)
     conclude(reading)
     if not ran and not ended:
         reading.found.error(Place(source), "", "$ns run is missing", "it is the last line: $ns run")
     reading.found.raise_errors()
     topology = to_topology(reading.network, source)
-    return topology, reading.found.warnings()
+    return topology, reading.found.warnings(), reading.network.sourced
 
 
-def _replay(reading: Reading, records: list[Record]) -> tuple[bool, bool]:
+def _replay(reading: Reading, records: list[Record], folder: str) -> tuple[bool, bool]:
     """Go through what the file did. (whether it came to ``$ns run``, whether it ended too early)."""
     ran = ended = False
     for record in records:
@@ -70,6 +74,8 @@ def _replay(reading: Reading, records: list[Record]) -> tuple[bool, bool]:
             if ran:
                 reading.found.error(record.place, "", "$ns run stands twice", "once, as the last line")
             ran = True
+        elif record.kind == "source":
+            keep_source(reading, record.place, *record.fields, folder)
         elif record.kind in ("fault", "limit"):
             ended = True
             _note_end(reading, record)
@@ -88,11 +94,19 @@ def _refuse_what_topdl_cannot_hold(reading: Reading, record: Record) -> None:
             reading.found.error(record.place, "", f"{shown(text)} holds the character U+{ord(found.group()):04X}, which TopDL cannot carry")
 
 
+def _is_out_of_memory(record: Record) -> bool:
+    """Tcl has no limit on memory; what it says when the system gives it no more is an error like any other."""
+    return record.kind == "fault" and "out of memory" in record.fields[0]
+
+
 def _note_end(reading: Reading, record: Record) -> None:
     text = record.fields[0]
     if record.kind == "limit":
         message, hint = _LIMITS.get(text, (f"tclsh failed: {text}", ""))
         reading.found.error(record.place, "", message, hint)
+        return
+    if _is_out_of_memory(record):
+        reading.found.error(record.place, "", *_LIMITS["memory"])
         return
     first, *rest = text.splitlines() or ["an error"]
     message = " ".join([first, *rest])
@@ -131,11 +145,6 @@ def _compatibility(reading: Reading, _place: Place, _name: str) -> None:
     reading.network.compatible = True
 
 
-def _source(reading: Reading, place: Place, given: str) -> None:
-    reading.network.sourced.append(given)
-    reading.found.warn("files that are read", place, "source", f"{shown(given)} is read, too; it is not kept with the experiment")
-
-
 def _print(reading: Reading, place: Place, text: str) -> None:
     reading.found.warn("what it prints", place, "puts", text)
 
@@ -166,7 +175,6 @@ _STEPS = {
     "testbed": _testbed,
     "option": _option,
     "compatibility": _compatibility,
-    "source": _source,
     "print": _print,
     "error": _error,
     "not_a": _not_a,
@@ -174,4 +182,3 @@ _STEPS = {
     "unconnected": _unconnected,
     "end": lambda reading, place: None,
 }
-

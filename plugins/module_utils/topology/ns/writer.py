@@ -24,6 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 _OPTION = re.compile(r"[-_0-9A-Za-z]+")
 _DEFAULT_MASK = "255.255.255.0"
 _LARGEST_KBPS = 10_000_000
+_LONGEST_MS = 1e9
 # What the writer says in another way than by an attribute.
 _OF_NODES = {"type": "tb-set-hardware", "fixed": "tb-fix-node", "testbed": "tb-set-node-testbed", STARTUP: "tb-set-node-startcmd"}
 _OF_INTERFACES = (RX_RATE, RX_LATENCY, RX_LOSS)
@@ -169,14 +170,17 @@ class _Writer:
 
     def _numbers(self, substrate: Substrate, label: str, way: Way) -> tuple[str, str, str]:
         """Delay, bandwidth and loss as NS says them."""
-        kbps, loss = way.kbps, way.loss
+        kbps, loss, delay = way.kbps, way.loss, way.delay_ms
+        if delay > _LONGEST_MS:
+            self.warn(substrate, label, f"an NS file cannot have a delay of {delay:g} ms", f"at most {_LONGEST_MS:g} ms")
+            delay = _LONGEST_MS
         if kbps and not SMALLEST_KBPS <= kbps <= _LARGEST_KBPS:
             self.warn(substrate, label, f"an NS file cannot have a bandwidth of {kbps} kb/s", f"{SMALLEST_KBPS} kb/s to 10 Gb/s")
             kbps = min(max(kbps, SMALLEST_KBPS), _LARGEST_KBPS)
         if 0 < loss < SMALLEST_LOSS:
             self.warn(substrate, label, "a loss below 0.000005 is left out")
             loss = 0.0
-        return f"{_plain(way.delay_ms)}ms", f"{kbps}kb" if kbps else "*", _plain(loss)
+        return f"{_plain(delay)}ms", f"{kbps}kb" if kbps else "*", _plain(loss)
 
     def _of_substrate(self, substrate: Substrate, ports: list[Port]) -> None:
         """Attributes, addresses and queues."""

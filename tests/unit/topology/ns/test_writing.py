@@ -4,52 +4,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
-from ansible_collections.deter.benito.plugins.module_utils.topology.model import (
-    Attribute,
-    Capacity,
-    Computer,
-    Interface,
-    Latency,
-    OperatingSystem,
-    Software,
-    Substrate,
-    Topology,
-)
-from ansible_collections.deter.benito.plugins.module_utils.topology.ns.hops import ports_of, way_between
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Capacity, Computer, Interface, Substrate, Topology
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.reader import read_ns_text
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.writer import write_ns
+from ansible_collections.deter.benito.tests.unit.topology import strategies
 from ansible_collections.deter.benito.tests.unit.topology.ns.files import LAN, LINK, names, topology_of
+from ansible_collections.deter.benito.tests.unit.topology.ns.networks import addresses, members_of, networks, whole_ways
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 
 def written_and_read(topology):
     text, _warnings = write_ns(topology)
     return read_ns_text(text.encode(), "back.tcl", "/nonexistent")[0]
-
-
-def whole_ways(topology):
-    """{substrate: {(from, to): (delay in ms, kb/s, loss)}} of substrates with two members or more."""
-    result = {}
-    for substrate in topology.substrates:
-        members = topology.attachments()[substrate.name]
-        if len(members) < 2:
-            continue
-        ports = ports_of(substrate, members, topology.latency_model)
-        ways = {(a.computer.name, b.computer.name): way_between(a, b) for a in ports for b in ports if a is not b}
-        result[substrate.name] = {ends: (round(way.delay_ms, 6), way.kbps, round(way.loss, 6)) for ends, way in ways.items()}
-    return result
-
-
-def addresses(topology):
-    return {
-        (node.name, interface.substrate): (interface.attribute("ip4_address"), interface.attribute("ip4_netmask"))
-        for node in topology.computers
-        for interface in node.interfaces
-        if interface.attribute("ip4_address")
-    }
 
 
 def of_nodes(topology):
@@ -122,58 +92,40 @@ def test_what_an_ns_file_cannot_say_is_warned_of():
     assert "set sim [new Simulator]" in write_ns(Topology(elements=tuple(ends), substrates=(Substrate(name="l"),)))[0]
 
 
-NAMES = ["a", "n", "n-0", "n-1", "big-lan", "tbnode-n3", "tblink-l3", "tblan-lan2", "x-9-1", "core", "ns", "sim"]
-TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp")), max_size=20).map(str.strip)
-DELAYS = st.sampled_from([0.0, 0.05, 1.0, 2.5, 10.0, 333.0])
-RATES = st.sampled_from([0.0, 10.0, 1000.0, 99_999.0, 10_000_000.0])
-LOSSES = st.sampled_from(["0", "0.001", "0.01", "0.5", "1"])
-
-
-@st.composite
-def interfaces(draw, name, substrate, number, address):
-    attributes = []
-    if draw(st.booleans()):
-        attributes += [Attribute("ip4_address", address), Attribute("ip4_netmask", "255.255.255.0")]
-    received = {"containers:rx_loss": LOSSES, "containers:rx_latency": DELAYS.map(str), "containers:rx_rate": RATES.map(str)}
-    for attribute, values in {"loss": LOSSES, **received}.items():
-        if draw(st.integers(0, 3)) == 0:
-            attributes.append(Attribute(attribute, draw(values)))
-    capacity, latency = draw(st.none() | RATES.map(Capacity)), draw(st.none() | DELAYS.map(Latency))
-    return Interface(name=f"inf{number:03}", substrates=(substrate,), capacity=capacity, latency=latency, attributes=tuple(attributes))
-
-
-@st.composite
-def topologies(draw):
-    """Topologies of hops whose every number an NS file can say."""
-    chosen = draw(st.lists(st.sampled_from(NAMES), min_size=3, max_size=8, unique=True))
-    count = draw(st.integers(1, len(chosen) - 1))
-    nodes, substrates = chosen[:count], chosen[count:]
-    attached = {node: [] for node in nodes}
-    for index, substrate in enumerate(substrates):
-        for place, node in enumerate(draw(st.lists(st.sampled_from(nodes), max_size=4, unique=True))):
-            attached[node].append(draw(interfaces(node, substrate, len(attached[node]), f"10.{index}.1.{place + 2}")))
-    computers = []
-    for node in nodes:
-        named = st.builds(Attribute, TEXTS.filter(lambda name: name and ":" not in name), TEXTS)
-        attributes = draw(st.lists(named, max_size=2, unique_by=lambda one: one.name))
-        attributes += [Attribute("startup", text) for text in draw(st.lists(TEXTS, max_size=1))]
-        systems = tuple(OperatingSystem(attributes=(Attribute("osid", text),)) for text in draw(st.lists(TEXTS.filter(bool), max_size=1)))
-        software = tuple(draw(st.lists(st.sampled_from([Software(location="/a.rpm"), Software(location="/b.tgz", install="/opt")]), max_size=2)))
-        computers.append(Computer(name=node, interfaces=tuple(attached[node]), attributes=tuple(attributes), operating_systems=systems, software=software))
-    shaped = (Substrate(name=name, capacity=draw(st.none() | RATES.map(Capacity)), latency=draw(st.none() | DELAYS.map(Latency))) for name in substrates)
-    return Topology(elements=tuple(computers), substrates=tuple(shaped), latency_model=draw(st.sampled_from(["hop", "hop", "path"])))
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(topologies())
+@given(networks())
 def test_nodes_links_addresses_and_shaping_come_back(topology):
     back = written_and_read(topology)
     assert names(back) == names(topology)
     linked = {name for name, members in topology.attachments().items() if len(members) > 1}
     assert [one.name for one in back.substrates] == [one.name for one in topology.substrates if one.name in linked]
-    assert {name: sorted(node.name for node, _interface in members) for name, members in back.attachments().items()} == {
-        name: sorted(node.name for node, _interface in members) for name, members in topology.attachments().items() if name in linked}  # fmt: skip
+    assert members_of(back) == {name: members for name, members in members_of(topology).items() if name in linked}
     assert whole_ways(back) == whole_ways(topology)
     assert addresses(back) == {key: value for key, value in addresses(topology).items() if key[1] in linked}
     assert of_nodes(back) == of_nodes(topology)
     assert [node.software for node in back.computers] == [node.software for node in topology.computers]
+
+
+def deployable(topology):
+    """Of any topology what can be an experiment: its computers, each interface on one link or LAN, under names that everything has."""
+    links = {substrate.name: f"l{number}" for number, substrate in enumerate(topology.substrates)}
+    computers = []
+    for number, computer in enumerate(topology.computers):
+        attached = {interface.substrate: interface for interface in computer.interfaces}
+        interfaces = [
+            replace(interface, name=f"inf{place:03}", substrates=(links[substrate],)) for place, (substrate, interface) in enumerate(attached.items())
+        ]
+        computers.append(replace(computer, name=f"c{number}", interfaces=tuple(interfaces)))
+    substrates = tuple(replace(substrate, name=links[substrate.name]) for substrate in topology.substrates)
+    return replace(topology, substrates=substrates, elements=tuple(computers), fragments=(), namemaps=())
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(strategies.topologies().map(deployable))
+def test_whatever_a_topology_says_besides_its_nodes_and_links_come_back(topology):
+    text, warnings = write_ns(topology)
+    back, _warnings = read_ns_text(text.encode(), "back.tcl", "/nonexistent")
+    assert names(back) == names(topology)
+    assert members_of(back) == {name: members for name, members in members_of(topology).items() if len(members) > 1}
+    if not warnings:
+        assert whole_ways(back) == whole_ways(topology)

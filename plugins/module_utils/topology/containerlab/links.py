@@ -1,0 +1,127 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The links of a containerlab topology, in brief (``["a:eth1", "b:eth1"]``) and in long form."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+
+from ..attributes import IP4_ADDRESS, IP4_NETMASK
+from ..imports.draft import Draft, End, Machine, Way
+from ..imports.yaml_source import Mapping, Sequence, Text
+from ..problem_log import ProblemLog
+from ..scope import shown
+from .definitions import line_of, text_of
+
+# Links whose other end is outside the lab.
+_OUTWARD = ("host", "mgmt-net", "macvlan", "macvtap", "vxlan", "vxlan-stitch", "dummy")
+_BRIEF = '["a:eth1", "b:eth1"]'
+_LONG = "node: a, interface: eth1"
+_MTU = "mtu"
+
+
+class Links:
+    """The links being read.
+
+    things  {node as the file calls it: Machine or Medium}
+    absent  nodes that were left out
+    """
+
+    def __init__(self, problems: ProblemLog, draft: Draft, things: dict, absent: set[str]):
+        self.problems = problems
+        self.draft = draft
+        self.things = things
+        self.absent = absent
+        self._used: dict[tuple[str, str], int] = {}
+
+    def read(self, topology: Mapping) -> None:
+        links = topology.items.get("links")
+        if links is None or isinstance(links, Text) and links.is_null:
+            return
+        if not isinstance(links, Sequence):
+            self.problems.error(line_of(topology, "links"), "links", "is not a list", f"- endpoints: {_BRIEF}")
+            return
+        self.draft.refuse_too_many(len(links.items))
+        for number, link in enumerate(links.items, 1):
+            label = f"link number {number}"
+            if isinstance(link, Mapping):
+                self._link(link, label)
+            else:
+                self.problems.error(link.line, label, "is not a mapping", f"- endpoints: {_BRIEF}")
+
+    def _link(self, link: Mapping, label: str) -> None:
+        sort = text_of(link, "type").lower()
+        if sort in _OUTWARD:
+            self._leave_out(link.line, label, sort)
+            return
+        if sort not in ("", "brief", "veth"):
+            self.problems.error(line_of(link, "type"), label, f"{shown(sort)} is no type of link", "veth, or " + ", ".join(_OUTWARD))
+            return
+        endpoints = link.items.get("endpoints")
+        if not isinstance(endpoints, Sequence) or len(endpoints.items) != 2:
+            self.problems.error(line_of(link, "endpoints"), label, "does not have two endpoints", f"endpoints: {_BRIEF}")
+            return
+        ends = [self._endpoint(endpoint, label) for endpoint in endpoints.items]
+        if None in ends:
+            return
+        outward = next((name for name, _end in ends if name in _OUTWARD and name not in self.things or name in self.absent), None)
+        if outward is not None:
+            self._leave_out(link.line, label, outward)
+            return
+        if not all(self._is_there(name, end, link.line, label) for name, end in ends):
+            return
+        self._report_rest(link, label)
+        mtu = text_of(link, _MTU)
+        (first, left), (second, right) = ends
+        attributes = [(_MTU, mtu)] if mtu else []
+        self.draft.link("", link.line, self.things[first], self.things[second], Way(), Way(), attributes, (left, right))
+
+    def _leave_out(self, line: int, label: str, what: str) -> None:
+        self.problems.warn("links that are left out", line, label, f"leads out of the lab, to {shown(what)}, and is left out")
+
+    def _endpoint(self, endpoint, label: str) -> tuple[str, End] | None:
+        """(node, what is known of the end)."""
+        if isinstance(endpoint, Text):
+            node, colon, interface = endpoint.text.strip().partition(":")
+            if node and (interface or not colon and node in _OUTWARD):
+                return node, End(interface)
+            self.problems.error(endpoint.line, label, f"{shown(endpoint.text)} is no endpoint", f"endpoints: {_BRIEF}")
+            return None
+        node = text_of(endpoint, "node") if isinstance(endpoint, Mapping) else ""
+        if not node:
+            self.problems.error(endpoint.line, label, "an endpoint without a node", _LONG)
+            return None
+        rest = [key for key in endpoint.items if key not in ("node", "interface", "ipv4")]
+        if rest:
+            self.problems.warn("endpoints", endpoint.line, label, f"{', '.join(shown(key)[1:-1] for key in rest[:8])} of {shown(node)} not carried over")
+        return node, End(text_of(endpoint, "interface"), tuple(self._address(endpoint, label)))
+
+    def _address(self, endpoint: Mapping, label: str) -> list[tuple[str, str]]:
+        text = text_of(endpoint, "ipv4")
+        if not text:
+            return []
+        try:
+            address = IPv4Interface(text if "/" in text else f"{text}/24")
+        except ValueError:
+            self.problems.error(line_of(endpoint, "ipv4"), label, f"{shown(text)} is not an IPv4 address", "such as 10.0.0.1/24")
+            return []
+        return [(IP4_ADDRESS, str(address.ip)), (IP4_NETMASK, str(address.netmask))]
+
+    def _is_there(self, name: str, end: End, line: int, label: str) -> bool:
+        thing = self.things.get(name)
+        if thing is None:
+            self.problems.error(line, label, f"there is no node {shown(name)}", "every endpoint is on a node of nodes:")
+            return False
+        place = (name, end.name)
+        if isinstance(thing, Machine) and end.name and place in self._used:
+            self.problems.error(line, label, f"the interface {shown(end.name)} of {shown(name)} has a link already", f"in line {self._used[place]}")
+            return False
+        self._used[place] = line
+        return True
+
+    def _report_rest(self, link: Mapping, label: str) -> None:
+        rest = [key for key in link.items if key not in ("type", "endpoints", _MTU)]
+        if rest:
+            self.problems.warn("what else is said of links", link.line, label, f"{', '.join(shown(key)[1:-1] for key in rest[:8])} not carried over")
+        if text_of(link, _MTU):
+            self.problems.warn("MTUs", line_of(link, _MTU), label, "its MTU is kept as an attribute, without effect: nodes see 1500")

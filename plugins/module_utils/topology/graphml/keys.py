@@ -1,0 +1,247 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the data of GraphML's nodes, edges and graphs mean: by the names of their keys, in any case, whatever stands between their words.
+
+Data of other names are kept as attributes under their own names, and that is said once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+
+from ..attributes import IMAGE, IP4_ADDRESS, IP4_NETMASK, NODE_TYPE, PARTITION, PREFIX, STARTUP, containers_name
+from ..imports.draft import End, Way
+from ..imports.quantities import bandwidth_kbps, delay_ms, loss_fraction
+from ..problem_log import ProblemLog
+from ..scope import local_name, shown
+
+LABEL, KIND, NAMED_KIND, OSID = "label", "kind", "named kind", "osid"
+KBPS, BPS, DELAY, LOSS_OF = "kbps", "bps", "delay", "loss"
+SOURCE_ADDRESS, TARGET_ADDRESS, SOURCE_INTERFACE, TARGET_INTERFACE = "source address", "target address", "source interface", "target interface"
+
+# {role: names of keys, small letters without what stands between words}
+_NODE_ROLES = {
+    LABEL: ("label", "name"),
+    NAMED_KIND: ("nodetype", "containertype", PREFIX + NODE_TYPE),
+    KIND: ("kind", "container"),
+    STARTUP: ("startup", "startcommand", "startcmd", "command"),
+    OSID: ("os", "osid", "operatingsystem"),
+    PREFIX + IMAGE: ("image",),
+    PREFIX + PARTITION: ("partition",),
+    PREFIX + "memory": ("memory",),
+    PREFIX + "cpus": ("cpus",),
+}
+_EDGE_ROLES = {
+    LABEL: ("label", "name"),
+    KBPS: ("bandwidth", "bw", "capacity", "rate"),
+    BPS: ("linkspeedraw",),  # the Internet Topology Zoo's, in bits per second
+    DELAY: ("delay", "latency"),
+    LOSS_OF: ("loss", "lossrate", "packetloss", "plr"),
+    SOURCE_ADDRESS: ("sourceaddress", "sourceip"),
+    TARGET_ADDRESS: ("targetaddress", "targetip"),
+    SOURCE_INTERFACE: ("sourceinterface",),
+    TARGET_INTERFACE: ("targetinterface",),
+}
+_ROLES = {
+    domain: {name: role for role, names in roles.items() for name in names}
+    for domain, roles in (("node", _NODE_ROLES), ("edge", _EDGE_ROLES), ("graph", {}))
+}
+KINDS = ("embedded_pnode", "qemu", "openvz", "open_vz", "process")
+LANS = ("lan", "substrate")
+_BETWEEN_WORDS = re.compile(r"[\s_.-]+")
+_MOST_NAMES = 12
+# What defaults may make of a file: characters, and for each time that one is taken some more.
+_MOST_BY_DEFAULT, _EACH_TIME = 32 * 2**20, 50
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A <key>: the data's name and role ("" for none), and their default."""
+
+    name: str
+    role: str
+    default: str | None
+    line: int
+
+
+class Keys:
+    """The declarations of a file, and what came of the data."""
+
+    def __init__(self, root, problems: ProblemLog):
+        self.problems = problems
+        self._keys: dict[str, dict[str, _Key]] = {"node": {}, "edge": {}, "graph": {}}
+        self._defaults: dict[str, list[_Key]] = {"node": [], "edge": [], "graph": []}
+        self._by_default = 0
+        self._kept: dict[str, dict[str, None]] = {"node": {}, "edge": {}, "graph": {}}
+        for xml in root:
+            if local_name(xml) == "key":
+                self._declare(xml)
+
+    def _declare(self, xml) -> None:
+        line, key = xml.sourceline or 0, xml.get("id")
+        if key is None:
+            self.problems.error(line, "key", "has no id", '<key id="d0" for="node" attr.name="kind" attr.type="string"/>')
+            return
+        name = (xml.get("attr.name") or "").strip()
+        default = next(((child.text or "").strip() for child in xml if local_name(child) == "default"), None)
+        wanted = xml.get("for", "all")
+        for domain in ("node", "edge", "graph") if wanted == "all" else (wanted,) if wanted in self._keys else ():
+            self._keys[domain][key] = declared = _Key(name, role_of(name, domain), default, line)
+            if default:
+                self._defaults[domain].append(declared)
+
+    def data(self, xml, domain: str) -> Data:
+        """What is said of a node, edge, hyperedge or graph, with the defaults of what is not."""
+        declared, data = self._keys[domain], Data(self, domain, xml.sourceline or 0)
+        seen = set()
+        for child in xml:
+            if local_name(child) != "data":
+                continue
+            key = declared.get(child.get("key", ""))
+            if key is None:
+                what = shown(child.get("key", ""))
+                self.problems.warn("data without a key", child.sourceline or 0, domain, f"no <key> for {domain}s declares {what}; it is left out")
+            elif key in seen:
+                self.problems.warn("data given twice", child.sourceline or 0, domain, f"{shown(key.name)} is given twice; the first counts")
+            else:
+                seen.add(key)
+                self._take(data, key, child)
+        for key in self._defaults[domain]:
+            if key not in seen:
+                data.add(key.name, key.role, key.default, key.line)
+                self._by_default += len(key.default) + _EACH_TIME
+        if self._by_default > _MOST_BY_DEFAULT:
+            self.problems.error(0, "", "its defaults make too much of it", "say it where it holds")
+            self.problems.raise_errors()
+        return data
+
+    def _take(self, data: Data, key: _Key, xml) -> None:
+        line = xml.sourceline or 0
+        if len(xml):
+            label = next((inner.text for inner in xml.iter() if local_name(inner) in ("NodeLabel", "EdgeLabel") and inner.text), None)
+            if label and label.strip() and data.domain == "node":
+                data.drawn_label = label.strip()
+            message = f"the drawing of the {data.domain} is left out" + (", but for its label" if label and data.domain == "node" else "")
+            self.problems.warn("drawings", line, data.domain, message)
+        elif key.name:
+            data.add(key.name, key.role, xml.text or "", line)
+
+    def keep(self, domain: str, name: str) -> None:
+        self._kept[domain][name] = None
+
+    def report_kept(self) -> None:
+        """Say which data have become attributes that nothing here knows."""
+        for domain, names in self._kept.items():
+            if names:
+                listed = ", ".join(shown(name) for name in list(names)[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+                what = "left out" if domain == "graph" else "kept as attributes, without effect"
+                self.problems.warn(f"data of {domain}s", 0, f"data of {domain}s", f"{listed}: {what}")
+
+
+def role_of(name: str, domain: str) -> str:
+    """What data called ``name`` mean: a role, an attribute of ours, or "" for nothing that is known here."""
+    canonical = containers_name(name)
+    plain = PREFIX + canonical.lower() if canonical else _BETWEEN_WORDS.sub("", name.lower())
+    return _ROLES[domain].get(plain, name if canonical else "")
+
+
+class Data:
+    """What is said of one thing.
+
+    drawn_label  what yEd wrote beside it
+    """
+
+    def __init__(self, keys: Keys, domain: str, line: int):
+        self.keys = keys
+        self.domain = domain
+        self.line = line
+        self.drawn_label = ""
+        self._roles: dict[str, tuple[str, str, int]] = {}
+        self._others: list[tuple[str, str]] = []
+
+    def add(self, name: str, role: str, text: str, line: int) -> None:
+        text = text.strip()
+        if not text or not name:
+            return
+        if not role:
+            if self.domain != "graph":
+                self._others.append((name, text))
+            self.keys.keep(self.domain, name)
+        elif role in self._roles:
+            self.keys.problems.warn("data given twice", line, self.domain, f"{shown(name)} says the same as {shown(self._roles[role][0])}, which counts")
+        else:
+            self._roles[role] = (name, text, line)
+
+    def _text(self, role: str) -> str:
+        return self._roles.get(role, ("", "", 0))[1]
+
+    @property
+    def label(self) -> str:
+        return self._text(LABEL) or self.drawn_label
+
+    @property
+    def osid(self) -> str:
+        return self._text(OSID)
+
+    @property
+    def is_lan(self) -> bool:
+        return any(self._text(role).lower() in LANS for role in (KIND, NAMED_KIND))
+
+    def of_graph(self) -> list[tuple[str, str]]:
+        return [(role, text) for role, (_name, text, _line) in self._roles.items()]
+
+    def of_node(self) -> list[tuple[str, str]]:
+        """The attributes of a computer."""
+        pairs = []
+        for role, (name, text, line) in self._roles.items():
+            if role == NAMED_KIND or role == KIND and text.lower() in KINDS:
+                pairs.append((PREFIX + NODE_TYPE, text.lower()))
+            elif role == KIND:
+                message = f"{shown(text)} is no container kind; the node is of the default kind, and that is kept as the attribute {name}"
+                self.keys.problems.warn("kinds", line, f"node {shown(self.label)}" if self.label else "node", message, f"one of {', '.join(KINDS)}, or lan")
+                pairs.append((name, text))
+            elif role not in (LABEL, OSID):
+                pairs.append((role, text))
+        return [*pairs, *self._others]
+
+    def of_substrate(self) -> list[tuple[str, str]]:
+        """The attributes of a link or a LAN; of a node that stands for a LAN those that are no machine's."""
+        known = [(role, text) for role, (_name, text, _line) in self._roles.items() if role.startswith(PREFIX) and self.domain == "edge"]
+        return [*known, *self._others]
+
+    @property
+    def way(self) -> Way:
+        """Bandwidth, delay and loss of an edge, one way; what cannot be understood is an error."""
+        kbps = self._number(KBPS, bandwidth_kbps) or self._number(BPS, lambda text: bandwidth_kbps(f"{text}b"))
+        return Way(self._number(DELAY, delay_ms), kbps, self._number(LOSS_OF, loss_fraction))
+
+    def ends(self) -> tuple[End, End]:
+        """What is said of the edge's two ends."""
+        return (
+            End(self._text(SOURCE_INTERFACE), tuple(self._address(SOURCE_ADDRESS))),
+            End(self._text(TARGET_INTERFACE), tuple(self._address(TARGET_ADDRESS))),
+        )
+
+    def _number(self, role: str, parse) -> float:
+        if role not in self._roles:
+            return 0.0
+        name, text, line = self._roles[role]
+        try:
+            return parse(text)
+        except ValueError as exc:
+            message, hint = exc.args if len(exc.args) == 2 else (str(exc), "")
+            self.keys.problems.error(line, f"edge, {name}", message, hint)
+            return 0.0
+
+    def _address(self, role: str) -> list[tuple[str, str]]:
+        if role not in self._roles:
+            return []
+        name, text, line = self._roles[role]
+        try:
+            address = IPv4Interface(text if "/" in text else f"{text}/24")
+        except ValueError:
+            self.keys.problems.error(line, f"edge, {name}", f"{shown(text)} is not an IPv4 address", "such as 10.0.0.1, or 10.0.0.1/24")
+            return []
+        return [(IP4_ADDRESS, str(address.ip)), (IP4_NETMASK, str(address.netmask))]

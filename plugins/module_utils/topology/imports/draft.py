@@ -1,0 +1,232 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A topology being made of a graph: machines, links between two of them, LANs, and what each way is like.
+
+Latencies and losses of the topology are those of hops, as when it comes from an NS file: half of a link's delay at each end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import sqrt
+
+from ..attributes import LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE
+from ..model import Attribute, Capacity, Computer, Interface, Latency, OperatingSystem, Substrate, Topology
+from ..problem_log import ProblemLog
+from ..scope import shown
+from ..topdl_consistency import check_names
+from .names import InterfaceNames, Names
+
+# Nodes, links and LANs; memory and time are bounded for files that nobody would deploy.
+MOST_THINGS = 100_000
+
+
+@dataclass(frozen=True)
+class Way:
+    """What traffic meets on its way, or on one hop of it: delay_ms one way, kbps 0 for no limit, loss a fraction."""
+
+    delay_ms: float = 0.0
+    kbps: float = 0.0
+    loss: float = 0.0
+
+    def half(self) -> Way:
+        """One of two equal hops that together are this way."""
+        return Way(self.delay_ms / 2, self.kbps, 1 - sqrt(1 - self.loss))
+
+
+@dataclass(frozen=True)
+class End:
+    """What is known of one end of a link: the interface's name, "" for any, and its attributes."""
+
+    name: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(eq=False)
+class Machine:
+    """A computer, with its interfaces in the order of their making: (member, name)."""
+
+    name: str
+    label: str
+    line: int
+    attributes: list
+    osid: str = ""
+    names: InterfaceNames = field(default_factory=InterfaceNames)
+    interfaces: list = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Medium:
+    """A link or a LAN."""
+
+    name: str
+    label: str
+    line: int
+    attributes: list
+    members: list = field(default_factory=list)
+
+    @cached_property
+    def hops(self) -> frozenset[Way]:
+        """All that its hops are like; to be asked when it has all its members."""
+        return frozenset(way for member in self.members for way in (member.out, member.into))
+
+    @property
+    def usual(self) -> Way | None:
+        """The hop that all hops are like, if they are."""
+        return next(iter(self.hops)) if len(self.hops) == 1 else None
+
+
+@dataclass(eq=False)
+class Member:
+    """A machine on a medium: the hop that leaves the machine and the one that comes to it."""
+
+    medium: Medium
+    out: Way
+    into: Way
+    end: End
+    line: int
+
+
+class Draft:
+    """The topology of one file; labels are what its things were called there."""
+
+    def __init__(self, problems: ProblemLog):
+        self.problems = problems
+        self.names = Names(problems)
+        self.machines: list[Machine] = []
+        self.media: list[Medium] = []
+
+    def refuse_too_many(self, things: int = 0) -> None:
+        """Raises InputError with this and all errors so far when there are, or will be, too many things."""
+        if len(self.machines) + len(self.media) + things > MOST_THINGS:
+            self.problems.error(0, "", f"has more than {MOST_THINGS:,} nodes and links")
+            self.problems.raise_errors()
+
+    def machine(self, label: str, line: int, attributes=(), osid: str = "") -> Machine:
+        machine = Machine(self.names.give("node", label, line), label, line, list(attributes), osid)
+        self.machines.append(machine)
+        return machine
+
+    def lan(self, label: str, line: int, attributes=()) -> Medium:
+        name = self.names.give("LAN", label, line) if label else self.names.number("lan")
+        self.media.append(Medium(name, label, line, list(attributes)))
+        return self.media[-1]
+
+    def link(self, label: str, line: int, first, second, there: Way, back: Way, attributes=(), ends=(End(), End())) -> None:
+        """A link between two machines, or one hop between a machine and a LAN; ``there`` is from the first to the second.
+
+        What joins a thing to itself is left out with a warning; what joins two LANs is an error.
+        """
+        if first is second:
+            self.problems.warn("loops", line, f"node {shown(first.label)}", "is joined to itself; that link is left out")
+        elif isinstance(first, Medium) and isinstance(second, Medium):
+            hint = "one LAN with the members of both, or a node between them"
+            self.problems.error(line, f"LAN {first.name}", f"is joined to the LAN {second.name}, which is not possible here", hint)
+        elif isinstance(first, Medium):
+            self._join(second, first, back, there, ends[1], line)
+            first.attributes += attributes
+        elif isinstance(second, Medium):
+            self._join(first, second, there, back, ends[0], line)
+            second.attributes += attributes
+        else:
+            name = self.names.give("link", label, line) if label else self.names.number("link")
+            medium = Medium(name, label, line, list(attributes))
+            self.media.append(medium)
+            self._join(first, medium, there.half(), back.half(), ends[0], line)
+            self._join(second, medium, back.half(), there.half(), ends[1], line)
+
+    def member(self, medium: Medium, machine: Machine, way: Way, line: int) -> None:
+        """A machine on a LAN from whose every member to every other there is ``way``."""
+        self._join(machine, medium, way.half(), way.half(), End(), line)
+
+    def _join(self, machine: Machine, medium: Medium, out: Way, into: Way, end: End, line: int) -> None:
+        name = machine.names.give(end.name)
+        if end.name and name != end.name:
+            kind, label = "interfaces that got another name", f"node {machine.name}, interface {shown(end.name)}"
+            self.problems.warn(kind, line, label, f"is called {name} here")
+        member = Member(medium, out, into, end, line)
+        medium.members.append(member)
+        machine.interfaces.append((member, name))
+
+    def topology(self, attributes=()) -> Topology:
+        """Everything as a topology; what is odd about it is logged."""
+        topology = Topology(
+            latency_model="hop",
+            substrates=tuple(_substrate(medium) for medium in self.media),
+            elements=tuple(_computer(machine) for machine in self.machines),
+            attributes=_attributes(attributes),
+            source=self.problems.source,
+        )
+        check_names(self.problems, topology.substrates, topology.elements)
+        return topology
+
+
+def _computer(machine: Machine) -> Computer:
+    return Computer(
+        name=machine.name,
+        operating_systems=(OperatingSystem(attributes=(Attribute("osid", machine.osid),)),) if machine.osid else (),
+        interfaces=tuple(_interface(member, name) for member, name in machine.interfaces),
+        attributes=_attributes(machine.attributes),
+        line=machine.line,
+    )
+
+
+def _substrate(medium: Medium) -> Substrate:
+    """Where hops differ, the numbers are the interfaces'; the substrate has the largest rate only, as what it is made for."""
+    pairs = list(medium.attributes)
+    usual = medium.usual
+    kbps = usual.kbps if usual else max((member.out.kbps for member in medium.members), default=0)
+    if usual and usual.loss:
+        pairs.append((LOSS, plain_number(usual.loss)))
+    if any(way.loss for way in medium.hops):
+        pairs.append((PREFIX + LOSS_MODEL, "hop"))
+    return Substrate(
+        name=medium.name,
+        capacity=Capacity(kbps) if kbps else None,
+        latency=Latency(usual.delay_ms) if usual and usual.delay_ms else None,
+        attributes=_attributes(pairs),
+        line=medium.line,
+    )
+
+
+def _interface(member: Member, name: str) -> Interface:
+    pairs = list(member.end.attributes)
+    medium, out = member.medium, member.out
+    capacity = latency = None
+    if medium.usual is None:
+        capacity = Capacity(out.kbps) if any(way.kbps for way in medium.hops) else None
+        latency = Latency(out.delay_ms) if any(way.delay_ms for way in medium.hops) else None
+        if any(way.loss for way in medium.hops):
+            pairs.append((LOSS, plain_number(out.loss)))
+        pairs += _received(member)
+    return Interface(name=name, substrates=(medium.name,), capacity=capacity, latency=latency, attributes=_attributes(pairs), line=member.line)
+
+
+def _received(member: Member) -> list[tuple[str, str]]:
+    """The inbound numbers that differ from what a reader takes without them: the node's own, or those of a link's other end."""
+    into = member.into
+    usual = [member.out]
+    if len(member.medium.members) == 2:
+        usual += [other.out for other in member.medium.members if other is not member]
+    pairs = []
+    if into.kbps != member.out.kbps:
+        pairs.append((PREFIX + RX_RATE, plain_number(into.kbps)))
+    if any(into.delay_ms != way.delay_ms for way in usual):
+        pairs.append((PREFIX + RX_LATENCY, plain_number(into.delay_ms)))
+    if any(into.loss != way.loss for way in usual):
+        pairs.append((PREFIX + RX_LOSS, plain_number(into.loss)))
+    return pairs
+
+
+def _attributes(pairs) -> tuple[Attribute, ...]:
+    """Of pairs with one name the first."""
+    first: dict[str, str] = {}
+    for name, value in pairs:
+        first.setdefault(name, value)
+    return tuple(Attribute(name, value) for name, value in first.items())
+
+
+def plain_number(number: float) -> str:
+    """A number without an exponent."""
+    return f"{number:.15f}".rstrip("0").rstrip(".") or "0"

@@ -1,0 +1,90 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names for what comes from elsewhere: whatever a thing was called, here it gets a valid name that nothing else has.
+
+Nodes and links share one space of names, and case makes no difference in it, so that every name can be a host's and stand in an NS file.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from ...names import is_interface_name, is_node_name
+from ..checks import PNODE, RESERVED_INTERFACES, RESERVED_NODES
+from ..problem_log import ProblemLog
+from ..scope import shown
+
+LONGEST_NODE, LONGEST_INTERFACE = 32, 15
+_NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+# What resolvers take for an address (inet_aton).
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+_RESERVED = RESERVED_NODES | {"ops"}  # the latter at Emulab
+
+
+class Names:
+    """The names of one topology."""
+
+    def __init__(self, problems: ProblemLog):
+        self.problems = problems
+        self._taken: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def give(self, sort: str, wanted: str, line: int) -> str:
+        """A name for a node or link that was called ``wanted``; that it is another one is reported."""
+        base = as_name(wanted, sort)
+        name = self._free(base)
+        if name != wanted:
+            self.problems.warn(f"{sort}s that got another name", line, f"{sort} {shown(wanted)}", f"is called {name} here")
+        return name
+
+    def number(self, sort: str) -> str:
+        """A name for what has none: ``link0``, ``link1``, …"""
+        return self._free(f"{sort}{self._next.get(sort, 0)}", sort)
+
+    def _free(self, base: str, counted: str = "") -> str:
+        """``base``, or with a number where it is taken."""
+        name = base
+        while name.lower() in self._taken:
+            key = counted or base.lower()
+            number = self._next[key] = self._next.get(key, 1 - bool(counted)) + 1
+            ending = str(number) if counted else f"-{number}"
+            name = (counted or base)[: LONGEST_NODE - len(ending)] + ending
+        self._taken.add(name.lower())
+        return name
+
+
+def as_name(wanted: str, sort: str = "node") -> str:
+    """The valid name of a node that is nearest to ``wanted``; of letters with marks the letter is taken."""
+    plain = _plain(wanted)[:LONGEST_NODE].rstrip("-")
+    if _NUMBER.fullmatch(plain):
+        plain = f"{'n' if sort == 'node' else sort.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
+    elif not plain or plain.lower() in _RESERVED or PNODE.fullmatch(plain):
+        plain = f"{sort.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
+    return plain if is_node_name(plain) else sort.lower()
+
+
+class InterfaceNames:
+    """The names of one computer's interfaces."""
+
+    def __init__(self):
+        self._taken: set[str] = set()
+
+    def has(self, name: str) -> bool:
+        return name in self._taken
+
+    def give(self, wanted: str = "") -> str:
+        """The valid name nearest to ``wanted``; without one ``inf000``, ``inf001``, …"""
+        name = _plain(wanted)[:LONGEST_INTERFACE].rstrip("-")
+        number = len(self._taken)
+        while not is_interface_name(name) or name in RESERVED_INTERFACES or name in self._taken:
+            name = f"inf{number:03}"
+            number += 1
+        self._taken.add(name)
+        return name
+
+
+def _plain(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text[:200])
+    ascii_only = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _NOT_OF_NAMES.sub("-", ascii_only).lstrip("-")

@@ -1,0 +1,121 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The table of input formats: which file is read how. A new format is one reader and one line here."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..errors import InputError, Problem
+from .containerlab.reader import read_containerlab_text
+from .graphml.reader import read_graphml_text
+from .model import Topology
+from .ns.reader import read_ns_whole
+from .ns.sourced import SUFFIX as SOURCES
+from .ns.sourced import folder_of_sources
+from .topdl_reader import read_topdl_text
+from .xml_source import load
+
+
+@dataclass(frozen=True)
+class Source:
+    """A topology file as it was found.
+
+    name     the file as the user named it
+    text     its content
+    folder   below it, files that it names may be read
+    profile  the rules for NS files, ``default`` or ``emulab``
+    """
+
+    name: str
+    text: bytes
+    folder: str
+    profile: str = "default"
+
+
+@dataclass(frozen=True)
+class Form:
+    """An input format.
+
+    name      what people call it
+    suffixes  how names of its files end, in any case
+    kept      what such a file is called in an experiment directory
+    read      from a Source to (topology, warnings, {path of a file that it names: content}); raises InputError
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    kept: str
+    read: Callable
+
+
+@dataclass(frozen=True)
+class Input:
+    """A topology file that was read.
+
+    also  files that it names: {path below its folder: content}
+    """
+
+    form: Form
+    text: bytes
+    topology: Topology
+    warnings: tuple[Problem, ...]
+    also: dict[str, bytes] = field(default_factory=dict)
+
+    def kept(self) -> dict[str, bytes]:
+        """{file of an experiment directory: content} of what the user gave, untouched."""
+        return {self.form.kept: self.text, **{os.path.join(self.form.kept + SOURCES, path): text for path, text in self.also.items()}}
+
+
+def _plain(read: Callable) -> Callable:
+    """A reader of files that name no others."""
+    return lambda source: (*read(source.text, source.name), {})
+
+
+TOPDL = Form("TopDL", (".xml",), "experiment.xml", _plain(read_topdl_text))
+NS = Form("NS", (".tcl", ".ns"), "experiment.tcl", lambda source: read_ns_whole(source.text, source.name, source.folder, source.profile))
+FORMS = (
+    TOPDL,
+    NS,
+    Form("GraphML", (".graphml",), "experiment.graphml", _plain(read_graphml_text)),
+    Form("containerlab", (".clab.yml", ".clab.yaml"), "experiment.clab.yml", _plain(read_containerlab_text)),
+)
+
+
+def form_of(name: str) -> Form:
+    """The format of a file by its name; TopDL where the name says nothing, as in the original."""
+    return next((form for form in FORMS if name.lower().endswith(form.suffixes)), TOPDL)
+
+
+def read_input(path: str, name: str | None = None, profile: str = "default") -> Input:
+    """The topology in the file ``path``, whatever its format.
+
+    name     what to call the file in messages; the path by default
+    profile  the rules for NS files
+
+    Raises InputError with every error of the file, BenitoError when a program or library that reading it takes is missing.
+    """
+    name = str(path) if name is None else name
+    text = _content(str(path), name)
+    form = form_of(name)
+    topology, warnings, also = form.read(Source(name, text, folder_of_sources(str(path)), profile))
+    return Input(form, text, topology, warnings, also)
+
+
+def read_topology(path: str, name: str | None = None, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
+    """As read_input: (topology, warnings)."""
+    found = read_input(path, name, profile)
+    return found.topology, found.warnings
+
+
+def _content(path: str, name: str) -> bytes:
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return load(path, name)  # which says what is wrong with it
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError(Problem("is not a regular file", file=name))
+    return load(path, name)

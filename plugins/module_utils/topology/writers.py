@@ -1,0 +1,30 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The table of output formats: which file is written how. A new format is one writer and one line here."""
+
+from __future__ import annotations
+
+from ..errors import InputError, Problem
+from .graphml.writer import write_graphml
+from .model import Topology
+from .ns.writer import write_ns
+from .topdl_writer import write_topdl
+
+# {suffixes: function from Topology to (text, warnings)}
+_WRITERS = {
+    (".xml",): lambda topology: (write_topdl(topology), ()),
+    (".tcl", ".ns"): write_ns,
+    (".graphml",): write_graphml,
+}
+SUFFIXES = tuple(suffix for suffixes in _WRITERS for suffix in suffixes)
+
+
+def written(topology: Topology, name: str) -> tuple[str, tuple[Problem, ...]]:
+    """(the text of a file called ``name``, warnings about what it cannot say).
+
+    Raises InputError when no file of that name is written, or the format cannot have the topology.
+    """
+    for suffixes, write in _WRITERS.items():
+        if name.lower().endswith(suffixes):
+            return write(topology)
+    raise InputError(Problem("is no name of a topology that is written", name, hint=f"one that ends with {', '.join(SUFFIXES)}"))

@@ -1,0 +1,81 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""TopDL to GraphML and back, and what NetworkX makes of it."""
+
+from __future__ import annotations
+
+import io
+
+import networkx
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
+from ansible_collections.deter.benito.plugins.module_utils.topology.graphml.reader import read_graphml_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.graphml.writer import write_graphml
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Computer, Cpu, Interface, Latency, Substrate, Topology
+from ansible_collections.deter.benito.tests.unit.topology.ns.networks import addresses, members_of, networks, whole_ways
+from hypothesis import HealthCheck, given, settings
+
+
+def node(name, *substrates, **more):
+    return Computer(name=name, interfaces=tuple(Interface(name=f"inf{number:03}", substrates=(one,)) for number, one in enumerate(substrates)), **more)
+
+
+def round_trip(topology):
+    text, _warnings = write_graphml(topology)
+    return read_graphml_text(text.encode(), "back.graphml")[0]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(bare=True))
+def test_nodes_links_lans_addresses_and_shaping_come_back(topology):
+    back = round_trip(topology)
+    assert [one.name for one in back.computers] == [one.name for one in topology.computers]
+    assert members_of(back) == members_of(topology)
+    assert whole_ways(back) == whole_ways(topology)
+    assert addresses(back) == addresses(topology)
+    assert {one.name for node in back.computers for one in node.interfaces} == {one.name for node in topology.computers for one in node.interfaces}
+
+
+def test_what_nodes_are_given_comes_back():
+    ours = {"containers:node_type": "qemu", "startup": "echo <hi> & $x", "containers:image": "debian-13", "containers:partition": "p", "colour": "red"}
+    given = tuple(Attribute(*pair) for pair in ours.items())
+    topology = Topology(elements=(node("a", attributes=given),), attributes=(Attribute("containers:env:X", "1"),))
+    back = round_trip(topology)
+    assert back.computers[0].attributes == topology.computers[0].attributes
+    assert back.attributes == topology.attributes
+
+
+def test_networkx_reads_it():
+    substrates = (Substrate(name="link0", latency=Latency(5.0)), Substrate(name="office"))
+    elements = (node("a", "link0", "office"), node("b", "link0", "office"), node("c", "office"))
+    text, warnings = write_graphml(Topology(substrates=substrates, elements=elements))
+    graph = networkx.read_graphml(io.BytesIO(text.encode()))
+    assert not warnings and not graph.is_directed()
+    assert sorted(graph) == ["a", "b", "c", "office"]
+    assert graph.nodes["office"] == {"node_type": "lan"}
+    assert graph.edges["a", "b"] == {"label": "link0", "delay": 10.0, "source_interface": "inf000", "target_interface": "inf000"}
+    assert sorted(graph.neighbors("office")) == ["a", "b", "c"]
+
+
+def test_a_link_whose_ways_differ_makes_a_directed_graph():
+    slow = Interface(name="inf000", substrates=("l",), latency=Latency(40.0))
+    topology = Topology(substrates=(Substrate(name="l", latency=Latency(5.0)),), elements=(Computer(name="a", interfaces=(slow,)), node("b", "l")))
+    graph = networkx.read_graphml(io.BytesIO(write_graphml(topology)[0].encode()))
+    assert {ends: graph.edges[ends]["delay"] for ends in graph.edges} == {("a", "b"): 80.0, ("b", "a"): 10.0}
+
+
+def test_what_a_graph_cannot_say_is_warned_of():
+    odd = Interface(name="x", substrates=("l",), attributes=(Attribute("colour", "red"),))
+    elements = (Computer(name="a", interfaces=(odd,), cpus=(Cpu(),), attributes=(Attribute("name", "Anna"),)),)
+    _text, warnings = write_graphml(Topology(substrates=(Substrate(name="l"),), elements=elements, attributes=(Attribute("by", "me"),)))
+    assert sorted(str(warning) for warning in warnings) == [
+        "computer a, interface x: attributes of interfaces have no place in a GraphML file: 'colour'",
+        "computer a: its <cpu> has no place in a GraphML file",
+        "computer a: the attribute 'name' means something else in a GraphML file and is left out",
+        "the attribute 'by' of the experiment has no place in a GraphML file",
+    ]
+
+
+def test_what_cannot_be_deployed_is_refused():
+    with pytest.raises(InputError):
+        write_graphml(Topology(elements=(node("localhost"),)))

@@ -1,0 +1,54 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reads one topology file after another in a process with no more than 500 MB, and tells what came of each and what it took.
+
+On standard input: a line of JSON with ``name`` and ``size``, then that many bytes. On standard output: a line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import traceback
+
+from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
+from ansible_collections.deter.benito.plugins.module_utils.topology.readers import read_topology
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_writer import write_topdl
+
+MEMORY = 500 * 2**20
+
+
+def seconds_used():
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+
+
+def outcome(path, name):
+    """What a reader says of the file: nothing wrong, or lines."""
+    try:
+        topology, warnings = read_topology(path, name)
+        write_topdl(topology)
+        return {"said": [str(warning) for warning in warnings], "read": True}
+    except InputError as exc:
+        return {"said": [str(problem) for problem in exc.problems], "read": False}
+    except BaseException:  # whatever it is, the test is to see it
+        return {"traceback": traceback.format_exc()[-4000:]}
+
+
+def main():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with tempfile.TemporaryDirectory() as folder:
+        for line in iter(sys.stdin.buffer.readline, b""):
+            asked = json.loads(line)
+            path = os.path.join(folder, asked["name"])
+            with open(path, "wb") as handle:
+                handle.write(sys.stdin.buffer.read(asked["size"]))
+            before = seconds_used()
+            result = outcome(path, asked["name"])
+            largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+            print(json.dumps({**result, "seconds": seconds_used() - before, "megabytes": largest / 1024}), flush=True)
+
+
+main()
