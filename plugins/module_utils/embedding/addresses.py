@@ -183,20 +183,20 @@ def _choose_subnets(topology, lans, rules: AddressProfile, pool, log):
             with contextlib.suppress(PoolExhausted):
                 lan.start = pool.take(lan.length, f"substrate {lan.substrate.name}")
     if any(lan.start is None for lan in waiting):
-        _run_out(waiting, pool, log)
+        _run_out(waiting, rules, pool, log)
 
 
-def _run_out(waiting, pool, log):
+def _run_out(waiting, rules, pool, log):
     """Say once how many subnets are needed, how many there are, and what to change."""
     counts = Counter(lan.length for lan in waiting)
     sizes = " and ".join(f"{count} of /{length}" for length, count in sorted(counts.items(), reverse=True))
     placed = sum(lan.start is not None for lan in waiting)
     space = f"{dotted(int(pool.base.network_address))} to {pool.block.broadcast_address}"
-    smallest = Counter(smallest_prefix(len(lan.members), _LENGTHS[-1]) for lan in waiting)
-    small = sum(count << (32 - length) for length, count in smallest.items())
-    hint = "a larger one, such as 10.0.0.0/8" if pool.block != _LARGEST else "fewer substrates, or fixed addresses elsewhere for some of them"
-    if small < sum(count << (32 - length) for length, count in counts.items()):
-        hint += f"; with address_profile hierarchical {len(waiting)} subnets take {small} addresses in all"
+    whole = int(pool.base.network_address) == int(_LARGEST.network_address)
+    hint = "fewer substrates, or fixed addresses elsewhere for some of them" if whole else f"a larger one, such as {_LARGEST}"
+    if rules.longest < _LENGTHS[-1]:
+        small = sum(1 << (32 - smallest_prefix(len(lan.members), _LENGTHS[-1])) for lan in waiting)
+        hint += f"; with address_profile hierarchical they take {small:,} addresses in all"
     message = f"the topology needs {len(waiting)} subnets ({sizes}), but from {space} there is room for {placed} of them"
     log.setting("address_base", message, hint)
 

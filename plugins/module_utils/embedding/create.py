@@ -16,8 +16,8 @@ from .hosts import hosts_entries, hosts_text
 from .machines import Machine, machines, overfull_bridges
 from .nesting import made_carriers
 from .network import Network, read_network
-from .parts import separate_parts
 from .partition import partition, without_partitions
+from .parts import separate_parts
 from .passes import machine_types
 from .routes import Routes
 from .routing import check_routing

@@ -8,8 +8,6 @@ import bisect
 import ipaddress
 from collections.abc import Callable, Iterator
 
-from .network import dotted
-
 _PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15"))
 _HOSTS_OF_24 = 254
 
