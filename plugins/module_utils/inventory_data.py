@@ -100,6 +100,8 @@ class _Groups:
     def __init__(self, experiment: str):
         self.members: dict[str, list[str]] = {"pnodes": [], "vnodes": [], "vhosts": []}
         self._words: dict[str, dict[tuple[str, str], int]] = {}
+        self._nodes: set[str] = set()
+        self._vhosts: set[tuple[str, str]] = set()
         self._experiment = group_name("experiment", experiment) if experiment else ""
         if self._experiment:
             self.members[self._experiment] = []
@@ -114,10 +116,12 @@ class _Groups:
             self._join(name, "substrate", substrate, computer.line)
         if self._experiment:
             self.members[self._experiment].append(name)
+        self._nodes.add(name)
 
     def add_vhost(self, name, *others) -> None:
-        for group in (*others, "vhosts", *([self._experiment] if self._experiment else [])):
-            if name not in self.members[group]:
+        for group in (*others, "vhosts", *([self._experiment] if self._experiment and name not in self._nodes else [])):
+            if (group, name) not in self._vhosts:
+                self._vhosts.add((group, name))
                 self.members[group].append(name)
 
     def _join(self, host, prefix, word, line=0) -> None:

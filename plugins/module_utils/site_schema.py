@@ -7,6 +7,7 @@ Published as docs/site.schema.json for editors; docs/site.md explains it for peo
 
 from __future__ import annotations
 
+from .embedding.address_profiles import PROFILES
 from .embedding.kinds import KINDS
 
 _KIND = {"enum": list(KINDS)}
@@ -107,10 +108,16 @@ SITE_SCHEMA = {
             "default": 0,
         },
         "address_base": {
-            "description": "IPv4 network from which substrates without addresses of their own get theirs, /24 after /24",
+            "description": "IPv4 network from which substrates without addresses of their own get theirs",
             "type": "string",
             "format": "ipv4-network",
             "default": "10.0.0.0/16",
+        },
+        "address_profile": {
+            "description": "which subnets substrates get: /24s in the topology's order (default), the numbers of an Emulab site (emulab), "
+            "or small ones so ordered that routes are few (hierarchical)",
+            "enum": list(PROFILES),
+            "default": "default",
         },
         "control_networks": {
             "description": "IPv4 networks that no address or route of an experiment may touch",

@@ -73,6 +73,11 @@ options:
   address_base:
     description: IPv4 network in which substrates without addresses get theirs.
     type: raw
+  address_profile:
+    description:
+      - Which subnets substrates without addresses get. V(default) gives /24s in the order of the topology, V(emulab) those of an Emulab site,
+        V(hierarchical) the smallest that have room, so ordered that routes are few.
+    type: raw
   control_networks:
     description: IPv4 networks that no address or route of the experiment may touch.
     type: raw
@@ -229,6 +234,7 @@ SETTINGS = (
     "kind_map",
     "seed",
     "address_base",
+    "address_profile",
     "control_networks",
     "hosts_mode",
     "vxlan_mode",

@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from planning import lans_on_a_backbone, plan, topdl
+from _shapes import lans_on_a_backbone, topdl
+from planning import plan
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

@@ -1,27 +1,31 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Addresses of the experiment network (spec/semantics.md §1, our rule).
+"""Addresses of the experiment network.
 
-Substrates in document order: fixed addresses stay, a partly fixed substrate keeps its subnet, others
-take the first free /24 from ``address_base`` upward, or the smallest larger prefix that fits. Hosts
-count from .1 in document order and never end in 0 or 255.
+Fixed addresses stay, a partly fixed substrate keeps its subnet, the others take free ones from ``address_base`` upward: which, says
+the profile (``address_profiles.py``). Hosts count in document order and never end in 0 or 255.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import ipaddress
+import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ..errors import InputError, Problem
 from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK
 from ..topology.model import Attribute, Computer, Interface, Substrate, Topology
+from .address_profiles import PROFILES, AddressProfile
 from .computers import map_computers
 from .network import dotted, netmask, network_of
 from .subnets import Pool, PoolExhausted, free_hosts, is_host, smallest_prefix
 
 _DEFAULT_LENGTH = 24
 _LENGTHS = range(8, 31)
+_LARGEST = ipaddress.IPv4Network("10.0.0.0/8")
 
 
 @dataclass
@@ -52,26 +56,27 @@ class _Lan:
         return f"{dotted(self.start)}/{self.length}"
 
 
-def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoid: tuple[str, ...] = ()) -> Topology:
+def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoid: tuple[str, ...] = (), profile: str = "default") -> Topology:
     """The topology with ``ip4_address`` and ``ip4_netmask`` on every interface. Idempotent.
 
     address_base  IPv4 prefix of the first subnets; more are taken upward as far as its private block goes
     avoid         IPv4 prefixes nothing may lie in: the control network
+    profile       a name of ``address_profiles.PROFILES``
 
-    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address.
+    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address, or where subnets run out.
     """
+    rules = PROFILES[profile]
     log = _Log(topology)
     lans = _read(topology, log)
-    pool = Pool(address_base, avoid)
+    pool = Pool(address_base, avoid, rules.skipped)
     for lan in lans:
         _fix_subnet(lan, log)
         _claim_fixed(lan, pool, log)
     if not log.problems:
-        for lan in lans:
-            _choose_subnet(lan, pool, log)
+        _choose_subnets(topology, lans, rules, pool, log)
     if not log.problems:
         for lan in lans:
-            _number_hosts(lan, log)
+            _number_hosts(lan, rules, log)
     if log.problems:
         raise InputError(sorted(log.problems, key=lambda problem: problem.line))
     return _write(topology, lans)
@@ -87,6 +92,9 @@ class _Log:
     def member(self, member: _Member, message: str, hint: str = "") -> None:
         line = member.interface.line or member.computer.line
         self.problems.append(Problem(message, self.source, line, member.element, hint))
+
+    def setting(self, name: str, message: str, hint: str) -> None:
+        self.problems.append(Problem(message, element=f"setting {name}", hint=hint))
 
     def lan(self, lan: _Lan, message: str, hint: str = "") -> None:
         self.problems.append(Problem(message, self.source, lan.substrate.line, f"substrate {lan.substrate.name}", hint))
@@ -159,26 +167,55 @@ def _claim_fixed(lan, pool, log):
         log.lan(lan, f"its subnet {lan.prefix} overlaps {owner}", "every substrate has a subnet of its own")
 
 
-def _choose_subnet(lan, pool, log):
-    if lan.start is not None or not lan.members:
-        return
-    if not any(member.length is not None for member in lan.members):
-        lan.length = smallest_prefix(len(lan.members), _DEFAULT_LENGTH)
-    try:
-        lan.start = pool.take(lan.length, f"substrate {lan.substrate.name}")
-    except PoolExhausted as exc:
-        log.lan(lan, f"no free /{lan.length} is left for its {len(lan.members)} members: {exc}", "choose a larger address_base")
+def _choose_subnets(topology, lans, rules: AddressProfile, pool, log):
+    waiting = [lan for lan in lans if lan.start is None and lan.members]
+    for lan in waiting:
+        if not any(member.length is not None for member in lan.members):
+            lan.length = smallest_prefix(len(lan.members) + rules.first_host - 1, rules.longest)
+    wanted = rules.layout(topology, {lan.substrate.name: 1 << (32 - lan.length) for lan in waiting})
+    begin = int(pool.base.network_address)
+    for lan in waiting:
+        name = lan.substrate.name
+        if name in wanted and pool.try_claim(begin + wanted[name], lan.length, f"substrate {name}"):
+            lan.start = begin + wanted[name]
+    for lan in waiting:
+        if lan.start is None:
+            with contextlib.suppress(PoolExhausted):
+                lan.start = pool.take(lan.length, f"substrate {lan.substrate.name}")
+    if any(lan.start is None for lan in waiting):
+        _run_out(waiting, rules, pool, log)
 
 
-def _number_hosts(lan, log):
+def _run_out(waiting, rules, pool, log):
+    """Say once how many subnets are needed, how many there are, and what to change."""
+    counts = Counter(lan.length for lan in waiting)
+    sizes = " and ".join(f"{count} of /{length}" for length, count in sorted(counts.items(), reverse=True))
+    placed = sum(lan.start is not None for lan in waiting)
+    space = f"{dotted(int(pool.base.network_address))} to {pool.block.broadcast_address}"
+    whole = int(pool.base.network_address) == int(_LARGEST.network_address)
+    hint = "fewer substrates, or fixed addresses elsewhere for some of them" if whole else f"a larger one, such as {_LARGEST}"
+    if rules.longest < _LENGTHS[-1]:
+        small = sum(1 << (32 - smallest_prefix(len(lan.members), _LENGTHS[-1])) for lan in waiting)
+        hint += f"; with address_profile hierarchical they take {small:,} addresses in all"
+    message = f"the topology needs {len(waiting)} subnets ({sizes}), but from {space} there is room for {placed} of them"
+    log.setting("address_base", message, hint)
+
+
+def _number_hosts(lan, rules, log):
     taken = {member.address for member in lan.members if member.address is not None}
     waiting = [member for member in lan.members if member.address is None]
-    hosts = (address for address in free_hosts(lan.start, lan.length) if address not in taken) if waiting else iter(())
+    hosts = (address for address in _hosts(lan, rules.first_host) if address not in taken) if waiting else iter(())
     for count, member in enumerate(waiting):
         member.address = next(hosts, None)
         if member.address is None:
             log.lan(lan, f"{lan.prefix} has no room for {len(waiting) - count} of its {len(lan.members)} members", "a shorter ip4_netmask")
             return
+
+
+def _hosts(lan, first):
+    """The hosts of a subnet; those before the first come last, for where nothing else is left."""
+    early = [address for address in range(lan.start + 1, lan.start + first) if address < lan.start + (1 << (32 - lan.length)) - 1]
+    return itertools.chain(itertools.dropwhile(lambda address: address < lan.start + first, free_hosts(lan.start, lan.length)), early)
 
 
 def _write(topology, lans):

@@ -17,8 +17,10 @@ from .machines import Machine, machines, overfull_bridges
 from .nesting import made_carriers
 from .network import Network, read_network
 from .partition import partition, without_partitions
+from .parts import separate_parts
 from .passes import machine_types
 from .routes import Routes
+from .routing import check_routing
 from .settings import EmbeddingSettings, check_settings
 from .shaping import shaping_warnings
 
@@ -82,14 +84,14 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
         network=network,
         routes=Routes(network, settings.address_base, settings.control_networks),
         hosts=hosts,
-        warnings=(*odd, *warnings, *ambiguous, *shaping_warnings(topology), *made_carriers(partitioned)),
+        warnings=(*odd, *warnings, *ambiguous, *separate_parts(network, topology.source), *shaping_warnings(topology), *made_carriers(partitioned)),
     )
 
 
 def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Problem, ...], Topology, Topology]:
     """(what is odd about the topology, annotated, annotated and with addresses).
 
-    Raises InputError with the problems of all three steps, by line.
+    Raises InputError with the problems of all steps, by line.
     """
     problems: list[Problem] = []
 
@@ -101,8 +103,10 @@ def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Pro
             return None
 
     odd = attempt(check_deployable, topology)
+    routing = None if odd is None else attempt(check_routing, topology)
     annotated = attempt(annotate, topology, settings)
-    addressed = None if odd is None else attempt(assign_addresses, annotated or topology, settings.address_base, settings.control_networks)
+    wanted = (settings.address_base, settings.control_networks, settings.address_profile)
+    addressed = None if odd is None else attempt(assign_addresses, annotated or topology, *wanted)
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.line))
-    return odd, annotated, addressed
+    return (*odd, *routing), annotated, addressed

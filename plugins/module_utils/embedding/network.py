@@ -8,10 +8,12 @@ Addresses are integers here; ``dotted`` makes text of them.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK
 from ..topology.model import Computer, Topology
+from .routing import COMPUTED, GivenRoute, costs, given_routes, protocols
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,16 @@ class Network:
     substrates  {substrate: its members}, also of substrates without any
     subnets     {substrate: (first address, prefix length)}, only where members have addresses
     silent      nodes that want no computed routes (rtproto Manual or none)
+    costs       {substrate: what crossing it costs}, whole numbers; 1 where it is missing
+    given       routes that authors gave
     """
 
     nodes: dict[str, tuple[Attachment, ...]]
     substrates: dict[str, tuple[Attachment, ...]]
     subnets: dict[str, tuple[int, int]]
     silent: frozenset[str]
+    costs: Mapping[str, int] = field(default_factory=dict)
+    given: tuple[GivenRoute, ...] = ()
 
 
 def read_network(topology: Topology) -> Network:
@@ -53,7 +59,9 @@ def read_network(topology: Topology) -> Network:
             if attachment.address is not None and attachment.substrate not in subnets:
                 subnets[attachment.substrate] = (network_of(attachment.address, attachment.prefix_length), attachment.prefix_length)
     substrates = {name: tuple(found) for name, found in members.items()}
-    return Network(nodes, substrates, {name: subnets[name] for name in substrates if name in subnets}, _silent(topology))
+    silent = frozenset(node for node, protocol in protocols(topology).items() if protocol != COMPUTED)
+    in_order = {name: subnets[name] for name in substrates if name in subnets}
+    return Network(nodes, substrates, in_order, silent, costs(topology), given_routes(topology))
 
 
 def dotted(address: int) -> str:
@@ -79,9 +87,3 @@ def _attachments(computer: Computer) -> tuple[Attachment, ...]:
         length = int(ipaddress.IPv4Address(mask)).bit_count() if mask else 24
         found.append(Attachment(computer.name, port, interface.name, interface.substrate, address, length))
     return tuple(found)
-
-
-def _silent(topology: Topology) -> frozenset[str]:
-    everywhere = topology.attribute("rtproto")
-    protocols = {computer.name: computer.attribute("rtproto", everywhere) or "" for computer in topology.computers}
-    return frozenset(name for name, protocol in protocols.items() if protocol.strip().lower() in ("manual", "none"))

@@ -1,14 +1,15 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Routes of the experiment network (spec/semantics.md §3): shortest paths (``shortest``), in as few prefixes
-as say the same inside the experiment's address space (``aggregate``).
+"""Routes of the experiment network: shortest paths (``shortest``), in as few prefixes as say the same inside the
+experiment's address space (``aggregate``), and before them what authors gave (``routing``).
 
 A node whose neighbours lead to nothing, or that asked for none (attribute ``rtproto`` Manual or none),
-has no routes. None is ever the default route 0.0.0.0/0, which belongs to the control network.
+has no computed routes. None is ever the default route 0.0.0.0/0, which belongs to the control network.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from functools import cached_property
 
 from ..hostplan import RoutePlan
@@ -33,6 +34,20 @@ class Routes:
 
     def of(self, node: str) -> tuple[RoutePlan, ...]:
         """Routes of a node, by ascending prefix, the wider first."""
+        computed, given = self._computed(node), self._given.get(node)
+        if not given:
+            return computed
+        return tuple(sorted({**{route.to: route for route in computed}, **{route.to: route for route in given}}.values(), key=_prefix))
+
+    def destinations(self, node: str) -> int:
+        """How many subnets the computed routes of a node lead to: so many routes there were if nothing was aggregated."""
+        subnets = [self._substrate_number[a.substrate] for a in self._network.nodes[node] if a.address is not None]
+        if node in self._network.silent or not subnets:
+            return 0
+        begin, end = self._paths.components[self._paths.component_of(subnets[0])]
+        return end - begin - len(set(subnets))
+
+    def _computed(self, node):
         if node in self._network.silent:
             return ()
         if node in self._router_number:
@@ -78,6 +93,19 @@ class Routes:
                     found.setdefault((node, attachment.substrate), dotted(attachment.address))
         return found
 
+    @cached_property
+    def _given(self):
+        """{node: the routes that its author gave}; those to or by what has no address are none."""
+        found: dict[str, list[RoutePlan]] = {}
+        for route in self._network.given:
+            via = next((a.address for a in self._network.nodes[route.hop] if a.substrate == route.on and a.address is not None), None)
+            to = self._network.subnets.get(route.to_substrate)
+            if route.to_node:
+                to = next(((a.address, 32) for a in self._network.nodes[route.to_node] if a.address is not None), None)
+            if via is not None and to is not None:
+                found.setdefault(route.node, []).append(RoutePlan(f"{dotted(to[0])}/{to[1]}", dotted(via)))
+        return found
+
     def _of_router(self, router):
         if router not in self._by_router:
             self._by_router[router] = self._table(self._paths.from_router(router), self._paths.connected(router))
@@ -116,3 +144,8 @@ def _size(stretches):
 
 def _places(stretches, begin):
     return [place - begin for low, high in stretches for place in range(low, high)]
+
+
+def _prefix(route):
+    network = ipaddress.IPv4Network(route.to)
+    return int(network.network_address), network.prefixlen

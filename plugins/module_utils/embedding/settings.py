@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import InputError, Problem
+from .address_profiles import PROFILES
 from .kinds import ALLOWED, KINDS, kind_named
 
 HOSTS_MODES = ("neighbour", "shared")
@@ -35,6 +36,7 @@ class EmbeddingSettings:
     kind_map              {asked kind: realised kind}, applied once, not transitively
     seed                  integer that decides between equally good partitions
     address_base          IPv4 prefix where free subnets are looked for first, and upward from there
+    address_profile       which subnets are chosen: a name of ``address_profiles.PROFILES``
     control_networks      IPv4 prefixes that no address or route of an experiment may touch
     hosts_mode            ``neighbour`` (a bare name is the address nearest to who asks) or ``shared``
     vxlan_mode            ``unicast`` or ``multicast``
@@ -67,6 +69,7 @@ class EmbeddingSettings:
     kind_map: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     address_base: str = "10.0.0.0/16"
+    address_profile: str = "default"
     control_networks: tuple[str, ...] = ()
     hosts_mode: str = "neighbour"
     vxlan_mode: str = "unicast"
@@ -98,7 +101,7 @@ def check_settings(settings: EmbeddingSettings) -> None:
         problems.append(_problem("size", f"{settings.size} is not a number of parts", "0 or more"))
     for name, values in (("pass_pack", settings.pass_pack), ("pass_size", settings.pass_size)):
         problems += [_problem(name, f"{value} of pass {number} is not a number", "at least 1") for number, value in values.items() if value < 1]
-    for name, allowed in (("hosts_mode", HOSTS_MODES), ("vxlan_mode", VXLAN_MODES), ("passes", PASSES_MODES)):
+    for name, allowed in (("hosts_mode", HOSTS_MODES), ("vxlan_mode", VXLAN_MODES), ("passes", PASSES_MODES), ("address_profile", tuple(PROFILES))):
         value = getattr(settings, name)
         if value not in allowed:
             problems.append(_problem(name, f"{value!r} is not known", f"one of {', '.join(allowed)}"))

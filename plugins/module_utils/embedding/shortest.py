@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who is the next hop to where: shortest paths by number of substrates crossed (spec/semantics.md §3).
+"""Who is the next hop to where: shortest paths by number of substrates crossed, or by their costs where these differ.
 
 Between equally short paths the neighbour whose name comes first is taken, then the substrate whose
 name comes first; names compare as plain strings.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from .core import Core
 from .network import Network
+from .weighted import WeightedCore
 
 Stretch = tuple[int, int]
 Group = tuple[tuple[int, int], list[Stretch]]
@@ -49,7 +50,10 @@ class Paths:
         self._stretch: list[Stretch] = [(0, 0)] * len(self._near)
         self._component = [0] * len(self._near)
         self._walk()
-        self._core = Core(self._near, self._first, self._is_core, self._stretch)
+        costs = [network.costs.get(name, 1) for name in self.substrates]
+        alike = len({cost for cost, is_core in zip(costs, self._is_core[self._first:], strict=True) if is_core}) < 2
+        core = (self._near, self._first, self._is_core, self._stretch)
+        self._core = Core(*core) if alike else WeightedCore(*core, costs)
 
     def component_of(self, substrate: int) -> int:
         """The number of the component that a substrate is in."""

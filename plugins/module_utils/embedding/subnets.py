@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import bisect
 import ipaddress
-from collections.abc import Iterator
-
-from .network import dotted
+from collections.abc import Callable, Iterator
 
 _PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15"))
 _HOSTS_OF_24 = 254
@@ -21,12 +19,14 @@ class PoolExhausted(Exception):
 class Pool:
     """Prefixes in use, none overlapping another, and the first free one from a base upward.
 
-    base   IPv4 prefix where the search begins; it goes on to the end of the private block that holds
-           the base (10.0.0.0/8 …), or of the base itself where that is not private
-    avoid  prefixes that are in use by others from the beginning
+    base     IPv4 prefix where the search begins; it goes on to the end of the private block that holds
+             the base (10.0.0.0/8 …), or of the base itself where that is not private
+    avoid    prefixes that are in use by others from the beginning
+    skipped  whether no free prefix may begin at an address
     """
 
-    def __init__(self, base: str, avoid: tuple[str, ...] = ()):
+    def __init__(self, base: str, avoid: tuple[str, ...] = (), skipped: Callable[[int], bool] = lambda _start: False):
+        self._skipped = skipped
         self.base = ipaddress.IPv4Network(base)
         self.block = private_block(self.base) or self.base
         self._starts: list[int] = []
@@ -47,6 +47,12 @@ class Pool:
         self._used.insert(place, (end, owner))
         return None
 
+    def try_claim(self, start: int, length: int, owner: str) -> bool:
+        """Put a prefix in use if it is one, lies between the base's beginning and the end of the private block, and is free."""
+        size = 1 << (32 - length)
+        inside = int(self.base.network_address) <= start and start + size <= int(self.block.broadcast_address) + 1
+        return inside and start % size == 0 and self.claim(start, length, owner) is None
+
     def take(self, length: int, owner: str) -> int:
         """Put the first free prefix of that length in use and return its first address.
 
@@ -56,12 +62,16 @@ class Pool:
         start = _aligned(self._next.get(length, int(self.base.network_address)), size)
         while start + size <= int(self.block.broadcast_address) + 1:
             place = self._overlapped(start, start + size)
-            if place is None:
+            if self._skipped(start):
+                start += size
+            elif place is None:
                 self._next[length] = start + size
                 self.claim(start, length, owner)
                 return start
-            start = _aligned(max(self._used[place][0], start + 1), size)
-        raise PoolExhausted(f"{dotted(int(self.base.network_address))} to {self.block.broadcast_address} is used up")
+            else:
+                start = _aligned(max(self._used[place][0], start + 1), size)
+        self._next[length] = start
+        raise PoolExhausted
 
     def _overlapped(self, start, end):
         place = bisect.bisect_left(self._starts, end) - 1
@@ -74,11 +84,16 @@ def private_block(network: ipaddress.IPv4Network) -> ipaddress.IPv4Network | Non
 
 
 def smallest_prefix(hosts: int, longest: int = 24) -> int:
-    """Length of the smallest prefix, at most ``longest`` (≤ 24), that has room for so many hosts."""
+    """Length of the smallest prefix, at most ``longest`` (≤ 30), that has room for so many hosts."""
     length = longest
-    while length > 0 and _HOSTS_OF_24 << (24 - length) < hosts:
+    while length > 0 and _room(length) < hosts:
         length -= 1
     return length
+
+
+def _room(length):
+    """How many ``free_hosts`` there are."""
+    return _HOSTS_OF_24 << (24 - length) if length <= 24 else (1 << (32 - length)) - 2
 
 
 def is_host(address: int, start: int, length: int) -> bool:

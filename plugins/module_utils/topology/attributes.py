@@ -31,6 +31,9 @@ GHOST = "ghost"
 IMAGE = "image"
 MEMORY = "memory"
 CPUS = "cpus"
+RTPROTO = "rtproto"
+ROUTE = "route"
+COST = "cost"
 
 STARTUP = "startup"
 IP4_ADDRESS = "ip4_address"
@@ -58,6 +61,9 @@ _CANONICAL = (
     IMAGE,
     MEMORY,
     CPUS,
+    RTPROTO,
+    ROUTE,
+    COST,
 )
 _SPELLINGS = {name.lower(): name for name in _CANONICAL}
 _SPELLINGS.update(packingpass=PARTITION_PASS, partition_pass=PARTITION_PASS, packing_pass=PARTITION_PASS)

@@ -11,6 +11,7 @@ from ansible_collections.deter.benito.plugins.module_utils.embedding.addresses i
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import addresses, vtopo, vtopos
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 MASK = " 255.255.255.0"
 
@@ -99,7 +100,24 @@ def test_the_control_network_is_not_touched():
 def test_running_out_of_subnets_is_said():
     substrates = {f"l{number}": "a b" for number in range(257)}
     assert refused(vtopo(substrates), "192.168.0.0/16") == [
-        "test.xml:258: substrate l256: no free /24 is left for its 2 members: 192.168.0.0 to 192.168.255.255 is used up (choose a larger address_base)"
+        "setting address_base: the topology needs 257 subnets (257 of /24), but from 192.168.0.0 to 192.168.255.255 there is room for 256 of them"
+        " (a larger one, such as 10.0.0.0/8; with address_profile hierarchical they take 1,028 addresses in all)"
+    ]
+
+
+def test_running_out_of_subnets_of_several_sizes_is_said_once():
+    substrates = {"big": " ".join(f"n{number}" for number in range(600)), **{f"l{number}": "n0 n1" for number in range(17)}}
+    assert refused(vtopo(substrates), "203.0.112.0/20", ("203.0.112.0/22",)) == [
+        "setting address_base: the topology needs 18 subnets (17 of /24 and 1 of /22), but from 203.0.112.0 to 203.0.127.255 there is room for 9 of them"
+        " (a larger one, such as 10.0.0.0/8; with address_profile hierarchical they take 1,092 addresses in all)"
+    ]
+    assert assigned(vtopo(substrates), "203.0.112.0/20", ("203.0.112.0/22",), "hierarchical")["n0", "big"].endswith("255.255.252.0")
+
+
+def test_running_out_of_the_smallest_subnets_leaves_fewer_ways_out():
+    assert refused(vtopo({f"l{number}": "a b" for number in range(5)}), "203.0.112.0/28", (), "hierarchical") == [
+        "setting address_base: the topology needs 5 subnets (5 of /30), but from 203.0.112.0 to 203.0.112.15 there is room for 4 of them"
+        " (a larger one, such as 10.0.0.0/8)"
     ]
 
 
@@ -154,3 +172,66 @@ def test_addresses_are_unique_in_one_subnet_for_each_substrate_and_come_out_the_
     networks = [next(iter(networks)) for networks in subnets.values()]
     assert not any(one.overlaps(other) for place, one in enumerate(networks) for other in networks[:place])
     assert assign_addresses(numbered) == numbered
+
+
+def test_emulab_counts_from_10_1_1_2_and_leaves_third_octets_0_and_255_out():
+    found = assigned(vtopo({f"l{number}": "a b" for number in range(256)}), "10.0.0.0/16", (), "emulab")
+    assert (found["a", "l0"], found["b", "l0"]) == ("10.1.1.2" + MASK, "10.1.1.3" + MASK)
+    assert (found["a", "l253"], found["a", "l254"], found["a", "l255"]) == ("10.1.254.2" + MASK, "10.2.1.2" + MASK, "10.2.2.2" + MASK)
+
+
+def test_emulab_gives_host_1_only_where_nothing_else_is_left():
+    found = assigned(vtopo({"l0": "a b"}, fixed={("b", "l0"): "- 255.255.255.252"}), "10.0.0.0/16", (), "emulab")
+    assert [text.split()[0].rpartition(".")[2] for text in found.values()] == ["2", "1"]
+    names = " ".join(f"n{number}" for number in range(254))
+    assert assigned(vtopo({"l0": names}), "10.0.0.0/16", (), "emulab")["n0", "l0"] == "10.1.2.2 255.255.254.0"
+
+
+def test_emulab_takes_another_base():
+    assert assigned(vtopo({"l0": "a b"}), "192.168.0.0/16", (), "emulab")["a", "l0"] == "192.168.1.2" + MASK
+
+
+@pytest.mark.parametrize(("members", "mask"), [(1, 252), (2, 252), (3, 248), (6, 248), (7, 240), (14, 240), (30, 224), (62, 192), (126, 128), (254, 0)])
+def test_hierarchical_takes_the_smallest_prefix_that_has_room(members, mask):
+    found = assigned(vtopo({"l0": " ".join(f"n{number}" for number in range(members))}), "10.0.0.0/16", (), "hierarchical")
+    assert {text.split()[1] for text in found.values()} == {f"255.255.255.{mask}"}
+
+
+def test_hierarchical_gives_near_substrates_near_numbers():
+    """Two stars joined by a link: each has a prefix that holds all of its links and none of the other's."""
+    links = {}
+    for number in range(4):
+        links.update({f"x{number}": f"x h{number}", f"y{number}": f"y g{number}"})
+    found = assigned(vtopo({**links, "middle": "x y"}, nodes="x y"), "10.0.0.0/16", (), "hierarchical")
+    of_y = {ipaddress.IPv4Address(found["y", f"y{number}"].split()[0]) for number in range(4)}
+    around = ipaddress.IPv4Network((min(of_y), 28), strict=False)
+    assert of_y <= set(around.hosts())
+    assert not any(ipaddress.IPv4Address(found["x", f"x{number}"].split()[0]) in around for number in range(4))
+
+
+def test_hierarchical_keeps_fixed_addresses_and_leaves_the_control_network_alone():
+    topology = vtopo({"l0": "a b", "l1": "b c", "l2": "c d"}, fixed={("b", "l1"): "10.0.0.1 255.255.255.0"})
+    found = assigned(topology, "10.0.0.0/16", ("10.0.1.0/24",), "hierarchical")
+    assert found["b", "l1"] == "10.0.0.1" + MASK
+    assert {found["a", "l0"], found["c", "l2"]} == {"10.0.2.1 255.255.255.252", "10.0.2.5 255.255.255.252"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(vtopos(), st.sampled_from(["default", "emulab", "hierarchical"]), st.sampled_from(["10.0.0.0/16", "10.0.0.32/27", "192.168.7.0/24", "203.0.112.0/20"]))
+def test_every_profile_numbers_without_overlap_within_its_block_and_beside_the_control_network(topology, profile, base):
+    avoid = ("10.0.0.0/28", "192.168.8.0/24")
+    numbered = assign_addresses(topology, base, avoid, profile)
+    subnets = {}
+    for (_node, substrate), text in addresses(numbered).items():
+        subnets.setdefault(substrate, set()).add(ipaddress.IPv4Interface(text.replace(" ", "/")).network)
+    networks = [next(iter(networks)) for networks in subnets.values()]
+    assert all(len(networks) == 1 for networks in subnets.values())
+    assert not any(one.overlaps(other) for place, one in enumerate(networks) for other in networks[:place])
+    assert not any(network.overlaps(ipaddress.IPv4Network(text)) for network in networks for text in avoid)
+    assert len({text.split()[0] for text in addresses(numbered).values()}) == len(addresses(numbered))
+    assert assign_addresses(numbered, base, avoid, profile) == numbered
+
+
+def test_numbering_a_long_chain_is_no_recursion():
+    found = assigned(vtopo({f"l{number}": f"n{number} n{number + 1}" for number in range(1500)}), "10.0.0.0/16", (), "hierarchical")
+    assert len({text.split()[0] for text in found.values()}) == 3000
