@@ -9,7 +9,6 @@ it is known to be good.
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass, field
 
 from .embedding.create import embed
@@ -24,10 +23,8 @@ from .physical_topology import physical_files
 from .site_conf import read_site_conf
 from .site_settings import load_site, site_yaml
 from .topology.checks import check_deployable
-from .topology.ns.reader import read_ns_text
-from .topology.topdl_reader import read_topdl_text
 from .topology.topdl_writer import write_topdl
-from .topology.xml_source import load
+from .topology_file import is_ns, read_topology, topology_text
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def prepare(request: Request) -> Creation:
     profile = settings.ns_profile if settings else "default"
     if directory:
         directory.refuse_existing()
-    text = faults.collect(lambda: _text(request))
+    text = faults.collect(lambda: topology_text(_path(request, request.topology), request.topology))
     read = faults.collect(lambda: _read(request, text, profile)) if text is not None else None
     topology, warnings = read or (None, ())
     if settings is None and topology:
@@ -182,34 +179,14 @@ def _denied(value) -> bool | None:
     return not said if isinstance(said, bool) else None
 
 
-def _text(request: Request) -> bytes:
-    """The topology file's bytes."""
-    path = _path(request, request.topology)
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return load(path, request.topology)  # which says what is wrong with it
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise InputError(Problem("is not a regular file", file=request.topology))
-    return load(path, request.topology)
-
-
-def _is_ns(request: Request) -> bool:
-    """The original told NS files from TopDL by their names."""
-    return request.topology.endswith((".tcl", ".ns"))
-
-
 def _read(request: Request, text: bytes, profile: str):
     """(topology, warnings) of the file's content."""
-    if not _is_ns(request):
-        return read_topdl_text(text, request.topology)
-    folder = os.path.dirname(os.path.abspath(_path(request, request.topology)))
-    return read_ns_text(text, request.topology, folder, profile)
+    return read_topology(text, request.topology, os.path.dirname(os.path.abspath(_path(request, request.topology))), profile)
 
 
 def _inputs(request: Request, text: bytes, topology) -> dict:
     """The file as it was given; of an NS file the topology in TopDL, too."""
-    if not _is_ns(request):
+    if not is_ns(request.topology):
         return {"experiment.xml": text}
     return {"experiment.tcl": text, "experiment.xml": write_topdl(topology)}
 
