@@ -16,7 +16,7 @@ from fnmatch import translate
 from functools import lru_cache
 
 LONGEST = 1000
-SECONDS = 5
+SECONDS = 2
 MEMORY_MB = 256
 _CHILD = """
 import json, re, resource, sys
