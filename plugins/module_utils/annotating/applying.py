@@ -82,7 +82,7 @@ class _Work:
         faults = len(self.problems)
         places = chosen(self._draft, self._structure, rule, self.problems)
         if not places and not rule.allow_none and len(self.problems) == faults:
-            self.problems.append(rule.where.problem("selects nothing", self._nearest(rule) or "allow_none: true, if that is all right", "select"))
+            self.problems.append(rule.where.problem("selects nothing", self._there_is(rule) or "allow_none: true, if that is all right", "select"))
         self._remove(rule, places)
         for name in rule.set:
             self._remark(rule, "set", name)
@@ -130,8 +130,8 @@ class _Work:
         if len(faulty) > MOST_VALUES_SHOWN:
             self.problems.append(rule.where.problem(f"{len(faulty) - MOST_VALUES_SHOWN} more values like these", "", "set", name))
 
-    def _nearest(self, rule: Rule) -> str:
-        """What may have been meant, where names are plain words that nothing is called."""
+    def _there_is(self, rule: Rule) -> str:
+        """What there is, for a rule that selects nothing."""
         there = [self._draft.name(place) for place in self._draft.places(rule.select.sort)]
         if not there:
             return f"there is no element of the sort {rule.select.sort}"

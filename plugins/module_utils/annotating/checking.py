@@ -64,6 +64,7 @@ KNOWN = {
     "sync_server": ((EXPERIMENT,), _anything, ""),
 }
 _FAMILIES = {"env": EXPERIMENT, "vtype": EXPERIMENT}
+_WITHOUT_PREFIX = ("rtproto",)  # of computers, which has an effect there
 _BY_LOWER = {name.lower(): name for name in KNOWN}
 
 
@@ -100,7 +101,7 @@ def written_name(name: str) -> str:
 def _foreign(name: str) -> tuple[str, str] | None:
     """Names without our prefix are anybody's; those that look like ours are remarked upon."""
     prefix, colon, rest = name.rpartition(":")
-    if not colon and name.lower() in _BY_LOWER:
+    if not colon and name.lower() in _BY_LOWER and name not in _WITHOUT_PREFIX:
         return "is another attribute than the one with a prefix; it has no effect", f"perhaps {PREFIX}{_BY_LOWER[name.lower()]}"
     if colon and difflib.get_close_matches(prefix.lower(), ["containers", "benito"], 1, 0.8):
         return "is not known here; it has no effect", f"perhaps {PREFIX}{_BY_LOWER.get(rest.lower(), rest)}"

@@ -52,8 +52,8 @@ class Structure:
 
     def neighbours(self, place: Place) -> int:
         """The number of other elements that an element shares a substrate with."""
-        beside = {number for name in self.substrates(place) for number in self._on(name)}
-        return len(beside - {place.number})
+        largest, *others = sorted((self._on(name) for name in self.substrates(place)), key=len, reverse=True) or [{place.number}]
+        return len(largest) - 1 + len(set().union(*others) - largest)
 
     def computers(self, place: Place) -> list[str]:
         """The name of an interface's element, or of those attached to a substrate."""

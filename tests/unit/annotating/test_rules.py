@@ -230,6 +230,11 @@ def test_what_is_odd_is_warned_of(rule, warning):
     assert str(annotated(rule).warnings[0]).startswith(warning)
 
 
+@pytest.mark.parametrize("name", ["startup", "rtproto", "type", "containers:image", "containers:PackingPass", "colour", "my:colour"])
+def test_attributes_that_have_an_effect_and_those_of_others_are_not_remarked_upon(name):
+    assert annotated({**SEVEN, "set": {name: "1"}}).warnings == ()
+
+
 def test_what_was_wrong_before_is_no_fault_of_a_rule():
     topology = dataclasses.replace(LAB, elements=(*LAB.elements, OtherElement(kind="testbed", name="far")))
     assert marked({"name": "r"}, topology) == "r"
