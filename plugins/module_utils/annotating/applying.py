@@ -14,6 +14,7 @@ from ..errors import InputError, Problem
 from ..topology.attributes import LATENCY_MODEL, PREFIX, containers_name
 from ..topology.checks import check_deployable
 from ..topology.model import Attribute, Topology
+from ..topology.scope import shown
 from ..topology.xml_source import MAX_BYTES
 from .checking import name_remark, value_fault
 from .draft import Draft, Place
@@ -95,7 +96,7 @@ class _Work:
         try:
             unwanted = any_glob(rule.remove)
         except PatternError as exc:
-            self.problems.append(rule.where.problem(f"one of {list(rule.remove)} {exc}", "", "remove"))
+            self.problems.append(rule.where.problem(f"one of {shown(', '.join(rule.remove))} {exc}", "", "remove"))
             return
         for pattern in rule.remove:
             if not set(pattern) & set("*?["):

@@ -14,6 +14,7 @@ from ..embedding.resources import MOST_CPUS, is_size
 from ..names import NODE_RULE, is_node_name, safe_partition
 from ..topology import attributes as names
 from ..topology.attributes import PREFIX, containers_name
+from ..topology.scope import shown
 from .draft import usual_name
 from .rules import COMPUTER, EXPERIMENT, INTERFACE, SUBSTRATE
 
@@ -89,7 +90,7 @@ def value_fault(name: str, value: str) -> tuple[str, str] | None:
     canonical = containers_name(name)
     if canonical not in KNOWN or KNOWN[canonical][1](value):
         return None
-    return f"{value!r} is not one of its values", KNOWN[canonical][2]
+    return f"{shown(value)} is not one of its values", KNOWN[canonical][2]
 
 
 def written_name(name: str) -> str:

@@ -11,6 +11,7 @@ import os
 import stat
 
 from ..errors import BenitoError, InputError, Problem
+from .rules import Where
 
 try:
     import yaml
@@ -75,7 +76,7 @@ def _plain(node, path: tuple, lines: dict, problems: list, source: str):
         if key.id != "scalar":
             problems.append(Problem("a list or map cannot be a key", source, line))
         elif key.value in found:
-            problems.append(Problem("stands twice", source, line, key.value, f"first in line {lines[(*path, key.value)]}"))
+            problems.append(Where(source, {(): line}).problem("stands twice", f"first in line {lines[(*path, key.value)]}", key.value))
         else:
             lines[(*path, key.value)] = line
             found[key.value] = _plain(value, (*path, key.value), lines, problems, source)

@@ -34,7 +34,12 @@ class Where:
         path = (*self.path, *keys)
         line = next((self.lines[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self.lines), 0)
         inner = ".".join(str(key + 1) if isinstance(key, int) else str(key) for key in keys)
-        return Problem(message, self.file, line, ", ".join(part for part in (self.label, inner) if part), hint)
+        return Problem(_printable(message), self.file, line, ", ".join(part for part in (self.label, _printable(inner)) if part), _printable(hint))
+
+
+def _printable(text: str) -> str:
+    """One line that a terminal does not obey."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from functools import cached_property
 from ..embedding.kinds import kind_named
 from ..topology.attributes import NODE_TYPE, PREFIX
 from ..topology.model import Topology
+from ..topology.scope import shown
 from .draft import Draft, Place
 from .patterns import PatternError, any_glob, glob, matched_by_expression
 from .rules import COMPUTER, INTERFACE, OTHER, SUBSTRATE, Rule
@@ -81,7 +82,7 @@ def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> li
         try:
             matching = matched_by_expression(rule.select.regex, [draft.name(place) for place in places])
         except PatternError as exc:
-            problems.append(rule.where.problem(f"{rule.select.regex!r} {exc}", "", "select", "regex"))
+            problems.append(rule.where.problem(f"{shown(rule.select.regex)} {exc}", "", "select", "regex"))
             return []
         places = [place for place in places if draft.name(place) in matching]
     return places
@@ -95,7 +96,7 @@ def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
         try:
             return any_glob(patterns)
         except PatternError as exc:
-            problems.append(rule.where.problem(f"one of {list(patterns)} {exc}", "", "select", key))
+            problems.append(rule.where.problem(f"one of {shown(', '.join(patterns))} {exc}", "", "select", key))
             return lambda _text: False
 
     if select.names:
@@ -125,7 +126,7 @@ def _attribute_test(draft: Draft, rule: Rule, problems: list, key: str, name: st
     try:
         fits = (lambda _text: True) if pattern is None else glob(pattern)
     except PatternError as exc:
-        problems.append(rule.where.problem(f"{pattern!r} {exc}", "", "select", key, name))
+        problems.append(rule.where.problem(f"{shown(pattern)} {exc}", "", "select", key, name))
         return lambda _place: False
 
     def has(place):

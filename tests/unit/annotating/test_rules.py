@@ -9,7 +9,7 @@ import time
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.annotating.applying import annotate_by_rules
-from ansible_collections.deter.benito.plugins.module_utils.annotating.rule_reader import rules_of_data
+from ansible_collections.deter.benito.plugins.module_utils.annotating.rule_reader import RULE_KEYS, SELECT_KEYS, rules_of_data, rules_of_file
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, OtherElement, Substrate, Topology, Unknown
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl_text
@@ -312,3 +312,30 @@ def test_what_a_reader_kept_without_understanding_it_stays_with_an_attribute():
     topology = Topology(substrates=(Substrate(name="s", attributes=(Attribute("a", "1", kept),)),))
     (substrate,) = annotated({"select": {"element": "substrate"}, "set": {"a": "2"}}, topology=topology).topology.substrates
     assert substrate.attributes == (Attribute("a", "2", kept),)
+
+
+scalars = st.none() | st.booleans() | st.integers(-5, 2000) | st.floats() | st.text(max_size=5) | st.sampled_from(["n-*", "[", "{value}", "qemu", "r"])
+KEYS = [*SELECT_KEYS, *RULE_KEYS, "min", "max", "text", "literal", "cycle", "spread", "each", "of", "startup", "containers:node_type", ""]
+anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | scalars, inner, max_size=4), max_leaves=12)
+likely = st.fixed_dictionaries({"select": st.dictionaries(st.sampled_from([key for key in SELECT_KEYS if key != "regex"]), anything, max_size=3) | anything},
+                               optional={"set": st.dictionaries(st.sampled_from(KEYS), anything, max_size=3), "remove": anything, "allow_none": anything})
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(likely | anything, max_size=3) | anything)
+def test_whatever_is_given_for_rules_is_applied_or_refused_in_words(data):
+    try:
+        annotate_by_rules(LAB, rules_of_data(data))
+    except InputError as exc:
+        assert all(str(problem).isprintable() for problem in exc.problems)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60) | st.text("-{}[]:,&*!|>#'\"\\ \n\tab1~?%@", max_size=60).map(str.encode))
+def test_whatever_stands_in_a_file_of_rules_is_read_or_refused_in_words(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "rules.yml"
+    path.write_bytes(content)
+    try:
+        rules_of_file(str(path), "rules.yml")
+    except InputError as exc:
+        assert all(str(problem).isprintable() for problem in exc.problems)

@@ -11,6 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible_collections.deter.benito.plugins.module_utils.annotating.applying import annotate_by_rules
+from ansible_collections.deter.benito.plugins.module_utils.annotating.rule_reader import SELECT_KEYS, rules_of_data
+from ansible_collections.deter.benito.plugins.module_utils.annotating.values import PLACEHOLDERS
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl_text
+from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
+from ansible_collections.deter.benito.tests.unit.topology.ns.files import ways
 from pages import as_pattern, blocks, steps
 
 ROOT = Path(__file__).parents[3]
@@ -66,3 +73,33 @@ def test_every_file_of_the_page_is_used_by_a_command_and_every_block_is_a_file_o
     assert {language for language, _text in blocks(PAGE)} == {"console", "xml", "tcl", "yaml"}
     assert [name for name in FILES if not any(re.search(rf"\b{re.escape(name)}\b", command) for command in COMMANDS)] == []
     assert len(FILES) == sum(language != "console" for language, _text in blocks(PAGE))
+
+
+def test_the_delays_that_the_page_counts_are_those_of_its_file():
+    topology, _warnings = read_topdl_text(FILES["shaped.xml"].encode(), "shaped.xml")
+    said = re.search(r"From `(\w+)` to `(\w+)` it is (\d+) ms, from `(\w+)` to `(\w+)` (\d+)\.", TEXT).groups()
+    found = ways(topology, "lan0")
+    assert (found[said[:2]][0], found[said[3:5]][0]) == (int(said[2]), int(said[5]))
+
+
+def rows(title):
+    part = re.search(rf"^### {title}$.*?(?=^##)", TEXT, re.MULTILINE | re.DOTALL).group()
+    return [tuple(cell.strip() for cell in row.strip("|").split(" | ")) for row in re.findall(r"^\| `.*\|$", part, re.MULTILINE)]
+
+
+def test_the_page_has_every_word_of_select_and_every_placeholder():
+    assert sorted(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows("What is selected")))) == sorted(SELECT_KEYS)
+    assert [name for name in PLACEHOLDERS if f"{{{name}}}" not in TEXT] == []
+
+
+@pytest.mark.parametrize("row", rows("What is set"), ids=lambda row: row[0])
+def test_ten_nodes_get_what_the_page_says(row):
+    ten = vtopo({}, nodes=" ".join(f"n-{number}" for number in range(10)))
+    for value in re.findall("`([^`]+)`", row[0]):
+        rule = {"select": {"name": "*"}, "set": {"mark": yaml.safe_load(value)}}
+        found = " ".join(computer.attribute("mark") for computer in annotate_by_rules(ten, rules_of_data([rule])).topology.computers)
+        said = re.split("[;,…]", row[1])[0].strip()
+        if said != "the same of 0":
+            assert found.startswith(said), value
+        else:
+            assert found in ("0 1 2 0 1 2 0 1 2 0", "0 0 0 0 1 1 1 2 2 2", "0 0 0 0 1 1 1 1 2 2")
