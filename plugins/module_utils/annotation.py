@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .annotating.applying import Annotated, Change, annotate_by_rules
-from .annotating.rule_reader import RULE_KEYS, SELECT_KEYS, rules_of_data, rules_of_file, single_rule
+from .annotating.rule_reader import RULE_KEYS, SELECT_KEYS, RuleError, rules_of_data, rules_of_file, single_rule
 from .errors import BenitoError, InputError, Problem
 from .files import replace_file
 from .topology.ns.units import PROFILES
@@ -96,6 +96,9 @@ def prepare(request: Request) -> Annotation:
     def collect(step):
         try:
             return step()
+        except RuleError as exc:
+            faults.extend(exc.problems)
+            return tuple(replace(rule, allow_none=True) for rule in exc.sound)  # what they would select depends on the others
         except InputError as exc:
             faults.extend(exc.problems)
             return None

@@ -27,6 +27,14 @@ _MOST = 1_000_000
 _SELECT_HINT = "like {name: 'n-*'}; {name: '*'} for all computers"
 
 
+class RuleError(InputError):
+    """Rules that are none. ``sound`` has the others: what they do can be looked at in the same run."""
+
+    def __init__(self, problems: list[Problem], sound: tuple[Rule, ...]):
+        super().__init__(problems)
+        self.sound = sound
+
+
 def rules_of_file(path: str, source: str) -> tuple[Rule, ...]:
     """The rules of a file, which is a list of them or has that list as ``rules``. Raises InputError."""
     data, lines = read_rule_file(path, source)
@@ -58,10 +66,12 @@ def _rules(data, where: Where) -> tuple[Rule, ...]:
     problems: list[Problem] = []
     for number, one in enumerate(data):
         reader = _Reader(Where(where.file, where.lines, (*where.path, number), f"rule {number + 1}"))
-        found.append(reader.rule(one))
+        rule = reader.rule(one)
         problems += reader.problems
+        if not reader.problems:
+            found.append(rule)
     if problems:
-        raise InputError(problems)
+        raise RuleError(problems, tuple(found))
     return tuple(found)
 
 

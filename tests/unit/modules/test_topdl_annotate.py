@@ -207,6 +207,14 @@ def test_what_is_wrong_with_the_topology_the_rules_and_the_output_is_told_at_onc
     assert [line.split(":")[0] for line in outcome.message.splitlines()] == ["rules.yml", "lab.xml", "none/x.xml"]
 
 
+def test_what_sound_rules_would_do_wrong_is_told_with_what_is_wrong_with_the_others(files):
+    text = "- select: {name: a}\n  set: {containers:node_type: vm}\n- select: {nam: a}\n  remove: x\n- select: {name: later}\n  remove: x\n"
+    (files / "rules.yml").write_text(text)
+    outcome = run(topology="lab.xml", rules="rules.yml")
+    assert [line.split(" (")[0] for line in outcome.message.splitlines()] == [
+        "rules.yml:3: rule 2, select.nam: there is no such key", "rules.yml:2: rule 1, set.containers:node_type: 'vm' is not one of its values"]  # fmt: skip
+
+
 def test_warnings_of_the_file_and_of_the_rules_are_shown(files, capsys):
     warnings = run(topology="lab.xml", name="a", set={"containers:nodetype": "qemu"}).result.get("warnings")
     shown = json.dumps(warnings) + capsys.readouterr().err  # where Ansible's plugins are loaded in this process, it prints them at once
