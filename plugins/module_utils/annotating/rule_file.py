@@ -18,6 +18,8 @@ try:
 except ImportError as exc:
     yaml = None
     IMPORT_ERROR = exc
+else:
+    IMPORT_ERROR = None
 
 MAX_BYTES = 1_000_000
 _NULL = "tag:yaml.org,2002:null"
@@ -26,7 +28,7 @@ _HINT = "a YAML list of rules like '- {select: {name: \"n-*\"}, set: {startup: h
 
 def read_rule_file(path: str, source: str) -> tuple[object, dict[tuple, int]]:
     """(what the file says, in lists, dicts, texts and None; {path of keys: line}). Raises InputError."""
-    if yaml is None:
+    if IMPORT_ERROR:
         raise BenitoError(f"files of rules need the Python library PyYAML beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
     text = _text(path, source)
     try:

@@ -22,7 +22,11 @@ LONGEST = 65_536
 
 
 class _NoText(Exception):
-    """A placeholder has no value for an element; says why."""
+    """A placeholder has no value for an element."""
+
+    def __init__(self, why: str, hint: str = ""):
+        super().__init__(why)
+        self.why, self.hint = why, hint
 
 
 def values(draft: Draft, structure: Structure, rule: Rule, name: str, places: list[Place], problems: list[Problem]) -> list[str | None]:
@@ -35,9 +39,8 @@ def values(draft: Draft, structure: Structure, rule: Rule, name: str, places: li
             found.append(_text(draft, structure, rule, value, places, index))
         except _NoText as exc:
             found.append(None)
-            message, hint = exc.args
             if not told:
-                problems.append(rule.where.problem(f"{message} (the first: {draft.label(place)})", hint, "set", name))
+                problems.append(rule.where.problem(f"{exc.why} (the first: {draft.label(place)})", exc.hint, "set", name))
             told = True
     return found
 
@@ -56,10 +59,10 @@ def _text(draft: Draft, structure: Structure, rule: Rule, value: Value, places: 
     text = value.text if value.literal else _PLACEHOLDER.sub(filled, value.text)
     text = text.strip(XML_SPACE)
     if len(text) > LONGEST:
-        raise _NoText(f"its value is longer than {LONGEST:,} characters", "")
+        raise _NoText(f"its value is longer than {LONGEST:,} characters")
     strange = NOT_XML.search(text)
     if strange:
-        raise _NoText(f"{shown(text)} holds the character U+{ord(strange.group()):04X}, which TopDL cannot carry", "")
+        raise _NoText(f"{shown(text)} holds the character U+{ord(strange.group()):04X}, which TopDL cannot carry")
     return text
 
 
@@ -90,18 +93,18 @@ def _fill(draft: Draft, structure: Structure, rule: Rule, places: list[Place], i
     if placeholder == "number":
         digits = _DIGITS.findall(draft.name(place))
         if not digits:
-            raise _NoText("there is no number in its name for {number}", "{index} counts the chosen elements from 0")
+            raise _NoText(hint="{index} counts the chosen elements from 0", why="there is no number in its name for {number}")
         return digits[-1]
     if placeholder == "computer":
         if place.sort != INTERFACE:
-            raise _NoText("only an interface has a {computer}", "{name} is its own name")
+            raise _NoText(hint="{name} is its own name", why="only an interface has a {computer}")
         return draft.owner(place).name
     return _substrate(structure, rule, place)
 
 
 def _substrate(structure: Structure, rule: Rule, place: Place) -> str:
     if place.sort == SUBSTRATE:
-        raise _NoText("a substrate is on no {substrate}", "{name} is its own name")
+        raise _NoText(hint="{name} is its own name", why="a substrate is on no {substrate}")
     names = structure.substrates(place)
     if rule.select.substrates:
         names = tuple(filter(any_glob(rule.select.substrates), names))

@@ -154,7 +154,7 @@ def test_example_6_without_passes_of_its_own_packing_takes_as_few_as_can_be():
 
 def test_the_table_of_the_folder_says_how_many_machines_there_are():
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
-    said = {name: row for name, row in re.findall(r"^\| \[(\w+)\.tcl\].*?\| ([0-9; ]+ \| [0-9; ]+) \|$", page, re.MULTILINE)}
+    said = dict(re.findall(r"^\| \[(\w+)\.tcl\].*?\| ([0-9; ]+ \| [0-9; ]+) \|$", page, re.MULTILINE))
     without_passes = [(name, described, sizes) for name, chosen, described, sizes in MACHINES if name != "example6" and "passes" not in chosen]
     counted: dict[str, list] = {}
     for name, described, sizes in without_passes:
