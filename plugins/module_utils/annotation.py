@@ -12,11 +12,10 @@ from .annotating.rule_reader import RULE_KEYS, SELECT_KEYS, RuleError, rules_of_
 from .errors import BenitoError, InputError, Problem
 from .files import replace_file
 from .topology.ns.units import PROFILES
+from .topology.readers import TOPDL, form_of, read_input
 from .topology.scope import shown
-from .topology.topdl_reader import read_topdl_text
 from .topology.topdl_writer import write_topdl
 from .topology.xml_source import MAX_BYTES
-from .topology_file import is_ns, read_topology, topology_text
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def prepare(request: Request) -> Annotation:
     rules = collect(lambda: _rules(request))
     out = collect(lambda: _out(request))
     given = collect(lambda: _read(request))
-    annotated = collect(lambda: annotate_by_rules(given[0], rules)) if rules and given else None
+    annotated = collect(lambda: annotate_by_rules(given.topology, rules)) if rules and given else None
     path = _path(request, out) if out else ""
     there = collect(lambda: _there(path, out)) if out else None
     if faults:
@@ -114,9 +113,9 @@ def prepare(request: Request) -> Annotation:
     text = write_topdl(annotated.topology).encode()
     if len(text) > MAX_BYTES:
         raise InputError(Problem(f"would be larger than {MAX_BYTES // 2**20} MB", out))
-    same_file = not is_ns(request.topology) and os.path.realpath(path) == os.path.realpath(_path(request, request.topology))
+    same_file = given.form is TOPDL and os.path.realpath(path) == os.path.realpath(_path(request, request.topology))
     changed = bool(annotated.changes) if same_file else there != text
-    return Annotation(request.topology, out, os.path.realpath(path), text, changed, annotated, (*given[1], *annotated.warnings))
+    return Annotation(request.topology, out, os.path.realpath(path), text, changed, annotated, (*given.warnings, *annotated.warnings))
 
 
 def _rules(request: Request):
@@ -134,24 +133,22 @@ def _rules(request: Request):
 def _read(request: Request):
     if request.profile not in PROFILES:
         raise InputError(Problem(f"{shown(request.profile)} is not allowed", element="ns_profile", hint=f"one of {', '.join(PROFILES)}"))
-    path = _path(request, request.topology)
-    return read_topology(topology_text(path, request.topology), request.topology, os.path.dirname(os.path.abspath(path)), request.profile)
+    return read_input(_path(request, request.topology), request.topology, request.profile)
 
 
 def _out(request: Request) -> str:
     """Where to write, as the user would say it."""
     if request.in_place:
-        if is_ns(request.topology):
-            message = "an NS file cannot be changed in place: what is written is TopDL"
+        if form_of(request.topology) is not TOPDL:
+            message = f"a file of the format {form_of(request.topology).name} cannot be changed in place: what is written is TopDL"
             raise InputError(Problem(message, request.topology, element="in_place", hint="out=FILE.xml"))
         if request.out is not None:
             raise InputError(Problem("out and in_place cannot both be", element="in_place"))
         return request.topology
     if request.out is None:
         return os.path.splitext(request.topology)[0] + "-annotated.xml"
-    if not request.out or is_ns(request.out):
-        message = f"{shown(request.out)} is no name for a TopDL file"
-        raise InputError(Problem(message, element="out", hint="such as lab.xml; .tcl and .ns are names of NS files"))
+    if not request.out or form_of(request.out) is not TOPDL:
+        raise InputError(Problem(f"{shown(request.out)} is no name for a TopDL file", element="out", hint="such as lab.xml"))
     return request.out
 
 
@@ -161,12 +158,10 @@ def _there(path: str, out: str) -> bytes | None:
         if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
             raise InputError(Problem("cannot be written: there is no such folder", out))
         return None
-    text = topology_text(path, out)
     try:
-        read_topdl_text(text, out)
+        return read_input(path, out).text
     except InputError as exc:
         raise InputError(Problem("is there and is no topology; it is not overwritten", out, hint="another name for out")) from exc
-    return text
 
 
 def _path(request: Request, path: str) -> str:

@@ -23,8 +23,8 @@ from .physical_topology import physical_files
 from .site_conf import read_site_conf
 from .site_settings import load_site, site_yaml
 from .topology.checks import check_deployable
+from .topology.readers import TOPDL, Input, read_input
 from .topology.topdl_writer import write_topdl
-from .topology_file import is_ns, read_topology, topology_text
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,15 @@ def prepare(request: Request) -> Creation:
     profile = settings.ns_profile if settings else "default"
     if directory:
         directory.refuse_existing()
-    text = faults.collect(lambda: topology_text(_path(request, request.topology), request.topology))
-    read = faults.collect(lambda: _read(request, text, profile)) if text is not None else None
-    topology, warnings = read or (None, ())
+    read = faults.collect(lambda: read_input(_path(request, request.topology), request.topology, profile))
+    topology, warnings = (read.topology, read.warnings) if read else (None, ())
     if settings is None and topology:
         faults.collect(lambda: check_deployable(topology))
     embedding = faults.collect(lambda: embed(topology, settings)) if settings and topology else None
     choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
     physical, odd = physical_files(embedding.partitioned, embedding.machines)
-    files = {**_inputs(request, text, topology), **experiment_files(directory.pid, directory.eid, embedding), **physical}
+    files = {**_inputs(read), **experiment_files(directory.pid, directory.eid, embedding), **physical}
     warnings = tuple(dict.fromkeys((*config_warnings, *warnings, *embedding.warnings, *choice.warnings, *odd)))
     carried = {machine.vhost: machine.all_nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)
@@ -179,16 +178,9 @@ def _denied(value) -> bool | None:
     return not said if isinstance(said, bool) else None
 
 
-def _read(request: Request, text: bytes, profile: str):
-    """(topology, warnings) of the file's content."""
-    return read_topology(text, request.topology, os.path.dirname(os.path.abspath(_path(request, request.topology))), profile)
-
-
-def _inputs(request: Request, text: bytes, topology) -> dict:
-    """The file as it was given; of an NS file the topology in TopDL, too."""
-    if not is_ns(request.topology):
-        return {"experiment.xml": text}
-    return {"experiment.tcl": text, "experiment.xml": write_topdl(topology)}
+def _inputs(read: Input) -> dict:
+    """The file as it was given; of one that is not TopDL the topology in TopDL, too."""
+    return read.kept() if read.form is TOPDL else {**read.kept(), TOPDL.kept: write_topdl(read.topology)}
 
 
 def _path(request: Request, path: str) -> str:

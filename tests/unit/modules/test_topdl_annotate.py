@@ -171,11 +171,11 @@ BAD_OPTIONS = {
     "rules and a rule": ({"topology": "lab.xml", "rules": "rules.yml", "name": "a"}, "name: rules are given, too"),
     "nothing to do": ({"topology": "lab.xml", "name": "a"}, "neither sets nor removes anything"),
     "nothing selected": ({"topology": "lab.xml", "set": {"a": 1}}, "select: selects nothing in particular"),
-    "an NS file in place": ({"topology": "lab.tcl", "name": "a", "remove": "x", "in_place": True}, "lab.tcl: in_place: an NS file cannot be changed in place"),
+    "an NS file in place": ({"topology": "lab.tcl", "name": "a", "remove": "x", "in_place": True}, "a file of the format NS cannot be changed in place"),
     "two places to write": ({"topology": "lab.xml", "rules": "rules.yml", "in_place": True, "out": "x.xml"}, "in_place: out and in_place cannot both be"),
     "an out that is an NS file": ({"topology": "lab.xml", "rules": "rules.yml", "out": "lab.tcl"}, "out: 'lab.tcl' is no name for a TopDL file"),
     "an out that is no topology": ({"topology": "lab.xml", "rules": "rules.yml", "out": "rules.yml"}, "rules.yml: is there and is no topology"),
-    "an out that is a folder": ({"topology": "lab.xml", "rules": "rules.yml", "out": "/"}, "/: cannot be read: Is a directory"),
+    "an out that is a folder": ({"topology": "lab.xml", "rules": "rules.yml", "out": "/"}, "/: is there and is no topology"),
     "an out in no folder": ({"topology": "lab.xml", "rules": "rules.yml", "out": "none/x.xml"}, "none/x.xml: cannot be written: there is no such folder"),
     "an unknown profile": ({"topology": "lab.tcl", "rules": "rules.yml", "ns_profile": "utah"}, "ns_profile: 'utah' is not allowed (one of default, emulab)"),
 }
