@@ -12,8 +12,9 @@ from .annotating.rule_reader import RULE_KEYS, SELECT_KEYS, RuleError, rules_of_
 from .errors import BenitoError, InputError, Problem
 from .files import replace_file
 from .topology.ns.units import PROFILES
-from .topology.readers import TOPDL, form_of, read_input
+from .topology.readers import TOPDL, Input, form_of, read_input
 from .topology.scope import shown
+from .topology.topdl_reader import LEFT_OUT
 from .topology.topdl_writer import write_topdl
 from .topology.xml_source import MAX_BYTES
 
@@ -115,7 +116,16 @@ def prepare(request: Request) -> Annotation:
         raise InputError(Problem(f"would be larger than {MAX_BYTES // 2**20} MB", out))
     same_file = given.form is TOPDL and os.path.realpath(path) == os.path.realpath(_path(request, request.topology))
     changed = bool(annotated.changes) if same_file else there != text
-    return Annotation(request.topology, out, os.path.realpath(path), text, changed, annotated, (*given.warnings, *annotated.warnings))
+    lost = _lost_in_place(given) if same_file and changed else ()
+    return Annotation(request.topology, out, os.path.realpath(path), text, changed, annotated, (*given.warnings, *annotated.warnings, *lost))
+
+
+def _lost_in_place(given: Input) -> tuple[Problem, ...]:
+    """A warning about comments that will be lost. Raises InputError where all of a larger document would be."""
+    source = given.topology.source
+    if any(warning.message.endswith(LEFT_OUT) for warning in given.warnings):
+        raise InputError(Problem("what is around the topology would be lost", source, hint="out=FILE instead of in_place"))
+    return (Problem("its comments are not kept", source),) if b"<!--" in given.text else ()
 
 
 def _rules(request: Request):

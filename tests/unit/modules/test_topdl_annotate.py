@@ -119,6 +119,16 @@ def test_in_place_the_file_keeps_its_mode_and_one_that_needs_no_change_keeps_its
     assert not run(topology="lab.xml", out="lab.xml", names="b", set={"startup": "date"}).result["changed"]
 
 
+def test_in_place_comments_are_warned_of_and_a_larger_document_is_not_lost(files, capsys):
+    (files / "mail.xml").write_text("<mail><topology>" + LAB.partition("<topology>")[2].replace("</topology>", "</topology></mail>"))
+    refused = run(topology="mail.xml", in_place=True, name="b", set={"startup": "date"})
+    assert refused.message == "mail.xml: what is around the topology would be lost (out=FILE instead of in_place)"
+    assert (files / "mail.xml").read_text().startswith("<mail>")
+    assert not run(topology="mail.xml", name="b", set={"startup": "date"}).failed
+    warnings = run(topology="lab.xml", in_place=True, name="b", set={"startup": "date"}).result.get("warnings")
+    assert "lab.xml: its comments are not kept" in json.dumps(warnings) + capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_in_place_the_file_keeps_its_owner_and_a_link_to_it_stays_a_link(files):
     os.chown("lab.xml", 1234, 1234)
