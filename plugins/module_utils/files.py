@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 import signal
+import stat
 import tempfile
 import threading
 
@@ -106,11 +107,16 @@ def _write_new(path: str, data: bytes) -> None:
         handle.write(data)
 
 
-def replace_file(path: str, data: bytes) -> None:
-    """Give ``path`` the content ``data``, mode 0600. Raises OSError; then the old content stands."""
+def replace_file(path: str, data: bytes, like_before: bool = False) -> None:
+    """Give ``path`` the content ``data``. Raises OSError; then the old content stands.
+
+    like_before  with the owner and mode that it has, or that new files have; else with mode 0600
+    """
     descriptor, new = tempfile.mkstemp(prefix=NEW, dir=os.path.dirname(path))
     try:
         with os.fdopen(descriptor, "wb") as handle:
+            if like_before:
+                _make_like(handle.fileno(), path)
             handle.write(data)
             handle.flush()
             os.fsync(handle.fileno())
@@ -120,6 +126,20 @@ def replace_file(path: str, data: bytes) -> None:
             os.unlink(new)
         raise
     _flush(os.path.dirname(path))
+
+
+def _make_like(descriptor: int, path: str) -> None:
+    """Give an open file the owner and mode of the file ``path``, or of a new one where there is none."""
+    try:
+        before = os.stat(path)
+    except FileNotFoundError:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        os.fchmod(descriptor, 0o666 & ~mask)
+        return
+    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
 
 def _flush(path: str) -> None:

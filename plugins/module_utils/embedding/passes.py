@@ -49,12 +49,17 @@ def types_of(number: int, settings: EmbeddingSettings) -> tuple[str, ...]:
     return tuple(settings.pass_pnodes.get(str(number), settings.pnode_types))
 
 
+def is_pass(text: str) -> bool:
+    """Whether ``text`` may be a PartitionPass."""
+    return bool(_NUMBER.fullmatch(text))
+
+
 def refuse_wrong_passes(topology: Topology) -> None:
     """Raise InputError with a Problem for each PartitionPass that is not a number."""
     problems = []
     for computer in topology.computers:
         text = containers_attribute(computer, PARTITION_PASS)
-        if text and not _NUMBER.fullmatch(text):
+        if text and not is_pass(text):
             problems.append(problem_of(topology, computer, f"PartitionPass {text!r} is not a number", "0 to 999999999"))
     if problems:
         raise InputError(problems)

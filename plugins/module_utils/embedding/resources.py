@@ -16,7 +16,7 @@ from .kinds import OPENVZ, QEMU
 
 _SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([GM]?)(?:i?B)?", re.IGNORECASE)
 _LEAST_MEMORY = {QEMU: 128, OPENVZ: 16}  # MiB with which our images boot
-_MOST_CPUS = 255
+MOST_CPUS = 255
 
 
 def node_resources(topology: Topology, settings, hidden=()) -> dict[str, Resources]:
@@ -38,6 +38,12 @@ def node_resources(topology: Topology, settings, hidden=()) -> dict[str, Resourc
     if problems:
         raise InputError(problems)
     return found
+
+
+def is_size(text: str) -> bool:
+    """Whether ``text`` is a size of memory or disk: a number, with G or M where it is not in the attribute's own unit."""
+    match = _SIZE.fullmatch(text.strip())
+    return bool(match) and float(match[1]) > 0
 
 
 def _defaults(kind: str, settings) -> Resources:
@@ -70,7 +76,7 @@ def _cpus(topology, computer, kind: str, default: int) -> int:
     text = containers_attribute(computer, CPUS)
     if text is None:
         counted = sum(cpu.count for cpu in computer.cpus) if kind == QEMU else 0
-        return min(counted, _MOST_CPUS) if counted > 0 else default
-    if not re.fullmatch("[0-9]{1,3}", text.strip()) or not 1 <= int(text) <= _MOST_CPUS:
-        raise InputError(problem_of(topology, computer, f"containers:{CPUS} {text!r} is not a number of processors", f"1 to {_MOST_CPUS}"))
+        return min(counted, MOST_CPUS) if counted > 0 else default
+    if not re.fullmatch("[0-9]{1,3}", text.strip()) or not 1 <= int(text) <= MOST_CPUS:
+        raise InputError(problem_of(topology, computer, f"containers:{CPUS} {text!r} is not a number of processors", f"1 to {MOST_CPUS}"))
     return int(text)

@@ -24,6 +24,7 @@ from .xml_source import load, parse
 _ROOT_NAMES = ("experiment", "topology")
 _ROOT_CHILDREN = ("substrates", "elements", "fragments", "namemaps")
 _VERSIONS = ("1.0", "2.0")
+LEFT_OUT = "what is around it is left out"
 _MODEL_OF_VERSION = {"1.0": "hop", "2.0": "path"}
 
 
@@ -66,7 +67,7 @@ def _topology_element(root, problems: ProblemLog):
         return root
     for inner in root.iterdescendants():
         if any(local_name(child) in _ROOT_CHILDREN for child in inner):
-            message = f"the topology is taken from <{local_name(inner)}>; what is around it is left out"
+            message = f"the topology is taken from <{local_name(inner)}>; {LEFT_OUT}"
             problems.warn("embedding", inner.sourceline or 0, "", message)
             return inner
     if local_name(root) in _ROOT_NAMES:

@@ -1,0 +1,72 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Patterns of names: shell globs, and regular expressions that cannot take for ever.
+
+A regular expression may take longer than anybody waits ("(a*)*b" on thirty letters), so it is tried in a process of its own, which has a limit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from fnmatch import translate
+from functools import lru_cache
+
+LONGEST = 1000
+SECONDS = 2
+MEMORY_MB = 256
+_CHILD = """
+import json, re, resource, sys
+seconds, megabytes, pattern, names = json.load(sys.stdin)
+resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+try:
+    found = re.compile(pattern)
+    answer = [bool(found.fullmatch(name)) for name in names]
+except (re.error, RecursionError, OverflowError, MemoryError) as exc:
+    answer = str(exc) or "it is too large"
+json.dump(answer, sys.stdout)
+"""
+
+
+class PatternError(Exception):
+    """The pattern is none, or took too long; says which."""
+
+
+@lru_cache(maxsize=1024)
+def glob(pattern: str) -> Callable[[str], bool]:
+    """Whether a text is matched by a shell glob, case and all. Raises PatternError."""
+    if len(pattern) > LONGEST:
+        raise PatternError(f"is longer than {LONGEST} characters")
+    try:
+        compiled = re.compile(translate(pattern))
+    except re.error as exc:
+        raise PatternError(f"is no pattern: {exc}") from exc
+    return lambda text: compiled.match(text) is not None
+
+
+def any_glob(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether a text is matched by one of the globs."""
+    globs = [glob(pattern) for pattern in patterns]
+    return lambda text: any(one(text) for one in globs)
+
+
+def matched_by_expression(pattern: str, names: list[str]) -> set[str]:
+    """Those of ``names`` that are wholly matched by a regular expression. Raises PatternError."""
+    if len(pattern) > LONGEST:
+        raise PatternError(f"is longer than {LONGEST} characters")
+    names = list(dict.fromkeys(names))
+    try:
+        asked = json.dumps([SECONDS, MEMORY_MB, pattern, names])
+        done = subprocess.run([sys.executable, "-I", "-c", _CHILD], input=asked, capture_output=True, text=True, timeout=4 * SECONDS, check=False)
+    except subprocess.TimeoutExpired as exc:
+        raise PatternError(f"takes longer than {SECONDS} seconds") from exc
+    if done.returncode:
+        raise PatternError(f"takes longer than {SECONDS} seconds, or more than {MEMORY_MB} MB")
+    answer = json.loads(done.stdout)
+    if isinstance(answer, str):
+        raise PatternError(f"is no regular expression: {answer}")
+    return {name for name, found in zip(names, answer) if found}

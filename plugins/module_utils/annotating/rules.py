@@ -1,0 +1,116 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules of annotating as plain data: which elements, and what becomes of their attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import Problem
+
+COMPUTER, SUBSTRATE, INTERFACE, OTHER, EXPERIMENT = "computer", "substrate", "interface", "other", "experiment"
+SORTS = (COMPUTER, SUBSTRATE, INTERFACE, OTHER, EXPERIMENT)
+CYCLE, SPREAD, EACH = "cycle", "spread", "each"
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a rule stands, for messages.
+
+    file   the file of rules as the user named it, "" when they were given directly
+    lines  {path of keys from the top of the file: its line}
+    path   the keys that lead to the rule, such as (1,)
+    label  what the rule is called: "rule 2", or "" for the only one
+    """
+
+    file: str = ""
+    lines: Mapping[tuple, int] = field(default_factory=dict)
+    path: tuple = ()
+    label: str = ""
+
+    def problem(self, message: str, hint: str = "", *keys) -> Problem:
+        """A Problem about what the keys lead to inside the rule."""
+        path = (*self.path, *keys)
+        line = next((self.lines[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self.lines), 0)
+        inner = ".".join(str(key + 1) if isinstance(key, int) else str(key) for key in keys)
+        return Problem(_printable(message), self.file, line, ", ".join(part for part in (self.label, _printable(inner)) if part), _printable(hint))
+
+
+def _printable(text: str) -> str:
+    """One line that a terminal does not obey."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number from least to most, both allowed; most None: without an end."""
+
+    least: int = 0
+    most: int | None = None
+
+    def __contains__(self, number: int) -> bool:
+        return self.least <= number and (self.most is None or number <= self.most)
+
+
+@dataclass(frozen=True)
+class Select:
+    """Which elements. All that is said must be true of an element; what is empty or None says nothing.
+
+    sort        one of SORTS
+    names       shell globs of its name: one of them
+    regex       a regular expression of its whole name
+    exceptions  shell globs of names that are left out
+    kinds       its ``containers:node_type``, as canonical names: one of them
+    degree      the number of its interfaces; of a substrate, the number of interfaces attached to it
+    neighbours  the number of other elements that it shares a substrate with
+    substrates  shell globs of substrates that it is attached to: one of them
+    computers   shell globs of the computer that an interface is of, or that is attached to a substrate: one of them
+    has         (attribute, shell glob of its value or None for any): all of them
+    lacks       likewise: none of them
+    """
+
+    sort: str = COMPUTER
+    names: tuple[str, ...] = ()
+    regex: str = ""
+    exceptions: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    degree: Range | None = None
+    neighbours: Range | None = None
+    substrates: tuple[str, ...] = ()
+    computers: tuple[str, ...] = ()
+    has: tuple[tuple[str, str | None], ...] = ()
+    lacks: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an attribute is set to on each of the chosen elements.
+
+    text     may hold placeholders such as {name}; {value} is what is distributed
+    literal  whether the text has no placeholders
+    how      CYCLE: the values in turn; SPREAD: each value for as many elements as any other, in blocks; EACH: each value for ``size``
+             elements; "": nothing is distributed
+    values   what is distributed; None for the numbers from 0 on
+    size     of EACH, how many elements a value is for; of the others with values None, how many numbers there are
+    """
+
+    text: str = ""
+    literal: bool = False
+    how: str = ""
+    values: tuple[str, ...] | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What becomes of the attributes of the elements it selects: first ``remove`` (shell globs of names), then ``set``.
+
+    allow_none  whether it may select nothing
+    """
+
+    select: Select
+    set: Mapping[str, Value] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    allow_none: bool = False
+    where: Where = Where()

@@ -1,0 +1,142 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which elements of a topology a rule is about."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ..embedding.kinds import kind_named
+from ..topology.attributes import NODE_TYPE, PREFIX
+from ..topology.model import Topology
+from ..topology.scope import shown
+from .draft import Draft, Place
+from .patterns import PatternError, any_glob, glob, matched_by_expression
+from .rules import COMPUTER, INTERFACE, OTHER, SUBSTRATE, Rule
+
+# What may be said of which sort of element, beside its name and its attributes.
+MEANINGFUL = {
+    COMPUTER: ("kind", "degree", "neighbours", "substrate"),
+    OTHER: ("degree", "neighbours", "substrate"),
+    SUBSTRATE: ("degree", "computer"),
+    INTERFACE: ("kind", "substrate", "computer"),
+}
+
+
+class Structure:
+    """How a topology hangs together, which annotating does not change."""
+
+    def __init__(self, topology: Topology):
+        self._topology = topology
+
+    @cached_property
+    def members(self) -> dict[str, list[int]]:
+        """{substrate: the numbers of the elements attached to it, once for each interface}."""
+        found: dict[str, list[int]] = {}
+        for number, element in enumerate(self._topology.elements):
+            for interface in element.interfaces:
+                for name in interface.substrates:
+                    found.setdefault(name, []).append(number)
+        return found
+
+    def substrates(self, place: Place) -> tuple[str, ...]:
+        """The substrates of an element or an interface, each once, in the order of its interfaces."""
+        interfaces = self._topology.elements[place.number].interfaces
+        chosen = interfaces[place.port : place.port + 1] if place.sort == INTERFACE else interfaces
+        return tuple(dict.fromkeys(name for interface in chosen for name in interface.substrates))
+
+    def degree(self, place: Place) -> int:
+        """The number of its interfaces, or of those attached to a substrate."""
+        if place.sort == SUBSTRATE:
+            return len(self.members.get(self._topology.substrates[place.number].name, ()))
+        return len(self._topology.elements[place.number].interfaces)
+
+    def neighbours(self, place: Place) -> int:
+        """The number of other elements that an element shares a substrate with."""
+        largest, *others = sorted((self._on(name) for name in self.substrates(place)), key=len, reverse=True) or [{place.number}]
+        return len(largest) - 1 + len(set().union(*others) - largest)
+
+    def computers(self, place: Place) -> list[str]:
+        """The name of an interface's element, or of those attached to a substrate."""
+        if place.sort == INTERFACE:
+            return [self._topology.elements[place.number].name]
+        name = self._topology.substrates[place.number].name
+        return [self._topology.elements[number].name for number in self.members.get(name, ())]
+
+    def _on(self, name: str) -> set[int]:
+        if name not in self._sets:
+            self._sets[name] = set(self.members.get(name, ()))
+        return self._sets[name]
+
+    @cached_property
+    def _sets(self) -> dict[str, set[int]]:
+        return {}
+
+
+def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> list[Place]:
+    """The places of the elements that a rule selects, in document order; what is wrong with its patterns goes into ``problems``."""
+    places = draft.places(rule.select.sort)
+    for test in _tests(draft, structure, rule, problems):
+        places = [place for place in places if test(place)]
+    if places and rule.select.regex:
+        try:
+            matching = matched_by_expression(rule.select.regex, [draft.name(place) for place in places])
+        except PatternError as exc:
+            problems.append(rule.where.problem(f"{shown(rule.select.regex)} {exc}", "", "select", "regex"))
+            return []
+        places = [place for place in places if draft.name(place) in matching]
+    return places
+
+
+def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
+    """Functions of a place, the cheap ones first. A pattern that is none selects nothing."""
+    select = rule.select
+
+    def globs(key: str, patterns: tuple[str, ...]):
+        try:
+            return any_glob(patterns)
+        except PatternError as exc:
+            problems.append(rule.where.problem(f"one of {shown(', '.join(patterns))} {exc}", "", "select", key))
+            return lambda _text: False
+
+    if select.names:
+        named = globs("name", select.names)
+        yield lambda place: named(draft.name(place))
+    if select.exceptions:
+        left_out = globs("except", select.exceptions)
+        yield lambda place: not left_out(draft.name(place))
+    if select.degree is not None:
+        yield lambda place: structure.degree(place) in select.degree
+    if select.substrates:
+        substrate = globs("substrate", select.substrates)
+        yield lambda place: any(map(substrate, structure.substrates(place)))
+    if select.computers:
+        computer = globs("computer", select.computers)
+        yield lambda place: any(map(computer, structure.computers(place)))
+    if select.kinds:
+        yield lambda place: _kind(draft, place) in select.kinds
+    if select.neighbours is not None:
+        yield lambda place: structure.neighbours(place) in select.neighbours
+    for key, pairs in (("has", select.has), ("lacks", select.lacks)):
+        for name, pattern in pairs:
+            yield _attribute_test(draft, rule, problems, key, name, pattern)
+
+
+def _attribute_test(draft: Draft, rule: Rule, problems: list, key: str, name: str, pattern: str | None):
+    try:
+        fits = (lambda _text: True) if pattern is None else glob(pattern)
+    except PatternError as exc:
+        problems.append(rule.where.problem(f"{shown(pattern)} {exc}", "", "select", key, name))
+        return lambda _place: False
+
+    def has(place):
+        value = draft.value(place, name)
+        return value is not None and fits(value)
+
+    return has if key == "has" else lambda place: not has(place)
+
+
+def _kind(draft: Draft, place: Place) -> str | None:
+    """The kind that an element, or an interface's element, asks for; None where it asks for none."""
+    text = draft.value(place._replace(sort=COMPUTER), PREFIX + NODE_TYPE)
+    return None if text is None else kind_named(text)

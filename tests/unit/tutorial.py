@@ -1,0 +1,20 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The topologies of examples/tutorial."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from ansible_collections.deter.benito.plugins.module_utils.topology.ns.reader import read_ns
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
+
+FOLDER = Path(__file__).parents[2] / "examples" / "tutorial"
+
+
+@cache
+def tutorial(name):
+    """(topology, warnings as texts) of a file of that folder."""
+    topology, warnings = (read_ns if name.endswith(".tcl") else read_topdl)(str(FOLDER / name), name)
+    return topology, [str(warning) for warning in warnings]
