@@ -261,12 +261,17 @@ def test_without_tclsh_it_says_what_to_install(files, tmp_path, monkeypatch):
     assert_refused(run(**good(topology="lab.tcl")), "lab.tcl: reading NS files needs the program tclsh: install the package tcl", tmp_path)
 
 
-def test_what_an_ns_file_reads_is_relative_to_its_folder(files, tmp_path):
+def test_what_an_ns_file_reads_is_relative_to_its_folder_and_kept_with_it(files, tmp_path):
     (files / "sub").mkdir()
     (files / "sub" / "lab.tcl").write_text(NS.replace("$ns run", "source more.tcl\n$ns run"))
     (files / "sub" / "more.tcl").write_text("set c [$ns node]\n")
     outcome = run(**good(topology="sub/lab.tcl"))
     assert not outcome.failed and sum(map(len, outcome.result["pnodes"].values())) == 3
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    assert directory.read("experiment.tcl.d", "more.tcl") == "set c [$ns node]\n"
+    again = run(**good(topology=directory.file("experiment.tcl"), eid="again"))
+    assert not again.failed
+    assert ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "again").read("partitioned.xml") == directory.read("partitioned.xml")
 
 
 def test_every_setting_may_be_given():

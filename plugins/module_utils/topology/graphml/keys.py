@@ -39,6 +39,7 @@ _EDGE_ROLES = {
     BPS: ("linkspeedraw",),  # the Internet Topology Zoo's, in bits per second
     DELAY: ("delay", "latency"),
     LOSS_OF: ("loss", "lossrate", "packetloss", "plr"),
+    PREFIX + "cost": ("cost", PREFIX + "cost"),
     SOURCE_ADDRESS: ("sourceaddress", "sourceip"),
     TARGET_ADDRESS: ("targetaddress", "targetip"),
     SOURCE_INTERFACE: ("sourceinterface",),
@@ -136,8 +137,8 @@ class Keys:
         for domain, names in self._kept.items():
             if names:
                 listed = ", ".join(shown(name) for name in list(names)[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
-                what = "left out" if domain == "graph" else "kept as attributes, without effect"
-                self.problems.warn(f"data of {domain}s", 0, f"data of {domain}s", f"{listed}: {what}")
+                message = f"{listed}: kept as attributes, which have an effect only where TopDL's of that name have"
+                self.problems.warn(f"data of {domain}s", 0, f"data of {domain}s", message)
 
 
 def role_of(name: str, domain: str) -> str:
@@ -166,8 +167,7 @@ class Data:
         if not text or not name:
             return
         if not role:
-            if self.domain != "graph":
-                self._others.append((name, text))
+            self._others.append((name, text))
             self.keys.keep(self.domain, name)
         elif role in self._roles:
             self.keys.problems.warn("data given twice", line, self.domain, f"{shown(name)} says the same as {shown(self._roles[role][0])}, which counts")
@@ -190,7 +190,8 @@ class Data:
         return any(self._text(role).lower() in LANS for role in (KIND, NAMED_KIND))
 
     def of_graph(self) -> list[tuple[str, str]]:
-        return [(role, text) for role, (_name, text, _line) in self._roles.items()]
+        """The attributes of the experiment."""
+        return [*((role, text) for role, (_name, text, _line) in self._roles.items()), *self._others]
 
     def of_node(self) -> list[tuple[str, str]]:
         """The attributes of a computer."""

@@ -17,7 +17,7 @@ from ..model import Topology
 from ..problem_log import ProblemLog
 from ..scope import local_name, shown
 from ..xml_source import parse
-from .keys import Data, Keys
+from .keys import Keys
 
 MAX_BYTES = 32 * 2**20
 MOST_ELEMENTS = 600_000
@@ -44,13 +44,12 @@ def read_graphml_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem
     return topology, problems.warnings()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Edge:
     """An edge, and the one that leads back where the graph is directed."""
 
     xml: object
     ends: tuple[str, str]
-    data: Data
     directed: bool
     back: _Edge | None = None
 
@@ -142,7 +141,7 @@ class _Reading:
                 self._without_port(xml, f"edge from {shown(ends[0] or '')} to {shown(ends[1] or '')}")
         if any(end not in self.things for end in ends):
             return None
-        return _Edge(xml, ends, self.keys.data(xml, "edge"), directed)
+        return _Edge(xml, ends, directed)
 
     def _paired(self, edges: list[_Edge]) -> list[_Edge]:
         """The edges without those that are another's way back; the first way there goes with the first way back, and so on."""
@@ -163,15 +162,17 @@ class _Reading:
         return kept
 
     def _link(self, edge: _Edge) -> None:
-        there, attributes, ends = edge.data.way, edge.data.of_substrate(), edge.data.ends()
+        data = self.keys.data(edge.xml, "edge")
+        there, attributes, ends = data.way, data.of_substrate(), data.ends()
         back = there
         if edge.back is not None:
-            back = edge.back.data.way
-            attributes = [*attributes, *edge.back.data.of_substrate()]
-            other = edge.back.data.ends()
+            of_back = self.keys.data(edge.back.xml, "edge")
+            back = of_back.way
+            attributes = [*attributes, *of_back.of_substrate()]
+            other = of_back.ends()
             ends = tuple(End(one.name or more.name, (*one.attributes, *more.attributes)) for one, more in zip(ends, other[::-1], strict=True))
         first, second = (self.things[end] for end in edge.ends)
-        self.draft.link(edge.data.label, edge.xml.sourceline or 0, first, second, there, back, attributes, ends)
+        self.draft.link(data.label, edge.xml.sourceline or 0, first, second, there, back, attributes, ends)
 
     def _hyperedge(self, xml) -> None:
         """A LAN: TopDL has what the graphs of NetworkX have not."""

@@ -72,11 +72,7 @@ class _Writer:
 
     def write(self) -> None:
         for attribute in self.topology.attributes:
-            if containers_name(attribute.name) == LATENCY_MODEL:
-                continue
-            if not containers_name(attribute.name):
-                self.warn(self.topology, "", f"the attribute {shown(attribute.name)} of the experiment has no place in a GraphML file")
-            else:
+            if attribute.value and containers_name(attribute.name) != LATENCY_MODEL:
                 self.lines.append(f"    {self._data('graph', attribute.name, attribute.value)}")
         for computer in self.topology.computers:
             self._computer(computer)

@@ -19,10 +19,10 @@ from ..topdl_consistency import check_names
 from .names import InterfaceNames, Names
 
 # Nodes, links and LANs; memory and time are bounded for files that nobody would deploy.
-MOST_THINGS = 100_000
+MOST_THINGS = 80_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Way:
     """What traffic meets on its way, or on one hop of it: delay_ms one way, kbps 0 for no limit, loss a fraction."""
 
@@ -35,7 +35,7 @@ class Way:
         return Way(self.delay_ms / 2, self.kbps, 1 - sqrt(1 - self.loss))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class End:
     """What is known of one end of a link: the interface's name, "" for any, and its attributes."""
 
@@ -43,7 +43,7 @@ class End:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Machine:
     """A computer, with its interfaces in the order of their making: (member, name)."""
 
@@ -77,7 +77,7 @@ class Medium:
         return next(iter(self.hops)) if len(self.hops) == 1 else None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Member:
     """A machine on a medium: the hop that leaves the machine and the one that comes to it."""
 
@@ -133,8 +133,10 @@ class Draft:
             name = self.names.give("link", label, line) if label else self.names.number("link")
             medium = Medium(name, label, line, list(attributes))
             self.media.append(medium)
-            self._join(first, medium, there.half(), back.half(), ends[0], line)
-            self._join(second, medium, back.half(), there.half(), ends[1], line)
+            out = there.half()
+            into = out if back is there else back.half()
+            self._join(first, medium, out, into, ends[0], line)
+            self._join(second, medium, into, out, ends[1], line)
 
     def member(self, medium: Medium, machine: Machine, way: Way, line: int) -> None:
         """A machine on a LAN from whose every member to every other there is ``way``."""

@@ -67,6 +67,8 @@ def as_name(wanted: str, sort: str = "node") -> str:
 class InterfaceNames:
     """The names of one computer's interfaces."""
 
+    __slots__ = ("_taken",)
+
     def __init__(self):
         self._taken: set[str] = set()
 

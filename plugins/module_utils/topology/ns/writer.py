@@ -22,6 +22,7 @@ from .units import SMALLEST_KBPS, SMALLEST_LOSS
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 _OPTION = re.compile(r"[-_0-9A-Za-z]+")
+_NUMBERED = re.compile(r"inf[0-9]{3,}")
 _DEFAULT_MASK = "255.255.255.0"
 _LARGEST_KBPS = 10_000_000
 _LONGEST_MS = 1e9
@@ -91,10 +92,23 @@ class _Writer:
             self._substrate(substrate)
         for computer in self.topology.computers:
             self._computer(computer)
+        self._warn_of_interface_names()
         protocol = next((one.value for one in self.topology.attributes if one.name == f"{PREFIX}rtproto"), None)
         if protocol is not None:
             self.add(f"${self.variables.simulator} rtproto", quoted(protocol))
         self.add(f"${self.variables.simulator} run")
+
+    def _warn_of_interface_names(self) -> None:
+        """An NS file numbers them; one warning for all."""
+        own = [
+            f"{interface.name} of {computer.name}"
+            for computer in self.topology.computers
+            for interface in computer.interfaces
+            if not _NUMBERED.fullmatch(interface.name)
+        ]
+        if own:
+            listed = ", ".join(own[:6]) + (f" and {len(own) - 6} more" if len(own) > 6 else "")
+            self.warn(self.topology, "", f"names of interfaces have no place in an NS file; they will be inf000, inf001, …: {listed}")
 
     # --- the whole ---------------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ REPORTED = {
     "a graph in a node": (node("a", f"<graph>{node('b')}</graph>"), "node 'a': what is in it is read as if beside it"),
     "a frame": (node("a", f"<graph>{node('b')}</graph>"), "node 'a': holds a graph and has no edge; it is taken for a frame and left out"),
     "an unknown kind": (node("a", data("kind", "router")), "node: 'router' is no container kind"),
-    "data that mean nothing here": (node("a", data("x", "1")), "data of nodes: 'x': kept as attributes, without effect"),
+    "data that mean nothing here": (node("a", data("x", "1")), "data of nodes: 'x': kept as attributes, which"),
     "data without a key": (node("a", data("nonsense", "1")), "no <key> for nodes declares 'nonsense'"),
     "data given twice": (node("a", data("kind", "qemu") * 2), "'kind' is given twice; the first counts"),
     "a drawing": (node("a", '<data key="x"><y:Shape xmlns:y="y"><y:NodeLabel>web</y:NodeLabel></y:Shape></data>'), "the drawing of the node is left out"),
@@ -162,6 +162,11 @@ def test_defaults_of_keys_count_where_nothing_is_said():
     text = graph(TWO + edge("a", "b")).replace('attr.name="bandwidth"/>', 'attr.name="bandwidth"><default>1Gb</default></key>')
     topology, _warnings = read_graphml_text(text.encode(), "lab.graphml")
     assert topology.substrates[0].capacity.rate_kbps == 1_000_000
+
+
+def test_costs_are_those_of_routes():
+    text = graph(TWO + edge("a", "b", data("bw", "3"))).replace('"bandwidth"', '"cost"')
+    assert attributes(read_graphml_text(text.encode(), "lab.graphml")[0].substrates[0]) == {"containers:cost": "3"}
 
 
 def test_the_topology_zoos_speeds_are_bits_per_second():
@@ -220,5 +225,5 @@ def test_little_that_would_become_much_is_refused_at_once():
     text = graph(many).replace('attr.name="x"/>', f'attr.name="x"><default>{"x" * 10_000}</default></key>')
     (error,) = errors_of(read_graphml_text, text.encode(), "lab.graphml")
     assert error.startswith("lab.graphml: its defaults make too much of it")
-    (error,) = errors_of(of_graph, "".join(f'<node id="{number}"/>' for number in range(100_001)))
-    assert error == "lab.graphml: has more than 100,000 nodes and links"
+    (error,) = errors_of(of_graph, "".join(f'<node id="{number}"/>' for number in range(80_001)))
+    assert error == "lab.graphml: has more than 80,000 nodes and links"

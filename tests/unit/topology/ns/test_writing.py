@@ -75,6 +75,12 @@ def test_names_that_ns_does_not_have_are_refused(wrong):
         write_ns(Topology(elements=(Computer(name=wrong),)))
 
 
+def test_names_of_interfaces_are_said_to_be_lost_once_for_all():
+    ends = tuple(Computer(name=name, interfaces=(Interface(name="eth1", substrates=("l",)),)) for name in "abcdefgh")
+    (warning,) = write_ns(Topology(elements=ends, substrates=(Substrate(name="l"),)))[1]
+    assert str(warning).endswith("inf001, …: eth1 of a, eth1 of b, eth1 of c, eth1 of d, eth1 of e, eth1 of f and 2 more")
+
+
 def test_a_node_and_a_link_of_one_name_are_refused():
     with pytest.raises(InputError, match="of one name"):
         write_ns(Topology(elements=(Computer(name="x"),), substrates=(Substrate(name="x"),)))
