@@ -172,4 +172,3 @@ def _ends_of(reading: Reading, place: Place, medium_name: str, end: str) -> Ends
         return Ends(medium, medium.members[0 if end == "to" else -1])
     member = reading.attachment(place, "lanlink", reading.node(place, "lanlink", end), medium)
     return Ends(medium, member) if member else None
-
