@@ -1,0 +1,248 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A topology as a picture, in the language of Graphviz: what is drawn, and how much is written beside it.
+
+A node is a shape by its kind. A substrate with two members is a line, any other a small node with a line to each member. Around nodes there
+may be boxes: of the pnode they are on, and of the virtual machine that processes are in. The larger the topology, the less is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import pi
+
+from .attributes import GHOST, containers_attribute
+from .dot_language import Identifiers, attributes, box, literal, quoted, shortened, statement
+from .drawing_style import FONTS, INK, LAN, MACHINE_BOX, PNODE_BOX, QUIET, WIRE, legend, style_of
+from .drawing_words import address, lan_words, link_words
+from .model import Computer, Topology
+
+EVERYTHING, NAMES, NODES = "everything", "names of nodes and substrates", "names of nodes and LANs"
+_MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs
+_POINTS_OF_AN_INCH = 72
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where nodes are.
+
+    pnodes    {computer: the name of the pnode it is on}, {} where that is not to be shown
+    carriers  {process: the virtual machine that it is in, which need not be a computer of the topology}
+    """
+
+    pnodes: Mapping[str, str] = field(default_factory=dict)
+    carriers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a picture.
+
+    title      stands below it
+    addresses  whether addresses stand at the ends, None: where there is room
+    boxes      whether boxes can be drawn; where not, a node's second line says where it is
+    """
+
+    title: str = ""
+    addresses: bool | None = None
+    boxes: bool = True
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a picture is: nodes and LANs, lines, whether it has rings, and how much is written (EVERYTHING, NAMES or NODES)."""
+
+    marks: int
+    lines: int
+    rings: bool
+    detail: str
+
+
+def size_of(topology: Topology) -> Size:
+    """The size of a topology's picture."""
+    members = _members(topology)
+    lans = sum(len(joined) != 2 for joined in members.values())
+    marks = len(topology.elements) + lans
+    lines = sum(1 if len(joined) == 2 else len(joined) for joined in members.values())
+    detail = EVERYTHING if marks <= _MOST_WITH_EVERYTHING else NAMES if marks <= _MOST_WITH_NAMES else NODES
+    return Size(marks, lines, lines > marks - _parts(topology, members), detail)
+
+
+def dot_text(topology: Topology, wanted: Wanted, placement: Placement) -> str:
+    """The picture in the language of Graphviz. The same for the same arguments."""
+    return _Picture(topology, wanted, placement).text()
+
+
+def _members(topology: Topology) -> dict[str, list]:
+    """{substrate: [(number of the element, interface)]}, of all elements, and of substrates that only an interface knows, too."""
+    found: dict[str, list] = {substrate.name: [] for substrate in topology.substrates}
+    for number, element in enumerate(topology.elements):
+        for interface in element.interfaces:
+            for name in interface.substrates:
+                found.setdefault(name, []).append((number, interface))
+    return found
+
+
+def _parts(topology: Topology, members: dict[str, list]) -> int:
+    """How many parts without a line between them the picture has."""
+    leader = list(range(len(topology.elements)))
+
+    def leader_of(number: int) -> int:
+        while leader[number] != number:
+            leader[number] = leader[leader[number]]
+            number = leader[number]
+        return number
+
+    for joined in members.values():
+        for number, _interface in joined[1:]:
+            leader[leader_of(number)] = leader_of(joined[0][0])
+    return sum(leader_of(number) == number for number in range(len(leader))) + sum(not joined for joined in members.values())
+
+
+class _Picture:
+    """A picture being written."""
+
+    def __init__(self, topology: Topology, wanted: Wanted, placement: Placement):
+        self.topology, self.wanted, self.placement = topology, wanted, placement
+        self.members = _members(topology)
+        self.detail = size_of(topology).detail
+        self.addresses = self.detail == EVERYTHING if wanted.addresses is None else wanted.addresses
+        names = Identifiers()
+        self.nodes = [names.of(element.name, getattr(element, "kind", "computer")) for element in topology.elements]
+        self.lans = {name: names.of(name, "LAN") for name, joined in self.members.items() if len(joined) != 2}
+        self.degrees = [sum(len(interface.substrates) for interface in element.interfaces) for element in topology.elements]
+
+    def text(self) -> str:
+        lines = (*self._head(), *self._boxes(), *self._lines())
+        return "\n".join([f"graph {quoted(literal(self.wanted.title or 'topology'))} {{", *(f"  {line}" for line in lines), "}"]) + "\n"
+
+    # --- the whole -----------------------------------------------------------------------------
+
+    def _head(self):
+        large = self.detail == NODES
+        graph = {
+            "label": legend(self.wanted.title, self._styles(), any(map(_is_ghost, self.topology.elements))),
+            "labelloc": "b", "fontname": FONTS, "fontcolor": INK, "bgcolor": "white", "pad": "0.3", "outputorder": "edgesfirst", "forcelabels": "true",
+            # neato, fdp, sfdp, twopi and circo; dot
+            "overlap": "prism", "sep": "+6" if large else "+12", "esep": "+3", "mindist": "0.6", "K": "0.5" if large else "0.9",
+            "nodesep": "0.15" if large else "0.35", "ranksep": "0.6",
+        }  # fmt: skip
+        node = {"fontname": FONTS, "fontsize": "11", "fontcolor": INK, "height": "0.3", "width": "0.3", "margin": "0.09,0.045", "penwidth": "1.4"}
+        edge = {"fontname": FONTS, "fontsize": "8", "fontcolor": QUIET, "color": WIRE, "penwidth": "1.1"}
+        return [f"{what} {attributes(values)}" for what, values in (("graph", graph), ("node", node), ("edge", edge))]
+
+    def _styles(self):
+        """The styles that occur, in the order of the table of kinds and then of occurrence."""
+        found = list(dict.fromkeys(style_of(element) for element in self.topology.elements))
+        found += [LAN] if self.lans else []
+        if self.wanted.boxes:
+            found += [PNODE_BOX] if self.placement.pnodes else []
+            found += [MACHINE_BOX] if self.placement.carriers else []
+        return found
+
+    # --- nodes -----------------------------------------------------------------------------------
+
+    def _boxes(self):
+        """Every node, in its boxes."""
+        if not self.wanted.boxes:
+            return [self._node(number) for number in range(len(self.nodes))]
+        inside: dict[tuple[str, str], list[str]] = {}
+        carriers = set(self.placement.carriers.values())
+        for number, element in enumerate(self.topology.elements):
+            carrier = self.placement.carriers.get(element.name) or (element.name if element.name in carriers else "")
+            pnode = self.placement.pnodes.get(element.name, "") if isinstance(element, Computer) else ""
+            inside.setdefault((pnode, carrier if isinstance(element, Computer) else ""), []).append(self._node(number))
+        pnodes: dict[str, list[str]] = {pnode: [] for pnode in sorted({pnode for pnode, _carrier in inside})}
+        for (pnode, carrier), nodes in inside.items():
+            pnodes[pnode] += box(f"machine {literal(carrier)}", _box_values(carrier, MACHINE_BOX), nodes) if carrier else nodes
+        return [line for pnode, nodes in pnodes.items() for line in (box(literal(pnode), _box_values(pnode, PNODE_BOX), nodes) if pnode else nodes)]
+
+    def _node(self, number: int) -> str:
+        element = self.topology.elements[number]
+        style, ghost = style_of(element), _is_ghost(element)
+        label = [shortened(element.name) or style.word, *self._where(element)]
+        values = {
+            "label": literal("\n".join(label)),
+            "shape": style.shape, "style": f"{style.style},dashed" if ghost else style.style,
+            "color": QUIET if ghost else style.line, "fillcolor": "#ffffff" if ghost else style.fill, "fontcolor": QUIET if ghost else None,
+            "tooltip": literal(self._account(element, style.word, ghost)),
+        }  # fmt: skip
+        return statement(self.nodes[number], attributes(values))
+
+    def _where(self, element) -> list[str]:
+        """What a node says of its place where there are no boxes."""
+        if self.wanted.boxes or not isinstance(element, Computer):
+            return []
+        carrier, pnode = self.placement.carriers.get(element.name), self.placement.pnodes.get(element.name)
+        return ([f"in {shortened(carrier)}"] if carrier else []) + ([shortened(pnode)] if pnode else [])
+
+    def _account(self, element, word: str, ghost: bool) -> str:
+        """What is shown of a node where the mouse points at it."""
+        place = [f"in {where}" for where in (self.placement.carriers.get(element.name), self.placement.pnodes.get(element.name)) if where]
+        first = ", ".join([f"{element.name}: {word}", *place, *(["not started"] if ghost else [])])
+        return "\n".join([first, *(" ".join(filter(None, (*interface.substrates, address(interface)))) for interface in element.interfaces)])
+
+    # --- substrates --------------------------------------------------------------------------------
+
+    def _lines(self):
+        substrates = {substrate.name: substrate for substrate in self.topology.substrates}
+        for name, joined in self.members.items():
+            pairs = [(self.topology.elements[number], interface) for number, interface in joined]
+            shaped = name in substrates
+            if len(joined) == 2:
+                words = link_words(substrates[name], pairs, self.topology.latency_model) if shaped else []
+                yield self._link(name, joined, words)
+            else:
+                words, own = lan_words(substrates[name], pairs, self.topology.latency_model) if shaped else ([], {})
+                yield from self._lan(name, joined, words, own)
+
+    def _link(self, name: str, joined, words: list[str]) -> str:
+        (first, one), (second, other) = joined
+        label = {EVERYTHING: [shortened(name), *words], NAMES: [shortened(name)], NODES: []}[self.detail]
+        ends = {"taillabel": self._end(one), "headlabel": self._end(other)}
+        values = {
+            "label": literal("\n".join(label)) if label else None, **ends,
+            "tooltip": literal("\n".join([name, *words])), "len": self._length(label, [self.degrees[first], self.degrees[second]]),
+        }  # fmt: skip
+        return statement(self.nodes[first], "--", self.nodes[second], attributes(values))
+
+    def _lan(self, name: str, joined, words: list[str], own: dict[int, list[str]]):
+        label = [shortened(name), *(words if self.detail == EVERYTHING else [])]
+        values = {
+            "label": literal("\n".join(label)), "shape": LAN.shape, "style": LAN.style if joined else f"{LAN.style},dashed",
+            "color": LAN.line, "fillcolor": LAN.fill, "fontcolor": "white", "fontsize": "9", "margin": "0.07,0.03", "height": "0.2",
+            "tooltip": literal(f"{name}: {len(joined)} members" + "".join(f", {line}" for line in words)),
+        }  # fmt: skip
+        yield statement(self.lans[name], attributes(values))
+        for place, (number, interface) in enumerate(joined):
+            lines = own.get(place, []) if self.detail == EVERYTHING else []
+            values = {
+                "taillabel": self._end(interface), "label": literal("\n".join(lines)) if lines else None,
+                "tooltip": literal(" ".join(filter(None, (self.topology.elements[number].name, name, address(interface))))),
+                "len": self._length(lines, [self.degrees[number], len(joined)]),
+            }  # fmt: skip
+            yield statement(self.nodes[number], "--", self.lans[name], attributes(values))
+
+    def _end(self, interface) -> str | None:
+        return literal(address(interface)) or None if self.addresses else None
+
+    def _length(self, label: list[str], degrees: list[int]) -> str | None:
+        """Inches, from centre to centre: room for the label and the addresses, and around a node with many lines for all of them."""
+        if self.detail == NODES:
+            return None
+        end = 50 if self.addresses else 12
+        points = 50 + 2 * end + 5 * max(map(len, label), default=0)
+        around = max(degrees) * end / pi
+        return f"{max(points, around + end) / _POINTS_OF_AN_INCH:.2f}"
+
+
+def _box_values(name: str, style) -> dict:
+    return {
+        "label": literal(shortened(name)), "tooltip": literal(name), "style": style.style, "color": style.line, "fillcolor": style.fill,
+        "fontcolor": QUIET, "fontsize": "10", "labeljust": "l", "labelloc": "t", "margin": "10",
+    }  # fmt: skip
+
+
+def _is_ghost(element) -> bool:
+    return isinstance(element, Computer) and (containers_attribute(element, GHOST) or "").strip().lower() in ("true", "yes", "1")
