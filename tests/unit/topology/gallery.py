@@ -8,7 +8,7 @@ import dataclasses
 
 import networkx
 from ansible_collections.deter.benito.plugins.module_utils.embedding.addresses import assign_addresses
-from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Capacity, Latency, OtherElement, Topology
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Capacity, Latency, OtherElement, Topology
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 
 KINDS = ("process", "openvz", "qemu", "embedded_pnode")
@@ -82,5 +82,5 @@ def every_kind() -> Topology:
         a={"node_type": "process", "vhost": "vm-1", "partition": "3"}, b={"node_type": "process", "vhost": "vm-2", "partition": "3"},
     )  # fmt: skip
     topology = addressed(topology)
-    others = tuple(OtherElement(kind=kind, name=name, attributes=(Attribute("x", "y"),)) for kind, name in (("testbed", "isi"), ("segment", "wan"), ("other", "")))
+    others = tuple(OtherElement(kind=kind, name=name) for kind, name in (("testbed", "isi"), ("segment", "wan"), ("other", "")))
     return dataclasses.replace(shaped(topology), elements=(*topology.elements, *others))
