@@ -18,8 +18,8 @@ from .errors import BenitoError, ExperimentError, InputError, Problem
 from .experiment import ExperimentDirectory, benito_home
 from .final_topology import PNODE
 from .topology.attributes import NODE_TYPE, VHOST, containers_attribute, with_containers_attribute
-from .topology.drawing import Placement, Wanted
-from .topology.layouts import DRAW_BOXES, attempts
+from .topology.drawing import DRAW_BOXES, Placement, Wanted
+from .topology.layouts import attempts
 from .topology.model import Computer, Topology
 from .topology.ns.reader import read_ns
 from .topology.rendering import FORMATS, Rendering, render

@@ -19,8 +19,13 @@ from .drawing_words import address, lan_words, link_words
 from .model import Computer, Topology
 
 EVERYTHING, NAMES, NODES = "everything", "names of nodes and substrates", "names of nodes and LANs"
+DRAW_BOXES = ("dot", "fdp")
+_NEATO = "neato"
 _MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs
 _POINTS_OF_AN_INCH = 72
+_END_POINTS = 50  # an address takes so many
+_LINES_WITHOUT_CROWD = 4
+_FARTHEST_POINTS, _MOST_AROUND = 160, 40
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,16 @@ class Wanted:
 
     title      stands below it
     addresses  whether addresses stand at the ends, None: where there is room
-    boxes      whether boxes can be drawn; where not, a node's second line says where it is
+    program    what will lay it out; where that draws no boxes, a node's second line says where it is
     """
 
     title: str = ""
     addresses: bool | None = None
-    boxes: bool = True
+    program: str = "dot"
+
+    @property
+    def boxes(self) -> bool:
+        return self.program in DRAW_BOXES
 
 
 @dataclass(frozen=True)
@@ -124,9 +133,9 @@ class _Picture:
         graph = {
             "label": legend(self.wanted.title, self._styles(), any(map(_is_ghost, self.topology.elements))),
             "labelloc": "b", "fontname": FONTS, "fontcolor": INK, "bgcolor": "white", "pad": "0.3", "outputorder": "edgesfirst", "forcelabels": "true",
-            # neato, fdp, sfdp, twopi and circo; dot
-            "overlap": "prism", "sep": "+6" if large else "+12", "esep": "+3", "mindist": "0.6", "K": "0.5" if large else "0.9",
-            "nodesep": "0.15" if large else "0.35", "ranksep": "0.6",
+            # vpsc keeps the distances between nodes, prism makes its own, fast
+            "overlap": "vpsc" if self.wanted.program == _NEATO and not large else "prism", "sep": "+6" if large else "+12", "esep": "+3",
+            "K": "0.4" if large else "0.7", "mindist": "0.6", "nodesep": "0.15" if large else "0.4", "ranksep": "0.6",
         }  # fmt: skip
         node = {"fontname": FONTS, "fontsize": "11", "fontcolor": INK, "height": "0.3", "width": "0.3", "margin": "0.09,0.045", "penwidth": "1.4"}
         edge = {"fontname": FONTS, "fontsize": "8", "fontcolor": QUIET, "color": WIRE, "penwidth": "1.1"}
@@ -203,7 +212,7 @@ class _Picture:
         ends = {"taillabel": self._end(one), "headlabel": self._end(other)}
         values = {
             "label": literal("\n".join(label)) if label else None, **ends,
-            "tooltip": literal("\n".join([name, *words])), "len": self._length(label, [self.degrees[first], self.degrees[second]]),
+            "tooltip": literal("\n".join([name, *words])), **self._room(label, [self.degrees[first], self.degrees[second]]),
         }  # fmt: skip
         return statement(self.nodes[first], "--", self.nodes[second], attributes(values))
 
@@ -220,21 +229,25 @@ class _Picture:
             values = {
                 "taillabel": self._end(interface), "label": literal("\n".join(lines)) if lines else None,
                 "tooltip": literal(" ".join(filter(None, (self.topology.elements[number].name, name, address(interface))))),
-                "len": self._length(lines, [self.degrees[number], len(joined)]),
+                **self._room(lines, [self.degrees[number]], len(joined)),
             }  # fmt: skip
             yield statement(self.nodes[number], "--", self.lans[name], attributes(values))
 
     def _end(self, interface) -> str | None:
         return literal(address(interface)) or None if self.addresses else None
 
-    def _length(self, label: list[str], degrees: list[int]) -> str | None:
-        """Inches, from centre to centre: room for the label and the addresses, and around a node with many lines for all of them."""
-        if self.detail == NODES:
-            return None
-        end = 50 if self.addresses else 12
-        points = 50 + 2 * end + 5 * max(map(len, label), default=0)
-        around = max(degrees) * end / pi
-        return f"{max(points, around + end) / _POINTS_OF_AN_INCH:.2f}"
+    def _room(self, label: list[str], degrees: list[int], members: int = 0) -> dict:
+        """Inches from centre to centre: room for the label and for the addresses, which stand farther from a node with many lines, side by side around it."""
+        if self.detail == NODES or self.wanted.program != _NEATO:
+            return {}
+        end = _END_POINTS if self.addresses else 12
+        crowded = self.addresses and max(degrees) > _LINES_WITHOUT_CROWD
+        away = min(max(degrees) * end / (2 * pi), _FARTHEST_POINTS) if crowded else end
+        points = 50 + 2 * away + 5 * max(map(len, label), default=0)
+        return {
+            "len": f"{max(points, min(members, _MOST_AROUND) * end / (2 * pi)) / _POINTS_OF_AN_INCH:.2f}",
+            "labeldistance": f"{(away - 12) / 10:.1f}" if crowded else None, "labelangle": "6" if crowded else None,
+        }  # fmt: skip
 
 
 def _box_values(name: str, style) -> dict:

@@ -15,7 +15,7 @@ from .dot_language import Html, in_html
 from .model import Computer
 
 FONTS = "DejaVu Sans,Verdana,sans-serif"  # wide ones: where a viewer has none of them, what it takes fits into the boxes
-INK, QUIET, WIRE = "#1c2733", "#4a5560", "#7a8590"
+INK, QUIET, WIRE = "#1c2733", "#3a4550", "#98a2ac"
 
 
 @dataclass(frozen=True)

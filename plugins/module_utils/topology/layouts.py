@@ -12,10 +12,10 @@ from .drawing import Placement, Size, Wanted, dot_text, size_of
 from .model import Topology
 from .rendering import Attempt
 
-DRAW_BOXES = ("dot", "fdp")
 FASTEST = "sfdp"
 MOST_MARKS = 20_000
-_MOST_FOR_NEATO, _MOST_FOR_BOXES = 160, 300
+_MOST_FOR_NEATO = 160
+_MOST_FOR_DOT, _MOST_FOR_FDP = 80, 400  # with boxes
 
 
 def attempts(topology: Topology, wanted: Wanted, placement: Placement, program: str | None = None) -> list[Attempt]:
@@ -27,11 +27,14 @@ def attempts(topology: Topology, wanted: Wanted, placement: Placement, program: 
     size = size_of(topology)
     if size.marks > MOST_MARKS:
         raise BenitoError(f"{size.marks:,} nodes and LANs are too many for a picture: {MOST_MARKS:,} are the most")
-    programs = dict.fromkeys([program or _best(size, placement), FASTEST])
-    return [Attempt(name, partial(dot_text, topology, replace(wanted, boxes=name in DRAW_BOXES), placement)) for name in programs]
+    suitable = _with_boxes(size) if placement.pnodes or placement.carriers else _without_boxes(size)
+    programs = dict.fromkeys([*([program] if program else suitable), FASTEST])
+    return [Attempt(name, partial(dot_text, topology, replace(wanted, program=name), placement)) for name in programs]
 
 
-def _best(size: Size, placement: Placement) -> str:
-    if (placement.pnodes or placement.carriers) and size.marks <= _MOST_FOR_BOXES:
-        return "fdp"
-    return "neato" if size.marks <= _MOST_FOR_NEATO else FASTEST
+def _with_boxes(size: Size) -> list[str]:
+    return (["dot"] if size.marks <= _MOST_FOR_DOT else []) + (["fdp"] if size.marks <= _MOST_FOR_FDP else [])
+
+
+def _without_boxes(size: Size) -> list[str]:
+    return ["neato"] if size.marks <= _MOST_FOR_NEATO else []

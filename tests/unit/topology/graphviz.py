@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 from lxml import etree
@@ -48,3 +49,54 @@ def titles_of(svg: bytes) -> list[str]:
 def classes_of(svg: bytes) -> list[str]:
     """``node``, ``edge`` and ``cluster`` for each that was drawn."""
     return [group.get("class") for group in etree.fromstring(svg).iter(f"{SVG}g")]
+
+
+class Box:
+    """A rectangle of a picture: what is in it, and where."""
+
+    def __init__(self, what: str, left: float, top: float, right: float, bottom: float):
+        self.what, self.left, self.top, self.right, self.bottom = what, left, top, right, bottom
+
+    def __repr__(self):
+        return f"{self.what} at {self.left:.0f} {self.top:.0f} to {self.right:.0f} {self.bottom:.0f}"
+
+    def over(self, other: Box, slack: float = 1) -> bool:
+        """Whether the two overlap by more than ``slack`` points in both directions."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        return wide > slack and min(self.bottom, other.bottom) - max(self.top, other.top) > slack
+
+
+def overlaps_of(svg: bytes) -> list[tuple[Box, Box]]:
+    """What lies over something else: nodes over nodes, texts of lines over nodes and over each other."""
+    root = etree.fromstring(svg)
+    nodes = [Box(_title(group), *_around(group)) for group in root.iter(f"{SVG}g") if group.get("class") == "node"]
+    texts = [_text_box(text) for group in root.iter(f"{SVG}g") if group.get("class") == "edge" for text in group.iter(f"{SVG}text")]
+    things = nodes + texts
+    return [(one, other) for place, one in enumerate(things) for other in things[place + 1 :] if one.over(other)]
+
+
+def _title(group) -> str:
+    return group.find(f"{SVG}title").text or ""
+
+
+def _around(group):
+    """The rectangle around a node's shape."""
+    across, down = [], []
+    for shape in group.iter(f"{SVG}ellipse", f"{SVG}polygon", f"{SVG}path"):
+        if shape.tag == f"{SVG}ellipse":
+            x, y, wide, high = (float(shape.get(name)) for name in ("cx", "cy", "rx", "ry"))
+            across += [x - wide, x + wide]
+            down += [y - high, y + high]
+        else:
+            numbers = [float(number) for number in re.findall(r"-?[0-9.]+", shape.get("points") or shape.get("d"))]
+            across += numbers[::2]
+            down += numbers[1::2]
+    return min(across), min(down), max(across), max(down)
+
+
+def _text_box(text) -> Box:
+    """Where a text is: it has an anchor at its base line; a letter of the font is some 0.6 of its size wide."""
+    x, y, size, words = float(text.get("x")), float(text.get("y")), float(text.get("font-size")), "".join(text.itertext())
+    wide = 0.6 * size * len(words)
+    left = {"middle": x - wide / 2, "start": x, "end": x - wide}[text.get("text-anchor")]
+    return Box(words, left, y - 0.8 * size, left + wide, y + 0.15 * size)

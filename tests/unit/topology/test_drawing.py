@@ -175,7 +175,7 @@ def test_processes_are_in_the_box_of_their_virtual_machine_within_that_of_its_pn
 
 
 def test_a_program_that_draws_no_boxes_has_nodes_that_say_where_they_are():
-    picture = drawn(vtopo({"s": "a b"}), Placement(dict.fromkeys("ab", "pnode-0000"), {"a": "vm"}), boxes=False)
+    picture = drawn(vtopo({"s": "a b"}), Placement(dict.fromkeys("ab", "pnode-0000"), {"a": "vm"}), program="neato")
     assert picture.boxes == {}
     assert [node["label"] for node in picture.nodes.values()] == ["a\\nin vm\\npnode-0000", "b\\npnode-0000"]
 
