@@ -23,6 +23,7 @@ DRAW_BOXES = ("dot", "fdp")
 _NEATO = "neato"
 _MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs
 _POINTS_OF_AN_INCH = 72
+_LARGEST_INCHES = 75  # what is larger is made smaller: a bitmap of 7,200 points each way takes 200 MB to draw
 _END_POINTS = 50  # an address takes so many
 _LINES_WITHOUT_CROWD = 4
 _FARTHEST_POINTS, _MOST_AROUND = 160, 40
@@ -136,6 +137,7 @@ class _Picture:
             # vpsc keeps the distances between nodes, prism makes its own, fast
             "overlap": "vpsc" if self.wanted.program == _NEATO and not large else "prism", "sep": "+6" if large else "+12", "esep": "+3",
             "K": "0.4" if large else "0.7", "mindist": "0.6", "nodesep": "0.15" if large else "0.4", "ranksep": "0.6",
+            "size": f"{_LARGEST_INCHES},{_LARGEST_INCHES}" if large else None,
         }  # fmt: skip
         node = {"fontname": FONTS, "fontsize": "11", "fontcolor": INK, "height": "0.3", "width": "0.3", "margin": "0.09,0.045", "penwidth": "1.4"}
         edge = {"fontname": FONTS, "fontsize": "8", "fontcolor": QUIET, "color": WIRE, "penwidth": "1.1"}

@@ -23,7 +23,7 @@ FORMATS = ("svg", "png", "pdf", "dot")
 DOT = "dot"  # the format that is the text itself, and a program
 MEMORY_MB = 1536
 _LARGEST_FILE_MB = 256
-_FIRST_SHARE = 0.6
+_SHARE = 0.6  # of the time that is left, for one after which there is another
 _LONGEST_COMPLAINT = 200
 
 
@@ -62,7 +62,9 @@ def render(attempts: list[Attempt], formats: tuple[str, ...], seconds: float) ->
     failed = []
     for attempt in attempts:
         left = deadline - time.monotonic()
-        share = left if attempt is attempts[-1] else left * _FIRST_SHARE
+        if failed and left <= 0:
+            break
+        share = left if attempt is attempts[-1] else left * _SHARE
         try:
             return Rendering(_files(attempt, formats, share), attempt.program, tuple(failed))
         except _Failed as exc:

@@ -64,7 +64,7 @@ def test_a_kind_that_is_not_known_is_drawn_like_none():
 
 
 def test_a_ghost_is_dashed_and_says_so():
-    picture = drawn(vtopo({}, a={"node_type": "qemu", "ghost": "true"}, b={"node_type": "qemu"}))
+    picture = drawn(vtopo({}, a={"node_type": "qemu", "ghost": "true"}, b={"node_type": "qemu"}, nodes="a b"))
     assert "dashed" in picture.nodes["a"]["style"]
     assert "dashed" not in picture.nodes["b"]["style"]
     assert "not started" in picture.nodes["a"]["tooltip"]
@@ -118,7 +118,7 @@ def test_a_line_says_what_shapes_it_from_end_to_end(topology, words):
 
 def test_a_line_whose_ways_differ_says_both():
     line = one_line(link(first={"latency": Latency(5)}, second={"attributes": (Attribute("containers:rx_rate", "512"),)}))[2]
-    assert line["label"] == "link0\\na → b: 512 kb/s, 5 ms\\nb → a: unshaped" or "a → b: 512 kb/s" in line["label"]
+    assert line["label"] == "link0\\na → b: 512 kb/s, 5 ms\\nb → a: 5 ms"
 
 
 def test_addresses_stand_at_the_ends_where_they_are():
@@ -140,7 +140,7 @@ def test_a_lan_says_what_shapes_it_and_a_member_what_is_different_there():
     computers = [dataclasses.replace(one, interfaces=(odd,)) if one.name == "n-2" else one for one in topology.computers]
     picture = drawn(dataclasses.replace(topology, elements=tuple(computers)))
     assert picture.nodes["lan0"]["label"] == "lan0\\n10 Mb/s, 4 ms"
-    assert [line.get("label") for _tail, _head, line in picture.lines] == [None, None, "10 Mb/s, 50 ms", None]
+    assert [line["label"] for _tail, _head, line in picture.lines] == ["", "", "10 Mb/s, 50 ms", ""]
 
 
 @pytest.mark.parametrize("members", ["", "a", "a b c"])

@@ -119,17 +119,17 @@ def test_five_hundred_nodes_are_drawn_within_the_default_limit_and_all_named(top
 
 def test_a_program_that_takes_too_long_is_ended_and_a_faster_one_draws_it_which_is_said():
     began = time.monotonic()
-    drawn = svg(gallery.preferential(400), program="dot", seconds=10)
+    drawn = svg(gallery.preferential(400), program="circo", seconds=8)
     assert drawn.program == "sfdp"
-    assert drawn.failed == ("dot did not end within 6 s",)
-    assert time.monotonic() - began < 12
+    assert drawn.failed == ("circo did not end within 4.8 s",)
+    assert time.monotonic() - began < 10
 
 
 def test_a_limit_that_nothing_can_keep_is_an_error_in_time_and_leaves_no_process(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(rendering.tempfile, "tempdir", None)
     began = time.monotonic()
-    with pytest.raises(BenitoError, match=r"neato did not end within .* s; sfdp did not end within .* s"):
+    with pytest.raises(BenitoError, match="neato did not end within 0.0006 s"):
         svg(gallery.ring(50), seconds=0.001)
     assert time.monotonic() - began < 5
     assert list(tmp_path.iterdir()) == []
