@@ -20,12 +20,11 @@ from .model import Computer, Topology
 
 EVERYTHING, NAMES, NODES = "everything", "names of nodes and substrates", "names of nodes and LANs"
 DRAW_BOXES = ("dot", "fdp")
-_NEATO = "neato"
+NEATO = "neato"
 _MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs
 _POINTS_OF_AN_INCH = 72
 _LARGEST_INCHES = 75  # what is larger is made smaller: a bitmap of 7,200 points each way takes 200 MB to draw
 _END_POINTS = 50  # an address takes so many
-_LINES_WITHOUT_CROWD = 4
 _FARTHEST_POINTS, _MOST_AROUND = 160, 40
 
 
@@ -79,9 +78,12 @@ def size_of(topology: Topology) -> Size:
     return Size(marks, lines, lines > marks - _parts(topology, members), detail)
 
 
-def dot_text(topology: Topology, wanted: Wanted, placement: Placement) -> str:
-    """The picture in the language of Graphviz. The same for the same arguments."""
-    return _Picture(topology, wanted, placement).text()
+def dot_text(topology: Topology, wanted: Wanted, placement: Placement, places: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """The picture in the language of Graphviz. The same for the same arguments.
+
+    places  {id of a node or line: attributes that say where it is}, as ``label_places.places`` gives them
+    """
+    return _Picture(topology, wanted, placement, places or {}).text()
 
 
 def _members(topology: Topology) -> dict[str, list]:
@@ -113,8 +115,9 @@ def _parts(topology: Topology, members: dict[str, list]) -> int:
 class _Picture:
     """A picture being written."""
 
-    def __init__(self, topology: Topology, wanted: Wanted, placement: Placement):
-        self.topology, self.wanted, self.placement = topology, wanted, placement
+    def __init__(self, topology: Topology, wanted: Wanted, placement: Placement, places: Mapping[str, Mapping[str, str]]):
+        self.topology, self.wanted, self.placement, self.places = topology, wanted, placement, places
+        self.written = 0  # lines
         self.members = _members(topology)
         self.detail = size_of(topology).detail
         self.addresses = self.detail == EVERYTHING if wanted.addresses is None else wanted.addresses
@@ -135,7 +138,7 @@ class _Picture:
             "label": legend(self.wanted.title, self._styles(), any(map(_is_ghost, self.topology.elements))),
             "labelloc": "b", "fontname": FONTS, "fontcolor": INK, "bgcolor": "white", "pad": "0.3", "outputorder": "edgesfirst", "forcelabels": "true",
             # vpsc keeps the distances between nodes, prism makes its own, fast
-            "overlap": "vpsc" if self.wanted.program == _NEATO and not large else "prism", "sep": "+6" if large else "+12", "esep": "+3",
+            "overlap": "vpsc" if self.wanted.program == NEATO and not large else "prism", "sep": "+6" if large else "+12", "esep": "+3",
             "K": "0.4" if large else "0.7", "mindist": "0.6", "nodesep": "0.15" if large else "0.4", "ranksep": "0.6",
             "size": f"{_LARGEST_INCHES},{_LARGEST_INCHES}" if large else None,
         }  # fmt: skip
@@ -179,7 +182,7 @@ class _Picture:
             "color": QUIET if ghost else style.line, "fillcolor": "#ffffff" if ghost else style.fill, "fontcolor": QUIET if ghost else None,
             "tooltip": literal(self._account(element, style.word, ghost)),
         }  # fmt: skip
-        return statement(self.nodes[number], attributes(values))
+        return statement(self.nodes[number], attributes({**values, **self._id(f"node{number}")}))
 
     def _where(self, element) -> list[str]:
         """What a node says of its place where there are no boxes."""
@@ -214,9 +217,9 @@ class _Picture:
         ends = {"taillabel": self._end(one), "headlabel": self._end(other)}
         values = {
             "label": literal("\n".join(label)) if label else None, **ends,
-            "tooltip": literal("\n".join([name, *words])), **self._room(label, [self.degrees[first], self.degrees[second]]),
+            "tooltip": literal("\n".join([name, *words])), "len": self._room(label, [self.degrees[first], self.degrees[second]]),
         }  # fmt: skip
-        return statement(self.nodes[first], "--", self.nodes[second], attributes(values))
+        return self._line(self.nodes[first], self.nodes[second], values)
 
     def _lan(self, name: str, joined, words: list[str], own: dict[int, list[str]]):
         label = [shortened(name), *(words if self.detail == EVERYTHING else [])]
@@ -225,31 +228,35 @@ class _Picture:
             "color": LAN.line, "fillcolor": LAN.fill, "fontcolor": "white", "fontsize": "9", "margin": "0.07,0.03", "height": "0.2",
             "tooltip": literal(f"{name}: {len(joined)} members" + "".join(f", {line}" for line in words)),
         }  # fmt: skip
-        yield statement(self.lans[name], attributes(values))
+        yield statement(self.lans[name], attributes({**values, **self._id(f"lan{list(self.lans).index(name)}")}))
         for place, (number, interface) in enumerate(joined):
             lines = own.get(place, []) if self.detail == EVERYTHING else []
             values = {
                 "taillabel": self._end(interface), "label": literal("\n".join(lines)) if lines else None,
                 "tooltip": literal(" ".join(filter(None, (self.topology.elements[number].name, name, address(interface))))),
-                **self._room(lines, [self.degrees[number]], len(joined)),
+                "len": self._room(lines, [self.degrees[number]], len(joined)),
             }  # fmt: skip
-            yield statement(self.nodes[number], "--", self.lans[name], attributes(values))
+            yield self._line(self.nodes[number], self.lans[name], values)
+
+    def _line(self, one: str, other: str, values: dict) -> str:
+        self.written += 1
+        return statement(one, "--", other, attributes({**values, **self._id(f"line{self.written - 1}")}))
+
+    def _id(self, name: str) -> dict:
+        """Its name in an SVG, and where it is, if that is known."""
+        return {"id": name, **self.places.get(name, {})}
 
     def _end(self, interface) -> str | None:
         return literal(address(interface)) or None if self.addresses else None
 
-    def _room(self, label: list[str], degrees: list[int], members: int = 0) -> dict:
+    def _room(self, label: list[str], degrees: list[int], members: int = 0) -> str | None:
         """Inches from centre to centre: room for the label and for the addresses, which stand farther from a node with many lines, side by side around it."""
-        if self.detail == NODES or self.wanted.program != _NEATO:
-            return {}
+        if self.detail == NODES or self.wanted.program != NEATO:
+            return None
         end = _END_POINTS if self.addresses else 12
-        crowded = self.addresses and max(degrees) > _LINES_WITHOUT_CROWD
-        away = min(max(degrees) * end / (2 * pi), _FARTHEST_POINTS) if crowded else end
+        away = max(end, min(max(degrees) * end / (2 * pi), _FARTHEST_POINTS))
         points = 50 + 2 * away + 5 * max(map(len, label), default=0)
-        return {
-            "len": f"{max(points, min(members, _MOST_AROUND) * end / (2 * pi)) / _POINTS_OF_AN_INCH:.2f}",
-            "labeldistance": f"{(away - 12) / 10:.1f}" if crowded else None, "labelangle": "6" if crowded else None,
-        }  # fmt: skip
+        return f"{max(points, min(members, _MOST_AROUND) * end / (2 * pi)) / _POINTS_OF_AN_INCH:.2f}"
 
 
 def _box_values(name: str, style) -> dict:

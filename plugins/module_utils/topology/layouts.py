@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from ..errors import BenitoError
-from .drawing import Placement, Size, Wanted, dot_text, size_of
+from .drawing import NEATO, Placement, Size, Wanted, dot_text, size_of
+from .label_places import places
 from .model import Topology
 from .rendering import Attempt
 
@@ -29,7 +30,16 @@ def attempts(topology: Topology, wanted: Wanted, placement: Placement, program: 
         raise BenitoError(f"{size.marks:,} nodes and LANs are too many for a picture: {MOST_MARKS:,} are the most")
     suitable = _with_boxes(size) if placement.pnodes or placement.carriers else _without_boxes(size)
     programs = dict.fromkeys([*([program] if program else suitable), FASTEST])
-    return [Attempt(name, partial(dot_text, topology, replace(wanted, program=name), placement)) for name in programs]
+    return [_attempt(topology, replace(wanted, program=name), placement, size) for name in programs]
+
+
+def _attempt(topology: Topology, wanted: Wanted, placement: Placement, size: Size) -> Attempt:
+    def again(told: dict) -> str:
+        found = places(told)
+        return dot_text(topology, wanted, placement, found) if found else ""
+
+    with_texts = wanted.program == NEATO and size.marks <= _MOST_FOR_NEATO
+    return Attempt(wanted.program, partial(dot_text, topology, wanted, placement), again if with_texts else None)
 
 
 def _with_boxes(size: Size) -> list[str]:
@@ -37,4 +47,4 @@ def _with_boxes(size: Size) -> list[str]:
 
 
 def _without_boxes(size: Size) -> list[str]:
-    return ["neato"] if size.marks <= _MOST_FOR_NEATO else []
+    return [NEATO] if size.marks <= _MOST_FOR_NEATO else []

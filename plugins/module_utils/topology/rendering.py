@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
+import re
 import resource
 import shutil
 import signal
@@ -25,14 +27,20 @@ MEMORY_MB = 1536
 _LARGEST_FILE_MB = 256
 _SHARE = 0.6  # of the time that is left, for one after which there is another
 _LONGEST_COMPLAINT = 200
+_TEXT = "picture.dot"
+_DATE = re.compile(rb"/CreationDate \(D:([0-9]{14})")  # the same topology gives the same PDF
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A way to make a picture: the program, and a function that gives the text for it."""
+    """A way to make a picture: the program, and a function that gives the text for it.
+
+    again  None, or a function that makes of what Graphviz tells of the picture (``-Tjson0``) a text with the place of everything, "" for none
+    """
 
     program: str
     text: Callable[[], str]
+    again: Callable[[dict], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,14 +88,31 @@ def _files(attempt: Attempt, formats: tuple[str, ...], seconds: float) -> dict[s
         return files
     program = program_path(attempt.program)
     with tempfile.TemporaryDirectory(prefix="benito-picture-") as work:
-        with open(os.path.join(work, "picture.dot"), "wb") as handle:
-            handle.write(text)
+        began = time.monotonic()
+        _write(work, text)
+        command = [program]
+        if attempt.again:
+            _run([program, "-Tjson0", "-opicture.json", _TEXT], attempt.program, work, seconds)
+            placed = attempt.again(json.loads(_read(work, "json")))
+            if placed:
+                _write(work, placed.encode())
+                command = [program_path("neato"), "-n2"]
         outputs = [word for form in drawn for word in (f"-T{form}", f"-opicture.{form}")]
-        _run([program, *outputs, "picture.dot"], attempt.program, work, seconds)
-        for form in drawn:
-            with open(os.path.join(work, f"picture.{form}"), "rb") as handle:
-                files[form] = handle.read()
+        _run([*command, *outputs, _TEXT], attempt.program, work, seconds - (time.monotonic() - began))
+        files.update((form, _read(work, form)) for form in drawn)
+    if "pdf" in files:
+        files["pdf"] = _DATE.sub(lambda found: b"/CreationDate (D:" + b"19700101000000"[: len(found[1])], files["pdf"])
     return files
+
+
+def _write(work: str, text: bytes) -> None:
+    with open(os.path.join(work, _TEXT), "wb") as handle:
+        handle.write(text)
+
+
+def _read(work: str, form: str) -> bytes:
+    with open(os.path.join(work, f"picture.{form}"), "rb") as handle:
+        return handle.read()
 
 
 def program_path(program: str) -> str:
@@ -114,8 +139,8 @@ def _limit_child(seconds: float) -> None:
 
 
 def _run(command: list[str], program: str, work: str, seconds: float) -> None:
-    """Raises _Failed unless it ends well within ``seconds``. SOURCE_DATE_EPOCH: the same topology gives the same PDF."""
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": work, "SOURCE_DATE_EPOCH": "0"}
+    """Raises _Failed unless it ends well within ``seconds``."""
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": work}
     with open(os.path.join(work, "complaints"), "w+b") as complaints:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints, cwd=work, env=environment, start_new_session=True,

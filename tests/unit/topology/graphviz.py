@@ -95,8 +95,8 @@ def _around(group):
 
 
 def _text_box(text) -> Box:
-    """Where a text is: it has an anchor at its base line; a letter of the font is some 0.6 of its size wide."""
+    """Where a text is: it has an anchor at its base line; digits and letters of the font are some 0.63 of its size wide."""
     x, y, size, words = float(text.get("x")), float(text.get("y")), float(text.get("font-size")), "".join(text.itertext())
-    wide = 0.6 * size * len(words)
+    wide = size * sum(0.33 if one in " .,:'il" else 0.63 for one in words)
     left = {"middle": x - wide / 2, "start": x, "end": x - wide}[text.get("text-anchor")]
     return Box(words, left, y - 0.8 * size, left + wide, y + 0.15 * size)

@@ -118,7 +118,7 @@ def test_a_line_says_what_shapes_it_from_end_to_end(topology, words):
 
 def test_a_line_whose_ways_differ_says_both():
     line = one_line(link(first={"latency": Latency(5)}, second={"attributes": (Attribute("containers:rx_rate", "512"),)}))[2]
-    assert line["label"] == "link0\\na → b: 512 kb/s, 5 ms\\nb → a: 5 ms"
+    assert line["label"] == "link0\\na → b: 512 kb/s, 10 ms\\nb → a: unshaped"
 
 
 def test_addresses_stand_at_the_ends_where_they_are():
