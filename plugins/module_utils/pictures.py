@@ -127,7 +127,7 @@ def _drawn(topology, title, formats, placement, program, addresses, seconds) -> 
 
 
 def _said(drawn: Rendering) -> tuple[Problem, ...]:
-    return tuple(Problem(f"{failed}, so {drawn.program} drew it", element="picture") for failed in drawn.failed)
+    return tuple(Problem(f"{failed}, so {drawn.program} drew it{drawn.note}", element="picture") for failed in drawn.failed)
 
 
 def _title(name: str, topology: Topology) -> str:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import pi
+from math import pi, sqrt
 
 from .attributes import GHOST, containers_attribute
 from .dot_language import Identifiers, attributes, box, literal, quoted, shortened, statement
-from .drawing_style import FONTS, INK, LAN, MACHINE_BOX, PNODE_BOX, QUIET, WIRE, legend, style_of
+from .drawing_style import FONTS, INK, LAN, MACHINE_BOX, PNODE_BOX, QUIET, WIRE, Style, in_order, legend, style_of
 from .drawing_words import address, lan_words, link_words
 from .model import Computer, Topology
 
@@ -25,6 +25,7 @@ _MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs
 _POINTS_OF_AN_INCH = 72
 _LARGEST_INCHES = 75  # what is larger is made smaller: a bitmap of 7,200 points each way takes 200 MB to draw
 _END_POINTS = 50  # an address takes so many
+_LINES_OF_A_NODE = 1.5  # where there are more, nodes are farther apart
 _FARTHEST_POINTS, _MOST_AROUND = 160, 40
 
 
@@ -47,11 +48,13 @@ class Wanted:
     title      stands below it
     addresses  whether addresses stand at the ends, None: where there is room
     program    what will lay it out; where that draws no boxes, a node's second line says where it is
+    apart      whether nodes are moved until none lies over another, which takes most of the time of a large picture
     """
 
     title: str = ""
     addresses: bool | None = None
     program: str = "dot"
+    apart: bool = True
 
     @property
     def boxes(self) -> bool:
@@ -117,9 +120,11 @@ class _Picture:
 
     def __init__(self, topology: Topology, wanted: Wanted, placement: Placement, places: Mapping[str, Mapping[str, str]]):
         self.topology, self.wanted, self.placement, self.places = topology, wanted, placement, places
-        self.written = 0  # lines
+        self.written = self.boxes = 0  # lines and boxes so far
         self.members = _members(topology)
-        self.detail = size_of(topology).detail
+        size = size_of(topology)
+        self.detail = size.detail
+        self.sparse = max(1.0, sqrt(size.lines / max(1, size.marks) / _LINES_OF_A_NODE))
         self.addresses = self.detail == EVERYTHING if wanted.addresses is None else wanted.addresses
         names = Identifiers()
         self.nodes = [names.of(element.name, getattr(element, "kind", "computer")) for element in topology.elements]
@@ -127,7 +132,7 @@ class _Picture:
         self.degrees = [sum(len(interface.substrates) for interface in element.interfaces) for element in topology.elements]
 
     def text(self) -> str:
-        lines = (*self._head(), *self._boxes(), *self._lines())
+        lines = (*self._head(), *self._nodes_in_boxes(), *self._lines())
         return "\n".join([f"graph {quoted(literal(self.wanted.title or 'topology'))} {{", *(f"  {line}" for line in lines), "}"]) + "\n"
 
     # --- the whole -----------------------------------------------------------------------------
@@ -137,18 +142,23 @@ class _Picture:
         graph = {
             "label": legend(self.wanted.title, self._styles(), any(map(_is_ghost, self.topology.elements))),
             "labelloc": "b", "fontname": FONTS, "fontcolor": INK, "bgcolor": "white", "pad": "0.3", "outputorder": "edgesfirst", "forcelabels": "true",
-            # vpsc keeps the distances between nodes, prism makes its own, fast
-            "overlap": "vpsc" if self.wanted.program == NEATO and not large else "prism", "sep": "+6" if large else "+12", "esep": "+3",
-            "K": "0.4" if large else "0.7", "mindist": "0.6", "nodesep": "0.15" if large else "0.4", "ranksep": "0.6",
+            "overlap": self._overlap(), "sep": "+6" if large else "+12", "esep": "+3",
+            "K": "0.4" if large else "0.7", "mindist": "0.6", "nodesep": "0.15" if large else "0.4", "ranksep": "0.75",
             "size": f"{_LARGEST_INCHES},{_LARGEST_INCHES}" if large else None,
         }  # fmt: skip
         node = {"fontname": FONTS, "fontsize": "11", "fontcolor": INK, "height": "0.3", "width": "0.3", "margin": "0.09,0.045", "penwidth": "1.4"}
         edge = {"fontname": FONTS, "fontsize": "8", "fontcolor": QUIET, "color": WIRE, "penwidth": "1.1"}
         return [f"{what} {attributes(values)}" for what, values in (("graph", graph), ("node", node), ("edge", edge))]
 
+    def _overlap(self) -> str:
+        """How nodes are moved apart: vpsc keeps the distances between them, prism makes its own, fast."""
+        if not self.wanted.apart:
+            return "true"
+        return "vpsc" if self.wanted.program == NEATO and self.detail != NODES else "prism"
+
     def _styles(self):
-        """The styles that occur, in the order of the table of kinds and then of occurrence."""
-        found = list(dict.fromkeys(style_of(element) for element in self.topology.elements))
+        """The styles that occur."""
+        found = in_order(style_of(element) for element in self.topology.elements)
         found += [LAN] if self.lans else []
         if self.wanted.boxes:
             found += [PNODE_BOX] if self.placement.pnodes else []
@@ -157,7 +167,7 @@ class _Picture:
 
     # --- nodes -----------------------------------------------------------------------------------
 
-    def _boxes(self):
+    def _nodes_in_boxes(self):
         """Every node, in its boxes."""
         if not self.wanted.boxes:
             return [self._node(number) for number in range(len(self.nodes))]
@@ -169,8 +179,16 @@ class _Picture:
             inside.setdefault((pnode, carrier if isinstance(element, Computer) else ""), []).append(self._node(number))
         pnodes: dict[str, list[str]] = {pnode: [] for pnode in sorted({pnode for pnode, _carrier in inside})}
         for (pnode, carrier), nodes in inside.items():
-            pnodes[pnode] += box(f"machine {literal(carrier)}", _box_values(carrier, MACHINE_BOX), nodes) if carrier else nodes
-        return [line for pnode, nodes in pnodes.items() for line in (box(literal(pnode), _box_values(pnode, PNODE_BOX), nodes) if pnode else nodes)]
+            pnodes[pnode] += self._box("machine", carrier, MACHINE_BOX, nodes) if carrier else nodes
+        return [line for pnode, nodes in pnodes.items() for line in (self._box("pnode", pnode, PNODE_BOX, nodes) if pnode else nodes)]
+
+    def _box(self, sort: str, name: str, style: Style, content: list[str]) -> list[str]:
+        self.boxes += 1
+        values = {
+            "label": literal(shortened(name)), "tooltip": literal(name), "style": style.style, "color": style.line, "fillcolor": style.fill,
+            "fontcolor": QUIET, "fontsize": "10", "labeljust": "l", "labelloc": "t", "margin": "10", **self._id(f"box{self.boxes - 1}"),
+        }  # fmt: skip
+        return box(f"{sort} {self.boxes}", values, content)
 
     def _node(self, number: int) -> str:
         element = self.topology.elements[number]
@@ -256,14 +274,8 @@ class _Picture:
         end = _END_POINTS if self.addresses else 12
         away = max(end, min(max(degrees) * end / (2 * pi), _FARTHEST_POINTS))
         points = 50 + 2 * away + 5 * max(map(len, label), default=0)
-        return f"{max(points, min(members, _MOST_AROUND) * end / (2 * pi)) / _POINTS_OF_AN_INCH:.2f}"
-
-
-def _box_values(name: str, style) -> dict:
-    return {
-        "label": literal(shortened(name)), "tooltip": literal(name), "style": style.style, "color": style.line, "fillcolor": style.fill,
-        "fontcolor": QUIET, "fontsize": "10", "labeljust": "l", "labelloc": "t", "margin": "10",
-    }  # fmt: skip
+        points = max(points, min(members, _MOST_AROUND) * end / (2 * pi)) * self.sparse
+        return f"{points / _POINTS_OF_AN_INCH:.2f}"
 
 
 def _is_ghost(element) -> bool:

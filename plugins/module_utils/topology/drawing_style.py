@@ -47,6 +47,8 @@ LAN = Style("LAN", "box", "#3c4651", "#3c4651", "rounded,filled")
 PNODE_BOX = Style("pnode, with the nodes that it carries", "box", "#8a949e", "#f5f6f7", "rounded,filled")
 MACHINE_BOX = Style("virtual machine, with the processes in it", "box", "#b85400", "#fdf0df", "filled")
 GHOST = "ghost (is not started)"
+_CELLS_OF_A_ROW = 5
+_ROW = '<TR><TD CELLPADDING="0"><TABLE BORDER="0" CELLBORDER="1" CELLSPACING="5" CELLPADDING="4"><TR>{}</TR></TABLE></TD></TR>'
 
 
 def style_of(element) -> Style:
@@ -60,17 +62,21 @@ def style_of(element) -> Style:
 _SPELLINGS = {kind.replace("_", ""): style for kind, style in KINDS.items()}
 
 
+def in_order(styles) -> list[Style]:
+    """The styles, each once, in the order of the tables."""
+    found = set(styles)
+    return [style for style in (*KINDS.values(), *OTHERS.values()) if style in found]
+
+
 def legend(title: str, styles: list[Style], ghosts: bool) -> Html | None:
     """The title, and below it what the shapes and colours mean that occur; None where there is nothing to say."""
     cells = [_cell(style.word, style.line, style.fill, "white" if style is LAN else INK, "rounded" if "rounded" in style.style else "") for style in styles]
     if ghosts:
         cells.append(_cell(GHOST, QUIET, "#ffffff", QUIET, "dashed"))
-    rows = [f"<TR>{''.join(cells[at : at + 4])}</TR>" for at in range(0, len(cells), 4)]
-    table = f'<TABLE BORDER="0" CELLBORDER="1" CELLSPACING="5" CELLPADDING="4">{"".join(rows)}</TABLE>' if rows else ""
-    heading = f'<TR><TD><FONT POINT-SIZE="13"><B>{in_html(title)}</B></FONT></TD></TR>' if title else ""
-    if not heading and not table:
-        return None
-    return Html(f'<TABLE BORDER="0" CELLSPACING="0">{heading}{f"<TR><TD>{table}</TD></TR>" if table else ""}</TABLE>')
+    rows = [_ROW.format("".join(cells[at : at + _CELLS_OF_A_ROW])) for at in range(0, len(cells), _CELLS_OF_A_ROW)]
+    heading = [f'<TR><TD HEIGHT="32" VALIGN="BOTTOM"><FONT POINT-SIZE="13"><B>{in_html(title)}</B></FONT></TD></TR>'] if title else []
+    lines = "".join(heading + rows)
+    return Html(f'<TABLE BORDER="0" CELLSPACING="0">{lines}</TABLE>') if lines else None
 
 
 def _cell(word: str, line: str, fill: str, ink: str, style: str) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 _CELL = 48
 _STEPS = 12  # points looked at of each curve of a line
+_EDGE_STEP = 5
 _SIZE = 8
 _GAP = 2.0
 _OVER, _CROSSING, _ON_ITS_LINE, _FAR, _OFF_THE_MIDDLE = 100.0, 6.0, 4.0, 0.12, 0.15
@@ -83,14 +84,19 @@ def places(told: dict) -> dict[str, dict[str, str]]:
     told  what Graphviz tells of a picture with ``-Tjson0``; every node and line in it has an ``id``
     {} where it does not tell the place of each.
     """
-    nodes = {thing["_gvid"]: thing for thing in told.get("objects", [])}
-    lines = told.get("edges", [])
-    if not all("pos" in thing and "id" in thing for thing in (*nodes.values(), *lines)):
+    things, lines = told.get("objects", []), told.get("edges", [])
+    boxes = [thing for thing in things if "bb" in thing]
+    nodes = [thing for thing in things if "bb" not in thing]
+    if not all("pos" in thing and "id" in thing for thing in (*nodes, *lines)):
         return {}
-    found = {thing["id"]: {"pos": thing["pos"]} for thing in (*nodes.values(), *lines)}
+    found = {thing["id"]: {"pos": thing["pos"]} for thing in (*nodes, *lines)}
+    found.update((box["id"], {name: box[name] for name in ("bb", "lp") if name in box}) for box in boxes)
     where = _Map()
-    for node in nodes.values():
-        where.add(_around(node))
+    for node in nodes:
+        where.add(_around(node["pos"], node["width"], node["height"]))
+    for box in boxes:
+        where.add(_around(box["lp"], box["lwidth"], box["lheight"]))
+        where.add_line(box["id"], _edge(box["bb"]))
     texts: list[_Text] = []
     for line in lines:
         path = _path(line["pos"])
@@ -108,10 +114,19 @@ def places(told: dict) -> dict[str, dict[str, str]]:
     return found
 
 
-def _around(node: dict) -> _Box:
-    x, y = map(float, node["pos"].split(","))
-    wide, high = float(node["width"]) * 36 + _GAP, float(node["height"]) * 36 + _GAP / 2
-    return _Box(x - wide, y - high, x + wide, y + high)
+def _around(middle: str, wide: str, high: str) -> _Box:
+    """The box around a node or a title, whose sizes are in inches."""
+    x, y = map(float, middle.split(","))
+    half, up = float(wide) * 36 + _GAP, float(high) * 36 + _GAP / 2
+    return _Box(x - half, y - up, x + half, y + up)
+
+
+def _edge(corners: str) -> list[tuple[float, float]]:
+    """Points along the edge of a box, of which two opposite corners are given."""
+    left, bottom, right, top = map(float, corners.split(","))
+    across = [left + step for step in range(0, int(right - left), _EDGE_STEP)]
+    up = [bottom + step for step in range(0, int(top - bottom), _EDGE_STEP)]
+    return [point for x in across for point in ((x, bottom), (x, top))] + [point for y in up for point in ((left, y), (right, y))]
 
 
 def _path(text: str) -> list[tuple[float, float]]:

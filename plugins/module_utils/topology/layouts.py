@@ -16,6 +16,7 @@ from .rendering import Attempt
 FASTEST = "sfdp"
 MOST_MARKS = 20_000
 _MOST_FOR_NEATO = 160
+_MOST_SURELY_APART = 1000
 _MOST_FOR_DOT, _MOST_FOR_FDP = 80, 400  # with boxes
 
 
@@ -30,7 +31,11 @@ def attempts(topology: Topology, wanted: Wanted, placement: Placement, program: 
         raise BenitoError(f"{size.marks:,} nodes and LANs are too many for a picture: {MOST_MARKS:,} are the most")
     suitable = _with_boxes(size) if placement.pnodes or placement.carriers else _without_boxes(size)
     programs = dict.fromkeys([*([program] if program else suitable), FASTEST])
-    return [_attempt(topology, replace(wanted, program=name), placement, size) for name in programs]
+    found = [_attempt(topology, replace(wanted, program=name), placement, size) for name in programs]
+    if size.marks > _MOST_SURELY_APART:
+        rough = replace(wanted, program=FASTEST, apart=False)
+        found.append(Attempt(FASTEST, partial(dot_text, topology, rough, placement), note=" with nodes over each other"))
+    return found
 
 
 def _attempt(topology: Topology, wanted: Wanted, placement: Placement, size: Size) -> Attempt:
@@ -38,7 +43,7 @@ def _attempt(topology: Topology, wanted: Wanted, placement: Placement, size: Siz
         found = places(told)
         return dot_text(topology, wanted, placement, found) if found else ""
 
-    with_texts = wanted.program == NEATO and size.marks <= _MOST_FOR_NEATO
+    with_texts = wanted.program != FASTEST and size.marks <= _MOST_FOR_NEATO
     return Attempt(wanted.program, partial(dot_text, topology, wanted, placement), again if with_texts else None)
 
 

@@ -36,11 +36,13 @@ class Attempt:
     """A way to make a picture: the program, and a function that gives the text for it.
 
     again  None, or a function that makes of what Graphviz tells of the picture (``-Tjson0``) a text with the place of everything, "" for none
+    note   what is less good about it, to stand behind "the program drew it"
     """
 
     program: str
     text: Callable[[], str]
     again: Callable[[dict], str] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,13 @@ class Rendering:
     files    {format: content}
     program  what laid it out
     failed   what was tried before, in words: "neato did not end within 12 s"
+    note     of the attempt
     """
 
     files: dict[str, bytes]
     program: str
     failed: tuple[str, ...] = ()
+    note: str = ""
 
 
 class _Failed(Exception):
@@ -74,7 +78,7 @@ def render(attempts: list[Attempt], formats: tuple[str, ...], seconds: float) ->
             break
         share = left if attempt is attempts[-1] else left * _SHARE
         try:
-            return Rendering(_files(attempt, formats, share), attempt.program, tuple(failed))
+            return Rendering(_files(attempt, formats, share), attempt.program, tuple(failed), attempt.note)
         except _Failed as exc:
             failed.append(str(exc))
     raise BenitoError("; ".join(failed))

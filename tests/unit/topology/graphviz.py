@@ -60,6 +60,10 @@ class Box:
     def __repr__(self):
         return f"{self.what} at {self.left:.0f} {self.top:.0f} to {self.right:.0f} {self.bottom:.0f}"
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
     def over(self, other: Box, slack: float = 1) -> bool:
         """Whether the two overlap by more than ``slack`` points in both directions."""
         wide = min(self.right, other.right) - max(self.left, other.left)
@@ -69,10 +73,18 @@ class Box:
 def overlaps_of(svg: bytes) -> list[tuple[Box, Box]]:
     """What lies over something else: nodes over nodes, texts of lines over nodes and over each other."""
     root = etree.fromstring(svg)
-    nodes = [Box(_title(group), *_around(group)) for group in root.iter(f"{SVG}g") if group.get("class") == "node"]
-    texts = [_text_box(text) for group in root.iter(f"{SVG}g") if group.get("class") == "edge" for text in group.iter(f"{SVG}text")]
-    things = nodes + texts
+    things = nodes_of(root) + line_texts_of(root)
     return [(one, other) for place, one in enumerate(things) for other in things[place + 1 :] if one.over(other)]
+
+
+def nodes_of(root) -> list[Box]:
+    """The nodes, LANs among them, by identifier."""
+    return [Box(_title(group), *_around(group)) for group in root.iter(f"{SVG}g") if group.get("class") == "node"]
+
+
+def line_texts_of(root) -> list[Box]:
+    """What is written beside lines."""
+    return [_text_box(text) for group in root.iter(f"{SVG}g") if group.get("class") == "edge" for text in group.iter(f"{SVG}text")]
 
 
 def _title(group) -> str:

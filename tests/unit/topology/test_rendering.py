@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import time
+from math import dist
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ from ansible_collections.deter.benito.plugins.module_utils.topology.model import
 from ansible_collections.deter.benito.plugins.module_utils.topology.rendering import PROGRAMS, Attempt, render
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 from ansible_collections.deter.benito.tests.unit.topology import gallery
-from ansible_collections.deter.benito.tests.unit.topology.graphviz import Parsed, classes_of, texts_of, titles_of
+from ansible_collections.deter.benito.tests.unit.topology.graphviz import Parsed, classes_of, line_texts_of, nodes_of, overlaps_of, texts_of, titles_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 NOWHERE = Placement()
 AMPLE = 60
@@ -102,6 +104,44 @@ def test_the_same_topology_gives_the_same_bytes():
     assert first == second
 
 
+# --- places of texts -------------------------------------------------------------------------------
+
+TEN = {
+    "a star": gallery.shaped(gallery.star(10)),
+    "a ring": gallery.shaped(gallery.ring(10)),
+    "a tree": gallery.shaped(gallery.tree(10)),
+    "a grid": gallery.shaped(gallery.grid(3, 3)),
+    "a LAN": gallery.lan(10),
+    "LANs": gallery.shaped(gallery.lans_in_a_tree(3, 2)),
+    "a web": gallery.shaped(gallery.preferential(10, kinds=gallery.KINDS)),
+    "all with all": gallery.full(10),
+    "every kind": gallery.every_kind(),
+}
+
+
+@pytest.mark.parametrize("name", TEN)
+def test_of_ten_nodes_nothing_lies_over_anything_else(name):
+    assert overlaps_of(svg(TEN[name]).files["svg"]) == []
+
+
+@pytest.mark.parametrize("name", ["a tree", "LANs", "every kind"])
+def test_with_boxes_nothing_lies_over_anything_else_either(name):
+    computers = [computer.name for computer in TEN[name].computers]
+    placement = Placement({computer: f"pnode-{number // 4:04}" for number, computer in enumerate(computers)})
+    drawn = svg(TEN[name], placement)
+    assert drawn.program == "dot"
+    assert classes_of(drawn.files["svg"]).count("cluster") == -(-len(computers) // 4)
+    assert overlaps_of(drawn.files["svg"]) == []
+
+
+def test_an_address_is_nearer_to_the_node_that_has_it_than_to_the_one_at_the_other_end():
+    drawn = etree.fromstring(svg(gallery.star(6)).files["svg"])
+    middles = {box.what: box.middle for box in nodes_of(drawn)}
+    for number in range(5):
+        (text,) = (box for box in line_texts_of(drawn) if box.what == f"10.0.{number}.2")
+        assert dist(text.middle, middles[f"n-{number + 1}"]) < dist(text.middle, middles["n-0"])
+
+
 # --- size and limits -------------------------------------------------------------------------------
 
 
@@ -140,6 +180,22 @@ def test_a_program_that_takes_too_much_memory_is_ended(monkeypatch):
     monkeypatch.setattr(rendering, "MEMORY_MB", 40)
     with pytest.raises(BenitoError, match="neato failed .*; sfdp failed"):
         svg(gallery.ring(50))
+
+
+def test_five_thousand_nodes_are_drawn_or_given_up_in_time():
+    began = time.monotonic()
+    try:
+        drawn = svg(gallery.tree(5000), seconds=15)
+        assert len(texts_of(drawn.files["svg"])) > 5000
+    except BenitoError as exc:
+        assert "sfdp did not end within" in str(exc)
+    assert time.monotonic() - began < 25
+
+
+def test_a_large_picture_that_takes_too_long_is_drawn_with_nodes_over_each_other_which_is_said():
+    ways = attempts(gallery.ring(1100), Wanted(), NOWHERE)
+    assert [(way.program, way.note) for way in ways] == [("sfdp", ""), ("sfdp", " with nodes over each other")]
+    assert render(ways[1:], ("svg",), AMPLE).note == " with nodes over each other"
 
 
 def test_too_many_nodes_are_refused_at_once():
