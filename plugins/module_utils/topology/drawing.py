@@ -21,7 +21,7 @@ from .model import Computer, Topology
 EVERYTHING, NAMES, NODES = "everything", "names of nodes and substrates", "names of nodes and LANs"
 DRAW_BOXES = ("dot", "fdp")
 NEATO = "neato"
-_MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs
+_MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs; twice as many lines
 _POINTS_OF_AN_INCH = 72
 _LARGEST_INCHES = 75  # what is larger is made smaller: a bitmap of 7,200 points each way takes 200 MB to draw
 _END_POINTS = 50  # an address takes so many
@@ -63,11 +63,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Size:
-    """How large a picture is: nodes and LANs, lines, whether it has rings, and how much is written (EVERYTHING, NAMES or NODES)."""
+    """How large a picture is: nodes and LANs, lines, and how much is written (EVERYTHING, NAMES or NODES)."""
 
     marks: int
     lines: int
-    rings: bool
     detail: str
 
 
@@ -77,8 +76,9 @@ def size_of(topology: Topology) -> Size:
     lans = sum(len(joined) != 2 for joined in members.values())
     marks = len(topology.elements) + lans
     lines = sum(1 if len(joined) == 2 else len(joined) for joined in members.values())
-    detail = EVERYTHING if marks <= _MOST_WITH_EVERYTHING else NAMES if marks <= _MOST_WITH_NAMES else NODES
-    return Size(marks, lines, lines > marks - _parts(topology, members), detail)
+    rooms = ((EVERYTHING, _MOST_WITH_EVERYTHING), (NAMES, _MOST_WITH_NAMES))
+    detail = next((detail for detail, most in rooms if marks <= most and lines <= 2 * most), NODES)
+    return Size(marks, lines, detail)
 
 
 def dot_text(topology: Topology, wanted: Wanted, placement: Placement, places: Mapping[str, Mapping[str, str]] | None = None) -> str:
@@ -97,22 +97,6 @@ def _members(topology: Topology) -> dict[str, list]:
             for name in interface.substrates:
                 found.setdefault(name, []).append((number, interface))
     return found
-
-
-def _parts(topology: Topology, members: dict[str, list]) -> int:
-    """How many parts without a line between them the picture has."""
-    leader = list(range(len(topology.elements)))
-
-    def leader_of(number: int) -> int:
-        while leader[number] != number:
-            leader[number] = leader[leader[number]]
-            number = leader[number]
-        return number
-
-    for joined in members.values():
-        for number, _interface in joined[1:]:
-            leader[leader_of(number)] = leader_of(joined[0][0])
-    return sum(leader_of(number) == number for number in range(len(leader))) + sum(not joined for joined in members.values())
 
 
 class _Picture:

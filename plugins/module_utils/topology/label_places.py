@@ -152,9 +152,9 @@ def _texts(line: dict, path: list[tuple[float, float]]) -> list[_Text]:
             continue
         wide, high = max(map(_width, rows)), len(rows) * _SIZE * 1.2
         if attribute == "label":
-            stops = [(length * (0.5 + part / 40), abs(part) / 40 * length * _OFF_THE_MIDDLE) for part in range(-8, 9)]
+            stops = [(length * (0.5 + part / 40), abs(part) / 40 * length * _OFF_THE_MIDDLE) for part in range(-8, 9, 2)]
         else:
-            stops = [(away, away * _FAR) for away in range(8, max(9, int(min(length * 0.45, 150))), 6)]
+            stops = [(away, away * _FAR) for away in range(8, max(9, int(min(length * 0.45, 150))), 8)]
         tried = [(x, y, cost) for stop, cost in stops for x, y in _beside(way, stop, wide, high)]
         found.append(_Text(line["id"], place, wide, high, tried))
     return found

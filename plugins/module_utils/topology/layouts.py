@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..errors import BenitoError
-from .drawing import NEATO, Placement, Size, Wanted, dot_text, size_of
+from .drawing import NEATO, NODES, Placement, Size, Wanted, dot_text, size_of
 from .label_places import places
 from .model import Topology
 from .rendering import Attempt
@@ -43,7 +43,7 @@ def _attempt(topology: Topology, wanted: Wanted, placement: Placement, size: Siz
         found = places(told)
         return dot_text(topology, wanted, placement, found) if found else ""
 
-    with_texts = wanted.program != FASTEST and size.marks <= _MOST_FOR_NEATO
+    with_texts = wanted.program != FASTEST and size.detail != NODES
     return Attempt(wanted.program, partial(dot_text, topology, wanted, placement), again if with_texts else None)
 
 

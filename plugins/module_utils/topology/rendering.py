@@ -97,7 +97,7 @@ def _files(attempt: Attempt, formats: tuple[str, ...], seconds: float) -> dict[s
         command = [program]
         if attempt.again:
             _run([program, "-Tjson0", "-opicture.json", _TEXT], attempt.program, work, seconds)
-            placed = attempt.again(json.loads(_read(work, "json")))
+            placed = _placed(attempt.again, _read(work, "json"))
             if placed:
                 _write(work, placed.encode())
                 command = [program_path("neato"), "-n2"]
@@ -107,6 +107,14 @@ def _files(attempt: Attempt, formats: tuple[str, ...], seconds: float) -> dict[s
     if "pdf" in files:
         files["pdf"] = _DATE.sub(lambda found: b"/CreationDate (D:" + b"19700101000000"[: len(found[1])], files["pdf"])
     return files
+
+
+def _placed(again: Callable[[dict], str], told: bytes) -> str:
+    """The text with the place of everything, "" where what Graphviz tells is not understood: the picture is the one without it then."""
+    try:
+        return again(json.loads(told))
+    except (ValueError, LookupError):
+        return ""
 
 
 def _write(work: str, text: bytes) -> None:

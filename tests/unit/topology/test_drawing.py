@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.topology.drawing import Placement, Wanted, dot_text, size_of
+from ansible_collections.deter.benito.plugins.module_utils.topology.drawing import EVERYTHING, NAMES, NODES, Placement, Wanted, dot_text, size_of
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import (
     Attribute,
     Capacity,
@@ -208,17 +208,21 @@ def test_addresses_may_be_wanted_whatever_the_size():
     assert "taillabel" in drawn(gallery.ring(100), addresses=True).lines[0][2]
 
 
-@pytest.mark.parametrize(("topology", "marks", "lines", "rings"), [
-    (gallery.tree(60), 60, 59, False),
-    (gallery.ring(5), 5, 5, True),
-    (gallery.lan(30), 31, 30, False),
-    (vtopo({"s": "a b", "t": "c d", "u": ""}), 5, 2, False),
-    (vtopo({"s": "a b", "t": "a b"}), 2, 2, True),
-    (Topology(), 0, 0, False),
+@pytest.mark.parametrize(("topology", "marks", "lines"), [
+    (gallery.tree(60), 60, 59),
+    (gallery.ring(5), 5, 5),
+    (gallery.lan(30), 31, 30),
+    (vtopo({"s": "a b", "t": "c d", "u": ""}), 5, 2),
+    (vtopo({"s": "a b", "t": "a b"}), 2, 2),
+    (Topology(), 0, 0),
 ])  # fmt: skip
-def test_the_size_of_a_picture(topology, marks, lines, rings):
+def test_the_size_of_a_picture(topology, marks, lines):
     size = size_of(topology)
-    assert (size.marks, size.lines, size.rings) == (marks, lines, rings)
+    assert (size.marks, size.lines) == (marks, lines)
+
+
+def test_less_is_written_the_more_lines_there_are_too():
+    assert [size_of(gallery.full(count)).detail for count in (10, 20, 30)] == [EVERYTHING, NAMES, NODES]
 
 
 def test_the_same_topology_gives_the_same_text():
