@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 
 from .errors import BenitoError, InputError, Problem
 from .experiment import ExperimentDirectory, benito_home
+from .files import replace_file
 from .topology.readers import read_topology
 from .topology.writers import written
 
@@ -73,18 +72,8 @@ class Conversion:
         """Write the file, whole or not at all. Raises BenitoError."""
         if not self.changed:
             return
-        folder = os.path.dirname(self.path)
         try:
-            descriptor, new = tempfile.mkstemp(prefix=".new-", dir=folder)
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    os.fchmod(descriptor, _mode(self.path))
-                    stream.write(self.text)
-                os.rename(new, self.path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(new)
-                raise
+            replace_file(self.path, self.text, like_before=True)
         except OSError as exc:
             raise BenitoError(f"{self.path} cannot be written: {exc.strerror or exc}") from exc
 
@@ -135,12 +124,3 @@ def _before(path: str, shown: str) -> bytes | None:
 def _in_a_folder(path: str, shown: str) -> None:
     if not os.path.isdir(os.path.dirname(path)):
         raise BenitoError(f"{shown} cannot be written: there is no folder {os.path.dirname(path)}")
-
-
-def _mode(path: str) -> int:
-    """The mode of the file that is replaced, else what the user's umask lets new files have."""
-    with contextlib.suppress(OSError):
-        return stat.S_IMODE(os.stat(path).st_mode)
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return 0o666 & ~umask

@@ -20,6 +20,7 @@ from .experiment import SWAPPED, ExperimentDirectory, activity_lines, benito_hom
 from .experiment_files import experiment_files
 from .option_syntax import disk_mebibytes, truth
 from .physical_topology import physical_files
+from .pictures import creation_pictures
 from .site_conf import read_site_conf
 from .site_settings import load_site, site_yaml
 from .topology.checks import check_deployable
@@ -112,8 +113,9 @@ def prepare(request: Request) -> Creation:
     choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
     physical, odd = physical_files(embedding.partitioned, embedding.machines)
-    files = {**_inputs(read), **experiment_files(directory.pid, directory.eid, embedding), **physical}
-    warnings = tuple(dict.fromkeys((*config_warnings, *warnings, *embedding.warnings, *choice.warnings, *odd)))
+    pictures, undrawn = creation_pictures(str(directory), embedding.partitioned, settings.image_limit_s) if settings.image else ({}, ())
+    files = {**_inputs(read), **experiment_files(directory.pid, directory.eid, embedding), **physical, **pictures}
+    warnings = tuple(dict.fromkeys((*config_warnings, *warnings, *embedding.warnings, *choice.warnings, *odd, *undrawn)))
     carried = {machine.vhost: machine.all_nodes for machine in embedding.machines}
     files["site.yml"] = site_yaml(settings)
     files["state.json"] = state_json(SWAPPED)

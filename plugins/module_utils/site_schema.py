@@ -215,9 +215,16 @@ SITE_SCHEMA = {
             "default": "",
         },
         "image": {
-            "description": "whether a picture of the topology is wanted",
+            "description": "whether a picture of the topology is drawn when an experiment is created",
             "type": "boolean",
             "default": True,
+        },
+        "image_limit_s": {
+            "description": "seconds that drawing it may take; what takes longer is drawn faster and less well, or not at all",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 86400,
+            "default": 20,
         },
         "qemu_memory_mb": {
             "description": "memory of a virtual machine that says nothing of it, MiB",

@@ -36,9 +36,10 @@ _OF_TYPE = {"integer": whole_number, "number": number, "boolean": truth, "array"
 
 @dataclass(frozen=True)
 class SiteSettings(EmbeddingSettings):
-    """Every setting, valid: those of planning, and those of reading. Meanings and defaults: site_schema.py."""
+    """Every setting, valid: those of planning, and those of reading and drawing. Meanings and defaults: site_schema.py."""
 
     ns_profile: str = "default"
+    image_limit_s: int = 20
 
 
 def load_site(path: str | None, overrides: dict | None = None, required: bool = False, config: dict | None = None) -> SiteSettings:

@@ -115,7 +115,12 @@ options:
     description: O(openvz_disk_mb) as the original has it, a number and G or M. A bare number counts blocks of 1 KiB.
     type: raw
   image:
-    description: Whether a picture of the topology is wanted. None is drawn yet.
+    description:
+      - Whether a picture of the topology is drawn, C(visualization.svg) and C(visualization.png).
+      - One that cannot be drawn is a warning.
+    type: raw
+  image_limit_s:
+    description: Seconds that drawing it may take.
     type: raw
   no_image:
     description: The opposite of O(image).
@@ -159,6 +164,7 @@ options:
 requirements:
   - jsonschema, lxml, mtkahypar, networkx and PyYAML for the Python it runs with
   - tclsh (package tcl) for NS files
+  - dot, neato, fdp and sfdp (package graphviz) for pictures
 attributes:
   check_mode:
     description: Finds every fault of the input, tells what would be created and writes nothing.
@@ -247,6 +253,7 @@ SETTINGS = (
     "default_image",
     "openvz_template",
     "image",
+    "image_limit_s",
     "qemu_memory_mb",
     "qemu_cpus",
     "qemu_disk_mb",

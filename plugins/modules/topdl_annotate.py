@@ -11,14 +11,16 @@ module: topdl_annotate
 short_description: Set, change and remove attributes of a topology's elements
 version_added: 0.1.0
 description:
-  - Chooses elements of a TopDL or NS file by name, kind, degree, substrate and attributes, and sets or removes attributes of theirs.
+  - Chooses elements of a topology by name, kind, degree, substrate and attributes, and sets or removes attributes of theirs.
   - Partitions by hand, marks physical nodes, chooses images and sets start commands of many nodes at once.
   - Writes TopDL. Comments, white space and what is around a topology that is part of a larger document are not kept; all else is.
   - Give O(rules), or one rule by O(name) and the others.
 author: deter.benito contributors (@deter-project)
 options:
   topology:
-    description: The topology's file. An NS file if its name ends with C(.tcl) or C(.ns), TopDL otherwise.
+    description:
+      - The topology, an NS file if its name ends with C(.tcl) or C(.ns), GraphML if with C(.graphml), a containerlab topology if with C(.clab.yml) or
+        C(.clab.yaml), else a TopDL file.
     type: str
     required: true
   rules:

@@ -48,7 +48,7 @@ class EmbeddingSettings:
     images                the site's own images, {name: entry as site.yml has it}
     default_image         name of the image of nodes that ask for none
     openvz_template       image of openvz nodes that ask for none, "" for ``default_image``
-    image                 whether a picture of the topology is wanted
+    image                 whether a picture of the topology is drawn
     qemu_memory_mb, qemu_cpus, qemu_disk_mb        of a virtual machine that says nothing of them; disk 0: that of the image
     openvz_memory_mb, openvz_cpus, openvz_disk_mb  the same of a system container; memory and cpus 0: no limit
     memory_reserve_mb     MiB of each pnode that nodes may not have

@@ -16,10 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.deter.benito.plugins.module_utils import creation
 from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory, experiments
+from ansible_collections.deter.benito.plugins.module_utils.pictures import creation_pictures
 from ansible_collections.deter.benito.plugins.module_utils.site_schema import SITE_SCHEMA
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize
+from ansible_collections.deter.benito.tests.unit.topology.graphviz import texts_of
 
 IMPORTS = Path(__file__).parents[3] / "examples" / "imports"
 
@@ -102,7 +105,8 @@ def test_it_creates_the_directory_with_every_file_of_the_design(files, tmp_path)
         f"4 nodes on 2 pnodes, in {path}",
         "Next: ansible-playbook deter.benito.swapin -e pid=DeterTest -e eid=example1",
     ]
-    top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml", "phys_topo.xml", "phys_topo.ns"}
+    top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml", "phys_topo.xml", "phys_topo.ns",
+           "visualization.svg", "visualization.png"}  # fmt: skip
     assert set(os.listdir(path)) == top | {"inventory.json", "state.json", "activity.log", "secrets"}
     assert open(os.path.join(path, "experiment.xml"), encoding="utf-8").read() == GOOD
     assert sorted(os.listdir(os.path.join(path, "route"))) == ["a", "b", "c"], "r is on every subnet and needs no route"
@@ -113,6 +117,37 @@ def test_it_creates_the_directory_with_every_file_of_the_design(files, tmp_path)
     assert sorted(assignment) == ["pnode-0000", "pnode-0001"]
     assert sorted(sum(assignment.values(), [])) == ["a", "b", "c", "r"]
     assert yaml.safe_load(directory.read("site.yml"))["packing"] == 2
+
+
+def test_the_picture_shows_the_nodes_with_the_addresses_that_they_got(files, tmp_path):
+    assert not run(**good()).failed
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    texts = texts_of(directory.read("visualization.svg").encode())
+    assert {"a", "b", "c", "r", "lan0", "link0", "10.0.0.1", "10.0.1.2", "DeterTest/example1: 4 nodes"} <= set(texts)
+    with open(directory.file("visualization.png"), "rb") as picture:
+        assert picture.read(4) == b"\x89PNG"
+
+
+@pytest.mark.parametrize("options", [{"image": False}, {"image": "no"}, {"no_image": True}])
+def test_no_picture_is_drawn_where_none_is_wanted(files, tmp_path, options):
+    outcome = run(**good(**options))
+    assert not outcome.failed
+    assert not [name for name in outcome.result["files"] if name.startswith("visualization")]
+
+
+def test_without_graphviz_the_experiment_is_created_with_a_warning_that_names_the_package(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    assert not run(**good()).failed
+    directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
+    assert "warning: picture: none was drawn: pictures need the program neato: install the package graphviz" in directory.read("activity.log")
+    assert not os.path.exists(directory.file("visualization.svg"))
+
+
+def test_a_picture_that_takes_too_long_is_a_warning(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(creation, "creation_pictures", lambda name, topology, _seconds: creation_pictures(name, topology, 0.001))
+    assert not run(**good()).failed
+    log = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("activity.log")
+    assert "warning: picture: none was drawn: neato did not end within" in log
 
 
 def test_the_same_input_and_seed_give_the_same_bytes(files, tmp_path):
@@ -425,6 +460,7 @@ BAD_OPTIONS = {
     "a picture and none": ({"image": True, "no_image": True}, "no_image: is the same setting as image, which is given too"),
     "a disk space that is too small": ({"openvz_diskspace": "3"}, "openvz_disk_mb: 1 is less than the minimum of 64"),
     "a template that is not there": ({"openvz_template": "windows-11"}, "openvz_template: there is no template 'windows-11'"),
+    "a picture in no time": ({"image_limit_s": 0}, "image_limit_s: 0 is less than the minimum of 1"),
     "a site.conf that is not there": ({"config": "none.conf"}, "none.conf: no such file"),
     "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is no line of an INI file"),
     "a site file that is not there": ({"site": "none.yml"}, "none.yml: no such file"),
