@@ -63,8 +63,9 @@ def costs(topology: Topology) -> dict[str, int]:
 
 def given_routes(topology: Topology) -> tuple[GivenRoute, ...]:
     """The routes that authors gave and that take effect, in document order."""
-    chosen = protocols(topology)
-    return tuple(route for route in _read_routes(topology)[0] if chosen[route.node] != NOTHING)
+    routes = _read_routes(topology)[0]
+    chosen = protocols(topology) if routes else {}
+    return tuple(route for route in routes if chosen[route.node] != NOTHING)
 
 
 def _word(element) -> str:
