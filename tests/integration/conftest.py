@@ -58,7 +58,7 @@ def experiment(playbook, testbed, eid):
 
     def make(topology, **options):
         identity = {"pid": "Test", "eid": eid}
-        playbook("containerize", **identity, topology=str(topology), **options)
+        playbook("containerize", **identity, topology=str(topology), **{"image": False, **options})
         made.append(identity)
         playbook("swapin", **identity)
         return identity

@@ -178,7 +178,7 @@ def experiments(playbook, testbed, home, eid, folder, before_they_go=lambda expe
 
     All of them are gone afterwards whatever happens.
 
-    folder  where topologies are written; before_they_go  called with each of them
+    They have no pictures unless ``image=True``. folder  where topologies are written; before_they_go  called with each of them
     """
     made = []
 
@@ -186,7 +186,7 @@ def experiments(playbook, testbed, home, eid, folder, before_they_go=lambda expe
         file = folder / name
         file.write_text(text)
         identity = {"pid": pid, "eid": f"{eid}{len(made) or ''}"}
-        playbook("containerize", **identity, topology=str(file), **options)
+        playbook("containerize", **identity, topology=str(file), **{"image": False, **options})
         made.append(Experiment(playbook, testbed, home, identity))
         return made[-1]
 

@@ -20,7 +20,7 @@ from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 from ansible_collections.deter.benito.tests.unit.topology.ns.files import ways
 from pages import as_pattern, blocks, steps
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "topologies.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 SECTIONS = re.findall(r"^## (.*)$", TEXT, re.MULTILINE)
