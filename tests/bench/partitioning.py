@@ -32,11 +32,11 @@ sys.path.insert(0, str(ROOT / ".ansible" / "collections"))
 from ansible_collections.deter.benito.plugins.module_utils.embedding.hypergraph import Hypergraph, connectivity  # noqa: E402
 from ansible_collections.deter.benito.plugins.module_utils.embedding.packing import pack  # noqa: E402
 
+IMPORT_ERROR: ImportError | None = None
 try:
     import pymetis
     import topohub
 except ImportError as exc:
-    pymetis = topohub = None
     IMPORT_ERROR = exc
 
 PACKINGS = (5, 10, 20)
@@ -155,7 +155,7 @@ def main() -> int:
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many processes")
     arguments.add_argument("--list", action="store_true", help="a line for each case that is worse than METIS")
     asked = arguments.parse_args()
-    if pymetis is None:
+    if IMPORT_ERROR:
         print(f"{IMPORT_ERROR}: make bench installs it, or: .venv/bin/pip install -r requirements-bench.txt", file=sys.stderr)
         return 1
     work = [(name, packing) for name in names()[asked.first::asked.every] for packing in PACKINGS]

@@ -130,7 +130,7 @@ class Experiment:
 
     def __init__(self, playbook, testbed, home, identity):
         self._playbook, self._testbed, self.identity = playbook, testbed, identity
-        project, _, group = identity["pid"].partition("/")
+        project, _slash, group = identity["pid"].partition("/")
         self.path = home / "proj" / project / (f"groups/{group}" if group else "") / "exp" / identity["eid"]
         self.name = f"{project}.{identity['eid']}"
 

@@ -164,8 +164,7 @@ class _Places:
 
 
 def _idle_routes(topology: Topology, routes: list[GivenRoute]):
-    chosen = protocols(topology)
-    for name in dict.fromkeys(route.node for route in routes):
-        if chosen[name] == NOTHING:
-            computer = next(computer for computer in topology.computers if computer.name == name)
+    chosen, giving = protocols(topology), {route.node for route in routes}
+    for computer in topology.computers:
+        if computer.name in giving and chosen[computer.name] == NOTHING:
             yield problem_of(topology, computer, "its routes have no effect: its rtproto is none", "Manual")
