@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .embedding.create import embed
 from .embedding.images import Choice, catalogue, choose_images
 from .embedding.memory import refuse_cramped_carriers
+from .embedding.passes import machine_types
 from .embedding.resources import node_resources
 from .errors import InputError, Problem
 from .experiment import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
@@ -112,7 +113,7 @@ def prepare(request: Request) -> Creation:
     embedding = faults.collect(lambda: embed(topology, settings)) if settings and topology else None
     choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
-    physical, odd = physical_files(embedding.partitioned, embedding.machines)
+    physical, odd = physical_files(embedding.partitioned, embedding.machines, machine_types(embedding.machines, embedding.partitioned, settings))
     pictures, undrawn = creation_pictures(str(directory), embedding.partitioned, settings.image_limit_s) if settings.image else ({}, ())
     files = {**_inputs(read), **experiment_files(directory.pid, directory.eid, embedding), **physical, **pictures}
     warnings = tuple(dict.fromkeys((*config_warnings, *warnings, *embedding.warnings, *choice.warnings, *odd, *undrawn)))
