@@ -16,7 +16,7 @@ def shaping_warnings(topology: Topology) -> tuple[Problem, ...]:
     shaped = substrates + interfaces
     if not shaped:
         return ()
-    others = f" and of {len(shaped) - 1} others" if len(shaped) > 1 else ""
+    others = {1: "", 2: " and of another"}.get(len(shaped), f" and of {len(shaped) - 1} others")
     return (Problem(f"capacity, latency or loss of it{others} is recorded, but not applied by this version", topology.source, element=shaped[0]),)
 
 

@@ -235,6 +235,14 @@ def test_shaping_is_recorded_and_said_not_to_be_applied():
     assert embedding.partitioned.substrates[0].capacity == Capacity(1000.0)
 
 
+@pytest.mark.parametrize(("count", "words"), [(1, "of it is"), (2, "of it and of another is"), (3, "of it and of 2 others is")])
+def test_how_much_is_shaped_is_said(count, words):
+    topology = vtopo({f"l{number}": "a b" for number in range(count)})
+    substrates = tuple(dataclasses.replace(substrate, capacity=Capacity(1000.0)) for substrate in topology.substrates)
+    (warning,) = embed(dataclasses.replace(topology, substrates=substrates), PROCESSES).warnings
+    assert words in str(warning)
+
+
 def test_kinds_and_addresses_that_are_wrong_are_reported_together():
     topology = vtopo({"l0": "a b"}, fixed={("a", "l0"): "10.0.0.0"}, b={"node_type": "xen"})
     with pytest.raises(InputError) as caught:
