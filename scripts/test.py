@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs the suites: scripts/test.py [suite…], all of them when none is named.
 
-Every suite runs even where an earlier one failed. What looks at files or at its own pnodes runs side by side, three at a time, because
-some of it waits; what compares the state of this machine runs alone, in the end. Ends with a table of counts and times, then
+Every suite runs even where an earlier one failed. What looks at files or at its own pnodes runs side by side, in three lanes of about
+one length, because some of it waits; what compares the state of this machine runs alone, in the end. Ends with a table of counts and times, then
 ``N passed, N failed``. What the suites print goes to the terminal as it comes and to tests/output/SUITE.log.
 
 Caches are kept in .cache, everything else in one temporary directory that is removed at the end.
@@ -77,11 +77,11 @@ def ansible_test(text: str, status: int) -> tuple[int, int]:
     return ran - failed if ran else 0, failed
 
 
-AT_A_TIME = 3  # suites; more would only wait for the processors and run into time limits
+BESIDE_FILES = ("control_bridge", "node_images", "start_commands", "vhost")  # scenarios of the first lane, which would be the shortest
 
 
-def suites() -> list[tuple[int, list[Suite]]]:
-    """Phases, one after another: how many suites of it run at a time, and these, those that take longest first."""
+def suites() -> list[list[list[Suite]]]:
+    """Phases, one after another; the lanes of a phase side by side; the suites of a lane one after another."""
     pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     scenarios = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
     unit = [
@@ -98,11 +98,11 @@ def suites() -> list[tuple[int, list[Suite]]]:
         for name in scenarios
     }
     alone = [molecule.pop("local_testbed"), Suite("demo", (*pytest, "tests/integration/test_demo.py"), closing_line, root=True)]
-    long = [molecule.pop(name) for name in ("virtual_machines", "system_containers")]
+    files += [molecule.pop(name) for name in BESIDE_FILES]
     machines = Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)
     elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/test_demo.py")
     integration = Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)
-    return [(1, unit), (AT_A_TIME, [machines, integration, *files, *long, *molecule.values()]), (1, alone)]
+    return [[unit], [files, [*molecule.values(), integration], [machines]], [alone]]
 
 
 def environment(temporary: Path) -> dict[str, str]:
@@ -230,7 +230,7 @@ def summary(results: list[Result], seconds: float) -> bool:
 
 def main(wanted: list[str]) -> int:
     phases = suites()
-    known = [suite.name for _at_a_time, some in phases for suite in some]
+    known = [suite.name for lanes in phases for lane in lanes for suite in lane]
     unknown = [name for name in wanted if name not in known and name not in {k.split(":")[0] for k in known}]
     if unknown:
         print(f"no suite {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)
@@ -243,15 +243,16 @@ def main(wanted: list[str]) -> int:
     temporary = Path(tempfile.mkdtemp(prefix="benito-test-"))
     terminal, results, started = Terminal(), {}, time.monotonic()
 
-    def run_one(suite: Suite) -> None:
-        if suite.name in chosen and not interruption.signal:
-            results[suite.name] = run(suite, terminal, env, interruption)
+    def run_lane(lane: list[Suite]) -> None:
+        for suite in lane:
+            if suite.name in chosen and not interruption.signal:
+                results[suite.name] = run(suite, terminal, env, interruption)
 
     try:
         env = environment(temporary)
-        for at_a_time, some in phases:
-            with ThreadPoolExecutor(at_a_time) as pool:
-                list(pool.map(run_one, some))
+        for lanes in phases:
+            with ThreadPoolExecutor(len(lanes)) as pool:
+                list(pool.map(run_lane, lanes))
     finally:
         end_ssh_masters(temporary)
         with contextlib.suppress(OSError):

@@ -45,7 +45,7 @@ def test_planning_without_routes_grows_no_faster_than_n_log_n(tmp_path, shape, p
     def creating(count):
         source = tmp_path / f"{count}.xml"
         source.write_text(partitioned(_shapes.topdl(shape(count), kind=kind, rtproto="Manual")))
-        request = Request("P", f"e{count}", str(source), home=str(tmp_path), settings={"address_profile": profile})
+        request = Request("P", f"e{count}", str(source), home=str(tmp_path), settings={"address_profile": profile, "image": False})
         return lambda: prepare(request)
 
     creating(10)()  # what is made once is made now
