@@ -78,7 +78,7 @@ def measure(family: str, count: int, kind: str, packing: int) -> dict:
 
     clock = Stopwatch()
     watched = (
-        (creation, "_read", "read"), (creation, "embed", "name"), (create, "_checked", "check"), (create, "assign_addresses", "address"),
+        (creation, "read_input", "read"), (creation, "embed", "name"), (create, "_checked", "check"), (create, "assign_addresses", "address"),
         (create, "partition", "partition"), (creation, "experiment_files", "files"), (creation, "physical_files", "files"),
         (experiment_files, "host_key_files", "keys"),
     )
