@@ -18,7 +18,7 @@ from .embedding.control_addresses import ControlOffer, assign_control_addresses
 from .embedding.hosting import Hosting, Resources
 from .embedding.kinds import KINDS
 from .embedding.machines import machines
-from .embedding.memory import HostMemory, memory_need
+from .embedding.memory import HostMemory, WarmMemory, memory_need
 from .embedding.passes import machine_types
 from .embedding.resources import node_resources
 from .errors import BenitoError, ExperimentError
@@ -65,7 +65,7 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     try:
         settings = load_site(directory.site, given)
         topology, _warnings = read_topdl(directory.partitioned)
-        needs = _needs(topology, settings)
+        needs = _needs(topology, settings, warm_memory(directory, settings, offers))
         presented = [_offer(name, offer, settings) for name, offer in offers.items()]
         kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
         chosen = choose(needs, presented, kept)
@@ -102,16 +102,33 @@ def _access(directory: ExperimentDirectory, plans) -> dict[str, str]:
     }
 
 
-def _needs(topology, settings) -> dict[str, Need]:
+def _needs(topology, settings, warm) -> dict[str, Need]:
     carrying = machines(topology)
     resources = node_resources(topology, settings, [name for machine in carrying for name in machine.hidden])
     own_machine = {computer.name for computer in topology.computers if KINDS[kind_of(computer)].own_machine}
     types = machine_types(carrying, topology, settings)
     return {
-        machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources),
+        machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources, warm),
                             not own_machine.isdisjoint(machine.nodes), types[machine.vhost])
         for machine in carrying
     }
+
+
+def warm_memory(directory: ExperimentDirectory, settings, offers: dict[str, dict]) -> dict[str, WarmMemory]:
+    """{node: what a clone takes} of virtual machines of whose template one was measured, on whichever machine that was: the most that was found."""
+    if settings.qemu_start == "cold" or not os.path.exists(directory.file("images.json")):
+        return {}
+    measured: dict[tuple, list[dict]] = {}
+    for offer in offers.values():
+        for template in offer.get("templates") or ():
+            measured.setdefault(tuple(template[name] for name in ("image", "memory_mb", "cpus", "disk_mb")), []).append(template)
+    found, images = {}, json.loads(directory.read("images.json"))
+    for node, own in images["resources"].items():
+        what = (images["nodes"].get(node), own["memory_mb"], own["cpus"] or 1, own["disk_mb"])
+        if what in measured:
+            private, shared = (max(template[name] for template in measured[what]) for name in ("private_mb", "size_mb"))
+            found[node] = WarmMemory("/".join(map(str, what)), private + settings.qemu_reserve_mb, shared)
+    return found
 
 
 def _offer(name: str, offer: dict, settings) -> Offer:

@@ -19,7 +19,7 @@ from typing import Optional
 from .errors import HostError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can say half a character, no file can hold it
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 VXLAN_PORT = 4789
 QEMU_MB = 160
 """What a QEMU takes beside its guest's memory, MiB. Under TCG, whose translation buffer has 64 (host/machine_command.py), a QEMU 7.2
@@ -203,6 +203,8 @@ class HostPlan:
     root_keys     SSH public keys that may log in as root on openvz and qemu nodes
     acceleration  of QEMU: ``auto`` (what a probe shows to work), ``kvm`` or ``tcg``
     boot_limit_s  seconds that a virtual machine or container may take to boot before that is an error
+    qemu_start    ``auto`` (a clone of a warm template where that can be), ``warm`` (or an error) or ``cold``
+    template_cache_mb  MiB that the warm templates of a vhost may take
     """
 
     pid: str
@@ -218,6 +220,8 @@ class HostPlan:
     root_keys: tuple[str, ...] = ()
     acceleration: str = "auto"
     boot_limit_s: int = 600
+    qemu_start: str = "auto"
+    template_cache_mb: int = 4096
     version: int = PLAN_VERSION
 
     @property

@@ -174,6 +174,25 @@ SITE_SCHEMA = {
             "maximum": 86400,
             "default": 600,
         },
+        "qemu_start": {
+            "description": "how virtual machines come up the first time: as clones of a warm template where that can be (auto), in no other way (warm), "
+                           "or by booting (cold)",
+            "enum": ["auto", "warm", "cold"],
+            "default": "auto",
+        },
+        "qemu_reserve_mb": {
+            "description": "MiB kept free for each virtual machine that is cloned from a warm template, beside what such a clone was measured to take; "
+                           "where that is more than its memory, all of its memory is kept",
+            "type": "integer",
+            "minimum": 0,
+            "default": 128,
+        },
+        "template_cache_mb": {
+            "description": "MiB that the warm templates of a pnode may take on its disk; those used longest ago go",
+            "type": "integer",
+            "minimum": 0,
+            "default": 4096,
+        },
         "images": {
             "description": "images that nodes can be made of, beside debian-12 and debian-13: built here, or fetched by URL or path",
             "type": "object",

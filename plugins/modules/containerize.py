@@ -102,6 +102,15 @@ options:
   boot_limit_s:
     description: Seconds that a virtual machine or container may take to boot.
     type: raw
+  qemu_start:
+    description: How virtual machines come up the first time, V(auto) (as clones of a warm template where that can be), V(warm) (in no other way) or V(cold).
+    type: raw
+  qemu_reserve_mb:
+    description: MiB kept free for each clone of a warm template beside what such a clone was measured to take.
+    type: raw
+  template_cache_mb:
+    description: MiB that the warm templates of a pnode may take on its disk.
+    type: raw
   images:
     description: Images that nodes can be made of beside V(debian-12) and V(debian-13), a dictionary of names with C(build), or C(url) or C(path) and C(sha256).
     type: raw
@@ -249,6 +258,9 @@ SETTINGS = (
     "node_users",
     "acceleration",
     "boot_limit_s",
+    "qemu_start",
+    "qemu_reserve_mb",
+    "template_cache_mb",
     "images",
     "default_image",
     "openvz_template",

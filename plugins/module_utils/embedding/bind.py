@@ -101,6 +101,8 @@ class _Binding:
             root_keys=self.hosting.root_keys if with_system else (),
             acceleration=self.settings.acceleration,
             boot_limit_s=self.settings.boot_limit_s,
+            qemu_start=self.settings.qemu_start,
+            template_cache_mb=self.settings.template_cache_mb,
         )
 
     def nested_plan(self, nested: Nested) -> HostPlan:

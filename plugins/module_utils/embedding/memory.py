@@ -8,6 +8,7 @@ What a node takes beside what it was given was measured on Debian 12, kernel 6.1
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import InputError, Problem
@@ -70,16 +71,41 @@ class HostMemory:
         return f"{self.free_mb:,} MiB for nodes ({self.total_mb:,}, less {self.reserve_mb:,} for itself{factor}{others})"
 
 
-def memory_need(machine: Machine, topology: Topology, resources: dict[str, Resources]) -> MemoryNeed:
+@dataclass(frozen=True)
+class WarmMemory:
+    """What a virtual machine takes that is cloned from a warm template.
+
+    template   which one
+    own_mb     MiB for itself, guest and QEMU, and what is kept free for it to grow
+    shared_mb  MiB that all clones of the template on a machine have in common
+    """
+
+    template: str
+    own_mb: int
+    shared_mb: int
+
+
+def memory_need(machine: Machine, topology: Topology, resources: dict[str, Resources], warm: Mapping[str, WarmMemory] | None = None) -> MemoryNeed:
     """What the machine's nodes need: all that a virtual machine was given and its QEMU, the limit of a system container, a little for the others.
+
+    Of a virtual machine in ``warm`` it is what it is known to take, if that is less; not of one that carries processes, whose memory will be used.
 
     topology   partitioned
     resources  {node: its own}, see resources.node_resources
 
     Processes inside a virtual machine live on its memory. A ghost's is reserved as if it ran. A physical node needs nothing: it is the machine.
     """
+    warm = warm or {}
     kinds = {computer.name: kind_of(computer) for computer in topology.computers}
-    groups = Counter(_each(kinds.get(name, QEMU), resources.get(name)) for name in (*machine.nodes, *machine.hidden))
+    carrying, shared, cloned = set(carriers(topology).values()), {}, []
+    for name in machine.nodes:
+        own = warm.get(name)
+        if own and name not in carrying and own.own_mb < sum(_each(QEMU, resources.get(name))[1:]):
+            shared[own.template] = own.shared_mb
+            cloned.append(name)
+    groups = Counter(_each(kinds.get(name, QEMU), resources.get(name)) for name in (*machine.nodes, *machine.hidden) if name not in cloned)
+    groups.update(("warm qemu", warm[name].own_mb, 0) for name in cloned)
+    groups.update(("template", size, 0) for size in shared.values())
     groups = {group: count for group, count in groups.items() if sum(group[1:])}
     by_size = sorted(groups, key=lambda group: (-sum(group[1:]) * groups[group], group))
     words = [f"{groups[kind, size, more]} {kind} of {size:,}{f' and {more} for each QEMU' if more else ''}" for kind, size, more in by_size[:_MOST_GROUPS]]

@@ -44,6 +44,9 @@ class EmbeddingSettings:
     vxlan_port            UDP port of the tunnels
     acceleration          of QEMU: ``auto``, ``kvm`` or ``tcg``
     boot_limit_s          seconds that a virtual machine or container may take to boot
+    qemu_start            ``auto`` (clones of warm templates where that can be), ``warm`` or ``cold``
+    qemu_reserve_mb       MiB kept free for each clone of a warm template beside what such a clone was measured to take
+    template_cache_mb     MiB that the warm templates of a pnode may take
     node_users            accounts on openvz and qemu nodes: {"name": str, "authorized_keys": [str]}
     images                the site's own images, {name: entry as site.yml has it}
     default_image         name of the image of nodes that ask for none
@@ -77,6 +80,9 @@ class EmbeddingSettings:
     vxlan_port: int = 4789
     acceleration: str = "auto"
     boot_limit_s: int = 600
+    qemu_start: str = "auto"
+    qemu_reserve_mb: int = 128
+    template_cache_mb: int = 4096
     node_users: tuple = ()
     images: Mapping[str, dict] = field(default_factory=dict)
     default_image: str = "debian-12"

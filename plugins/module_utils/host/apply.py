@@ -21,6 +21,7 @@ from .parts import KIND_PARTS
 from .place import Place
 from .plan_file import read_applied, read_plan, remember_applied
 from .probe import answering, make_endpoints
+from .warm_choice import end_templates
 
 PARTS = ("network", *(part.name for part in KIND_PARTS))
 
@@ -70,7 +71,7 @@ def down(place: Place) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with leaving(place), experiment_lock(place):
-        for step in (_stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, prepare.release_sysctls,
+        for step in (end_templates, _stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, prepare.release_sysctls,
                      _leave_control_bridge, _remove_files, prepare.remove_if_last):
             try:
                 changes += step(place)

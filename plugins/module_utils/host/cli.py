@@ -24,7 +24,10 @@ from .probe import probe
 from .reboot import reboot
 from .status import status
 from .supervisor import supervise
+from .template_making import sweep
+from .templates import shrink, templates_here
 from .unit import start_commands, start_unit
+from .warm_choice import begin_templates, make_templates
 
 _SHOWN = 40  # changes that a person is shown; --json has all
 
@@ -86,6 +89,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("node", metavar="NODE")
     command.add_argument("argv", nargs=argparse.REMAINDER, metavar="[--] COMMAND …")
     command.set_defaults(func=_enter)
+    command = commands.add_parser("make-templates", help="make the warm templates that the plan's virtual machines will need",
+                                  description="Make the warm templates that the plan's virtual machines will need, where there are none.")
+    command.add_argument("-e", "--experiment", metavar="PID.EID")
+    command.add_argument("--begin", action="store_true", help="only have it begun, by a unit of its own")
+    command.add_argument("--check", action="store_true", help="only tell what would be made")
+    command.set_defaults(func=_make_templates)
+    command = commands.add_parser("templates", help="the warm templates on this machine", description="Lists the warm templates here, or removes some.")
+    command.add_argument("--limit-mb", type=int, metavar="MIB", help="remove those used longest ago until the others take no more than this")
+    command.add_argument("--check", action="store_true", help="only tell what would be removed")
+    command.set_defaults(func=_templates)
     command = commands.add_parser("list", help="the experiments on this machine")
     command.set_defaults(func=lambda o: {"changed": False, "experiments": experiments_here()})
     control_bridge.add_commands(commands)
@@ -106,6 +119,18 @@ def _probe(options) -> dict:
 def _start_unit(options) -> dict:
     changes = start_unit(_place(options), options.check)
     return {"changed": bool(changes), "changes": changes}
+
+
+def _make_templates(options) -> dict:
+    place = _place(options)
+    plan = read_plan(place)
+    changes = begin_templates(plan, place, options.check) if options.begin or options.check else make_templates(plan, place)
+    return {"changed": bool(changes), "changes": changes}
+
+
+def _templates(options) -> dict:
+    changes = [] if options.limit_mb is None else [*sweep(options.check), *shrink(options.limit_mb, options.check)]
+    return {"changed": bool(changes), "changes": changes, "templates": templates_here()}
 
 
 def _enter(options) -> None:

@@ -19,7 +19,7 @@ CONTROL = "control0"
 BOOT_UNIT = "benito-node.service"
 _LOOPBACK_RESOLVERS = ("nameserver 127.", "nameserver ::1")
 
-_BOOT = """\
+BOOT_UNIT_TEXT = """\
 [Unit]
 Description=Benito node: accounts, report to the vhost, start command
 After=network.target ssh.service
@@ -125,7 +125,7 @@ def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str,
         "etc/ssh/ssh_host_ed25519_key": GuestFile(host_key[0], 0o600),
         "etc/ssh/ssh_host_ed25519_key.pub": GuestFile(host_key[1]),
         "etc/sysctl.d/90-benito.conf": GuestFile(f"net.ipv4.ip_forward = {int(vnode.forwarding)}\n"),
-        f"etc/systemd/system/{BOOT_UNIT}": GuestFile(_BOOT),
+        f"etc/systemd/system/{BOOT_UNIT}": GuestFile(BOOT_UNIT_TEXT),
         f"etc/systemd/system/multi-user.target.wants/{BOOT_UNIT}": GuestFile(target=f"/etc/systemd/system/{BOOT_UNIT}"),
         "root/.ssh/authorized_keys": GuestFile("".join(f"{key}\n" for key in plan.root_keys), 0o600),
         "etc/sudoers.d/benito": GuestFile("".join(f"{user.name} ALL=(ALL:ALL) NOPASSWD: ALL\n" for user in plan.users), 0o440),

@@ -18,9 +18,11 @@ from .control_offer import control_addresses_used, control_network
 from .locks import machine_lock
 from .memory_offer import memory_mb
 from .place import ROOT, Place, is_experiment, read_json, write_atomically
+from .templates import templates_here
 
 LEASES = f"{ROOT}/leases"
 
+_TOLD = ("image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb")
 
 @dataclass(frozen=True)
 class Claim:
@@ -46,6 +48,7 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     address, interface  of the experiment network, as the pool says; both may be "" if it does not
     control_addresses   for nodes on this machine, as the pool says (``benito_control_addresses``); only handed on
     Returns {"taken_by": words or "", "ours": whether the experiment has the machine already, "shared_with": words or "" when no other has it,
+    "templates": of each warm template of virtual machines that was cloned before "image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb",
     "memory_mb": MiB of the machine, 0 where it cannot be told, "memory_reserved_mb": what others have reserved of it,
     "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis", "control_addresses", "control_address", "control_prefix_length",
     "control_gateway", "control_network", "control_addresses_used"}, the last of all experiments here but the claim's own.
@@ -62,6 +65,7 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
         "taken_by": _hindrance(claim, leases),
         "ours": bool(own) and own in leases,
         "shared_with": _hindrance(replace(claim, shared=False), leases),
+        "templates": [{name: template[name] for name in _TOLD} for template in templates_here() if template["private_mb"]],
         "memory_mb": memory_mb(),
         "memory_reserved_mb": _reserved(claim, leases),
         **_underlay(address, interface),

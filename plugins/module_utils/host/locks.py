@@ -49,7 +49,7 @@ def _leaving_path(place: Place) -> str:
 @contextmanager
 def _alone(path: str, busy: str, limit_s: float, sort: int = fcntl.LOCK_EX):
     deadline = time.monotonic() + limit_s
-    while (fd := _try_lock(path, sort)) is None:
+    while (fd := try_lock(path, sort)) is None:
         if time.monotonic() > deadline:
             raise HostError(busy)
         time.sleep(0.05)
@@ -63,7 +63,7 @@ def _alone(path: str, busy: str, limit_s: float, sort: int = fcntl.LOCK_EX):
         _remove_empty(os.path.dirname(path))
 
 
-def _try_lock(path: str, sort: int):
+def try_lock(path: str, sort: int = fcntl.LOCK_EX):
     """A descriptor that holds the lock, or None; the file may have been removed in between, with its lock."""
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)

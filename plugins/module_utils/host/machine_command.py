@@ -26,6 +26,8 @@ DEFAULT_MEMORY_MB = 512
 _TRANSLATION_MB = 64  # of TCG; the default takes a gigabyte
 _FIRST_USER = 0x70000000  # the first user id that nothing on a system with systemd takes (systemd.io/UIDS-GIDS)
 
+_START = "BENITO_START"
+
 _UNIT = """\
 # Made by deter.benito: {experiment}, node {name}.
 [Unit]
@@ -34,8 +36,11 @@ Description=Benito node {name} of {experiment}
 
 [Service]
 Type=exec
+Environment="{start_key}={cold}"
+EnvironmentFile=-{start}
 ExecStartPre=/bin/rm -f {report}
-ExecStart={command}
+ExecStart={command} ${start_key}
+ExecStartPost=/bin/rm -f {start}
 Restart=no
 TimeoutStopSec=10
 LimitNOFILE=65536
@@ -60,6 +65,21 @@ class MachinePlace:
         return f"{self.sockets}/console.d/log"
 
     @property
+    def identity(self) -> str:
+        """The socket by which a warm clone is told who it is."""
+        return f"{self.sockets}/identity"
+
+    @property
+    def start(self) -> str:
+        """Further words of its next start alone, as systemd reads them: those of a warm one."""
+        return f"{self.sockets}/start"
+
+    @property
+    def waking(self) -> str:
+        """A file that is there from before a warm start until the node knows who it is."""
+        return f"{self.sockets}/waking"
+
+    @property
     def report(self) -> str:
         """What it says of itself (report.py), likewise."""
         return f"{self.sockets}/report.d/log"
@@ -72,19 +92,54 @@ def program(architecture: str) -> str:
     return _PROGRAMS[architecture][0]
 
 
-def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: MachinePlace, acceleration: str, control_mtu: int = 1500) -> list[str]:
-    """argv of the node's QEMU.
+@dataclass(frozen=True)
+class Hardware:
+    """All of a virtual machine but its network cards and its files: what a clone must have in common with its template.
 
     acceleration  ``kvm`` or ``tcg``
-    control_mtu   of this host's control network
     """
-    path, user = f"{IMAGES}/{image.digest}", user_id(plan.experiment, vnode.name)
-    accelerator = "kvm" if acceleration == "kvm" else f"tcg,tb-size={_TRANSLATION_MB}"
+
+    image: ImagePlan
+    memory_mb: int
+    cpus: int
+    disk_mb: int
+    acceleration: str
+
+
+def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardware:
+    """What the node is to have."""
+    return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration)
+
+
+def qemu_command(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, where: MachinePlace) -> list[str]:
+    """argv of the node's QEMU, but for the words that differ between a cold start (``cold_words``) and a warm one (``warm_words``)."""
+    return bare_command(hardware, vnode.name, user_id(plan.experiment, vnode.name), where)
+
+
+def cold_words(cards: list[Card]) -> list[str]:
+    """Further words of a QEMU that boots from its disk: its network cards."""
+    words = []
+    for card in cards:
+        backend, device = ",".join(f"{name}={value}" for name, value in card.backend.items()), card.device
+        words += ["-netdev", f"tap,id={card.identifier},{backend}",
+                  "-device", f"{device['driver']},{','.join(f'{name}={value}' for name, value in device.items() if name != 'driver')}"]
+    return words
+
+
+def warm_words(hardware: Hardware, memory: str) -> list[str]:
+    """Further words of a QEMU that waits for a template's state, with a private view of its memory; its cards are plugged in later."""
+    return ["-incoming", "defer", *memory_words(hardware, memory, shared=False)]
+
+
+def bare_command(hardware: Hardware, name: str, user: int, where: MachinePlace) -> list[str]:
+    """argv of a QEMU without network cards."""
+    image, path = hardware.image, f"{IMAGES}/{hardware.image.digest}"
+    kvm = hardware.acceleration == "kvm"
     command = [
-        f"/usr/bin/{program(image.architecture)}", "-name", f"guest={vnode.name},debug-threads=on", "-nodefaults", "-no-user-config",
+        f"/usr/bin/{program(image.architecture)}", "-name", f"guest={name},debug-threads=on", "-nodefaults", "-no-user-config",
         "-machine", f"{_PROGRAMS[image.architecture][1]},usb=off,vmport=off,graphics=off",
-        "-accel", accelerator, *(["-cpu", "host"] if acceleration == "kvm" else []),
-        "-m", f"{vnode.memory_mb or DEFAULT_MEMORY_MB}M", "-smp", str(vnode.cpus or 1), "-display", "none",
+        "-accel", "kvm" if kvm else f"tcg,tb-size={_TRANSLATION_MB}", *(["-cpu", "host"] if kvm else []),
+        "-m", f"{hardware.memory_mb}M", "-smp", str(hardware.cpus), "-display", "none",
         "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny", "-runas", f"{user}:{user}",
         "-qmp", f"unix:{where.sockets}/qmp,server=on,wait=off",
         "-chardev", f"socket,id=console,path={where.sockets}/console,server=on,wait=off,logfile={where.console},logappend=on",
@@ -93,8 +148,10 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
         "-chardev", f"file,id=report,path={where.report},append=on", "-device", "virtserialport,bus=ports.0,chardev=report,name=org.benito.report",
         "-chardev", f"socket,id=agent,path={where.sockets}/agent,server=on,wait=off",
         "-device", "virtserialport,bus=ports.0,chardev=agent,name=org.qemu.guest_agent.0",
-        "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random,addr=0x4",
-        "-drive", f"id=disk,if=none,file={where.directory}/disk.qcow2,format=qcow2,discard=unmap", "-device", "virtio-blk-pci,drive=disk,addr=0x5,bootindex=1",
+        "-chardev", f"socket,id=identity,path={where.identity},server=on,wait=off",
+        "-device", "virtserialport,bus=ports.0,chardev=identity,name=org.benito.identity",
+        "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random,addr=0x4", "-device", "vmgenid,guid=auto",
+        "-drive", f"id=disk,if=none,file={where.directory}/disk.qcow2,format=qcow2,auto-read-only=off,discard=unmap", "-device", "virtio-blk-pci,drive=disk,addr=0x5,bootindex=1",
         "-drive", f"id=seed,if=none,file={where.directory}/seed.tar,format=raw,readonly=on",
         "-device", f"virtio-blk-pci,drive=seed,serial={SEED_SERIAL},addr=0x6",
     ]
@@ -102,13 +159,13 @@ def qemu_command(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, where: Mach
         command += ["-kernel", f"{path}/kernel", "-initrd", f"{path}/initrd", "-append", "root=/dev/vda rw console=ttyS0 quiet"]
     if image.cloud_init:
         command += ["-drive", f"id=cidata,if=none,file={where.directory}/seed.iso,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=cidata,addr=0x7"]
-    for number, (port, mac_address, mtu) in enumerate(cards(plan, vnode, control_mtu)):
-        slot, function = divmod(number, 8)
-        size = f",host_mtu={mtu}" if mtu != 1500 else ""
-        address = f"addr={_FIRST_SLOT + slot:#x}.{function},multifunction=on"
-        command += ["-netdev", f"tap,id=net{number},ifname={port},script=no,downscript=no,vhost=off",
-                    "-device", f"virtio-net-pci,netdev=net{number},mac={mac_address},romfile=,{address}{size}"]
     return command
+
+
+def memory_words(hardware: Hardware, path: str, shared: bool) -> list[str]:
+    """Further words of a command: its memory is that file, be it the file itself or a private view of it, which changes nothing in it."""
+    memory = f"memory-backend-file,id=memory,size={hardware.memory_mb}M,mem-path={path},share={'on' if shared else 'off'}"
+    return ["-object", memory, "-machine", "memory-backend=memory"]
 
 
 def user_id(experiment: str, name: str) -> int:
@@ -117,21 +174,62 @@ def user_id(experiment: str, name: str) -> int:
     return _FIRST_USER + zlib.crc32(f"{experiment}:{name}".encode()) % (1 << 24)
 
 
-def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[tuple[str, str, int]]:
-    """(port, MAC address, MTU) of every network card, in order: control, experiment, uplinks. Raises HostError when there are too many."""
+@dataclass(frozen=True)
+class Card:
+    """A network card, as QEMU's command line and QMP's netdev_add and device_add have it.
+
+    port    the tap
+    number  its place in the plan's order, from 0
+    mtu     bytes
+    """
+
+    port: str
+    number: int
+    mac_address: str
+    mtu: int
+
+    @property
+    def identifier(self) -> str:
+        return f"net{self.number}"
+
+    @property
+    def slot(self) -> int:
+        return self.number // 8
+
+    @property
+    def backend(self) -> dict[str, str]:
+        """Properties of the tap, where QEMU opens it itself."""
+        return {"ifname": self.port, "script": "no", "downscript": "no", "vhost": "off"}
+
+    @property
+    def device(self) -> dict[str, str]:
+        """Properties of the card."""
+        address = f"{_FIRST_SLOT + self.slot:#x}.{self.number % 8}"
+        size = {"host_mtu": str(self.mtu)} if self.mtu != 1500 else {}
+        return {"driver": "virtio-net-pci", "netdev": self.identifier, "mac": self.mac_address, "romfile": "", "addr": address, "multifunction": "on", **size}
+
+
+def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[Card]:
+    """Every network card, in order: control, experiment, uplinks. Raises HostError when there are too many."""
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
     found = [(vnode.control.port, vnode.control.mac_address, control_mtu)] if vnode.control else []
     found += [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
     if len(found) > MOST_CARDS:
         raise HostError(f"node {vnode.name} has {len(found)} network cards, a virtual machine has room for {MOST_CARDS}")
-    return found
+    return [Card(port, number, mac_address, size) for number, (port, mac_address, size) in enumerate(found)]
 
 
-def unit_text(experiment: str, name: str, where: MachinePlace, command: list[str]) -> str:
-    """The node's systemd unit."""
-    return _UNIT.format(experiment=experiment, name=name, key=UNIT_KEY, report=where.report, command=" ".join(map(quoted, command)))
+def unit_text(experiment: str, name: str, where: MachinePlace, command: list[str], cold: list[str]) -> str:
+    """The node's systemd unit, which starts it cold, unless there is a file ``where.start``. The words of ``cold`` have no spaces."""
+    return _UNIT.format(experiment=experiment, name=name, key=UNIT_KEY, report=where.report, start=where.start, start_key=_START, cold=" ".join(cold).replace("%", "%%"),
+                        command=" ".join(map(quoted, command)))
 
 
 def quoted(word: str) -> str:
     """One argument as systemd reads it in ExecStart."""
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
+
+
+def start_words(words: list[str]) -> str:
+    """The text of ``MachinePlace.start``. The words have no spaces."""
+    return f'{_START}="{" ".join(words)}"\n'

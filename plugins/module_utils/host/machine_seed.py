@@ -13,7 +13,8 @@ import tempfile
 
 from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
-from .guest import BOOT_UNIT, CONTROL, GuestFile
+from . import waking
+from .guest import BOOT_UNIT, BOOT_UNIT_TEXT, CONTROL, GuestFile
 from .machine_command import SEED_SERIAL
 
 # In a cloud-init image, at each boot, as early as it lets us; the unit is started because this boot's jobs were chosen before it was there.
@@ -27,6 +28,39 @@ for disk in /sys/block/*; do
     fi
 done
 """
+
+
+_WAKING_UNIT = """\
+[Unit]
+Description=Benito template: waits to become a node
+After=multi-user.target
+
+[Service]
+Type=simple
+ExecStart=/usr/bin/python3 -I -S /var/benito/lib/waking.py
+StandardOutput=null
+KillMode=process
+"""
+
+
+def waking_files() -> dict[str, GuestFile]:
+    """{path: file} that make an image a template: a system with no identity and no network, in which waking.py waits."""
+    with open(waking.__file__, encoding="utf-8") as stream:
+        program = stream.read()
+    return {
+        "etc/hostname": GuestFile("template\n"),
+        "etc/machine-id": GuestFile("7e3f0e4a5d1c4b6f9a2b8c7d6e5f4a3b\n", 0o444),
+        f"etc/systemd/system/{BOOT_UNIT}": GuestFile(BOOT_UNIT_TEXT),
+        **{path.lstrip("/"): GuestFile(_OWN_FILES.get(os.path.basename(path), "")) for path in waking.OWN},
+        "etc/systemd/system/multi-user.target.wants/benito-template.service": GuestFile(target="/etc/systemd/system/benito-template.service"),
+        "var/benito/lib/waking.py": GuestFile(program, 0o700),
+    }
+
+
+_OWN_FILES = {
+    "benito-template.service": _WAKING_UNIT,
+    "benito-template.conf": f"# Only in a node.\n[Unit]\nConditionPathExists=!{waking.FLAG}\n",
+}
 
 
 def seed_tar(files: dict[str, GuestFile]) -> bytes:

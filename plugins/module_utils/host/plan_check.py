@@ -49,6 +49,8 @@ def _wrong(plan: HostPlan):
     yield from (f"root key {key!r} is none" for key in plan.root_keys if not _KEY.fullmatch(key))
     if plan.acceleration not in ("auto", "kvm", "tcg"):
         yield f"acceleration {plan.acceleration!r} is neither auto, kvm nor tcg"
+    if plan.qemu_start not in ("auto", "warm", "cold"):
+        yield f"qemu_start {plan.qemu_start!r} is neither auto, warm nor cold"
     known, addresses = {substrate.name for substrate in plan.substrates}, {entry.address for entry in plan.hosts}
     images = {image.digest for image in plan.images}
     for vnode in plan.vnodes:

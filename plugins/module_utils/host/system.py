@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import signal
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -21,6 +22,7 @@ MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 IN_MOVED_TO = 0x80
 IN_CREATE = 0x100
@@ -68,6 +70,11 @@ def installed(program: str) -> bool:
 def adopt_orphans() -> None:
     """Descendants whose parent ends become children of the calling process. Raises OSError."""
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+
+
+def end_with_parent() -> None:
+    """The calling process is killed when its parent ends. Raises OSError."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
 def is_mount_point(path: str) -> bool:

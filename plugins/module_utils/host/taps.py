@@ -63,15 +63,25 @@ def _tap(batch: Batch, place: Place, live: dict, port: str, whose: str, bridge: 
 
 def make_tap(name: str) -> None:
     """A persistent tap that root may open without further capabilities. Raises HostError."""
+    fd = open_tap(name)
     try:
-        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
-    except OSError as exc:
-        raise HostError(f"/dev/net/tun: {exc.strerror}: this host cannot make taps, which virtual machines need") from exc
-    try:
-        fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR))
         fcntl.ioctl(fd, _TUNSETOWNER, 0)
         fcntl.ioctl(fd, _TUNSETPERSIST, 1)
     except OSError as exc:
         raise HostError(f"tap {name}: {exc.strerror}") from exc
     finally:
         os.close(fd)
+
+
+def open_tap(name: str) -> int:
+    """A descriptor of the tap, which is made if it is not there. Raises HostError."""
+    try:
+        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as exc:
+        raise HostError(f"/dev/net/tun: {exc.strerror}: this host cannot make taps, which virtual machines need") from exc
+    try:
+        fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR))
+    except OSError as exc:
+        os.close(fd)
+        raise HostError(f"tap {name}: {exc.strerror}") from exc
+    return fd

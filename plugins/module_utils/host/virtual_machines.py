@@ -11,24 +11,26 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-import subprocess
-import time
 
 from ..errors import HostError
-from ..hostplan import QEMU_MB, HostPlan, ImagePlan, VnodePlan
+from ..hostplan import HostPlan, ImagePlan, VnodePlan
 from . import netlink
 from .acceleration import acceleration
 from .guest import guest_files, resolv_conf
-from .locks import staying
-from .machine_command import DEFAULT_MEMORY_MB, IMAGES, REPORT_PORT, UNIT_KEY, MachinePlace, qemu_command, unit_text
-from .machine_logs import console_end, make_logs, remove_logs
+from .machine_command import IMAGES, REPORT_PORT, UNIT_KEY, Hardware, MachinePlace, cards, cold_words, hardware_of, qemu_command, unit_text
+from .machine_disk import make_disk
+from .machine_logs import make_logs, remove_logs
 from .machine_seed import cloud_init_files, seed_tar, write_seed_iso
+from .machine_start import Start, Starter
+from .machine_units import machine_units
 from .netlink import Batch
 from .place import RUN_ROOT, Place, write_atomically
 from .prepare import systemctl
 from .probe import close_endpoints
 from .report import read_report
 from .taps import apply_taps, mtu_of_control
+from .warm_choice import WarmChoice
+from .warm_start import forget_clone
 
 _UNITS = "/run/systemd/system"
 _SOCKETS = f"{RUN_ROOT}/vm"
@@ -52,9 +54,12 @@ def apply_machines(plan: HostPlan, place: Place, applied: HostPlan | None, dry_r
     changes += apply_taps(plan, list(wanted.values()), place, dry_run)
     accelerator = acceleration(plan.acceleration)[0] if not dry_run else "tcg"
     images, control_mtu = {image.digest: image for image in plan.images}, mtu_of_control(netlink.links())
-    starting = [vnode for vnode in wanted.values() if _prepare(plan, vnode, images[vnode.image], place, accelerator, control_mtu, changes, dry_run)]
+    choice, starting = WarmChoice(plan, place), []
+    for vnode in wanted.values():
+        hardware = hardware_of(vnode, images[vnode.image], accelerator)
+        starting += _prepare(plan, vnode, hardware, place, control_mtu, choice, changes, dry_run)
     if not dry_run:
-        _start_all(plan, place, [vnode.name for vnode in starting], list(wanted))
+        changes += Starter(plan, place, {name: machine_place(place, vnode) for name, vnode in wanted.items()}).run(starting)
     return changes
 
 
@@ -75,7 +80,7 @@ def remove_machines(place: Place) -> list[str]:
 def machines_status(plan: HostPlan, place: Place) -> dict[str, dict]:
     """See parts.Part."""
     vnodes = [vnode for vnode in plan.vnodes if vnode.kind == "qemu"]
-    units = _units(place, [vnode.name for vnode in vnodes])
+    units = machine_units(place, [vnode.name for vnode in vnodes])
     return {vnode.name: _status(place, vnode, *units[vnode.name]) for vnode in vnodes}
 
 
@@ -94,25 +99,31 @@ def machine_place(place: Place, vnode: VnodePlan) -> MachinePlace:
     return MachinePlace(f"{place.directory}/machines/{vnode.name}", f"{_SOCKETS}/{port}")
 
 
-def _prepare(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, accelerator: str, control_mtu: int, changes: list[str],
-             dry_run: bool) -> bool:
-    """Have the node's files as planned. Whether it has to be started, or started again."""
-    where = machine_place(place, vnode)
-    unit = unit_text(place.experiment, vnode.name, where, qemu_command(plan, vnode, image, where, accelerator, control_mtu))
-    active = _units(place, [vnode.name])[vnode.name][0] == "active"
+def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, place: Place, control_mtu: int, choice: WarmChoice, changes: list[str],
+             dry_run: bool) -> list[Start]:
+    """Have the node's files as planned. The node, if it has to be started, or started again."""
+    where, image = machine_place(place, vnode), hardware.image
+    plugged = cards(plan, vnode, control_mtu)
+    unit = unit_text(place.experiment, vnode.name, where, qemu_command(plan, vnode, hardware, where), cold_words(plugged))
+    active = machine_units(place, [vnode.name])[vnode.name][0] == "active"
     if dry_run:
         if not active:
             changes.append(f"qemu node {vnode.name}: {'started' if os.path.exists(where.directory) else 'made'}")
-        return False
+        return []
     if not os.path.exists(f"{IMAGES}/{image.digest}/image.json"):
         raise HostError(f"image {image.name} of {vnode.name} is not on this host: the role deter.benito.node_images brings it")
+    if os.path.exists(where.waking):  # a warm start that was interrupted: nobody knows how far it came
+        systemctl("stop", place.node_unit(vnode.name))
+        forget_clone(where)
+        active = False
     new = not os.path.exists(f"{where.directory}/disk.qcow2")
     for folder in (where.directory, where.sockets):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     make_logs(where)
     write_atomically(f"{where.sockets}/experiment", place.experiment)
-    if new:
-        _make_disk(vnode, image, where)
+    template, why = choice.template(hardware) if new else (None, "")
+    if new and not template:
+        make_disk(image, vnode.disk_mb, f"{where.directory}/disk.qcow2")
     if _write_identity(plan, vnode, image, place, where) and not new:
         changes.append(f"qemu node {vnode.name}: identity written, it has it from its next boot on")
     path = _unit_path(place, vnode.name)
@@ -121,27 +132,12 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, a
         os.makedirs(_UNITS, exist_ok=True)
         write_atomically(path, unit, 0o644)
     if active and not other:
-        return False
+        return []
     if active:
         systemctl("stop", place.node_unit(vnode.name))
-    changes.append(f"qemu node {vnode.name}: {'made' if new else 'started again' if active else 'started'}")
-    return True
-
-
-def _make_disk(vnode: VnodePlan, image: ImagePlan, where: MachinePlace) -> None:
-    """An overlay on the image, which all nodes of it share."""
-    base, disk = f"{IMAGES}/{image.digest}/disk", f"{where.directory}/disk.qcow2"
-    size = [f"{vnode.disk_mb}M"] if vnode.disk_mb and vnode.disk_mb << 20 > _virtual_size(base, image.disk_format) else []
-    _run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", image.disk_format, f"{disk}.new", *size)
-    os.rename(f"{disk}.new", disk)
-
-
-def _virtual_size(path: str, disk_format: str) -> int:
-    """Bytes. The header of a qcow2 image tells; a raw one is as large as it is."""
-    if disk_format == "raw":
-        return os.path.getsize(path)
-    with open(path, "rb") as stream:
-        return int.from_bytes(stream.read(32)[24:32], "big")
+    what = ("made, a clone of a warm template" if template else "made") if new else "started again" if active else "started"
+    changes.append(f"qemu node {vnode.name}: {what}{f', boots from its disk: {why}' if why else ''}")
+    return [Start(vnode, where, hardware, plugged, template)]
 
 
 def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, where: MachinePlace) -> bool:
@@ -167,55 +163,6 @@ def _overwrite(path: str, content: bytes) -> None:
         stream.truncate()
 
 
-def _start_all(plan: HostPlan, place: Place, starting: list[str], wanted: list[str]) -> None:
-    """Start as many at once as there are processors and memory for, and wait for all that are wanted.
-
-    Raises HostError naming those that do not boot, and when the experiment is taken away meanwhile.
-    """
-    vnodes = {vnode.name: vnode for vnode in plan.vnodes if vnode.name in wanted}
-    places = {name: machine_place(place, vnode) for name, vnode in vnodes.items()}
-    if starting:
-        systemctl("daemon-reload")
-    failed: dict[str, str] = {}
-    waiting = list(starting)
-    booting: dict[str, float] = {name: time.monotonic() for name in wanted if name not in starting}
-    while waiting or booting:
-        while waiting and _room([vnodes[name] for name in (*booting, waiting[0])]):
-            name = waiting.pop(0)
-            _discard(places[name].report)
-            systemctl("reset-failed", "--quiet", place.node_unit(name), check=False)
-            systemctl("start", place.node_unit(name))
-            booting[name] = time.monotonic()
-        states = _units(place, list(booting))
-        for name, began in list(booting.items()):
-            state, code = states[name]
-            if state == "dead":
-                failed[name] = f"ended while it booted, with {code}"
-            elif time.monotonic() - began > plan.boot_limit_s:
-                failed[name] = f"has not booted within {plan.boot_limit_s} s"
-            elif read_report(places[name].report).state != "booted":
-                continue
-            del booting[name]
-        if booting:
-            with staying(place):
-                pass
-            time.sleep(0.3)
-    if failed:
-        logs = {name: console_end(places[name]) for name in failed}
-        raise HostError("\n".join(f"qemu node {name} {why}; the end of its console:\n{logs[name]}" for name, why in failed.items()))
-
-
-def _room(together: list[VnodePlan]) -> bool:
-    """Whether these may boot at the same time. One may always: whether all fit on this machine was looked at when it was chosen."""
-    needed = sum((vnode.memory_mb or DEFAULT_MEMORY_MB) + QEMU_MB for vnode in together)
-    return len(together) == 1 or (len(together) <= len(os.sched_getaffinity(0)) and needed <= _available_mb())
-
-
-def _available_mb() -> int:
-    with open("/proc/meminfo", encoding="ascii") as stream:
-        return next(int(line.split()[1]) >> 10 for line in stream if line.startswith("MemAvailable:"))
-
-
 def _status(place: Place, vnode: VnodePlan, state: str, code: int | None) -> dict:
     nothing = {"exit_code": None, "start_command": "waiting" if vnode.start_command else "", "exit_status": None}
     if vnode.ghost:
@@ -228,24 +175,6 @@ def _status(place: Place, vnode: VnodePlan, state: str, code: int | None) -> dic
         lost = report.start_command == "running"
         return {"state": "dead", "exit_code": code, "start_command": "lost" if lost else command, "exit_status": report.exit_status}
     return {"state": report.state, "exit_code": None, "start_command": command, "exit_status": report.exit_status}
-
-
-def _units(place: Place, names: list[str]) -> dict[str, tuple[str, int | None]]:
-    """{node: (``active``, ``dead`` or ``missing``, exit code of a dead one: as a shell has it, 128 + n for signal n)}."""
-    if not names:
-        return {}
-    shown = systemctl("show", "--property=LoadState,ActiveState,ExecMainCode,ExecMainStatus", *(place.node_unit(name) for name in names), check=False).stdout
-    found = {}
-    for name, block in zip(names, shown.strip().split("\n\n")):
-        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if fields.get("LoadState") != "loaded":
-            found[name] = ("missing", None)
-        elif fields["ActiveState"] in ("active", "activating", "reloading"):
-            found[name] = ("active", None)
-        else:
-            status = int(fields.get("ExecMainStatus") or 0)
-            found[name] = ("dead", status if fields.get("ExecMainCode") in ("0", "1") else 128 + status)
-    return {name: found.get(name, ("missing", None)) for name in names}
 
 
 def _present(place: Place) -> list[str]:
@@ -277,15 +206,6 @@ def _unit_path(place: Place, name: str) -> str:
     return f"{_UNITS}/{place.node_unit(name)}"
 
 
-def _run(*command: str) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError as exc:
-        raise HostError(f"{command[0]} is not installed on this host: the role deter.benito.qemu_host does it") from exc
-    if done.returncode:
-        raise HostError(f"{' '.join(command)}: {done.stderr.strip()}")
-
-
 def _text(path: str) -> str | None:
     content = _bytes(path)
     return None if content is None else content.decode(errors="replace")
@@ -297,13 +217,6 @@ def _bytes(path: str) -> bytes | None:
             return stream.read()
     except FileNotFoundError:
         return None
-
-
-def _discard(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def _remove_empty(path: str) -> None:

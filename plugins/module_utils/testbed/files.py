@@ -30,6 +30,8 @@ lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
 # An overlay's upper directory cannot be on an overlay, which a pnode's root is: what experiments keep is on this machine's own file system.
 lxc.mount.entry = {directory}/var/benito var/benito none bind,create=dir 0 0
 lxc.mount.entry = {directory}/var/cache/benito var/cache/benito none bind,create=dir 0 0
+# What one pnode has booted, all of this machine may clone.
+lxc.mount.entry = {templates} var/cache/benito/templates none bind,create=dir 0 0
 lxc.mount.entry = /dev/net/tun dev/net/tun none bind,create=file 0 0
 lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file,optional 0 0
 lxc.mount.entry = /dev/kvm dev/kvm none bind,create=file,optional 0 0
@@ -88,7 +90,8 @@ def render_lxc(identity: Identity, paths: Paths, pnode: str, base: str, control_
     control_mtu  bytes
     open_files   the hard limit of open files of a process, 0 for whatever is inherited
     """
-    common = {"mark": identity.mark, "pnode": pnode, "base": base, "directory": paths.pnode(pnode), "cgroup": identity.cgroup}
+    common = {"mark": identity.mark, "pnode": pnode, "base": base, "directory": paths.pnode(pnode), "cgroup": identity.cgroup,
+              "templates": paths.templates}
     text = _LXC.format(**common)
     if open_files:
         text += f"lxc.prlimit.nofile = 1024:{open_files}\n"

@@ -116,6 +116,11 @@ class Paths:
         return os.path.join(self.pnodes, pnode)
 
     @property
+    def templates(self) -> str:
+        """Warm templates of virtual machines, which all pnodes of this machine share."""
+        return os.path.join(self.cache, "templates")
+
+    @property
     def inventory(self) -> str:
         name = self.identity.name
         file = "local_testbed.yml" if name == "local" else f"local_testbed_{name}.yml"

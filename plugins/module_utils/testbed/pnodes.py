@@ -87,6 +87,7 @@ class Pnodes:
 
     def start(self, pnode: str) -> None:
         """Start and do not wait. Raises HostError with the first of LXC's complaints, which says why."""
+        os.makedirs(self.paths.templates, 0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.paths.pnode(pnode), "lxc.log"))
         done = run("lxc-start", "-P", self.paths.pnodes, "-n", pnode, "-d", check=False)

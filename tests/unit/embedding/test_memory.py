@@ -14,6 +14,7 @@ from ansible_collections.deter.benito.plugins.module_utils.embedding.memory impo
     QEMU_MB,
     HostMemory,
     MemoryNeed,
+    WarmMemory,
     memory_need,
     refuse_cramped_carriers,
 )
@@ -47,6 +48,24 @@ def needs(topology, settings=None):
 ])
 def test_a_machine_needs_what_its_nodes_were_given_and_what_runs_them(nodes, settings, memory_mb, words):
     assert needs(vtopo({"lan": " ".join(nodes)}, **nodes), EmbeddingSettings(**settings)) == {"pnode-0000": MemoryNeed(memory_mb, words)}
+
+
+@pytest.mark.parametrize(("warm", "memory_mb", "words"), [
+    ({"a": WarmMemory("t", 200, 90), "b": WarmMemory("t", 200, 90)}, 200 * 2 + 90, "2 warm qemu of 200, 1 template of 90"),
+    ({"a": WarmMemory("t", 200, 90), "b": WarmMemory("u", 210, 80)}, 200 + 90 + 210 + 80, "1 warm qemu of 210, 1 warm qemu of 200, 1 template of 90, 1 template of 80"),
+    ({"a": WarmMemory("t", 200, 90)}, 200 + 90 + 512 + QEMU_MB, "1 qemu of 512 and 160 for each QEMU, 1 warm qemu of 200, 1 template of 90"),
+    ({"a": WarmMemory("t", 9000, 90)}, 2 * (512 + QEMU_MB), "2 qemu of 512 and 160 for each QEMU"),
+])
+def test_a_clone_needs_what_such_a_clone_takes_and_its_template_once(warm, memory_mb, words):
+    topology = vtopo({"lan": "a b"}, a={"node_type": "qemu"}, b={"node_type": "qemu"})
+    need = memory_need(Machine("pnode-0000", "0", ("a", "b")), topology, {"a": Resources(512), "b": Resources(512)}, warm)
+    assert need == MemoryNeed(memory_mb, words)
+
+
+def test_a_clone_that_carries_processes_needs_all_of_its_memory():
+    partitioned = embed(vtopo({"lan": "v p"}, v={"node_type": "qemu"}, p={"node_type": "process", "vhost": "v"}), EmbeddingSettings()).partitioned
+    (machine,) = machines(partitioned)
+    assert memory_need(machine, partitioned, {"v": Resources(512)}, {"v": WarmMemory("t", 200, 90)}).memory_mb == 512 + QEMU_MB
 
 
 def test_of_many_sizes_the_words_name_those_that_take_most():

@@ -37,15 +37,15 @@ def test_any_text_in_it_survives_its_file(command, environment, sysctls, name):
 
 @pytest.mark.parametrize(("text", "message"), [
     ("", "not a host plan"), ("{", "not a host plan"), ("[" * 100_000, "not a host plan"), ("[]", "host plan of version None"), ("3", "version None"),
-    ("{}", "host plan of version None, this benito-host understands 2: swap in again"), ('{"version": 1}', "version 1"),
-    ('{"version": 2}', "HostPlan: .*missing"), ('{"version": true, "pid": "a"}', "host plan of version True"),
-    ('{"version": 2, "pid": "a", "eid": "b", "vhost": 3}', "vhost: expected str, found 3"),
-    ('{"version": 2, "pid": "a", "eid": "b", "vhost": "c", "colour": "red"}', "HostPlan has no field colour"),
-    ('{"version": 2, "pid": "a", "eid": "b", "vhost": "c", "vnodes": {}}', "vnodes: expected a list"),
-    ('{"version": 2, "pid": "a", "eid": "b", "vhost": "c", "vnodes": [3]}', "expected an object for VnodePlan, found int"),
-    ('{"version": 2, "pid": "a", "eid": "b", "vhost": "c", "sysctls": {"a.b": true}}', "sysctls: expected int, found True"),
-    ('{"version": 2, "pid": "a", "eid": "b", "vhost": "c", "sysctls": []}', "sysctls: expected an object of int"),
-    ('{"version": 2, "pid": "a\\ud800", "eid": "b", "vhost": "c"}', "is not text"),
+    ("{}", "host plan of version None, this benito-host understands 3: swap in again"), ('{"version": 1}', "version 1"),
+    ('{"version": 3}', "HostPlan: .*missing"), ('{"version": true, "pid": "a"}', "host plan of version True"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": 3}', "vhost: expected str, found 3"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "colour": "red"}', "HostPlan has no field colour"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "vnodes": {}}', "vnodes: expected a list"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "vnodes": [3]}', "expected an object for VnodePlan, found int"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "sysctls": {"a.b": true}}', "sysctls: expected int, found True"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "sysctls": []}', "sysctls: expected an object of int"),
+    ('{"version": 3, "pid": "a\\ud800", "eid": "b", "vhost": "c"}', "is not text"),
 ])
 def test_what_is_no_plan_is_one_clear_error(text, message):
     with pytest.raises(HostError, match=message):

@@ -80,7 +80,7 @@ def test_each_node_has_a_user_of_its_own_that_is_nobody_elses():
 
 def test_nothing_listens_but_sockets_in_the_nodes_own_folder():
     servers = [argument for argument in command() if "server=on" in argument]
-    assert len(servers) == 3 and all(f"{WHERE.sockets}/" in argument and "unix:" in argument or "socket," in argument for argument in servers)
+    assert len(servers) == 4 and all(f"{WHERE.sockets}/" in argument and "unix:" in argument or "socket," in argument for argument in servers)
     assert not [argument for argument in command() if re.search(r"(tcp|udp|telnet|vnc|spice)", argument)]
 
 

@@ -1,0 +1,179 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs inside a virtual machine, not on the host: lies in wait in a warm template, and makes a node of each clone of it.
+
+Over the port ``org.benito.identity`` the host sends the time and fresh randomness, a line each time, and then the node's files as a
+tar archive; see warm_start.py, which is the other end. Python 3.9 and its standard library alone: it is a file of the guest.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import io
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tarfile
+import time
+
+IDENTITY_PORT = "/dev/virtio-ports/org.benito.identity"
+REPORT_PORT = "/dev/virtio-ports/org.benito.report"
+FLAG = "/etc/benito-template"
+OWN = (
+    FLAG, "/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi-user.target.wants/benito-template.service", "/var/benito/lib/waking.py",
+    *(f"/etc/systemd/system/{name}.service.d/benito-template.conf" for name in ("ssh", "systemd-networkd")),
+)
+FRESH = ("systemd-journald.service", "systemd-udevd.service")
+"""Restarted in a clone: what they keep in memory belongs to the template."""
+STARTED = ("systemd-networkd.service", "ssh.service", "benito-node.service")
+_USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("sshd", "-V"), ("networkctl", "--version"), ("runuser", "--version"),
+         ("setsid", "--version"), ("date",), ("grep", "-V"), ("cut", "--version"), ("chown", "--version"), ("udevadm", "--version"))
+"""Programs that every node runs: what they are read from stays in the memory that clones share."""
+_QUIET, _QUIET_LIMIT_S = 0.95, 60.0
+_ADD_ENTROPY, _RESEED = 0x40085203, 0x5207  # ioctls of /dev/urandom, random(4)
+_MS_BIND = 4096
+
+
+def main() -> int:
+    """Be quiet, say so, wait for the host, become the node. Returns the exit status."""
+    prepare()
+    port = os.open(IDENTITY_PORT, os.O_RDWR)
+    with open(REPORT_PORT, "w", encoding="ascii") as report:
+        report.write("ready\n")
+    become(port)
+    return 0
+
+
+def prepare() -> None:
+    """Let the system come to rest, with all that a node will need in its memory."""
+    subprocess.run(["systemctl", "is-system-running", "--wait"], check=False, stdout=subprocess.DEVNULL)
+    subprocess.run(["modprobe", "virtio_net"], check=False)  # no card is there yet
+    for command in _USED:
+        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(["udevadm", "settle"], check=False)
+    os.sync()
+    deadline = time.monotonic() + _QUIET_LIMIT_S
+    before = idle()
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        now = idle()
+        if now[0] - before[0] >= _QUIET * (now[1] - before[1]):
+            break
+        before = now
+    os.sync()
+
+
+def idle() -> tuple:
+    """(idle, all) processor time until now, in the kernel's ticks."""
+    with open("/proc/stat", encoding="ascii") as stream:
+        ticks = [int(word) for word in stream.readline().split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
+def become(port: int) -> None:
+    """Take what the host sends and be that node. Whatever goes wrong is said to the host."""
+    lines = Lines(port)
+    try:
+        order = lines.order()
+        while "time_ns" in order:
+            time.clock_settime_ns(time.CLOCK_REALTIME, order["time_ns"])
+            reseed(bytes.fromhex(order["entropy"]))
+            lines.say("set")
+            order = lines.order()
+        unpack(lines.block(order["length"]))
+        rename(order["boot_id"])
+        os.sync()  # from here on a boot from the disk is a boot of this node
+        forget_journal()
+        subprocess.run(["systemctl", "restart", *FRESH], check=True, capture_output=True)
+    except Exception as exc:  # whatever it is, the host is told
+        lines.say(f"failed: {type(exc).__name__}: {exc}")
+        raise
+    lines.say("applied")
+    subprocess.run(["systemctl", "start", "--no-block", *STARTED], check=True)
+
+
+class Lines:
+    """The port, a line or a block at a time. It reads as empty while the host is not connected."""
+
+    def __init__(self, port: int):
+        self._port = port
+        self._rest = b""
+
+    def order(self) -> dict:
+        """The next line, a JSON object."""
+        while b"\n" not in self._rest:
+            self._more()
+        line, self._rest = self._rest.split(b"\n", 1)
+        return json.loads(line)
+
+    def block(self, length: int) -> bytes:
+        """The next ``length`` bytes."""
+        while len(self._rest) < length:
+            self._more()
+        found, self._rest = self._rest[:length], self._rest[length:]
+        return found
+
+    def say(self, text: str) -> None:
+        os.write(self._port, text.replace("\n", " ").encode() + b"\n")
+
+    def _more(self) -> None:
+        found = os.read(self._port, 1 << 16)
+        if found:
+            self._rest += found
+        else:
+            time.sleep(0.02)
+
+
+def reseed(entropy: bytes) -> None:
+    """Have the kernel's generator take the host's randomness at once, beside what the VM generation id makes it do."""
+    with open("/dev/urandom", "wb", buffering=0) as generator:
+        fcntl.ioctl(generator, _ADD_ENTROPY, struct.pack("ii", 8 * len(entropy), len(entropy)) + entropy)
+        fcntl.ioctl(generator, _RESEED)
+
+
+def unpack(archive: bytes, root: str = "/") -> None:
+    """The node's files over those of the template, whose own go."""
+    for path in OWN:
+        try:
+            os.unlink(root + path)
+        except FileNotFoundError:
+            pass
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)  # the host's word is law
+        for entry in files:
+            path = os.path.join(root, entry.name)
+            if not entry.isdir() and os.path.lexists(path):
+                os.unlink(path)
+            files.extract(entry, root)
+
+
+def forget_journal() -> None:
+    """The template's, which has another machine's id."""
+    for name in os.listdir("/run/log/journal"):
+        shutil.rmtree(f"/run/log/journal/{name}", ignore_errors=True)
+
+
+def rename(boot_id: str) -> None:
+    """What the running system knows of itself: host name, boot id, sysctls."""
+    with open("/etc/hostname", encoding="utf-8") as stream:
+        socket.sethostname(stream.read().strip())
+    own = "/run/benito-boot-id"
+    with open(own, "w", encoding="ascii") as stream:
+        stream.write(boot_id + "\n")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(own.encode(), b"/proc/sys/kernel/random/boot_id", None, ctypes.c_ulong(_MS_BIND), None):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "boot_id")
+    with open("/etc/sysctl.d/90-benito.conf", encoding="ascii") as stream:
+        for line in stream:
+            name, _equals, value = line.partition("=")
+            with open(f"/proc/sys/{name.strip().replace('.', '/')}", "w", encoding="ascii") as setting:
+                setting.write(value.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
