@@ -77,9 +77,6 @@ def ansible_test(text: str, status: int) -> tuple[int, int]:
     return ran - failed if ran else 0, failed
 
 
-BESIDE_FILES = ("control_bridge", "node_images", "start_commands", "vhost")  # scenarios of the first lane, which would be the shortest
-
-
 def suites() -> list[list[list[Suite]]]:
     """Phases, one after another; the lanes of a phase side by side; the suites of a lane one after another."""
     pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -98,11 +95,10 @@ def suites() -> list[list[list[Suite]]]:
         for name in scenarios
     }
     alone = [molecule.pop("local_testbed"), Suite("demo", (*pytest, "tests/integration/test_demo.py"), closing_line, root=True)]
-    files += [molecule.pop(name) for name in BESIDE_FILES]
     machines = Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)
     elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/test_demo.py")
     integration = Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)
-    return [[unit], [files, [*molecule.values(), integration], [machines]], [alone]]
+    return [[unit], [[machines], [*files, integration], list(molecule.values())], [alone]]
 
 
 def environment(temporary: Path) -> dict[str, str]:
