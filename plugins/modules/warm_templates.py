@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: warm_templates
 short_description: The warm templates of virtual machines on a vhost
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Lists the warm templates on a host, guests that have booted and that virtual machines are cloned from.
   - With O(pid) and O(eid), begins to make those that the virtual machines of that experiment will need, and does not wait for them.

@@ -37,6 +37,7 @@ TimeoutStopSec=10
 WantedBy=multi-user.target
 """
 
+# Every program that it runs takes a tenth of a second under emulation: what the shell can do is left to the shell.
 _SCRIPT = r"""# Written by deter.benito. Runs at each boot of this node: makes accounts, tells the vhost, runs the start command.
 . /var/benito/lib/settings
 say() { [ -e "$report" ] && printf '%s\n' "$*" >> "$report"; }
@@ -52,21 +53,29 @@ while [ ! -e "$report" ] && [ "$tries" -lt 300 ]; do
     sleep 0.1
 done
 [ -e "$report" ] || echo "no $report after 30 s: the vhost is told nothing" >&2
-say "booting $(cat /proc/sys/kernel/random/boot_id)"
+read -r boot_id < /proc/sys/kernel/random/boot_id
+say "booting $boot_id"
 
+# sets home, uid and gid of an account
+account() {
+    while IFS=: read -r name _x uid gid _comment home _shell; do
+        [ "$name" = "$1" ] && return 0
+    done < /etc/passwd
+    return 1
+}
 for user in $users; do
-    id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
-    home=$(getent passwd "$user" | cut -d: -f6)
-    mkdir -p "$home/.ssh" && cp "/var/benito/lib/keys/$user" "$home/.ssh/authorized_keys"
-    chown -R "$user:" "$home/.ssh" && chmod 700 "$home/.ssh" && chmod 600 "$home/.ssh/authorized_keys"
+    account "$user" || { useradd --create-home --shell /bin/bash "$user"; account "$user"; } || continue
+    install -d -o "$uid" -g "$gid" -m 700 "$home/.ssh"
+    install -o "$uid" -g "$gid" -m 600 "/var/benito/lib/keys/$user" "$home/.ssh/authorized_keys"
 done
 
 # the addresses of /var/benito/lib/addresses, a line each: INTERFACE ADDRESS
 tries=0
 while [ "$tries" -lt 600 ]; do
     missing=
+    found=$(ip -4 -o address)
     while read -r interface address; do
-        ip -4 -o address show dev "$interface" 2>/dev/null | grep -qF " $address/" || missing="$missing $interface"
+        case "$found" in *": $interface "*"inet $address/"*) ;; *) missing="$missing $interface" ;; esac
     done < /var/benito/lib/addresses
     [ -z "$missing" ] && break
     tries=$((tries + 1))
@@ -75,10 +84,9 @@ done
 [ -z "$missing" ] || echo "no address after 60 s on:$missing" >&2
 say booted
 
-[ -s /var/benito/lib/start_command ] || exit 0
-mkdir -p /var/benito/log
+[ -n "$command" ] || exit 0
+[ -d /var/benito/log ] || mkdir -p /var/benito/log
 cd /var/benito/log || exit 1
-command=$(cat /var/benito/lib/start_command)
 began=$(stamp)
 printf 'started %s as %s: %s\n' "$began" "$start_user" "$command" >> start_command.log
 say "started $began"
@@ -88,7 +96,7 @@ set +a
 if [ "$start_user" = root ]; then
     (cd /root && exec setsid -w /bin/sh -c "$command") < /dev/null > start_command.out 2> start_command.err
 else
-    home=$(getent passwd "$start_user" | cut -d: -f6)
+    account "$start_user"
     export HOME="$home" USER="$start_user" LOGNAME="$start_user"
     (cd "$home" && exec setsid -w runuser -u "$start_user" -- /bin/sh -c "$command") < /dev/null > start_command.out 2> start_command.err
 fi
@@ -134,9 +142,8 @@ def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str,
         "var/benito/eid": GuestFile(plan.eid + "\n"),
         "var/benito/hosts": GuestFile(target="/etc/hosts"),
         "var/benito/lib/boot": GuestFile(_SCRIPT, 0o755),
-        "var/benito/lib/settings": GuestFile(_settings(plan, report)),
+        "var/benito/lib/settings": GuestFile(_settings(plan, vnode, report)),
         "var/benito/lib/addresses": GuestFile("".join(f"{name} {address}\n" for name, address in addresses(vnode))),
-        "var/benito/lib/start_command": GuestFile(vnode.start_command),
         "var/benito/lib/environment": GuestFile(_environment(plan, vnode)),
     }
     for user in plan.users:
@@ -213,9 +220,10 @@ def _interface(name: str, mac_address: str, mtu: int, address: str, network: lis
     }
 
 
-def _settings(plan: HostPlan, report: str) -> str:
+def _settings(plan: HostPlan, vnode: VnodePlan, report: str) -> str:
     names = " ".join(user.name for user in plan.users)
-    return f"report={shlex.quote(report)}\nusers={shlex.quote(names)}\nstart_user={shlex.quote(start_user(plan))}\n"
+    values = {"report": report, "users": names, "start_user": start_user(plan), "command": vnode.start_command}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
 def _environment(plan: HostPlan, vnode: VnodePlan) -> str:

@@ -64,7 +64,8 @@ class Starter:
             systemctl("daemon-reload")
         waiting, starts = list(starting), {start.vnode.name: start for start in starting}
         self._booting = {name: time.monotonic() for name in self._places if name not in starts}
-        with ThreadPoolExecutor(max_workers=_processors() * 2) as pool:
+        pool = ThreadPoolExecutor(max_workers=_processors() * 2)
+        try:
             while waiting or self._waking or self._booting:
                 while waiting and self._room([starts[name] for name in (*self._waking, *self._booting) if name in starts], waiting[0]):
                     self._start(waiting.pop(0), pool)
@@ -75,6 +76,8 @@ class Starter:
                     pass
                 if self._waking or self._booting:
                     time.sleep(_POLL_S)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # who takes the experiment away does not wait for a clone's answer
         if self._failed:
             logs = {name: console_end(self._places[name]) for name in self._failed}
             raise HostError("\n".join(f"qemu node {name} {why}; the end of its console:\n{logs[name]}" for name, why in self._failed.items()))

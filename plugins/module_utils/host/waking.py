@@ -28,13 +28,13 @@ OWN = (
     FLAG, "/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi-user.target.wants/benito-template.service", "/var/benito/lib/waking.py",
     *(f"/etc/systemd/system/{name}.service.d/benito-template.conf" for name in ("ssh", "systemd-networkd")),
 )
-FRESH = ("systemd-journald.service", "systemd-udevd.service")
-"""Restarted in a clone: what they keep in memory belongs to the template."""
-STARTED = ("systemd-networkd.service", "ssh.service", "benito-node.service")
+STARTED = ("systemd-networkd.service", "ssh.service", "benito-node.service", "systemd-journald.service")
+"""Started in a clone; journald anew, because it keeps the template's machine id."""
 _USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("sshd", "-V"), ("networkctl", "--version"), ("runuser", "--version"),
          ("setsid", "--version"), ("date",), ("grep", "-V"), ("cut", "--version"), ("chown", "--version"), ("udevadm", "--version"))
 """Programs that every node runs: what they are read from stays in the memory that clones share."""
 _QUIET, _QUIET_LIMIT_S = 0.95, 60.0
+_UDEV_S = 4  # it looks for new rules at most every three seconds, and the clone's are to be seen by the first card
 _ADD_ENTROPY, _RESEED = 0x40085203, 0x5207  # ioctls of /dev/urandom, random(4)
 _MS_BIND = 4096
 
@@ -52,11 +52,12 @@ def main() -> int:
 def prepare() -> None:
     """Let the system come to rest, with all that a node will need in its memory."""
     subprocess.run(["systemctl", "is-system-running", "--wait"], check=False, stdout=subprocess.DEVNULL)
-    subprocess.run(["modprobe", "virtio_net"], check=False)  # no card is there yet
+    for module in ("virtio_net", "vmgenid"):  # no card is there yet; not every kernel has the other
+        subprocess.run(["modprobe", "--quiet", module], check=False)
     for command in _USED:
         subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     subprocess.run(["udevadm", "settle"], check=False)
-    os.sync()
+    time.sleep(_UDEV_S)
     deadline = time.monotonic() + _QUIET_LIMIT_S
     before = idle()
     while time.monotonic() < deadline:
@@ -89,12 +90,11 @@ def become(port: int) -> None:
         rename(order["boot_id"])
         os.sync()  # from here on a boot from the disk is a boot of this node
         forget_journal()
-        subprocess.run(["systemctl", "restart", *FRESH], check=True, capture_output=True)
     except Exception as exc:  # whatever it is, the host is told
         lines.say(f"failed: {type(exc).__name__}: {exc}")
         raise
     lines.say("applied")
-    subprocess.run(["systemctl", "start", "--no-block", *STARTED], check=True)
+    subprocess.run(["systemctl", "restart", "--no-block", *STARTED], check=True)
 
 
 class Lines:

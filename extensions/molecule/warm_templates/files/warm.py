@@ -1,0 +1,70 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Clones of one template: two nodes that share no secret, and the same ones when they boot from their disks. The argument: how they were started.
+Run on the pnode by shared/tasks/script.yml."""
+
+import json
+import os
+import re
+import sys
+import time
+
+from node import EXPERIMENT, benito, login, planned, processes, run, state, steady, wait
+
+NAMES, WAY, KEPT = ("one", "two"), sys.argv[2], "/root/molecule/seen.json"
+INSIDE = {
+    "accounts": "getent passwd; ls -la /home/tester/.ssh | cut -d' ' -f1,3,4,5",
+    "services": "systemctl list-units --plain --no-legend --type=service --state=active | cut -d' ' -f1 | sort; systemctl list-units --failed --no-legend",
+    "files": "cd /; find etc var/benito root -xdev -type f ! -path '*/log/*' ! -name resolv.conf | sort | xargs sha256sum",
+    "network": "networkctl --no-legend list; cat /proc/sys/net/ipv4/ip_forward; ip -4 route | sort; ss -Hlnt | sort",
+    "cards": "for name in /sys/class/net/*; do readlink $name; udevadm info -q property $name | grep -v USEC_INITIALIZED | sort; done",
+    "hardware": "cat /proc/cmdline; ls /sys/bus/pci/devices; nproc; grep MemTotal /proc/meminfo; grep 'model name' /proc/cpuinfo; lsmod | cut -d' ' -f1 | sort",
+    "mounts": "findmnt --noheadings --list -o TARGET,FSTYPE,OPTIONS | grep -v random/boot_id | sort",
+    "journal": "journalctl -b -o json -n 1 -u ssh | grep -o '\"_MACHINE_ID\":\"[^\"]*\"'; ls /run/log/journal",
+}
+
+
+def pid(name):
+    return int(run("systemctl", "show", "--value", "--property=MainPID", f"benito-node-{EXPERIMENT}:{name}.service"))
+
+
+def seen(name):
+    """The node as seen from inside."""
+    return dict(zip(INSIDE, steady(name, *INSIDE.values())))
+
+
+wait("both have booted", lambda: all(state(name)["state"] == "booted" for name in NAMES), 400)
+wait("the end of their start commands", lambda: all(state(name)["start_command"] == "ended" for name in NAMES), 120)
+for name in NAMES:
+    command = open(f"/proc/{pid(name)}/cmdline", encoding="utf-8").read().split("\0")
+    assert ("-incoming" in command) == (WAY == "warm"), command
+    assert not os.path.exists(f"/run/benito/vm/{planned(name)['control']['port']}/waking") and state(name)["exit_status"] == 0, state(name)
+(template,) = benito("templates")["templates"]
+assert 10 < template["private_mb"] < 256 + 160, template
+
+# the services that a start leaves behind have come to rest
+for name in NAMES:
+    wait(f"networkd of {name}", lambda name=name: login(name, "networkctl --no-legend").count("configured") == len(planned(name)["interfaces"]) + 1, 60)
+now = {name: seen(name) for name in NAMES}
+if WAY == "warm":
+    damaged = float(open("/root/damaged", encoding="ascii").read())
+    assert damaged < os.stat(f"/var/cache/benito/templates/{template['key']}/disk.qcow2").st_mtime, "it was remade"
+    outputs = [login(name, "cat /var/benito/log/start_command.out").splitlines() for name in NAMES]
+    assert len({line for output in outputs for line in output}) == 7, f"randomness and boot ids are each node's own, both reached the other: {outputs}"
+    assert all(output[-1] == "reached" for output in outputs), outputs
+    for name in NAMES:
+        earliest = time.time()
+        clock = float(login(name, "date +%s.%N"))
+        assert earliest - 1 < clock < time.time() + 1, (earliest, clock)
+        assert not login(name, "ls /etc/benito-template /etc/systemd/system/benito-template.service /var/benito/lib/waking.py 2> /dev/null || true")
+        assert re.search("Proj|Molecule", login(name, "cat /var/benito/pid"))
+    with open(KEPT, "w", encoding="utf-8") as stream:
+        json.dump(now, stream)
+else:
+    with open(KEPT, encoding="utf-8") as stream:
+        before = json.load(stream)
+    for name in NAMES:
+        for what, text in before[name].items():
+            assert now[name][what] == text, f"{name}, {what}: warm\n{text}\ncold\n{now[name][what]}"
+assert benito("apply", "-e", EXPERIMENT)["changes"] == []
+assert len([line for line in processes("guest=") if "qemu-system" in line]) == 2
