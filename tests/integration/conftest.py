@@ -81,17 +81,8 @@ def run():
     return call
 
 
-@pytest.fixture(scope="session", name="warm")
-def fixture_warm(testbed):
-    """The pnodes have what roles install, so that a comparison sees only the experiment."""
-    for pnode in testbed.pnodes:
-        testbed.ssh(pnode, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "
-                           "python3-pyroute2 iproute2 nftables iputils-ping >/dev/null")
-    return testbed
-
-
 @pytest.fixture(name="made")
-def fixture_made(playbook, warm, benito_home, eid, tmp_path):
+def fixture_made(playbook, testbed, benito_home, eid, tmp_path):
     """``made(topology text, **options)``: an Experiment, containerized; gone afterwards whatever happens."""
-    with support.experiments(playbook, warm, benito_home, eid, tmp_path) as make:
+    with support.experiments(playbook, testbed, benito_home, eid, tmp_path) as make:
         yield make

@@ -47,5 +47,5 @@ def test_a_pnode_at_rest_does_not_differ_from_itself(testbed):
 def test_what_packages_bring_is_exempt(testbed):
     pnode = testbed.pnodes[1]
     before = testbed.state(pnode)
-    testbed.ssh(pnode, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends nftables")
+    testbed.ssh(pnode, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends rsync")
     assert difference(before, testbed.state(pnode)) == []

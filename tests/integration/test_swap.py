@@ -31,8 +31,8 @@ else:
 """
 
 
-def test_a_topology_becomes_a_running_experiment_and_goes_without_a_trace(made, warm, playbook):
-    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+def test_a_topology_becomes_a_running_experiment_and_goes_without_a_trace(made, testbed, playbook):
+    before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     experiment = made(two_pnodes())
     assert experiment.state["state"] == "swapped"
 
@@ -53,8 +53,8 @@ def test_a_topology_becomes_a_running_experiment_and_goes_without_a_trace(made, 
     experiment.play("swapout")
     assert experiment.state["state"] == "swapped"
     assert not (experiment.path / "allocation.json").exists()
-    for pnode in warm.pnodes:
-        left = difference(before[pnode], warm.state(pnode))
+    for pnode in testbed.pnodes:
+        left = difference(before[pnode], testbed.state(pnode))
         assert not left, "\n".join(left)
     assert experiment.play("swapout").changed == 0
     experiment.play("terminate")
@@ -97,28 +97,28 @@ def a_lan_across_two_pnodes_carries_a_tcp_stream(experiment):
         experiment.ssh(vhost, "rm -f /tmp/benito-test-stream.*")
 
 
-def test_a_rebooted_pnode_comes_back_with_nodes_links_and_start_commands(made, warm):
+def test_a_rebooted_pnode_comes_back_with_nodes_links_and_start_commands(made, testbed):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     pnode = experiment.pnode_of("pnode-0000")
     log = f"/var/benito/exp/{experiment.name}/nodes/left-a/log/start_command.log"
-    wait_until("the first end of the start command", lambda: warm.ssh(pnode, f"cat {log}").stdout.count("with exit status 3") == 1)
-    boot = warm.ssh(pnode, "stat -c %Y /proc/1").stdout
-    warm.ssh(pnode, "systemctl reboot", check=False)
+    wait_until("the first end of the start command", lambda: testbed.ssh(pnode, f"cat {log}").stdout.count("with exit status 3") == 1)
+    boot = testbed.ssh(pnode, "stat -c %Y /proc/1").stdout
+    testbed.ssh(pnode, "systemctl reboot", check=False)
 
     def is_back():
-        there = warm.ssh(pnode, f"stat -c %Y /proc/1; systemctl is-active benito-host@{experiment.name}", check=False)
+        there = testbed.ssh(pnode, f"stat -c %Y /proc/1; systemctl is-active benito-host@{experiment.name}", check=False)
         return there.returncode == 0 and there.stdout.split() != [] and there.stdout.split()[0] + "\n" != boot and "active" in there.stdout.split()
 
     wait_until("the pnode and its experiment after the reboot", is_back, 120)
-    wait_until("the second end of the start command", lambda: warm.ssh(pnode, f"cat {log}").stdout.count("with exit status 3") == 2)
+    wait_until("the second end of the start command", lambda: testbed.ssh(pnode, f"cat {log}").stdout.count("with exit status 3") == 2)
     experiment.enter("pnode-0000", "left-a", "ping -c 1 -W 5 -s 1472 -M do far")
     experiment.enter("pnode-0001", "far", "ping -c 1 -W 5 -s 1472 -M do left-b")
     again = experiment.play("swapin")
     assert again.changed == 0, again.stdout
 
 
-def test_what_was_broken_by_hand_is_repaired_by_another_swap_in(made, warm):
+def test_what_was_broken_by_hand_is_repaired_by_another_swap_in(made, testbed):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     experiment.enter("pnode-0000", "left-a", "ip link delete inf000")

@@ -49,17 +49,17 @@ def three_partitions() -> str:
     return topdl({name: {"on": ["lan"], "partition": name} for name in ("a", "b", "c")})
 
 
-def test_a_pool_that_is_too_small_accounts_for_every_machine(made, warm, more_hosts):
+def test_a_pool_that_is_too_small_accounts_for_every_machine(made, testbed, more_hosts):
     more_hosts({"nobody": NOBODY})
     experiment = made(three_partitions())
-    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+    before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     error = error_of(experiment.play("swapin", fails=True))
     assert error.startswith("the pool is too small: the experiment needs 3 pnodes, 2 of 3 machines can be had")
     assert "test-0: free" in error and "nobody: cannot be reached" in error
     assert experiment.state["state"] == "swapped"
     assert not (experiment.path / "allocation.json").exists() and not (experiment.path / "plan").exists()
-    for pnode in warm.pnodes:
-        assert difference(before[pnode], warm.state(pnode)) == []
+    for pnode in testbed.pnodes:
+        assert difference(before[pnode], testbed.state(pnode)) == []
 
 
 def test_a_machine_that_cannot_be_reached_is_left_out_where_others_are_enough(made, more_hosts):
@@ -69,13 +69,13 @@ def test_a_machine_that_cannot_be_reached_is_left_out_where_others_are_enough(ma
     assert {experiment.pnode_of(vhost) for vhost in ("pnode-0000", "pnode-0001")} == {"test-0", "test-1"}
 
 
-def test_an_image_that_cannot_be_had_stops_the_swap_in_before_any_machine_is_asked_for(made, warm, tmp_path):
+def test_an_image_that_cannot_be_had_stops_the_swap_in_before_any_machine_is_asked_for(made, testbed, tmp_path):
     disk, site = tmp_path / "disk", tmp_path / "site.yml"
     disk.write_bytes(bytes(1 << 20))
     images = {"damaged": {"path": str(disk), "format": "raw", "sha256": "0" * 64}, "other": {"path": str(disk), "sha256": sha256(disk)},
               "absent": {"path": str(tmp_path / "none"), "sha256": "0" * 64}}
     site.write_text(yaml.safe_dump({"images": images}))
-    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+    before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     for image, words in (
         ("damaged", f"image damaged: {disk} (1048576 bytes) has the sha256 {sha256(disk)}, not {'0' * 64}"),
         ("other", "image other is no qcow2 disk, but its format is said to be qcow2"),
@@ -86,11 +86,11 @@ def test_an_image_that_cannot_be_had_stops_the_swap_in_before_any_machine_is_ask
         assert words in error_of(run) and "Lease it" not in run.stdout
         assert experiment.state["state"] == "swapped" and not (experiment.path / "allocation.json").exists()
         assert words[:40] in (experiment.path / "activity.log").read_text()
-    for pnode in warm.pnodes:
-        assert difference(before[pnode], warm.state(pnode)) == []
+    for pnode in testbed.pnodes:
+        assert difference(before[pnode], testbed.state(pnode)) == []
 
 
-def test_an_image_that_nobody_has_is_no_experiment(made, playbook, warm, eid, tmp_path):
+def test_an_image_that_nobody_has_is_no_experiment(made, playbook, testbed, eid, tmp_path):
     file = tmp_path / "typo.xml"
     file.write_text(topdl({"machine": {"kind": "qemu", "image": "debian-21"}}))
     error = error_of(playbook("containerize", pid="Test", eid=eid, topology=str(file), fails=True))
@@ -98,17 +98,17 @@ def test_an_image_that_nobody_has_is_no_experiment(made, playbook, warm, eid, tm
     assert "does not exist" in error_of(playbook("swapin", pid="Test", eid=eid, fails=True))
 
 
-def test_an_experiment_that_does_not_exist_is_said(playbook, warm):
+def test_an_experiment_that_does_not_exist_is_said(playbook, testbed):
     assert "experiment Test/never does not exist" in error_of(playbook("swapin", pid="Test", eid="never", fails=True))
     assert "experiment Test/never does not exist" in error_of(playbook("swapout", pid="Test", eid="never", fails=True))
     assert "'../x' is not a name" in error_of(playbook("swapin", pid="Test", eid="../x", fails=True))
     assert "say -e pid=PROJECT -e eid=EXPERIMENT" in error_of(playbook("swapin", fails=True))
 
 
-def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_on(made, warm):
+def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_on(made, testbed):
     experiment = made(two_pnodes())
-    stranger = warm.pnodes[1]
-    warm.ssh(stranger, "echo another program > /usr/local/sbin/benito-host")
+    stranger = testbed.pnodes[1]
+    testbed.ssh(stranger, "echo another program > /usr/local/sbin/benito-host")
     try:
         error = error_of(experiment.play("swapin", fails=True))
         assert f"pnode-0001 ({stranger}): " in error and "pnode-0000" not in error
@@ -116,30 +116,30 @@ def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_
         assert state["state"] == "failed" and "/usr/local/sbin/benito-host exists on this host and is not ours" in state["reason"]
         experiment.play("swapout")
         assert experiment.state["state"] == "swapped"
-        assert warm.ssh(stranger, "cat /usr/local/sbin/benito-host").stdout == "another program\n"
+        assert testbed.ssh(stranger, "cat /usr/local/sbin/benito-host").stdout == "another program\n"
         experiment.play("swapin", fails=True)
     finally:
-        warm.ssh(stranger, "rm /usr/local/sbin/benito-host")
+        testbed.ssh(stranger, "rm /usr/local/sbin/benito-host")
     experiment.play("swapin")
     assert experiment.state["state"] == "active"
 
 
-def test_names_in_use_on_a_machine_are_avoided(made, warm):
+def test_names_in_use_on_a_machine_are_avoided(made, testbed):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     bridge = json.loads((experiment.path / "plan" / "pnode-0001.json").read_text())["substrates"][0]["bridge"]
     experiment.play("swapout")
-    warm.ssh(warm.pnodes[1], f"ip link add {bridge} type bridge")
+    testbed.ssh(testbed.pnodes[1], f"ip link add {bridge} type bridge")
     try:
         experiment.play("swapin")
         assert json.loads((experiment.path / "plan" / "pnode-0001.json").read_text())["substrates"][0]["bridge"] != bridge
         experiment.play("swapout")
-        assert bridge in warm.ssh(warm.pnodes[1], "ip -br link").stdout
+        assert bridge in testbed.ssh(testbed.pnodes[1], "ip -br link").stdout
     finally:
-        warm.ssh(warm.pnodes[1], f"ip link delete {bridge}")
+        testbed.ssh(testbed.pnodes[1], f"ip link delete {bridge}")
 
 
-def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(made, warm):
+def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(made, testbed):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     lost = experiment.pnode_of("pnode-0000")
@@ -147,10 +147,10 @@ def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(ma
     again = f"systemd-run -q --on-active=150 --timer-property=AccuracySec=1s nft delete table {table}"
     chain = f"nft add table {table}; nft 'add chain {table} i {{ type filter hook input priority -300; }}'"
     block = f"{chain}; {again}; nft add rule {table} i tcp dport 22 drop"
-    warm.ssh(lost, f"setsid sh -c {shlex.quote('sleep 0.3; ' + block)} >/dev/null 2>&1 </dev/null &")
+    testbed.ssh(lost, f"setsid sh -c {shlex.quote('sleep 0.3; ' + block)} >/dev/null 2>&1 </dev/null &")
 
     def reachable():
-        return warm.ssh(lost, "true", check=False).returncode == 0
+        return testbed.ssh(lost, "true", check=False).returncode == 0
 
     wait_until("the pnode to be cut off", lambda: not reachable())
     error = error_of(experiment.play("swapin", fails=True))
@@ -163,11 +163,11 @@ def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(ma
     wait_until("the pnode to be reachable again", reachable, 200)
     experiment.play("swapout")
     assert experiment.state["state"] == "swapped"
-    assert warm.ssh(lost, "ls -A /var/benito", check=False).stdout == ""
+    assert testbed.ssh(lost, "ls -A /var/benito", check=False).stdout == ""
 
 
-def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(made, warm, playbook):
-    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(made, testbed, playbook):
+    before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     experiment = made(two_pnodes())
     command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "playbooks/swapin.yml"]
     command += [part for key, value in experiment.identity.items() for part in ("-e", f"{key}={value}")]
@@ -183,8 +183,8 @@ def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(mad
         assert experiment.state["state"] == "activating"
         experiment.play("swapout")
         assert experiment.state["state"] == "swapped"
-        for pnode in warm.pnodes:
-            left = difference(before[pnode], warm.state(pnode))
+        for pnode in testbed.pnodes:
+            left = difference(before[pnode], testbed.state(pnode))
             assert not left, "\n".join(left)
     subprocess.run(command, cwd=support.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     assert experiment.state["state"] == "active"
@@ -196,12 +196,12 @@ def lease_of(experiment):
     return lease["shared"], lease["processes"], lease["memory_mb"]
 
 
-def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, warm, more_hosts):
+def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, testbed, more_hosts):
     first, second = made(topdl({"a": {}})), made(topdl({"b": {}, "c": {}}), packing=1)
     first.play("swapin")
     error = error_of(second.play("swapin", fails=True))
     assert f"{first.pnode_of('pnode-0000')}: leased by {first.name} of " in error
-    more_hosts({pnode: {"pnode_shared": True} for pnode in warm.pnodes})
+    more_hosts({pnode: {"pnode_shared": True} for pnode in testbed.pnodes})
     first.play("swapout")
     assert second.play("swapin", check=True).changed > 0, "what it would do is told where nothing of ours is yet"
     first.play("swapin")
@@ -217,40 +217,40 @@ def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, wa
     first.play("swapout")
     assert second.play("swapin").changed == 0
     second.play("swapout")
-    assert warm.ssh(shared, "ls -A /var/benito", check=False).stdout == ""
+    assert testbed.ssh(shared, "ls -A /var/benito", check=False).stdout == ""
     metal.play("swapin")
     assert lease_of(metal) == (False, False, 0)
 
 
-def test_a_full_disk_on_a_pnode_is_one_clear_error(made, warm):
+def test_a_full_disk_on_a_pnode_is_one_clear_error(made, testbed):
     experiment = made(two_pnodes())
-    for pnode in warm.pnodes:
-        warm.ssh(pnode, "mkdir -p /var/benito && mount -t tmpfs -o size=64k benito-test /var/benito")
+    for pnode in testbed.pnodes:
+        testbed.ssh(pnode, "mkdir -p /var/benito && mount -t tmpfs -o size=64k benito-test /var/benito")
     try:
         error = error_of(experiment.play("swapin", fails=True))
         assert "No space left on device" in error
         experiment.play("swapout")
         assert experiment.state["state"] == "swapped"
     finally:
-        for pnode in warm.pnodes:
-            warm.ssh(pnode, "umount /var/benito")
+        for pnode in testbed.pnodes:
+            testbed.ssh(pnode, "umount /var/benito")
 
 
-def test_virtual_machines_that_no_machine_can_hold_are_refused_before_anything_is_leased_or_built(made, warm, more_hosts, run):
-    image = warm.inventory.parent.parent / "tiny.qcow2"
+def test_virtual_machines_that_no_machine_can_hold_are_refused_before_anything_is_leased_or_built(made, testbed, more_hosts, run):
+    image = testbed.inventory.parent.parent / "tiny.qcow2"
     run("qemu-img", "create", "-q", "-f", "qcow2", str(image), "1M")
     digest = run("sha256sum", str(image)).split()[0]
-    more_hosts({warm.pnodes[0]: {"pnode_memory_mb": 2000}})
+    more_hosts({testbed.pnodes[0]: {"pnode_memory_mb": 2000}})
     experiment = made(topdl({"small": {"on": ["lan"]}, "large": {"on": ["lan"], "kind": "qemu", "image": "tiny"}}), qemu_memory_mb=4000000,
                       images={"tiny": {"path": str(image), "sha256": digest}})
-    before = {pnode: warm.state(pnode) for pnode in warm.pnodes}
+    before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     error = error_of(experiment.play("swapin", fails=True)).splitlines()
     assert error[0] == ("no machine of the pool has room for pnode-0000, which carries 2 vnodes and needs 4,000,161 MiB: "
                         "1 qemu of 4,000,000 and 160 for each QEMU, 1 process of 1")
-    assert error[1] == f"  {warm.pnodes[0]}: has 1,488 MiB for nodes (2,000, less 512 for itself)"
-    total = int(warm.ssh(warm.pnodes[1], "grep MemTotal: /proc/meminfo").stdout.split()[1]) // 1024
-    assert error[2] == f"  {warm.pnodes[1]}: has {total - 512:,} MiB for nodes ({total:,}, less 512 for itself)"
+    assert error[1] == f"  {testbed.pnodes[0]}: has 1,488 MiB for nodes (2,000, less 512 for itself)"
+    total = int(testbed.ssh(testbed.pnodes[1], "grep MemTotal: /proc/meminfo").stdout.split()[1]) // 1024
+    assert error[2] == f"  {testbed.pnodes[1]}: has {total - 512:,} MiB for nodes ({total:,}, less 512 for itself)"
     assert experiment.state["state"] == "swapped"
     assert not (experiment.path / "allocation.json").exists() and not (experiment.path / "plan").exists()
-    for pnode in warm.pnodes:
-        assert difference(before[pnode], warm.state(pnode)) == []
+    for pnode in testbed.pnodes:
+        assert difference(before[pnode], testbed.state(pnode)) == []

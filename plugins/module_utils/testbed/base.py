@@ -22,10 +22,13 @@ from ..debian.bootstrap import debootstrap, host_origin, mask, remove_host_keys,
 from ..errors import HostError
 
 SUITE = "bookworm"
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "procps", "sudo", "ca-certificates")
-"""Lean: what makes a machine that Ansible can manage. The roles install what they need themselves, as on any host."""
+PACKAGES = (
+    "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "procps", "sudo", "ca-certificates",
+    "nftables", "lxc", "zstd", "e2fsprogs", "qemu-system-x86", "qemu-utils", "genisoimage",
+)
+"""What makes a machine that Ansible can manage, and what roles would install on each pnode for itself."""
 
-LEAST_FREE_MIB = 1500
+LEAST_FREE_MIB = 2000
 _VERSION = 1
 
 _MASKED = (
@@ -33,6 +36,7 @@ _MASKED = (
     "systemd-modules-load.service", "systemd-pstore.service", "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
     "sys-fs-fuse-connections.mount", "dev-hugepages.mount", "getty.target", "console-getty.service", "e2scrub_reap.service",
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
+    "lxc.service", "lxc-net.service", "lxc-monitord.service",
 )
 """What a pnode does not need at boot or must not do to the machine it shares a kernel with."""
 
