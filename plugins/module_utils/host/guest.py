@@ -8,18 +8,16 @@ Pure text, the same for both kinds and for every way the node comes up (design Â
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import shlex
-from dataclasses import dataclass
 
-from ..hostplan import HostPlan, InterfacePlan, VnodePlan
+from ..hostplan import HostPlan, VnodePlan
+from .guest_network import IS_SET, GuestFile, addresses, waits
 from .hosts_file import HostsFile
 
-CONTROL = "control0"
 BOOT_UNIT = "benito-node.service"
 _LOOPBACK_RESOLVERS = ("nameserver 127.", "nameserver ::1")
 
-BOOT_UNIT_TEXT = """\
+BOOT_UNIT_TEXT = f"""\
 [Unit]
 Description=Benito node: accounts, report to the vhost, start command
 After=network.target ssh.service
@@ -38,7 +36,8 @@ WantedBy=multi-user.target
 """
 
 # Every program that it runs takes a tenth of a second under emulation: what the shell can do is left to the shell.
-_SCRIPT = r"""# Written by deter.benito. Runs at each boot of this node: makes accounts, tells the vhost, runs the start command.
+BOOT_SCRIPT = r"""# Written by deter.benito. Runs at each boot of this node: makes accounts, tells the vhost, runs the start command.
+WAIT
 . /var/benito/lib/settings
 say() { [ -e "$report" ] && printf '%s\n' "$*" >> "$report"; }
 stamp() { date -u +%Y-%m-%dT%H:%M:%SZ; }
@@ -69,9 +68,9 @@ for user in $users; do
     install -o "$uid" -g "$gid" -m 600 "/var/benito/lib/keys/$user" "$home/.ssh/authorized_keys"
 done
 
-# the addresses of /var/benito/lib/addresses, a line each: INTERFACE ADDRESS
-tries=0
-while [ "$tries" -lt 600 ]; do
+# the addresses of /var/benito/lib/addresses, a line each: INTERFACE ADDRESS; who set them all has said so
+tries=0 missing=
+while [ ! -e IS_SET ] && [ "$tries" -lt 600 ]; do
     missing=
     found=$(ip -4 -o address)
     while read -r interface address; do
@@ -105,25 +104,15 @@ ended=$(stamp)
 printf 'ended %s with exit status %s\n' "$ended" "$status" >> start_command.log
 say "ended $status $ended"
 exit 0
-"""
+""".replace("IS_SET", IS_SET).replace("WAIT", waits("node"))
 
 
-@dataclass(frozen=True)
-class GuestFile:
-    """A file, or with ``target`` a symbolic link."""
-
-    text: str = ""
-    mode: int = 0o644
-    target: str = ""
-
-
-def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str, host_key: tuple[str, str], network: bool = True) -> dict[str, GuestFile]:
-    """{path without the first slash: file} that make an image this node.
+def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str, host_key: tuple[str, str]) -> dict[str, GuestFile]:
+    """{path without the first slash: file} that make an image this node, all but its network, see guest_network.py.
 
     report       where the node reports inside, see report.py: "/dev/virtio-ports/org.benito.report"
     resolv_conf  text of /etc/resolv.conf
     host_key     the private and the public half of its SSH host key, as text
-    network      whether systemd-networkd is to set its interfaces up; else something else does
     """
     files = {
         "etc/hostname": GuestFile(vnode.hostname + "\n"),
@@ -141,14 +130,14 @@ def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str,
         "var/benito/pid": GuestFile(plan.pid + "\n"),
         "var/benito/eid": GuestFile(plan.eid + "\n"),
         "var/benito/hosts": GuestFile(target="/etc/hosts"),
-        "var/benito/lib/boot": GuestFile(_SCRIPT, 0o755),
+        "var/benito/lib/boot": GuestFile(BOOT_SCRIPT, 0o755),
         "var/benito/lib/settings": GuestFile(_settings(plan, vnode, report)),
         "var/benito/lib/addresses": GuestFile("".join(f"{name} {address}\n" for name, address in addresses(vnode))),
         "var/benito/lib/environment": GuestFile(_environment(plan, vnode)),
     }
     for user in plan.users:
         files[f"var/benito/lib/keys/{user.name}"] = GuestFile("".join(f"{key}\n" for key in user.authorized_keys))
-    return {**files, **networkd_files(plan, vnode)} if network else files
+    return files
 
 
 def resolv_conf() -> str:
@@ -179,45 +168,6 @@ def hosts_text(plan: HostPlan, vnode: VnodePlan) -> str:
     text = HostsFile(plan.hosts).text(vnode.aliases)
     known = any(vnode.name in entry.names for entry in plan.hosts)
     return text if known else f"{text}127.0.1.1\t{vnode.hostname}\n"
-
-
-def addresses(vnode: VnodePlan) -> list[tuple[str, str]]:
-    """(interface, address without prefix length) of all that has one."""
-    found = [(CONTROL, vnode.control.ip4_address)] if vnode.control else []
-    found += [(interface.name, interface.ip4_address) for interface in vnode.interfaces]
-    return [(name, address.split("/")[0]) for name, address in found if address]
-
-
-def networkd_files(plan: HostPlan, vnode: VnodePlan) -> dict[str, GuestFile]:
-    """Files of systemd-networkd (and .link files of udev, which give names by MAC address) for every interface."""
-    mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
-    files = {}
-    if vnode.control:
-        gateway = [f"Gateway={vnode.control.gateway}"] if vnode.control.gateway else []
-        files.update(_interface(CONTROL, vnode.control.mac_address, 0, vnode.control.ip4_address, gateway, []))
-    for interface in vnode.interfaces:
-        routes = [line for to, via in routes_of(vnode, interface) for line in ("", "[Route]", f"Destination={to}", f"Gateway={via}")]
-        files.update(_interface(interface.name, interface.mac_address, mtu[interface.substrate], interface.ip4_address, [], routes))
-    return files
-
-
-def routes_of(vnode: VnodePlan, interface: InterfacePlan) -> list[tuple[str, str]]:
-    """(prefix, gateway) of the routes that leave by this interface: their gateway is on its subnet."""
-    if not interface.ip4_address:
-        return []
-    subnet = ipaddress.IPv4Interface(interface.ip4_address).network
-    return [(route.to, route.via) for route in vnode.routes if ipaddress.IPv4Address(route.via) in subnet]
-
-
-def _interface(name: str, mac_address: str, mtu: int, address: str, network: list[str], after: list[str]) -> dict[str, GuestFile]:
-    link = ["[Match]", f"MACAddress={mac_address}", "", "[Link]", f"Name={name}", "NamePolicy="]
-    lines = ["[Match]", f"Name={name}", "", "[Link]", *([f"MTUBytes={mtu}"] if mtu else []), "RequiredForOnline=no", "",
-             "[Network]", "LinkLocalAddressing=no", "IPv6AcceptRA=no", "LLDP=no", *([f"Address={address}"] if address else []), *network, *after]
-    head = "# Written by deter.benito.\n"
-    return {
-        f"etc/systemd/network/10-benito-{name}.link": GuestFile(head + "\n".join(link) + "\n"),
-        f"etc/systemd/network/10-benito-{name}.network": GuestFile(head + "\n".join(lines) + "\n"),
-    }
 
 
 def _settings(plan: HostPlan, vnode: VnodePlan, report: str) -> str:

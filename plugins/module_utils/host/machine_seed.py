@@ -14,7 +14,8 @@ import tempfile
 from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import waking
-from .guest import BOOT_UNIT, BOOT_UNIT_TEXT, CONTROL, GuestFile
+from .guest import BOOT_SCRIPT, BOOT_UNIT, BOOT_UNIT_TEXT
+from .guest_network import CONTROL, MACHINE_COMMAND, MACHINE_SCRIPT, NETWORK_UNIT, GuestFile, unit_text
 from .machine_command import SEED_SERIAL
 
 # In a cloud-init image, at each boot, as early as it lets us; the unit is started because this boot's jobs were chosen before it was there.
@@ -29,11 +30,14 @@ for disk in /sys/block/*; do
 done
 """
 
+TEMPLATE_HOST = "template.invalid"  # no node can have that name, RFC 6761
 
-_WAKING_UNIT = """\
+_WAKING_UNIT = f"""\
 [Unit]
 Description=Benito template: waits to become a node
 After=multi-user.target
+# not in a node whose host lost its power before the node's disk knew that it is one
+ConditionHost={TEMPLATE_HOST}
 
 [Service]
 Type=simple
@@ -44,23 +48,20 @@ KillMode=process
 
 
 def waking_files() -> dict[str, GuestFile]:
-    """{path: file} that make an image a template: a system with no identity and no network, in which waking.py waits."""
+    """{path: file} that make an image a template: a system with neither identity nor network, in which waking.py waits."""
     with open(waking.__file__, encoding="utf-8") as stream:
         program = stream.read()
     return {
-        "etc/hostname": GuestFile("template\n"),
+        "etc/hostname": GuestFile(f"{TEMPLATE_HOST}\n"),
         "etc/machine-id": GuestFile("7e3f0e4a5d1c4b6f9a2b8c7d6e5f4a3b\n", 0o444),
         f"etc/systemd/system/{BOOT_UNIT}": GuestFile(BOOT_UNIT_TEXT),
-        **{path.lstrip("/"): GuestFile(_OWN_FILES.get(os.path.basename(path), "")) for path in waking.OWN},
+        f"etc/systemd/system/{NETWORK_UNIT}": GuestFile(unit_text(MACHINE_COMMAND)),
+        "etc/systemd/system/benito-template.service": GuestFile(_WAKING_UNIT),
         "etc/systemd/system/multi-user.target.wants/benito-template.service": GuestFile(target="/etc/systemd/system/benito-template.service"),
+        "var/benito/lib/boot": GuestFile(BOOT_SCRIPT, 0o755),
+        "var/benito/lib/network-up": GuestFile(MACHINE_SCRIPT, 0o755),
         "var/benito/lib/waking.py": GuestFile(program, 0o700),
     }
-
-
-_OWN_FILES = {
-    "benito-template.service": _WAKING_UNIT,
-    "benito-template.conf": f"# Only in a node.\n[Unit]\nConditionPathExists=!{waking.FLAG}\n",
-}
 
 
 def seed_tar(files: dict[str, GuestFile]) -> bytes:

@@ -18,7 +18,7 @@ from ..errors import HostError
 from ..hostplan import HostPlan, InterfacePlan, VnodePlan
 from . import netlink
 from . import netlink_encoding as encoding
-from .guest import routes_of
+from .guest_network import routes_of
 from .netlink import IFF_UP, Batch
 from .network import NO_IPV6_ADDRESS, port_attributes
 from .physical_routes import refuse_capture, ways

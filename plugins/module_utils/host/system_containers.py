@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import netlink
-from .guest import CONTROL, GuestFile, guest_files
+from .guest import guest_files
 from .netlink import IFF_UP, Batch
 from .network import NO_IPV6_ADDRESS, ours, port_attributes
 from .place import Place, read_json, write_atomically
@@ -27,7 +27,7 @@ from .prepare import systemctl
 from .probe import close_endpoints
 from .system import umount
 from .system_containers_boot import boot, discard, left_cgroups, left_locks, node_status, shown, units
-from .system_containers_config import REPORT, container, containers, inside, lxc_config, mounts, network_files, rootfs, start_text, unit_text, wires
+from .system_containers_config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text, wires
 from .system_containers_disk import mounted_below, open_disk
 from .system_containers_files import Tree
 from .system_containers_image import init_command, prepare_image, tree
@@ -168,8 +168,8 @@ class _Builder:
             "unit": unit_text(place, vnode),
         }
         key = tuple(self._secret(vnode, name) for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
-        files = guest_files(plan, vnode, REPORT, self._resolv_conf, key, network=False)
-        return _Wanted(vnode, system, {**files, **network_files(plan, vnode, self._mtu[CONTROL])})
+        files = guest_files(plan, vnode, REPORT, self._resolv_conf, key)
+        return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._mtu[CONTROL])})
 
     def _secret(self, vnode: VnodePlan, file: str) -> str:
         path = self._place.secret(vnode.name, file)

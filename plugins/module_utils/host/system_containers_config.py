@@ -11,12 +11,11 @@ from __future__ import annotations
 import shlex
 
 from ..hostplan import HostPlan, VnodePlan
-from .guest import CONTROL, GuestFile, routes_of
+from .guest_network import CONTROL
 from .place import RUN_ROOT, Place
 
 FIRST_ID, IDS = 100000, 65536
 REPORT = "/var/benito/log/report"
-NETWORK_UNIT = "benito-network.service"
 _CONTAINERS = f"{RUN_ROOT}/containers"
 _DEVICES = ("c 1:3", "c 1:5", "c 1:7", "c 1:8", "c 1:9", "c 5:0", "c 5:1", "c 5:2", "c 136:*")  # null zero full random urandom tty console ptmx pts
 _MOST_TASKS = 4096
@@ -71,20 +70,6 @@ _START = """\
 # Written by deter.benito: the node's files, in the unit's own mount namespace, then its system.
 /usr/bin/mount -t overlay -o {options} benito {rootfs} || exit 1
 exec /usr/bin/lxc-start --foreground --lxcpath {mounts} --rcfile {directory}/config --name {lxc_name}
-"""
-
-_NETWORK_UNIT = """\
-[Unit]
-Description=Benito network: interfaces, addresses and routes of this node
-DefaultDependencies=no
-Before=network-pre.target network.target ssh.service shutdown.target
-Wants=network-pre.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=-ip -force -batch /var/benito/lib/network
 """
 
 
@@ -161,25 +146,3 @@ def start_text(place: Place, vnode: VnodePlan, lower: str) -> str:
     options = f"nodev,lowerdir={lower},upperdir={directory}/data/upper,workdir={directory}/data/work"
     words = {"options": options, "rootfs": rootfs(place), "mounts": mounts(place), "directory": directory, "lxc_name": lxc_name(place, vnode.name)}
     return _START.format(**{key: shlex.quote(value) for key, value in words.items()})
-
-
-def network_files(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> dict[str, GuestFile]:
-    """The files by which the node sets its interfaces up at each boot: one run of ip, ten times cheaper than systemd-networkd."""
-    mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
-    lines: list[str] = []
-    if vnode.control:
-        lines += _interface(CONTROL, control_mtu, vnode.control.ip4_address)
-        lines += [f"route replace default via {vnode.control.gateway} dev {CONTROL}"] if vnode.control.gateway else []
-    for interface in vnode.interfaces:
-        lines += _interface(interface.name, mtu[interface.substrate], interface.ip4_address)
-        lines += [f"route replace {to} via {via}" for to, via in routes_of(vnode, interface)]
-    return {
-        "var/benito/lib/network": GuestFile("".join(f"{line}\n" for line in lines)),
-        f"etc/systemd/system/{NETWORK_UNIT}": GuestFile(_NETWORK_UNIT),
-        f"etc/systemd/system/sysinit.target.wants/{NETWORK_UNIT}": GuestFile(target=f"/etc/systemd/system/{NETWORK_UNIT}"),
-    }
-
-
-def _interface(name: str, mtu: int, address: str) -> list[str]:
-    lines = [f"link set dev {name} addrgenmode none", f"link set dev {name} mtu {mtu}"]
-    return [*lines, *([f"address replace {address} brd + dev {name}"] if address else []), f"link set dev {name} up"]

@@ -10,7 +10,7 @@ import os
 import stat
 
 from ..errors import HostError
-from .guest import GuestFile
+from .guest_network import GuestFile
 from .report import Report, read_open_report
 from .system_containers_config import FIRST_ID, REPORT
 

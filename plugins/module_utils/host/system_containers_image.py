@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 from ..errors import HostError
 from ..hostplan import ImagePlan
-from .guest import GuestFile
+from .guest_network import GuestFile
 from .system_containers_config import FIRST_ID, IDS
 from .system_containers_files import Tree
 

@@ -12,7 +12,7 @@ import struct
 from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import netlink
-from .guest import CONTROL
+from .guest_network import CONTROL
 from .netlink import IFF_UP, Batch
 from .network import ours, port_attributes
 from .place import Place

@@ -17,6 +17,7 @@ from ..hostplan import HostPlan, ImagePlan, VnodePlan
 from . import netlink
 from .acceleration import acceleration
 from .guest import guest_files, resolv_conf
+from .guest_network import machine_network
 from .machine_command import IMAGES, REPORT_PORT, UNIT_KEY, Hardware, MachinePlace, cards, cold_words, hardware_of, qemu_command, unit_text
 from .machine_disk import make_disk
 from .machine_logs import make_logs, remove_logs
@@ -124,7 +125,7 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, place: Place,
     template, why = choice.template(hardware) if new else (None, "")
     if new and not template:
         make_disk(image, vnode.disk_mb, f"{where.directory}/disk.qcow2")
-    if _write_identity(plan, vnode, image, place, where) and not new:
+    if _write_identity(plan, vnode, image, place, where, control_mtu) and not new:
         changes.append(f"qemu node {vnode.name}: identity written, it has it from its next boot on")
     path = _unit_path(place, vnode.name)
     other = _text(path) != unit
@@ -140,12 +141,12 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, place: Place,
     return [Start(vnode, where, hardware, plugged, template)]
 
 
-def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, where: MachinePlace) -> bool:
+def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, where: MachinePlace, control_mtu: int) -> bool:
     key = tuple(_text(place.secret(vnode.name, file)) for file in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
     if None in key:
         raise HostError(f"the SSH host key of {vnode.name} is not on this host: the role deter.benito.vhost brings it")
-    files = guest_files(plan, vnode, REPORT_PORT, resolv_conf(), key, network=not image.cloud_init)
-    content = seed_tar(files)
+    files = guest_files(plan, vnode, REPORT_PORT, resolv_conf(), key)
+    content = seed_tar(files if image.cloud_init else {**files, **machine_network(plan, vnode, control_mtu)})
     path = f"{where.directory}/seed.tar"
     if _bytes(path) == content:
         return False

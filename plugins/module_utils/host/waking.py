@@ -2,15 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs inside a virtual machine, not on the host: lies in wait in a warm template, and makes a node of each clone of it.
 
-Over the port ``org.benito.identity`` the host sends the time and fresh randomness, a line each time, and then the node's files as a
-tar archive; see warm_start.py, which is the other end. Python 3.9 and its standard library alone: it is a file of the guest.
+Over the port ``org.benito.identity`` the host sends the time and fresh randomness, a line each time, and then a line about the node and its files,
+see warm_start.py, which is the other end. Python 3.9 and its standard library alone: it is a file of the guest.
 """
 
 from __future__ import annotations
 
 import ctypes
 import fcntl
-import io
 import json
 import os
 import shutil
@@ -18,23 +17,21 @@ import socket
 import struct
 import subprocess
 import sys
-import tarfile
 import time
 
 IDENTITY_PORT = "/dev/virtio-ports/org.benito.identity"
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
-FLAG = "/etc/benito-template"
-OWN = (
-    FLAG, "/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi-user.target.wants/benito-template.service", "/var/benito/lib/waking.py",
-    *(f"/etc/systemd/system/{name}.service.d/benito-template.conf" for name in ("ssh", "systemd-networkd")),
-)
-STARTED = ("systemd-networkd.service", "ssh.service", "benito-node.service", "systemd-journald.service")
-"""Started in a clone; journald anew, because it keeps the template's machine id."""
-_USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("sshd", "-V"), ("networkctl", "--version"), ("runuser", "--version"),
+OWN = ("/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi-user.target.wants/benito-template.service", "/var/benito/lib/waking.py")
+BEGUN = ("network", "node")
+"""Units ``benito-NAME`` that a template has begun: their scripts wait for a word on the pipe ``/run/benito-wait-NAME``."""
+WAIT = "/run/benito-wait-"
+IS_SET = "/run/benito-network"
+"""See guest_network.py: this file goes into the guest alone."""
+_USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("sshd", "-V"), ("runuser", "--version"),
          ("setsid", "--version"), ("date",), ("grep", "-V"), ("cut", "--version"), ("chown", "--version"), ("udevadm", "--version"))
 """Programs that every node runs: what they are read from stays in the memory that clones share."""
 _QUIET, _QUIET_LIMIT_S = 0.95, 60.0
-_UDEV_S = 4  # it looks for new rules at most every three seconds, and the clone's are to be seen by the first card
+_LIMIT_S = 30.0
 _ADD_ENTROPY, _RESEED = 0x40085203, 0x5207  # ioctls of /dev/urandom, random(4)
 _MS_BIND = 4096
 
@@ -56,8 +53,16 @@ def prepare() -> None:
         subprocess.run(["modprobe", "--quiet", module], check=False)
     for command in _USED:
         subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for name in BEGUN:
+        os.mkfifo(WAIT + name, 0o600)
+    subprocess.run(["systemctl", "start", "--no-block", *(f"benito-{name}.service" for name in BEGUN)], check=True)
     subprocess.run(["udevadm", "settle"], check=False)
-    time.sleep(_UDEV_S)
+    wait_for_rest()
+    os.sync()
+
+
+def wait_for_rest() -> None:
+    """Until nothing else runs, but not for ever."""
     deadline = time.monotonic() + _QUIET_LIMIT_S
     before = idle()
     while time.monotonic() < deadline:
@@ -66,7 +71,23 @@ def prepare() -> None:
         if now[0] - before[0] >= _QUIET * (now[1] - before[1]):
             break
         before = now
-    os.sync()
+
+
+def wait_for(there, what: str) -> None:
+    """Until ``there()``. Raises TimeoutError."""
+    deadline = time.monotonic() + _LIMIT_S
+    while not there():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not there after {_LIMIT_S:.0f} s")
+        time.sleep(0.02)
+
+
+def go_on(name: str) -> None:
+    """Say the word that a unit waits for. Raises OSError when it does not wait."""
+    pipe = os.open(WAIT + name, os.O_WRONLY | os.O_NONBLOCK)
+    os.write(pipe, b"go\n")
+    os.close(pipe)
+    os.unlink(WAIT + name)
 
 
 def idle() -> tuple:
@@ -86,15 +107,18 @@ def become(port: int) -> None:
             reseed(bytes.fromhex(order["entropy"]))
             lines.say("set")
             order = lines.order()
-        unpack(lines.block(order["length"]))
+        time.clock_settime_ns(time.CLOCK_REALTIME, time.clock_gettime_ns(time.CLOCK_REALTIME) + order["late_ns"])
+        write(json.loads(lines.block(order["length"])))
         rename(order["boot_id"])
-        os.sync()  # from here on a boot from the disk is a boot of this node
-        forget_journal()
+        wait_for(lambda: len(os.listdir("/sys/class/net")) > order["cards"], f"{order['cards']} network cards")
+        go_on("network")
+        wait_for(lambda: os.path.exists(IS_SET), "addresses and routes")
+        restart_journal()
+        go_on("node")
     except Exception as exc:  # whatever it is, the host is told
         lines.say(f"failed: {type(exc).__name__}: {exc}")
         raise
     lines.say("applied")
-    subprocess.run(["systemctl", "restart", "--no-block", *STARTED], check=True)
 
 
 class Lines:
@@ -136,26 +160,45 @@ def reseed(entropy: bytes) -> None:
         fcntl.ioctl(generator, _RESEED)
 
 
-def unpack(archive: bytes, root: str = "/") -> None:
-    """The node's files over those of the template, whose own go."""
+def write(files: list, root: str = "/") -> None:
+    """The node's files over those of the template, whose own go.
+
+    files  [path, kind, mode, text or target] each, folders first, as ``warm_start.listed`` makes them
+    """
     for path in OWN:
-        try:
-            os.unlink(root + path)
-        except FileNotFoundError:
-            pass
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)  # the host's word is law
-        for entry in files:
-            path = os.path.join(root, entry.name)
-            if not entry.isdir() and os.path.lexists(path):
-                os.unlink(path)
-            files.extract(entry, root)
+        forget(root + path)
+    folders = set()
+    for name, kind, mode, text in files:
+        path = os.path.join(root, name)
+        folder = path if kind == "folder" else os.path.dirname(path)
+        if folder not in folders:
+            os.makedirs(folder, exist_ok=True)
+            folders.add(folder)
+        if kind == "folder":
+            os.chmod(path, mode)
+            continue
+        forget(path)
+        if kind == "link":
+            os.symlink(text, path)
+            continue
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(text.encode())
+            os.fchmod(stream.fileno(), mode)
 
 
-def forget_journal() -> None:
-    """The template's, which has another machine's id."""
+def forget(path: str) -> None:
+    """Have no such file."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def restart_journal() -> None:
+    """It keeps the template's machine id, and what was logged there; what is logged from now on waits for the new one."""
     for name in os.listdir("/run/log/journal"):
         shutil.rmtree(f"/run/log/journal/{name}", ignore_errors=True)
+    subprocess.run(["systemctl", "restart", "--no-block", "systemd-journald.service"], check=True)
 
 
 def rename(boot_id: str) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import socket
+import tarfile
 import time
 import uuid
 
@@ -24,7 +25,7 @@ from .templates import Template
 
 _LIMIT_S = 60.0
 _ENTROPY = 64  # bytes
-_CLOCK_TRIES, _CLOCK_S = 5, 0.3
+_CLOCK_TRIES, _CLOCK_S = 5, 1.0
 
 
 def prepare_clone(template: Template, hardware: Hardware, where: MachinePlace) -> None:
@@ -44,8 +45,8 @@ def wake(template: Template, where: MachinePlace, cards: list[Card]) -> None:
         qmp.execute("migrate-incoming", uri="fd:state")
         qmp.migrated(STATE_LIMIT_S)
         qmp.execute("cont")  # the template was stopped, and so is its clone
-        _tell(identity, f"{where.directory}/seed.tar")
         _plug(qmp, cards)
+        _tell(identity, f"{where.directory}/seed.tar", len(cards))
     os.unlink(where.waking)
 
 
@@ -58,22 +59,30 @@ def forget_clone(where: MachinePlace) -> None:
             pass
 
 
-def _tell(identity: socket.socket, seed: str) -> None:
-    """Time, randomness and files. The time is sent again while its way there takes so long that it would be wrong on arrival."""
+def _tell(identity: socket.socket, seed: str, cards: int) -> None:
+    """Time, randomness and files. The time is sent again while there and back takes longer than a second; half of it was the way there, more or less."""
     answers = identity.makefile("rb")
-    late_ns = 0
     for _attempt in range(_CLOCK_TRIES):
         began = time.monotonic()
-        _send(identity, {"time_ns": time.time_ns() + late_ns, "entropy": os.urandom(_ENTROPY).hex()})
+        _send(identity, {"time_ns": time.time_ns(), "entropy": os.urandom(_ENTROPY).hex()})
         _expect(answers, b"set")
         took = time.monotonic() - began
         if took < _CLOCK_S:
             break
-        late_ns = int(took * 5e8)  # half of it, the way there
-    with open(seed, "rb") as stream:
-        content = stream.read()
-    _send(identity, {"length": len(content), "boot_id": str(uuid.uuid4())}, content)
+    content = json.dumps(listed(seed)).encode()
+    _send(identity, {"length": len(content), "boot_id": str(uuid.uuid4()), "late_ns": int(took * 5e8), "cards": cards}, content)
     _expect(answers, b"applied")
+
+
+def listed(seed: str) -> list[list]:
+    """The files of a seed as [path, kind, mode, text or target] each, in their order: what ``waking.write`` takes."""
+    found = []
+    with tarfile.open(seed) as archive:
+        for entry in archive:
+            kind = "folder" if entry.isdir() else "link" if entry.issym() else "file"
+            content = archive.extractfile(entry) if kind == "file" else None
+            found.append([entry.name, kind, entry.mode, entry.linkname if kind == "link" else content.read().decode() if content else ""])
+    return found
 
 
 def _send(identity: socket.socket, order: dict, content: bytes = b"") -> None:

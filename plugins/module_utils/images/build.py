@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 
-from ..commands import PATH, run, write_text
+from ..commands import PATH, read_text, run, write_text
 from ..debian.bootstrap import debootstrap, mask, remove_host_keys, trust
 from ..errors import HostError
 from .initrd import SIZE_NOTE, initrd
@@ -78,12 +78,22 @@ def _finish(root: str, recipe: Recipe) -> None:
     for path, text in recipe.files:
         write_text(os.path.join(root, path), text)
     trust(root, recipe.certificates)
-    run("chroot", root, "systemctl", "enable", "systemd-networkd.service")
+    # sshd begins with the first connection
+    run("chroot", root, "systemctl", "disable", "ssh.service")
+    run("chroot", root, "systemctl", "enable", "ssh.socket")
     for pattern in _NOT_KEPT:
         for path in glob.glob(os.path.join(glob.escape(root), pattern)):
             _remove(path)
+    _shorten(root, "usr/lib/udev/rules.d/99-systemd.rules", "etc/udev/rules.d/99-systemd.rules", "systemd-sysctl")
     write_text(os.path.join(root, "etc/machine-id"), "")
     write_text(os.path.join(root, "etc/hostname"), "node\n")
+
+
+def _shorten(root: str, path: str, copy: str, word: str) -> None:
+    """Put a copy of a file without the lines that hold ``word`` where it overrides the file, if there is such a file."""
+    if os.path.exists(os.path.join(root, path)):
+        lines = read_text(os.path.join(root, path)).splitlines(keepends=True)
+        write_text(os.path.join(root, copy), "".join(line for line in lines if word not in line))
 
 
 def _remove(path: str) -> None:

@@ -21,7 +21,7 @@ REPORT = "/var/ports/report"
 def booted(start_command: str, before=lambda: None) -> str:
     """What node ``a`` reports while it boots with that start command; ``before`` is called when its script runs."""
     made = with_vnode(plan(), "a", kind="qemu", start_command=start_command, interfaces=())
-    for path, file in guest_files(made, made.vnodes[0], REPORT, "", ("private", "public"), network=False).items():
+    for path, file in guest_files(made, made.vnodes[0], REPORT, "", ("private", "public")).items():
         if path.startswith("var/benito/lib/"):
             Path(f"/{path}").parent.mkdir(parents=True, exist_ok=True)
             Path(f"/{path}").write_text(file.text)

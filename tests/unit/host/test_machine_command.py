@@ -9,7 +9,19 @@ import shlex
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host.machine_command import MachinePlace, program, qemu_command, quoted, unit_text, user_id
+from ansible_collections.deter.benito.plugins.module_utils.host.machine_command import (
+    MachinePlace,
+    cards,
+    cold_words,
+    hardware_of,
+    program,
+    qemu_command,
+    quoted,
+    start_words,
+    unit_text,
+    user_id,
+    warm_words,
+)
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, ImagePlan, UplinkPlan
 
 from .plans import interface, plan, with_vnode
@@ -24,7 +36,8 @@ def image(**changes):
 
 
 def command(of=PLAN, acceleration="tcg", control_mtu=1500, **changes):
-    return qemu_command(of, of.vnodes[0], image(**changes), WHERE, acceleration, control_mtu)
+    vnode = of.vnodes[0]
+    return [*qemu_command(of, vnode, hardware_of(vnode, image(**changes), acceleration), WHERE), *cold_words(cards(of, vnode, control_mtu))]
 
 
 def values(of, option):
@@ -96,6 +109,15 @@ def test_systemd_takes_every_word_of_the_unit_as_it_is(word):
 
 
 def test_the_unit_may_become_its_user_and_nothing_more():
-    text = unit_text("Proj.exp", "a", WHERE, command())
+    text = unit_text("Proj.exp", "a", WHERE, command(), cold_words(cards(PLAN, PLAN.vnodes[0], 1500)))
     assert "CapabilityBoundingSet=CAP_SETUID CAP_SETGID\n" in text and "NoNewPrivileges=yes\n" in text
     assert "Restart=no\n" in text, "its exit code stays to be seen"
+
+
+def test_a_warm_start_differs_by_its_memory_and_by_having_no_cards_yet():
+    words = warm_words(hardware_of(PLAN.vnodes[0], image(), "tcg"), "/var/benito/exp/Proj.exp/templates/0/memory")
+    assert values(words, "-incoming") == ["defer"] and "-netdev" not in words
+    assert values(words, "-object") == ["memory-backend-file,id=memory,size=384M,mem-path=/var/benito/exp/Proj.exp/templates/0/memory,share=off"]
+    text = unit_text("Proj.exp", "a", WHERE, ["/usr/bin/qemu"], ["-netdev", "tap,id=net0"])
+    assert f"EnvironmentFile=-{WHERE.start}\n" in text and 'Environment="BENITO_START=-netdev tap,id=net0"\n' in text
+    assert start_words(words).startswith('BENITO_START="-incoming defer ') and f"ExecStartPost=/bin/rm -f {WHERE.start}\n" in text, "for one start alone"

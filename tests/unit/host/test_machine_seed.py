@@ -8,7 +8,7 @@ import io
 import json
 import tarfile
 
-from ansible_collections.deter.benito.plugins.module_utils.host.guest import GuestFile
+from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import GuestFile
 from ansible_collections.deter.benito.plugins.module_utils.host.machine_seed import cloud_init_files, seed_tar
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan
 

@@ -9,10 +9,11 @@ import struct
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host.guest import GuestFile
+from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import GuestFile
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place
 from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_boot import exit_code_in
-from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_config import lxc_config, network_files, start_text, unit_text
+from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import container_network
+from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_config import lxc_config, start_text, unit_text
 from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_disk import mounted_below, open_disk
 from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_files import Tree
 from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_image import namespaced_capability, shift_owners
@@ -51,7 +52,7 @@ def test_a_path_with_odd_characters_stays_one_word_of_the_start_script():
 
 
 def test_the_node_sets_its_addresses_before_its_routes():
-    lines = network_files(PLAN, NODE, 1400)["var/benito/lib/network"].text.splitlines()
+    lines = container_network(PLAN, NODE, 1400)["var/benito/lib/network"].text.splitlines()
     assert lines == [
         "link set dev control0 addrgenmode none", "link set dev control0 mtu 1400", "address replace 172.29.0.5/22 brd + dev control0",
         "link set dev control0 up", "route replace default via 172.29.0.1 dev control0",

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.host import waking
-from ansible_collections.deter.benito.plugins.module_utils.host.guest import GuestFile
+from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import GuestFile
 from ansible_collections.deter.benito.plugins.module_utils.host.machine_seed import seed_tar, waking_files
+from ansible_collections.deter.benito.plugins.module_utils.host.warm_start import listed
 
 
 @pytest.fixture
@@ -41,18 +43,25 @@ def test_what_went_wrong_is_one_line_for_the_host(ends):
 
 def test_a_node_has_its_own_files_and_nothing_of_what_made_it_wait(tmp_path):
     root = str(tmp_path) + "/"
-    waking.unpack(seed_tar(waking_files()), root)
-    assert (tmp_path / "etc/benito-template").exists() and os.readlink(tmp_path / "etc/systemd/system/multi-user.target.wants/benito-template.service")
+    def put(files):
+        (tmp_path / "seed.tar").write_bytes(seed_tar(files))
+        waking.write(json.loads(json.dumps(listed(str(tmp_path / "seed.tar")))), root)
+        (tmp_path / "seed.tar").unlink()
+
+    put(waking_files())
+    assert (tmp_path / "var/benito/lib/waking.py").stat().st_mode & 0o777 == 0o700
+    assert os.readlink(tmp_path / "etc/systemd/system/multi-user.target.wants/benito-template.service")
     template_id = (tmp_path / "etc/machine-id").read_text()
     (tmp_path / "elsewhere").write_text("not the node's")
     os.symlink(tmp_path / "elsewhere", tmp_path / "etc/hosts")
     own = {"etc/machine-id": GuestFile("f" * 32 + "\n", 0o444), "etc/hosts": GuestFile("10.0.0.1 a\n"), "var/containers": GuestFile(target="/var/benito")}
-    waking.unpack(seed_tar(own), root)
+    put(own)
     assert (tmp_path / "etc/machine-id").read_text() == "f" * 32 + "\n" != template_id
     assert (tmp_path / "etc/hosts").read_text() == "10.0.0.1 a\n" and (tmp_path / "elsewhere").read_text() == "not the node's"
     assert os.readlink(tmp_path / "var/containers") == "/var/benito"
     left = {os.path.relpath(os.path.join(folder, name), tmp_path) for folder, _folders, names in os.walk(tmp_path) for name in names}
-    assert left == {"elsewhere", "var/containers", "etc/hosts", "etc/hostname", "etc/machine-id", "etc/systemd/system/benito-node.service"}
+    assert left == {"elsewhere", "var/containers", "etc/hosts", "etc/hostname", "etc/machine-id", "etc/systemd/system/benito-node.service",
+                    "etc/systemd/system/benito-network.service", "var/benito/lib/boot", "var/benito/lib/network-up"}
 
 
 def test_a_template_has_no_key_and_no_address():
