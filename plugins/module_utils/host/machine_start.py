@@ -22,9 +22,10 @@ from .prepare import systemctl
 from .report import read_report
 from .templates import Template, remember_private
 from .warm_choice import WARM
-from .warm_start import forget_clone, prepare_clone, wake
+from .warm_start import forget_clone, prepare_clone, settle, wake
 
 _POLL_S = 0.1
+_SETTLE_S = 1.0  # between one clone and the next: it takes each as long, and start commands go before
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Starter:
                 if self._waking or self._booting:
                     time.sleep(_POLL_S)
         finally:
+            for number, name in enumerate(self._cloned):
+                settle(self._places[name], _SETTLE_S * (number + 2))
             pool.shutdown(wait=False, cancel_futures=True)  # who takes the experiment away does not wait for a clone's answer
         if self._failed:
             logs = {name: console_end(self._places[name]) for name in self._failed}
@@ -132,7 +135,7 @@ class Starter:
         if not together:
             return True
         if more.template:  # it is up in the time in which others have only begun
-            return len(together) < 2 * _processors()
+            return len(together) < _processors()
         needed = sum((start.vnode.memory_mb or DEFAULT_MEMORY_MB) + QEMU_MB for start in (*together, more))
         return len(together) < _processors() and needed <= _available_mb()
 

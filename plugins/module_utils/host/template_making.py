@@ -111,8 +111,11 @@ def _wait_until_ready(qemu: subprocess.Popen, where: MachinePlace, limit_s: floa
     while True:
         try:
             with open(where.report, encoding="ascii", errors="replace") as stream:
-                if stream.read(16) == "ready\n":
-                    return
+                said = stream.read(2000)
+            if said == "ready\n":
+                return
+            if said:
+                raise HostError(f"the template's guest says: {said.strip()}")
         except FileNotFoundError:
             pass
         if qemu.poll() is not None:

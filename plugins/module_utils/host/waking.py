@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -21,7 +22,10 @@ import time
 
 IDENTITY_PORT = "/dev/virtio-ports/org.benito.identity"
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
-OWN = ("/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi-user.target.wants/benito-template.service", "/var/benito/lib/waking.py")
+JOURNAL = "systemd-journald.service"
+JOURNAL_OPTIONS = f"/etc/systemd/system/{JOURNAL}.d/benito-template.conf"
+OWN = ("/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi-user.target.wants/benito-template.service",
+       "/etc/systemd/system/multi-user.target.wants/network.target", "/var/benito/lib/waking.py", JOURNAL_OPTIONS)
 BEGUN = ("network", "node")
 """Units ``benito-NAME`` that a template has begun: their scripts wait for a word on the pipe ``/run/benito-wait-NAME``."""
 WAIT = "/run/benito-wait-"
@@ -31,23 +35,28 @@ _USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("ss
          ("setsid", "--version"), ("date",), ("grep", "-V"), ("cut", "--version"), ("chown", "--version"), ("udevadm", "--version"))
 """Programs that every node runs: what they are read from stays in the memory that clones share."""
 _QUIET, _QUIET_LIMIT_S = 0.95, 60.0
-_LIMIT_S = 30.0
+_LIMIT_S, _SETTLED_S = 30.0, 30.0
 _ADD_ENTROPY, _RESEED = 0x40085203, 0x5207  # ioctls of /dev/urandom, random(4)
 _MS_BIND = 4096
 
 
 def main() -> int:
     """Be quiet, say so, wait for the host, become the node. Returns the exit status."""
-    prepare()
-    port = os.open(IDENTITY_PORT, os.O_RDWR)
     with open(REPORT_PORT, "w", encoding="ascii") as report:
-        report.write("ready\n")
-    become(port)
+        try:
+            journal = prepare()
+            lines = Lines(os.open(IDENTITY_PORT, os.O_RDWR))
+            report.write("ready\n")
+        except Exception as exc:
+            report.write(f"failed: {type(exc).__name__}: {exc}\n".replace("\n", " "))
+            raise
+    become(lines)
+    settle(lines, journal)
     return 0
 
 
-def prepare() -> None:
-    """Let the system come to rest, with all that a node will need in its memory."""
+def prepare() -> int:
+    """Let the system come to rest, with all that a node will need in its memory. Returns the process of the journal, which stands still."""
     subprocess.run(["systemctl", "is-system-running", "--wait"], check=False, stdout=subprocess.DEVNULL)
     for module in ("virtio_net", "vmgenid"):  # no card is there yet; not every kernel has the other
         subprocess.run(["modprobe", "--quiet", module], check=False)
@@ -59,6 +68,11 @@ def prepare() -> None:
     subprocess.run(["udevadm", "settle"], check=False)
     wait_for_rest()
     os.sync()
+    # what can wait does, until the host says that its other clones are up: see settle
+    subprocess.run(["udevadm", "control", "--stop-exec-queue"], check=True)
+    journal = int(subprocess.run(["systemctl", "show", "--property=MainPID", "--value", JOURNAL], check=True, capture_output=True).stdout)
+    os.kill(journal, signal.SIGSTOP)
+    return journal
 
 
 def wait_for_rest() -> None:
@@ -97,9 +111,8 @@ def idle() -> tuple:
     return ticks[3] + ticks[4], sum(ticks)
 
 
-def become(port: int) -> None:
+def become(lines: Lines) -> None:
     """Take what the host sends and be that node. Whatever goes wrong is said to the host."""
-    lines = Lines(port)
     try:
         order = lines.order()
         while "time_ns" in order:
@@ -113,12 +126,23 @@ def become(port: int) -> None:
         wait_for(lambda: len(os.listdir("/sys/class/net")) > order["cards"], f"{order['cards']} network cards")
         go_on("network")
         wait_for(lambda: os.path.exists(IS_SET), "addresses and routes")
-        restart_journal()
         go_on("node")
     except Exception as exc:  # whatever it is, the host is told
         lines.say(f"failed: {type(exc).__name__}: {exc}")
         raise
     lines.say("applied")
+
+
+def settle(lines: Lines, journal: int) -> None:
+    """In as many seconds as the host says: udev looks at the cards, and the journal begins anew, because it has the template's machine id.
+
+    What was logged since the clone began waited for it.
+    """
+    time.sleep(float(lines.wait(_SETTLED_S) or 0))
+    for name in os.listdir("/run/log/journal"):
+        shutil.rmtree(f"/run/log/journal/{name}", ignore_errors=True)
+    os.kill(journal, signal.SIGKILL)  # not told to end, or it would write what waits for it; systemd starts it again
+    subprocess.run(["udevadm", "control", "--start-exec-queue"], check=True)
 
 
 class Lines:
@@ -140,6 +164,14 @@ class Lines:
         while len(self._rest) < length:
             self._more()
         found, self._rest = self._rest[:length], self._rest[length:]
+        return found
+
+    def wait(self, limit_s: float) -> bytes:
+        """A word from the host, b"" when there was none for so long."""
+        deadline, found = time.monotonic() + limit_s, b""
+        while not found and time.monotonic() < deadline:
+            time.sleep(0.25)
+            found = os.read(self._port, 100)
         return found
 
     def say(self, text: str) -> None:
@@ -192,13 +224,6 @@ def forget(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         pass
-
-
-def restart_journal() -> None:
-    """It keeps the template's machine id, and what was logged there; what is logged from now on waits for the new one."""
-    for name in os.listdir("/run/log/journal"):
-        shutil.rmtree(f"/run/log/journal/{name}", ignore_errors=True)
-    subprocess.run(["systemctl", "restart", "--no-block", "systemd-journald.service"], check=True)
 
 
 def rename(boot_id: str) -> None:

@@ -23,7 +23,7 @@ from .taps import open_tap
 from .template_making import STATE_LIMIT_S, X_IGNORE_SHARED
 from .templates import Template
 
-_LIMIT_S = 60.0
+_LIMIT_S, _SETTLE_S = 60.0, 1.0
 _ENTROPY = 64  # bytes
 _CLOCK_TRIES, _CLOCK_S = 5, 1.0
 
@@ -48,6 +48,15 @@ def wake(template: Template, where: MachinePlace, cards: list[Card]) -> None:
         _plug(qmp, cards)
         _tell(identity, f"{where.directory}/seed.tar", len(cards))
     os.unlink(where.waking)
+
+
+def settle(where: MachinePlace, delay_s: float) -> None:
+    """Let a clone do what could wait, in ``delay_s`` seconds. It does so by itself after a while, should it not hear this."""
+    try:
+        with connect(where.identity, _SETTLE_S) as identity:
+            identity.sendall(f"{delay_s}\n".encode())
+    except (HostError, OSError):
+        pass
 
 
 def forget_clone(where: MachinePlace) -> None:
