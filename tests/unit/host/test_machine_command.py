@@ -71,7 +71,7 @@ def test_a_control_network_of_small_packets_is_told_to_the_machine():
 def test_memory_and_processors_are_the_plans_and_the_translation_buffer_is_bounded():
     found = command()
     assert values(found, "-m") == ["384M"] and values(found, "-smp") == ["2"]
-    assert values(found, "-accel") == ["tcg,tb-size=64"]
+    assert values(found, "-accel") == ["tcg,tb-size=40"]
     assert values(command(acceleration="kvm"), "-accel") == ["kvm"] and values(command(acceleration="kvm"), "-cpu") == ["host"]
 
 
