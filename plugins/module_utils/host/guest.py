@@ -17,7 +17,7 @@ from .hosts_file import HostsFile
 BOOT_UNIT = "benito-node.service"
 _LOOPBACK_RESOLVERS = ("nameserver 127.", "nameserver ::1")
 
-BOOT_UNIT_TEXT = f"""\
+BOOT_UNIT_TEXT = """\
 [Unit]
 Description=Benito node: accounts, report to the vhost, start command
 After=network.target ssh.service

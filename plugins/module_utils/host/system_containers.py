@@ -20,6 +20,7 @@ from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import netlink
 from .guest import guest_files
+from .guest_network import CONTROL, GuestFile, container_network
 from .netlink import IFF_UP, Batch
 from .network import NO_IPV6_ADDRESS, ours, port_attributes
 from .place import Place, read_json, write_atomically

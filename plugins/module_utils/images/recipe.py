@@ -79,7 +79,8 @@ _NOT_LOADED = (
 _NO_RULES = (
     "50-firmware", "60-autosuspend", "60-cdrom_id", "60-drm", "60-evdev", "60-fido-id", "60-infiniband", "60-input-id", "60-persistent-alsa",
     "60-persistent-input", "60-persistent-storage-tape", "60-persistent-v4l", "60-sensor", "70-camera", "70-joystick", "70-memory", "70-mouse",
-    "70-power-switch", "70-touchpad", "70-uaccess", "71-seat", "73-seat-late", "73-special-net-names", "75-net-description", "75-probe_mtd", "78-sound-card", "80-net-setup-link", "81-net-dhcp", "85-hwclock", "96-e2scrub",
+    "70-power-switch", "70-touchpad", "70-uaccess", "71-seat", "73-seat-late", "73-special-net-names", "75-net-description", "75-probe_mtd",
+    "78-sound-card", "80-net-setup-link", "81-net-dhcp", "85-hwclock", "96-e2scrub",
 )
 """Rules of udev for what such a machine never has, and names of network cards, which the node's own network gives. A quarter of the time of a boot under
 emulation is udev's."""

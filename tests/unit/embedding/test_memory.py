@@ -52,7 +52,8 @@ def test_a_machine_needs_what_its_nodes_were_given_and_what_runs_them(nodes, set
 
 @pytest.mark.parametrize(("warm", "memory_mb", "words"), [
     ({"a": WarmMemory("t", 200, 90), "b": WarmMemory("t", 200, 90)}, 200 * 2 + 90, "2 warm qemu of 200, 1 template of 90"),
-    ({"a": WarmMemory("t", 200, 90), "b": WarmMemory("u", 210, 80)}, 200 + 90 + 210 + 80, "1 warm qemu of 210, 1 warm qemu of 200, 1 template of 90, 1 template of 80"),
+    ({"a": WarmMemory("t", 200, 90), "b": WarmMemory("u", 210, 80)}, 200 + 90 + 210 + 80,
+     "1 warm qemu of 210, 1 warm qemu of 200, 1 template of 90, 1 template of 80"),
     ({"a": WarmMemory("t", 200, 90)}, 200 + 90 + 512 + QEMU_MB, "1 qemu of 512 and 160 for each QEMU, 1 warm qemu of 200, 1 template of 90"),
     ({"a": WarmMemory("t", 9000, 90)}, 2 * (512 + QEMU_MB), "2 qemu of 512 and 160 for each QEMU"),
 ])

@@ -50,7 +50,8 @@ def interfaces() -> dict[str, tuple]:
 
 
 def routes() -> set[str]:
-    return {line.removesuffix(" ").removesuffix(" linkdown") for line in subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout.splitlines()}
+    lines = subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return {line.removesuffix(" ").removesuffix(" linkdown") for line in lines}
 
 
 MACS = [CONTROL.mac_address, "02:00:00:00:61:00", "02:00:00:00:61:01"]

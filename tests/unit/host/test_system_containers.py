@@ -9,10 +9,9 @@ import struct
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import GuestFile
+from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import GuestFile, container_network
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place
 from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_boot import exit_code_in
-from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import container_network
 from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_config import lxc_config, start_text, unit_text
 from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_disk import mounted_below, open_disk
 from ansible_collections.deter.benito.plugins.module_utils.host.system_containers_files import Tree
