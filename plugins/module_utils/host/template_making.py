@@ -24,6 +24,8 @@ from .qmp import Qmp
 from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_words
 
 STATE_LIMIT_S = 60.0
+# Becoming another user, QEMU loses the order to end with its parent; a shell that is the init of its process namespace keeps it, and takes QEMU along.
+_TOGETHER = ("unshare", "--pid", "--fork", "--kill-child", "--", "sh", "-c", '"$@"; exit $?', "sh")
 X_IGNORE_SHARED = {"capability": "x-ignore-shared", "state": True}
 
 
@@ -86,7 +88,7 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
     make_disk(hardware.image, hardware.disk_mb, f"{making}/disk.qcow2")
     command = bare_command(hardware, "template", user_id("template", making), where) + memory_words(hardware, f"{making}/memory", shared=True)
     with open(f"{making}/errors", "wb") as errors, subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=system.end_with_parent) as qemu:  # no thread is about
+            [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=system.end_with_parent) as qemu:  # no thread is about
         try:
             _wait_until_ready(qemu, where, limit_s, go_on)
             with Qmp(f"{making}/qmp") as qmp, open(f"{making}/state", "wb") as state:

@@ -195,6 +195,7 @@ def making_lock(key: str, go_on: Callable[[], None]) -> Iterator[None]:
     path, fd = f"{TEMPLATES}/.lock-{key}", None
     while fd is None:
         os.makedirs(TEMPLATES, mode=0o700, exist_ok=True)
+        os.chmod(TEMPLATES, 0o700)  # whoever made it
         fd = try_lock(path)
         if fd is None:
             go_on()
