@@ -23,7 +23,7 @@ _PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386"
 _FIRST_SLOT = 8  # those before are for disks and the like
 MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
-_TRANSLATION_MB = 40  # of TCG; the default takes a gigabyte. Of a guest's boot, 32 and 64 take the same time
+_TRANSLATION_MB, _TRANSLATION_OF_A_VHOST_MB = 40, 96  # of TCG; the default takes a gigabyte. To boot with 32 or 64 takes the same time
 _FIRST_USER = 0x70000000  # the first user id that nothing on a system with systemd takes (systemd.io/UIDS-GIDS)
 
 _START = "BENITO_START"
@@ -96,7 +96,8 @@ def program(architecture: str) -> str:
 class Hardware:
     """All of a virtual machine but its network cards and its files: what a clone must have in common with its template.
 
-    acceleration  ``kvm`` or ``tcg``
+    acceleration    ``kvm`` or ``tcg``
+    translation_mb  MiB for translated code of the latter; no guest can tell
     """
 
     image: ImagePlan
@@ -104,11 +105,13 @@ class Hardware:
     cpus: int
     disk_mb: int
     acceleration: str
+    translation_mb: int = _TRANSLATION_MB
 
 
 def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardware:
     """What the node is to have."""
-    return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration)
+    translation_mb = _TRANSLATION_OF_A_VHOST_MB if vnode.uplinks else _TRANSLATION_MB
+    return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb)
 
 
 def qemu_command(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, where: MachinePlace) -> list[str]:
@@ -138,7 +141,7 @@ def bare_command(hardware: Hardware, name: str, user: int, where: MachinePlace) 
     command = [
         f"/usr/bin/{program(image.architecture)}", "-name", f"guest={name},debug-threads=on", "-nodefaults", "-no-user-config",
         "-machine", f"{_PROGRAMS[image.architecture][1]},usb=off,vmport=off,graphics=off",
-        "-accel", "kvm" if kvm else f"tcg,tb-size={_TRANSLATION_MB}", *(["-cpu", "host"] if kvm else []),
+        "-accel", "kvm" if kvm else f"tcg,tb-size={hardware.translation_mb}", *(["-cpu", "host"] if kvm else []),
         "-m", f"{hardware.memory_mb}M", "-smp", str(hardware.cpus), "-display", "none",
         "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny", "-runas", f"{user}:{user}",
         "-qmp", f"unix:{where.sockets}/qmp,server=on,wait=off",

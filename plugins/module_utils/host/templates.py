@@ -24,7 +24,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import HostError
 from .locks import try_lock
@@ -65,7 +65,7 @@ class Template:
 
 def template_words(hardware: Hardware) -> dict:
     """Everything that decides whether a guest's memory and devices fit a QEMU: equal words, equal template. Raises HostError without QEMU."""
-    command = bare_command(hardware, "template", 0, MachinePlace("", ""))
+    command = bare_command(replace(hardware, translation_mb=0), "template", 0, MachinePlace("", ""))
     recipe = hashlib.sha256(json.dumps([command, {path: file.text for path, file in waking_files().items()}]).encode()).hexdigest()
     return {
         "image": hardware.image.digest, "image_name": hardware.image.name, "architecture": hardware.image.architecture, "memory_mb": hardware.memory_mb,

@@ -72,6 +72,8 @@ def test_memory_and_processors_are_the_plans_and_the_translation_buffer_is_bound
     found = command()
     assert values(found, "-m") == ["384M"] and values(found, "-smp") == ["2"]
     assert values(found, "-accel") == ["tcg,tb-size=40"]
+    vhost = with_vnode(PLAN, "a", uplinks=(UplinkPlan("bvuplink00000", "lan1", "02:00:00:00:00:bb"),))
+    assert values(command(vhost), "-accel") == ["tcg,tb-size=96"], "what carries others runs more programs"
     assert values(command(acceleration="kvm"), "-accel") == ["kvm"] and values(command(acceleration="kvm"), "-cpu") == ["host"]
 
 

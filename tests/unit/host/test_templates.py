@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import threading
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host import template_making, templates
+from ansible_collections.deter.benito.plugins.module_utils.host.machine_command import Hardware
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import ImagePlan
 
 WORDS = {"image": "0" * 32, "image_name": "debian-12", "memory_mb": 256}
 MIB = 1 << 20
@@ -163,3 +166,15 @@ def test_measuring_is_no_use(here):
 @pytest.mark.parametrize("different", [{"memory_mb": 257}, {"image": "1" * 32}, {"qemu": "QEMU emulator version 9"}])
 def test_whatever_differs_makes_another_template(different):
     assert templates.template_key({**WORDS, **different}) != templates.template_key(WORDS) == templates.template_key(dict(reversed(WORDS.items())))
+
+
+def test_what_a_guest_can_tell_makes_another_template_and_nothing_else(monkeypatch):
+    monkeypatch.setattr(templates, "_version", lambda _program: "QEMU emulator version 7.2.0")
+    image = ImagePlan(digest="0" * 32, name="debian-12", form="disk", disk_format="qcow2", architecture="x86_64", kernel=True)
+    hardware = Hardware(image, 512, 1, 0, "tcg")
+    key = templates.template_key(templates.template_words(hardware))
+    assert key == templates.template_key(templates.template_words(dataclasses.replace(hardware, translation_mb=96)))
+    others = [{"memory_mb": 256}, {"cpus": 2}, {"disk_mb": 9000}, {"acceleration": "kvm"}, {"image": dataclasses.replace(image, digest="1" * 32)}]
+    assert len({key, *(templates.template_key(templates.template_words(dataclasses.replace(hardware, **other))) for other in others)}) == 6
+    monkeypatch.setattr(templates, "_version", lambda _program: "QEMU emulator version 9.0.0")
+    assert templates.template_key(templates.template_words(hardware)) != key
