@@ -24,6 +24,7 @@ LEASES = f"{ROOT}/leases"
 
 _TOLD = ("image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb")
 
+
 @dataclass(frozen=True)
 class Claim:
     """Who wants the machine.

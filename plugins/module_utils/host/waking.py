@@ -17,7 +17,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import time
 
 IDENTITY_PORT = "/dev/virtio-ports/org.benito.identity"
@@ -244,4 +243,4 @@ def rename(boot_id: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

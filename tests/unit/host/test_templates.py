@@ -71,8 +71,8 @@ def test_an_experiment_has_a_copy_of_its_own_with_the_same_content_and_the_same_
 
 @pytest.mark.parametrize("name", [*templates.FILES, "template.json"])
 @pytest.mark.parametrize("damage", [
-    lambda path: path.write_bytes(b"x" + path.read_bytes()[1:]), lambda path: os.truncate(path, os.stat(path).st_size - 1), os.unlink],
-                         ids=["changed", "cut", "gone"])
+    lambda path: path.write_bytes(b"x" + path.read_bytes()[1:]), lambda path: os.truncate(path, os.stat(path).st_size - 1), os.unlink,
+], ids=["changed", "cut", "gone"])
 def test_a_damaged_template_is_noticed_and_is_gone(here, name, damage):
     damage(made("b" * 32) / name)
     assert templates.take("b" * 32, here) is None

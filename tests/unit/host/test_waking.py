@@ -43,6 +43,7 @@ def test_what_went_wrong_is_one_line_for_the_host(ends):
 
 def test_a_node_has_its_own_files_and_nothing_of_what_made_it_wait(tmp_path):
     root = str(tmp_path) + "/"
+
     def put(files):
         (tmp_path / "seed.tar").write_bytes(seed_tar(files))
         waking.write(json.loads(json.dumps(listed(str(tmp_path / "seed.tar")))), root)
