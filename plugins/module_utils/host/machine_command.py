@@ -23,7 +23,7 @@ _PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386"
 _FIRST_SLOT = 8  # those before are for disks and the like
 MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
-_TRANSLATION_MB, _TRANSLATION_OF_A_VHOST_MB = 40, 96  # of TCG; the default takes a gigabyte. To boot with 32 or 64 takes the same time
+_TRANSLATION_MB, _MUCH_TRANSLATION_MB = 40, 96  # of TCG; the default takes a gigabyte. Our images boot with 32 or 64 in the same time
 _FIRST_USER = 0x70000000  # the first user id that nothing on a system with systemd takes (systemd.io/UIDS-GIDS)
 
 _START = "BENITO_START"
@@ -110,7 +110,8 @@ class Hardware:
 
 def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardware:
     """What the node is to have."""
-    translation_mb = _TRANSLATION_OF_A_VHOST_MB if vnode.uplinks else _TRANSLATION_MB
+    many_programs = vnode.uplinks or image.cloud_init  # Ansible's, cloud-init's
+    translation_mb = _MUCH_TRANSLATION_MB if many_programs else _TRANSLATION_MB
     return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb)
 
 

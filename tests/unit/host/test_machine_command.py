@@ -74,6 +74,7 @@ def test_memory_and_processors_are_the_plans_and_the_translation_buffer_is_bound
     assert values(found, "-accel") == ["tcg,tb-size=40"]
     vhost = with_vnode(PLAN, "a", uplinks=(UplinkPlan("bvuplink00000", "lan1", "02:00:00:00:00:bb"),))
     assert values(command(vhost), "-accel") == ["tcg,tb-size=96"], "what carries others runs more programs"
+    assert values(command(cloud_init=True), "-accel") == ["tcg,tb-size=96"], "and so does cloud-init"
     assert values(command(acceleration="kvm"), "-accel") == ["kvm"] and values(command(acceleration="kvm"), "-cpu") == ["host"]
 
 
