@@ -58,6 +58,7 @@ def waking_files() -> dict[str, GuestFile]:
         f"etc/systemd/system/{NETWORK_UNIT}": GuestFile(unit_text(MACHINE_COMMAND)),
         "etc/systemd/system/benito-template.service": GuestFile(_WAKING_UNIT),
         "etc/systemd/system/multi-user.target.wants/benito-template.service": GuestFile(target="/etc/systemd/system/benito-template.service"),
+        waking.SSH_OPTIONS.lstrip("/"): GuestFile(f"[Unit]\nConditionHost=!{TEMPLATE_HOST}\n"),
         waking.JOURNAL_OPTIONS.lstrip("/"): GuestFile("[Service]\nSuccessExitStatus=SIGKILL\n"),
         # reached before the node's units begin, so that the second does not wait for the first
         "etc/systemd/system/multi-user.target.wants/network.target": GuestFile(target="/lib/systemd/system/network.target"),

@@ -22,9 +22,11 @@ import time
 IDENTITY_PORT = "/dev/virtio-ports/org.benito.identity"
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
 JOURNAL = "systemd-journald.service"
+SSH_OPTIONS = "/etc/systemd/system/ssh.service.d/benito-template.conf"
 JOURNAL_OPTIONS = f"/etc/systemd/system/{JOURNAL}.d/benito-template.conf"
 OWN = ("/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi-user.target.wants/benito-template.service",
-       "/etc/systemd/system/multi-user.target.wants/network.target", "/var/benito/lib/waking.py", JOURNAL_OPTIONS)
+       "/etc/systemd/system/multi-user.target.wants/network.target", "/var/benito/lib/waking.py", SSH_OPTIONS,
+       JOURNAL_OPTIONS)
 BEGUN = ("network", "node")
 """Units ``benito-NAME`` that a template has begun: their scripts wait for a word on the pipe ``/run/benito-wait-NAME``."""
 WAIT = "/run/benito-wait-"
@@ -125,6 +127,7 @@ def become(lines: Lines) -> None:
         wait_for(lambda: len(os.listdir("/sys/class/net")) > order["cards"], f"{order['cards']} network cards")
         go_on("network")
         wait_for(lambda: os.path.exists(IS_SET), "addresses and routes")
+        subprocess.run(["systemctl", "start", "--no-block", "ssh.service"], check=True)  # it needs the node's keys; its socket listens already
         go_on("node")
     except Exception as exc:  # whatever it is, the host is told
         lines.say(f"failed: {type(exc).__name__}: {exc}")

@@ -78,8 +78,7 @@ def _finish(root: str, recipe: Recipe) -> None:
     for path, text in recipe.files:
         write_text(os.path.join(root, path), text)
     trust(root, recipe.certificates)
-    # sshd begins with the first connection
-    run("chroot", root, "systemctl", "disable", "ssh.service")
+    # who connects before sshd has begun waits for it
     run("chroot", root, "systemctl", "enable", "ssh.socket")
     for pattern in _NOT_KEPT:
         for path in glob.glob(os.path.join(glob.escape(root), pattern)):
