@@ -11,8 +11,9 @@ import hashlib
 import shlex
 
 from ..hostplan import HostPlan, VnodePlan
-from .guest_network import IS_SET, GuestFile, addresses, waits
+from .guest_network import GuestFile, addresses, waits
 from .hosts_file import HostsFile
+from .waking import IS_SET
 
 BOOT_UNIT = "benito-node.service"
 _LOOPBACK_RESOLVERS = ("nameserver 127.", "nameserver ::1")

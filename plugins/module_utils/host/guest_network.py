@@ -12,14 +12,12 @@ import shlex
 from dataclasses import dataclass
 
 from ..hostplan import HostPlan, InterfacePlan, VnodePlan
+from .waking import IS_SET, WAIT
 
 CONTROL = "control0"
 NETWORK_UNIT = "benito-network.service"
 MACHINE_COMMAND = "/bin/sh /var/benito/lib/network-up"
 """What the unit of a qemu node runs."""
-IS_SET = "/run/benito-network"
-"""In the node: there once its whole network has been set up."""
-WAIT = "/run/benito-wait-"
 _LINES = "var/benito/lib/network"
 
 _UNIT = """\

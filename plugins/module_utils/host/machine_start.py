@@ -65,7 +65,7 @@ class Starter:
             systemctl("daemon-reload")
         waiting, starts = list(starting), {start.vnode.name: start for start in starting}
         self._booting = {name: time.monotonic() for name in self._places if name not in starts}
-        pool = ThreadPoolExecutor(max_workers=_processors() * 2)
+        pool = ThreadPoolExecutor(max_workers=_processors())
         try:
             while waiting or self._waking or self._booting:
                 while waiting and self._room([starts[name] for name in (*self._waking, *self._booting) if name in starts], waiting[0]):
@@ -78,9 +78,9 @@ class Starter:
                 if self._waking or self._booting:
                     time.sleep(_POLL_S)
         finally:
-            for number, name in enumerate(self._cloned):
-                settle(self._places[name], _SETTLE_S * (number + 2))
             pool.shutdown(wait=False, cancel_futures=True)  # who takes the experiment away does not wait for a clone's answer
+        for number, name in enumerate(self._cloned):
+            settle(self._places[name], _SETTLE_S * (number + 2))
         if self._failed:
             logs = {name: console_end(self._places[name]) for name in self._failed}
             raise HostError("\n".join(f"qemu node {name} {why}; the end of its console:\n{logs[name]}" for name, why in self._failed.items()))
@@ -134,10 +134,10 @@ class Starter:
         """Whether one more may start now. One may always: whether all fit on this machine was looked at when it was chosen."""
         if not together:
             return True
-        if more.template:  # it is up in the time in which others have only begun
-            return len(together) < _processors()
+        if len(together) >= _processors():
+            return False
         needed = sum((start.vnode.memory_mb or DEFAULT_MEMORY_MB) + QEMU_MB for start in (*together, more))
-        return len(together) < _processors() and needed <= _available_mb()
+        return bool(more.template) or needed <= _available_mb()
 
     def _measure(self, cloned: list[Start]) -> None:
         """Note what the clones take for themselves, for the next time that memory is planned."""

@@ -31,7 +31,7 @@ BEGUN = ("network", "node")
 """Units ``benito-NAME`` that a template has begun: their scripts wait for a word on the pipe ``/run/benito-wait-NAME``."""
 WAIT = "/run/benito-wait-"
 IS_SET = "/run/benito-network"
-"""See guest_network.py: this file goes into the guest alone."""
+"""There once the node's whole network has been set up, see guest_network.py."""
 _USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("sshd", "-V"), ("runuser", "--version"),
          ("setsid", "--version"), ("date",), ("grep", "-V"), ("cut", "--version"), ("chown", "--version"), ("udevadm", "--version"))
 """Programs that every node runs: what they are read from stays in the memory that clones share."""

@@ -86,7 +86,8 @@ class Pnodes:
         return files.render_known_hosts({self.subnets.control_address(self.identity.index_of(pnode)): key for pnode, key in keys.items()})
 
     def start(self, pnode: str) -> None:
-        """Start and do not wait. Raises HostError with the first of LXC's complaints, which says why."""
+        """Start and do not wait, once nothing runs that outlived a killed monitor. Raises HostError with the first of LXC's complaints, which says why."""
+        end_cgroup(os.path.join(self.identity.cgroup, pnode))
         os.makedirs(self.paths.templates, 0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.paths.pnode(pnode), "lxc.log"))

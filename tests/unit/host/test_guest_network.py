@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import IS_SET, machine_network
+from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import machine_network
+from ansible_collections.deter.benito.plugins.module_utils.host.waking import IS_SET
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan
 
 from .plans import interface, plan, with_vnode
