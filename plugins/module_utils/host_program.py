@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the modules that drive benito-host have in common: run it, report what it says."""
+"""For a module that also drives benito-host, on its own host: run it, report what it says. Most of that is done without a module, see host_action.py."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from .host.place import Place, is_experiment
 from .names import experiment_name
 
 PROGRAM = "/var/benito/bin/benito-host"
-
-
-def experiment_arguments() -> dict:
-    """The options that name an experiment on a vhost."""
-    return {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}, "program": {"type": "path", "default": PROGRAM}}
 
 
 def run_program(module, *arguments: str) -> dict:

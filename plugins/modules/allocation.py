@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: choose machines of the pool for an experiment and bind it to them."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -64,29 +65,3 @@ nested:
   type: list
   elements: dict
 """
-
-from ansible_collections.deter.benito.plugins.module_utils.allocate import allocate
-from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
-
-
-def run(directory, module):
-    given = module.params
-    types = {name: given[name] for name in ("pnode_types", "pass_pnodes")}
-    allocated = allocate(directory, given["offers"], given["secrets"], types, module.check_mode)
-    for note in allocated.notes:
-        module.warn(note)
-    return {"changed": allocated.changed, "chosen": allocated.chosen, "claims": allocated.claims, "kinds": allocated.kinds, "nested": allocated.nested}
-
-
-def main():
-    run_on_directory(
-        run,
-        offers={"type": "dict", "required": True},
-        secrets={"type": "dict", "default": {}, "no_log": True},
-        pnode_types={"type": "raw"},
-        pass_pnodes={"type": "raw", "no_log": False},  # a pass, not a password
-    )
-
-
-if __name__ == "__main__":
-    main()

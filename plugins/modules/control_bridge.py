@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the bridge that carries the control network of a vhost."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -102,46 +103,3 @@ users:
   type: list
   elements: str
 """
-
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, run_program
-from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
-
-COMMANDS = {"present": "up", "confirmed": "confirm", "absent": "down"}
-
-
-def argument_spec():
-    return {
-        **experiment_arguments(),
-        "state": {"type": "str", "choices": list(COMMANDS), "default": "present"},
-        "interface": {"type": "str", "default": ""},
-        "timeout": {"type": "int", "default": 60},
-    }
-
-
-def arguments(params, check_mode):
-    """The command line of benito-host for the module's options."""
-    given = ["control-bridge", COMMANDS[params["state"]], "--user", experiment_name(params["pid"], params["eid"])]
-    if params["state"] == "present":
-        given += ["--interface", params["interface"], "--timeout", str(params["timeout"])]
-    return given + (["--check"] if check_mode else [])
-
-
-def without_program(state):
-    """What can be said where benito-host is not installed: nothing of ours is there."""
-    changes = ["control0: made"] if state == "present" else []
-    return {"changed": bool(changes), "changes": changes, "pending": False, "users": [], "diff": {"before": "", "after": "".join(f"{c}\n" for c in changes)}}
-
-
-def main():
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    state = module.params["state"]
-    if not os.path.exists(module.params["program"]) and (module.check_mode or state == "absent"):
-        module.exit_json(**without_program(state))
-    module.exit_json(**run_program(module, *arguments(module.params, module.check_mode)))
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: have a machine be a node of an experiment itself."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -35,15 +36,3 @@ changes:
   type: list
   elements: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, outcome, run_for_experiment
-
-
-def main():
-    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
-    module.exit_json(**outcome(run_for_experiment(module, "apply", "--part", "physical", "--start-unit")))
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: remove an experiment's directory."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -40,21 +41,3 @@ changed:
   returned: success
   type: bool
 """
-
-from ansible_collections.deter.benito.plugins.module_utils import swap
-from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
-
-
-def run(directory, module):
-    return {"changed": swap.remove(directory, module.check_mode)}
-
-
-def main():
-    run_on_directory(
-        run,
-        state={"type": "str", "choices": ["absent"], "default": "absent"},
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: prove that full-size packets cross the tunnels of an experiment."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -45,20 +46,3 @@ probed:
   returned: when not O(answer)
   type: int
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, run_for_experiment
-
-
-def main():
-    arguments = {**experiment_arguments(), "answer": {"type": "bool", "default": False}}
-    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
-    if module.check_mode:
-        module.exit_json(changed=False, probed=0)
-    if module.params["answer"]:
-        module.exit_json(**run_for_experiment(module, "probe", "--answer"))
-    module.exit_json(**run_for_experiment(module, "probe"))
-
-
-if __name__ == "__main__":
-    main()

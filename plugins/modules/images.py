@@ -47,6 +47,11 @@ changes:
   returned: success
   type: list
   elements: str
+missing:
+  description: The images that were not there, in words.
+  returned: success
+  type: list
+  elements: str
 packages:
   description: Packages that this machine lacked to make the images that were not there.
   returned: success
@@ -61,7 +66,7 @@ nodes:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
 from ansible_collections.deter.benito.plugins.module_utils.files import signals_as_exceptions
-from ansible_collections.deter.benito.plugins.module_utils.images.provide import provide
+from ansible_collections.deter.benito.plugins.module_utils.images.provide import provide, result_of
 
 
 def run(directory, module: AnsibleModule) -> dict:
@@ -69,8 +74,7 @@ def run(directory, module: AnsibleModule) -> dict:
         provided = provide(directory.require(), module.check_mode or module.params["state"] == "looked", module.check_mode)
     for line in provided.warnings:
         module.warn(line)
-    changed = bool(provided.changes) and (module.check_mode or module.params["state"] == "present")
-    return {"changed": changed, "changes": list(provided.changes), "packages": list(provided.packages), "nodes": provided.nodes}
+    return result_of(provided, module.check_mode or module.params["state"] == "present")
 
 
 def main():

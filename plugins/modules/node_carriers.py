@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: tell which machines carry nodes of an experiment."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -44,23 +45,3 @@ variables:
   returned: success
   type: dict
 """
-
-from ansible_collections.deter.benito.plugins.module_utils import swap
-from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
-
-
-def run(directory, module):
-    found = swap.carriers(directory, module.params["nodes"])
-    return {
-        "changed": False,
-        "carriers": {vhost: {"nodes": carrier.nodes, "embedded": carrier.embedded} for vhost, carrier in found.items()},
-        "variables": {vhost: carrier.variables for vhost, carrier in found.items()},
-    }
-
-
-def main():
-    run_on_directory(run, nodes={"type": "list", "elements": "str", "required": True})
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: reboot nodes of an experiment on their vhost."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -50,16 +51,3 @@ status:
   returned: success
   type: dict
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, outcome, run_for_experiment
-
-
-def main():
-    spec = {**experiment_arguments(), "nodes": {"type": "list", "elements": "str", "required": True}}
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    module.exit_json(**outcome(run_for_experiment(module, "reboot", *module.params["nodes"])))
-
-
-if __name__ == "__main__":
-    main()

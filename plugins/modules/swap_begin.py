@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: begin to swap an experiment in or out."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -75,34 +76,3 @@ variables:
   returned: success
   type: dict
 """
-
-from ansible_collections.deter.benito.plugins.module_utils import swap
-from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
-
-
-def run(directory, module):
-    begin = swap.begin_swapin if module.params["operation"] == "swapin" else swap.begin_swapout
-    begun = begin(directory, module.check_mode)
-    return {
-        "changed": begun.changed,
-        "lease_owner": begun.owner,
-        "home": directory.home,
-        "directory": directory.path,
-        "crosses": begun.crosses,
-        "kinds": list(begun.kinds),
-        "processes": begun.processes,
-        "vhosts": [machine.vhost for machine in begun.machines],
-        "lent": {vhost: host.name for vhost, host in begun.allocation.hosts.items()},
-        "variables": {vhost: host.variables for vhost, host in begun.allocation.hosts.items()},
-    }
-
-
-def main():
-    run_on_directory(
-        run,
-        operation={"type": "str", "choices": ["swapin", "swapout"], "required": True},
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: end swapping an experiment in or out."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -65,34 +66,3 @@ message:
   type: list
   elements: str
 """
-
-from ansible_collections.deter.benito.plugins.module_utils import swap
-from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
-
-
-def run(directory, module):
-    operation, reports = module.params["operation"], module.params["reports"]
-    failures = swap.failures_of(reports)
-    finish = swap.finish_swapin if operation == "swapin" else swap.finish_swapout
-    nodes = swap.summary(directory, reports) if operation == "swapin" else []
-    changed = finish(directory, failures, module.check_mode)
-    return {
-        "changed": changed,
-        "state": directory.read_state().state,
-        "nodes": nodes,
-        "table": swap.table(nodes),
-        "failures": failures,
-        "message": swap.failure_message(directory, operation, failures),
-    }
-
-
-def main():
-    run_on_directory(
-        run,
-        operation={"type": "str", "choices": ["swapin", "swapout"], "required": True},
-        reports={"type": "dict", "default": {}},
-    )
-
-
-if __name__ == "__main__":
-    main()

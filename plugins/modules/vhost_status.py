@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: tell the state of the vnodes on a vhost."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -47,15 +48,3 @@ substrates:
   returned: success
   type: dict
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.host_program import experiment_arguments, run_program
-
-
-def main():
-    module = AnsibleModule(argument_spec=experiment_arguments(), supports_check_mode=True)
-    module.exit_json(**run_program(module, "status", "-e", f"{module.params['pid']}.{module.params['eid']}"))
-
-
-if __name__ == "__main__":
-    main()

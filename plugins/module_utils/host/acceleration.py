@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from .machine_command import IMAGES
-from .place import RUN_ROOT, read_json, write_atomically
+from .place import RUN_ROOT, make_run_root, read_json, write_atomically
 
 _VERDICT = f"{RUN_ROOT}/acceleration.json"
 _LIMIT_S = 10.0
@@ -26,7 +26,7 @@ def acceleration(wanted: str = "auto") -> tuple[str, str]:
     if found is None:
         verdict, reason = _probe()
         found = {"verdict": verdict, "reason": reason}
-        os.makedirs(RUN_ROOT, mode=0o700, exist_ok=True)
+        make_run_root()
         write_atomically(_VERDICT, json.dumps(found))
     return found["verdict"], found["reason"]
 

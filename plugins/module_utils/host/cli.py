@@ -15,11 +15,15 @@ import os
 import sys
 
 from ..errors import BenitoError, HostError
+from ..hostplan import from_json
 from . import control_bridge
 from .apply import PARTS, answer, apply, down
 from .enter import enter, find_node
+from .jobs import begin
+from .locks import machine_lock
 from .place import Place, experiments_here, is_experiment
 from .plan_file import read_plan
+from .prepare import install, install_secrets, missing_packages
 from .probe import probe
 from .reboot import reboot
 from .status import status
@@ -63,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
                                      epilog="With --json every command but enter prints one JSON object.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, func, about in (
+        ("install", _install, "have a host plan and secrets, given as JSON, and the experiment's unit"),
         ("apply", _apply, "build what the plan says, change what differs"),
         ("probe", _probe, "send full-size packets to every other vhost"),
         ("start-unit", _start_unit, "start the experiment's unit, start commands held back"),
@@ -75,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("-e", "--experiment", metavar="PID.EID", help="default: the only experiment on this machine")
         command.set_defaults(func=func)
-        if name in ("apply", "start-commands", "start-unit", "reboot"):
+        if name in ("install", "apply", "start-commands", "start-unit", "reboot"):
             command.add_argument("--check", action="store_true", help="only tell what would change")
         if name == "reboot":
             command.add_argument("node", metavar="NODE", nargs="+")
@@ -83,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--answer", action="store_true", help="send nothing, only answer those of others from now on")
         if name == "apply":
             command.add_argument("--start-unit", action="store_true", help="then start the experiment's unit, as the command start-unit does")
+            command.add_argument("--background", action="store_true", help="only begin; tell where progress and result can be read")
             command.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
     command = commands.add_parser("enter", help="run a command in a process node", description="Run a command (default: a shell) in a process node.")
     command.add_argument("-e", "--experiment", metavar="PID.EID")
@@ -105,7 +111,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _install(options) -> dict:
+    """The input is {"plan": JSON text or null for the one that is there, "secrets": {node: {file: text}}}."""
+    place, given = _place(options), json.load(sys.stdin)
+    with machine_lock():
+        changes = install(place, os.path.abspath(sys.argv[0]), given["plan"], options.check)
+        changes += install_secrets(place, given["secrets"], options.check)
+    kinds = {vnode.kind for vnode in from_json(given["plan"]).vnodes if not vnode.ghost} if given["plan"] else ()
+    return {"changed": bool(changes), "changes": changes, "missing": missing_packages(kinds)}
+
+
 def _apply(options) -> dict:
+    return begin(_place(options), lambda: _applied(options)) if options.background else _applied(options)
+
+
+def _applied(options) -> dict:
     place = _place(options)
     result = apply(place, tuple(options.part or PARTS), options.check)
     changes = result["changes"] + (start_unit(place, options.check) if options.start_unit else [])

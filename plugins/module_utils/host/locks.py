@@ -16,7 +16,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from ..errors import HostError
-from .place import RUN_ROOT, Place
+from .place import RUN_ROOT, Place, make_run_root
 
 
 def experiment_lock(place: Place, limit_s: float = 60.0):
@@ -66,6 +66,7 @@ def _alone(path: str, busy: str, limit_s: float, sort: int = fcntl.LOCK_EX):
 def try_lock(path: str, sort: int = fcntl.LOCK_EX):
     """A descriptor that holds the lock, or None; the file may have been removed in between, with its lock."""
     try:
+        make_run_root()
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except (FileExistsError, FileNotFoundError):

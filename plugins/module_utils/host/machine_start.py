@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..errors import HostError
 from ..hostplan import QEMU_MB, HostPlan, VnodePlan
+from .jobs import progress
 from .locks import staying
 from .machine_command import DEFAULT_MEMORY_MB, Card, Hardware, MachinePlace
 from .machine_disk import make_disk
@@ -73,6 +74,8 @@ class Starter:
                 for name in [name for name, future in self._waking.items() if future.done()]:
                     self._woken(starts[name], self._waking.pop(name))
                 self._look()
+                missing = len(waiting) + len(self._waking) + len(self._booting)
+                progress(f"{len(self._places) - missing - len(self._failed)} of {len(self._places)} virtual machines are up")
                 with staying(self._place):
                     pass
                 if self._waking or self._booting:

@@ -103,6 +103,13 @@ def experiments_here() -> list[str]:
     return sorted(found)
 
 
+def make_run_root() -> None:
+    """Have RUN_ROOT, through which also the root of a container gets to what is bound into it, whoever needs it first."""
+    os.makedirs(RUN_ROOT, exist_ok=True)
+    if os.stat(RUN_ROOT).st_mode & 0o777 != 0o755:
+        os.chmod(RUN_ROOT, 0o755)
+
+
 def write_atomically(path: str, text: str, mode: int = 0o600) -> None:
     """Replace ``path`` whole or not at all. Raises HostError when the file system refuses."""
     temporary = f"{path}.new"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..errors import HostError
 from ..hostplan import VnodePlan
+from .jobs import progress
 from .locks import staying
 from .place import Place
 from .prepare import systemctl
@@ -127,6 +128,7 @@ def boot(place: Place, vnodes: list[VnodePlan], limit_s: float) -> None:
             booting.update(dict.fromkeys(some, time.monotonic()))
         for name in [name for name in booting if report(place, name).state == "booted"]:
             del booting[name]
+        progress(f"{len(vnodes) - len(waiting) - len(booting) - len(failed)} of {len(vnodes)} system containers are up")
         now = time.monotonic()
         failed.update({name: f"has not booted within {limit_s:.0f} s" for name, began in booting.items() if now - began > limit_s})
         if booting and now - looked > 1:

@@ -11,6 +11,7 @@ from ..errors import HostError
 from ..hostplan import HostPlan, ImagePlan
 from . import system
 from .acceleration import acceleration
+from .jobs import progress
 from .locks import staying
 from .machine_command import Hardware, hardware_of
 from .place import Place
@@ -64,6 +65,7 @@ def have_template(plan: HostPlan, place: Place, hardware: Hardware) -> Template:
         found = take(key, place)
         if found:
             return found
+        progress(f"a warm template of {hardware.image.name} with {hardware.memory_mb} MiB is being made, once on this machine")
         make_template(hardware, key, plan.boot_limit_s, plan.template_cache_mb, lambda: still_wanted(place))
     raise HostError(f"the template that was just made is damaged: {key}")
 

@@ -30,13 +30,21 @@ FILE = "images.json"
 
 @dataclass(frozen=True)
 class Provided:
-    """changes and warnings in words; images: {digest: ImagePlan}; nodes: {node: digest}; packages: what this machine lacks to make what is not there."""
+    """changes and warnings in words, missing: those of the changes that make an image; images: {digest: ImagePlan}; nodes: {node: digest}; packages: what
+    this machine lacks to make what is not there."""
 
     changes: tuple[str, ...]
     warnings: tuple[str, ...]
     images: dict[str, ImagePlan]
     nodes: dict[str, str]
     packages: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def result_of(provided: Provided, does: bool) -> dict:
+    """The task's result; ``does``: whether it had more to do than to look."""
+    return {"changed": bool(provided.changes) and does, "changes": list(provided.changes), "missing": list(provided.missing),
+            "packages": list(provided.packages), "nodes": provided.nodes}
 
 
 def store_of(home: str) -> ImageStore:
@@ -77,7 +85,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
         if not dry_run:
             store.ensure(plan, way.make)
             store.touch(plan.digest)
-    images = {plan.digest: plan for plan in plans.values()}
+    missing, images = tuple(changes), {plan.digest: plan for plan in plans.values()}
     nodes = {node: plans[chosen].digest for node, chosen in choice.images.items()}
     text = json.dumps({
         "nodes": nodes,
@@ -86,7 +94,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     }, indent=1) + "\n"
     if (directory.differs if dry_run else directory.write)(FILE, text):
         changes.append(f"{FILE}: written")
-    return Provided(tuple(changes), tuple(str(warning) for warning in choice.warnings), images, nodes, tuple(lacking(commands)))
+    return Provided(tuple(changes), tuple(str(warning) for warning in choice.warnings), images, nodes, tuple(lacking(commands)), missing)
 
 
 def _kept(directory: ExperimentDirectory) -> dict[tuple[str, str], ImagePlan]:

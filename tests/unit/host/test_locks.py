@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host import place as place_module
 from ansible_collections.deter.benito.plugins.module_utils.host.locks import experiment_lock, leaving, machine_lock, staying
 from ansible_collections.deter.benito.plugins.module_utils.host.place import RUN_ROOT, Place
 from ansible_collections.deter.benito.tests.unit.host.sandbox import in_processes, sandboxed
@@ -86,3 +87,16 @@ def test_many_who_stay_for_moments_do_not_keep_anybody_from_leaving():
 
     assert in_processes(5, stay_or_leave) == [0] * 5
     assert not os.path.exists(RUN_ROOT)
+
+
+def test_whoever_needs_it_first_also_the_root_of_a_container_gets_through_the_folder_of_what_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr(place_module, "RUN_ROOT", str(tmp_path / "run"))
+    before = os.umask(0o077)
+    try:
+        place_module.make_run_root()
+        assert os.stat(tmp_path / "run").st_mode & 0o777 == 0o755
+        os.chmod(tmp_path / "run", 0o700)
+        place_module.make_run_root()
+        assert os.stat(tmp_path / "run").st_mode & 0o777 == 0o755
+    finally:
+        os.umask(before)

@@ -1,0 +1,27 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module control_bridge, which says what it does."""
+
+from __future__ import annotations
+
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
+
+_COMMANDS = {"present": "up", "confirmed": "confirm", "absent": "down"}
+
+
+class ActionModule(HostAction):
+    options = {
+        "state": {"type": "str", "choices": list(_COMMANDS), "default": "present"},
+        "interface": {"type": "str", "default": ""},
+        "timeout": {"type": "int", "default": 60},
+    }
+
+    def act(self, options, place):
+        state = options["state"]
+        if (self.check_mode or state == "absent") and not self.is_there(options["program"]):
+            changes = ["control0: made"] if state == "present" else []  # nothing of ours is there
+            return outcome({"changed": bool(changes), "changes": changes, "pending": False, "users": []})
+        given = ["control-bridge", _COMMANDS[state], "--user", place.experiment]
+        if state == "present":
+            given += ["--interface", options["interface"], "--timeout", str(options["timeout"])]
+        return self.call(options["program"], *given, *(["--check"] if self.check_mode else []))

@@ -1,0 +1,12 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module embedded_pnode, which says what it does."""
+
+from __future__ import annotations
+
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
+
+
+class ActionModule(HostAction):
+    def act(self, options, place):
+        return self.tell(options, place, "apply", "--part", "physical", "--start-unit")

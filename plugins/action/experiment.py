@@ -1,0 +1,15 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module experiment, which says what it does."""
+
+from __future__ import annotations
+
+from ansible_collections.deter.benito.plugins.module_utils import swap
+from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
+
+
+class ActionModule(DirectoryAction):
+    options = {"state": {"type": "str", "choices": ["absent"], "default": "absent"}}
+
+    def act(self, directory, params):
+        return {"changed": swap.remove(directory, self.check_mode)}

@@ -1,0 +1,22 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module images, which says what it does: looks here, and leaves to the module only what takes long."""
+
+from __future__ import annotations
+
+from ansible_collections.deter.benito.plugins.module_utils.images.provide import provide, result_of
+from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
+
+
+class ActionModule(DirectoryAction):
+    options = {"state": {"type": "str", "choices": ["looked", "present"], "default": "present"}}
+    _supports_async = True
+
+    def act(self, directory, params):
+        looked = provide(directory.require(), True, self.check_mode)
+        if params["state"] == "looked" or self.check_mode:
+            return {**result_of(looked, self.check_mode), "warnings": list(looked.warnings)}
+        if looked.missing:
+            return self._execute_module(module_name="deter.benito.images", task_vars=self._task_vars, wrap_async=self._task.async_val)
+        provided = provide(directory.require())
+        return {**result_of(provided, True), "warnings": list(provided.warnings)}

@@ -1,0 +1,20 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module node_carriers, which says what it does."""
+
+from __future__ import annotations
+
+from ansible_collections.deter.benito.plugins.module_utils import swap
+from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
+
+
+class ActionModule(DirectoryAction):
+    options = {"nodes": {"type": "list", "elements": "str", "required": True}}
+
+    def act(self, directory, params):
+        found = swap.carriers(directory, params["nodes"])
+        return {
+            "changed": False,
+            "carriers": {vhost: {"nodes": carrier.nodes, "embedded": carrier.embedded} for vhost, carrier in found.items()},
+            "variables": {vhost: carrier.variables for vhost, carrier in found.items()},
+        }

@@ -1,0 +1,59 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module vhost, which says what it does. benito-host travels as text, and only to a vhost that has not this version of it."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.host.archive import installer, program_files
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, NotInstalled, outcome
+
+_ATTEMPTS = 5
+
+
+class ActionModule(HostAction):
+    options = {
+        "plan": {"type": "str"},
+        "secrets": {"type": "dict", "default": {}, "no_log": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+
+    def act(self, options, place):
+        return self._absent(place) if options["state"] == "absent" else self._present(options, place)
+
+    def _present(self, options, place):
+        if options["plan"]:
+            try:
+                from_json(options["plan"])
+            except BenitoError as exc:
+                raise Failure(str(exc)) from exc
+        program = f"{program_files()[0]}/benito-host"
+        if self.check_mode and not self.is_there(program):
+            changes = [f"{program}: installed", *(f"{path}: written" for path in (place.directory, place.plan))]
+            return {**outcome({"changed": True, "changes": changes}), "program": program, "missing": []}
+        handed = json.dumps({"plan": options["plan"], "secrets": options["secrets"]})
+        result, installed = self._with_program("install", "-e", place.experiment, *(["--check"] if self.check_mode else []), data=handed)
+        changes = [*installed, *result["changes"]]
+        return {**outcome({**result, "changed": bool(changes), "changes": changes}), "program": program}
+
+    def _absent(self, place):
+        """By the version of now, which knows what earlier ones left. With the last experiment it takes itself away, too."""
+        if self.check_mode:
+            changes = [f"{place.experiment}: removed"] if self.is_there(place.directory) else []
+            return outcome({"changed": bool(changes), "changes": changes})
+        return outcome(self._with_program("down", "-e", place.experiment)[0])
+
+    def _with_program(self, *arguments, data=""):
+        """What this version of the program says, installed first where it is not, or not any more: the end of another experiment takes it away."""
+        directory, files = program_files()
+        changes = []
+        for _attempt in range(_ATTEMPTS):
+            try:
+                return self.call(f"{directory}/benito-host", *arguments, data=data, newest=True), changes
+            except NotInstalled:
+                self.python(installer(), {"directory": directory, "files": files})
+                changes = [f"{directory}/benito-host: installed"]
+        raise Failure(f"{directory} goes away each time that it is installed")

@@ -1,0 +1,52 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Writes benito-host on a vhost. Runs there by itself, as ``python3 -c`` of this text, before anything else of ours is there.
+
+Reads {"directory": where to, "files": {path below it: text}} as JSON; what is named benito-host is made executable.
+Prints one JSON object: {} or {"error": why not}.
+"""
+
+# a program of its own, not a module: it prints
+# pylint: disable=ansible-bad-function
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+
+
+def write(directory: str, files: dict[str, str]) -> None:
+    """Whole or not at all: written beside, then renamed. Nothing happens where somebody else was faster. Raises OSError."""
+    os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
+    temporary = tempfile.mkdtemp(prefix=".new-", dir=os.path.dirname(directory))
+    try:
+        for name, text in files.items():
+            path = f"{temporary}/{name}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            if name == "benito-host":
+                os.chmod(path, 0o755)
+        os.chmod(temporary, 0o755)
+        os.rename(temporary, directory)
+    except BaseException as exc:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not (isinstance(exc, OSError) and os.path.exists(f"{directory}/benito-host")):
+            raise
+
+
+def main() -> None:
+    os.umask(0o022)
+    wanted = json.load(sys.stdin)
+    try:
+        write(wanted["directory"], wanted["files"])
+    except OSError as exc:
+        print(json.dumps({"error": f"cannot install benito-host in {wanted['directory']}: {exc.strerror}"}))
+    else:
+        print("{}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the actions that drive benito-host on a vhost have in common: run it over the connection, report what it says.
+
+A module would travel to the vhost and be compiled there for each task, which takes longer than most of what benito-host does, and
+half a minute on a vhost under emulation. The program is there already and keeps what Python compiled.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
+
+PROGRAM = "/var/benito/bin/benito-host"
+_JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
+_POLL_S, _STEP_S = 3, 0.1
+_SAY_EACH_S = 15
+_WAIT = """\
+i=0
+while [ ! -e {job}/result ] && kill -0 {pid} && [ $i -lt {steps} ]; do sleep {step}; i=$((i + 1)); done
+[ ! -e {job}/progress ] || cat {job}/progress
+kill -0 {pid} && alive=true || alive=false
+[ -e {job}/result ] && cat {job}/result || echo "{{\\"alive\\": $alive}}"
+"""
+"""Until a job has ended, or for a while: prints its progress, then its result or whether it runs."""
+
+display = Display()
+
+
+class Failure(Exception):
+    """Why the task fails, for a person."""
+
+
+class NotInstalled(Failure):
+    """The program is not on the vhost."""
+
+
+class HostAction(ActionBase):
+    """A task that runs benito-host for one experiment.
+
+    options  the argument spec of what the task may say beside pid, eid and program
+    """
+
+    TRANSFERS_FILES = False
+    options: dict = {}
+
+    def act(self, options: dict, place: Place) -> dict:
+        """Do it. Returns the task's result. Raises Failure."""
+        raise NotImplementedError
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        self._host = (task_vars or {}).get("inventory_hostname", "")
+        spec = {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}, "program": {"type": "path", "default": PROGRAM}}
+        _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options})
+        experiment = experiment_name(options["pid"], options["eid"])
+        if not is_experiment(experiment):
+            return {"failed": True, "changed": False, "msg": f"{experiment!r} does not name an experiment"}
+        try:
+            return self.act(options, Place(experiment))
+        except Failure as exc:
+            return {"failed": True, "changed": False, "msg": str(exc)}
+
+    @property
+    def check_mode(self) -> bool:
+        return bool(self._task.check_mode)
+
+    @property
+    def in_background(self) -> tuple[str, ...]:
+        """Said of a command that takes long: it goes on by itself and is asked how far it is."""
+        return () if self.check_mode else ("--background",)
+
+    def tell(self, options: dict, place: Place, *arguments: str) -> dict:
+        """What ``benito-host … --json`` says; in check mode what it would do, also where nothing of it is there yet. Raises Failure."""
+        program, check = options["program"], ["--check"] if self.check_mode else []
+        if self.check_mode:
+            for path, here in ((program, f"a host without {program}"), (place.plan, f"a host without {place.experiment}")):
+                if not self.is_there(path):
+                    return outcome({"changed": True, "changes": [f"{arguments[0]}: all of it, on {here} yet"]})
+        result = self.call(program, *arguments, "-e", place.experiment, *check)
+        return outcome(self._end_of(result) if "job" in result else result)
+
+    def is_there(self, path: str) -> bool:
+        """Whether a file is there on the vhost."""
+        return self._run(f"[ -e {shlex.quote(path)} ]")["rc"] == 0
+
+    def call(self, program: str, *arguments: str, data: str = "", newest: bool = False) -> dict:
+        """Run ``program`` with ``data`` as its input. Raises Failure with what it says when it fails.
+
+        newest  whether this program acts even where the experiment was swapped in with another
+        """
+        words = " ".join(shlex.quote(word) for word in (program, *arguments, "--json"))
+        chosen = "BENITO_VERSION_CHOSEN=1; export BENITO_VERSION_CHOSEN; " if newest else ""
+        script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {words}; fi; echo '{{\"absent\": true}}'"
+        said = self._said(script, data, " ".join((program, *arguments)))
+        if "absent" in said:
+            raise NotInstalled(f"{program} is not installed on this host: the role deter.benito.vhost does it")
+        return said
+
+    def python(self, text: str, data: dict) -> dict:
+        """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises Failure."""
+        return self._said(f"exec /usr/bin/python3 -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
+
+    def _said(self, script: str, data: str, what: str) -> dict:
+        done = self._run(script, data)
+        said = _last_object(done["stdout"])
+        if said is None:
+            raise Failure(f"{what} ended with {done['rc']}: {(done['stderr'] or done['stdout']).strip()}")
+        if "error" in said:
+            raise Failure(said["error"])
+        return said
+
+    def _end_of(self, job: dict) -> dict:
+        """Wait for a job, show how far it is. Raises Failure."""
+        path, pid, host = job["job"], int(job["pid"]), self._host
+        if not _JOB.fullmatch(path):
+            raise Failure(f"{path!r} is no job of benito-host's")
+        wait = _WAIT.format(job=shlex.quote(path), pid=pid, steps=int(_POLL_S / _STEP_S), step=_STEP_S)
+        began, said, said_at, ended = time.monotonic(), "", time.monotonic(), False
+        while True:
+            done = self._run(f"exec 2>/dev/null; {wait}")
+            result = _last_object(done["stdout"])
+            if result is None:
+                raise Failure(f"no answer of the job {path}: {(done['stderr'] or done['stdout']).strip()}")
+            if "error" in result:
+                raise Failure(result["error"])
+            if "alive" not in result:
+                return result
+            if ended:
+                raise Failure(f"benito-host was killed (process {pid}); what it said last is in {path}/log on {host}")
+            ended = not result["alive"]  # its result may have come in between: ask once more
+            progress = next((line for line in done["stdout"].splitlines() if line and not line.startswith("{")), "") or "at work"
+            now = time.monotonic()
+            if progress != said or now - said_at >= _SAY_EACH_S:
+                display.display(f"{host}: {progress} ({now - began:.0f} s)")
+                said, said_at = progress, now
+
+    def _run(self, script: str, data: str = "") -> dict:
+        """A script of the shell's on the vhost: rc, stdout, stderr."""
+        if self._is_pipelining_enabled("new"):  # without a terminal, which would mix what it says with what goes wrong
+            return self._low_level_execute_command(script, in_data=data.encode() or b"\n")
+        if not data:
+            return self._low_level_execute_command(script)
+        folder = self._make_tmp_path()
+        try:
+            path = self._transfer_data(self._connection._shell.join_path(folder, "input"), data)
+            self._fixup_perms2((folder, path), execute=False)
+            return self._low_level_execute_command(f"exec <{shlex.quote(path)}; {script}")
+        finally:
+            self._remove_tmp_path(folder)
+
+
+def outcome(result: dict) -> dict:
+    """A result as a task reports it, with a diff of what changed in words."""
+    changes = result.get("changes", [])
+    return {**result, "diff": {"before": "", "after": "".join(f"{change}\n" for change in changes)}}
+
+
+def _last_object(text: str) -> dict | None:
+    """The JSON object in the last line that is one: a login may have said something before."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("{"):
+            try:
+                return json.loads(line)
+            except ValueError:
+                return None
+    return None
