@@ -113,11 +113,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _install(options) -> dict:
     """The input is {"plan": JSON text or null for the one that is there, "secrets": {node: {file: text}}}."""
-    place, given = _place(options), json.load(sys.stdin)
+    place = _place(options)
+    try:
+        given = json.load(sys.stdin)
+        handed, secrets = given["plan"], given["secrets"]
+    except (ValueError, TypeError, KeyError) as exc:
+        raise HostError(f"the input is not what the role deter.benito.vhost hands over: {type(exc).__name__}: {exc}") from exc
     with machine_lock():
-        changes = install(place, os.path.abspath(sys.argv[0]), given["plan"], options.check)
-        changes += install_secrets(place, given["secrets"], options.check)
-    kinds = {vnode.kind for vnode in from_json(given["plan"]).vnodes if not vnode.ghost} if given["plan"] else ()
+        changes = install(place, os.path.abspath(sys.argv[0]), handed, options.check)
+        changes += install_secrets(place, secrets, options.check)
+    kinds = {vnode.kind for vnode in from_json(handed).vnodes if not vnode.ghost} if handed else ()
     return {"changed": bool(changes), "changes": changes, "missing": missing_packages(kinds)}
 
 

@@ -46,7 +46,7 @@ def begin(place: Place, act: Callable[[], dict]) -> dict:
     except (BenitoError, OSError) as exc:
         result = {"error": str(exc)}
     except BaseException as exc:  # pylint: disable=broad-exception-caught
-        traceback.print_exc()
+        os.write(2, traceback.format_exc().encode(errors="replace"))
         result = {"error": f"{type(exc).__name__}: {exc}; more of it is in {folder}/log"}
     with contextlib.suppress(HostError):  # the experiment was taken away: nobody asks any more
         write_atomically(f"{folder}/result", json.dumps(result) + "\n")
