@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs the suites: scripts/test.py [suite…], all of them when none is named.
 
-Every suite runs even where an earlier one failed. What looks at files or at its own pnodes runs side by side, in three lanes of about
-one length, because some of it waits; what compares the state of this machine runs alone, in the end. Ends with a table of counts and times, then
-``N passed, N failed``. What the suites print goes to the terminal as it comes and to tests/output/SUITE.log.
+Every suite runs even where an earlier one failed. What looks at its own pnodes runs side by side, in three lanes of about one length,
+because some of it waits; what compares the state of this machine runs in the end, with only what reads files beside it. Ends with a table of
+counts and times, then ``N passed, N failed``. What the suites print goes to the terminal as it comes and to tests/output/SUITE.log.
 
 Caches are kept in .cache, everything else in one temporary directory that is removed at the end.
 """
@@ -98,7 +98,7 @@ def suites() -> list[list[list[Suite]]]:
     machines = Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)
     elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/test_demo.py")
     integration = Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)
-    return [[unit], [[machines], [*files, integration], list(molecule.values())], [alone]]
+    return [[unit], [[machines], [integration], list(molecule.values())], [alone, files]]
 
 
 def environment(temporary: Path) -> dict[str, str]:
@@ -189,6 +189,7 @@ def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Int
     started = time.monotonic()
     lines = []
     log = OUTPUT / f"{suite.name.replace(':', '-')}.log"
+    env = {**env, "BENITO_SUITE": suite.name}
     with log.open("w") as file, subprocess.Popen(
         suite.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         start_new_session=True,

@@ -8,5 +8,8 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 
 
 class ActionModule(HostAction):
+    options = {"network": {"type": "bool", "default": False}}
+
     def act(self, options, place):
-        return self.tell(options, place, "apply", "--part", "processes", "--start-unit")
+        network = ["--part", "network"] if options["network"] else []
+        return self.tell(options, place, "apply", *network, "--part", "processes", "--start-unit")

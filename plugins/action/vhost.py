@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.host.archive import installer, program_files
+from ansible_collections.deter.benito.plugins.module_utils.host.archive import compiled_files, installer, program_files
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, NotInstalled, outcome
 
@@ -53,7 +54,8 @@ class ActionModule(HostAction):
         for _attempt in range(_ATTEMPTS):
             try:
                 return self.call(f"{directory}/benito-host", *arguments, data=data, newest=True), changes
-            except NotInstalled:
-                self.python(installer(), {"directory": directory, "files": files})
+            except NotInstalled as exc:
+                like_this = exc.python == f"python{sys.version_info.major}.{sys.version_info.minor}"
+                self.python(installer(), {"directory": directory, "files": files, "compiled": compiled_files() if like_this else {}})
                 changes = [f"{directory}/benito-host: installed"]
         raise Failure(f"{directory} goes away each time that it is installed")

@@ -20,6 +20,11 @@ extends_documentation_fragment:
   - deter.benito.experiment.program
   - deter.benito.attributes
   - deter.benito.attributes.diff
+options:
+  network:
+    description: Build the substrates first, as M(deter.benito.experiment_network) does. Where every start of a program takes seconds, that saves some.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

@@ -22,6 +22,7 @@ PROGRAM = "/var/benito/bin/benito-host"
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
 _POLL_S, _STEP_S = 3, 0.1
 _SAY_EACH_S = 15
+_ABSENT = """echo "{\\"absent\\": \\"$(readlink /usr/bin/python3)\\"}\""""
 _WAIT = """\
 i=0
 while [ ! -e {job}/result ] && kill -0 {pid} && [ $i -lt {steps} ]; do sleep {step}; i=$((i + 1)); done
@@ -39,7 +40,11 @@ class Failure(Exception):
 
 
 class NotInstalled(Failure):
-    """The program is not on the vhost."""
+    """The program is not on the vhost, whose Python is ``python``, "python3.11" say."""
+
+    def __init__(self, text: str, python: str):
+        super().__init__(text)
+        self.python = python
 
 
 class HostAction(ActionBase):
@@ -98,10 +103,10 @@ class HostAction(ActionBase):
         """
         words = " ".join(shlex.quote(word) for word in (program, *arguments, "--json"))
         chosen = "BENITO_VERSION_CHOSEN=1; export BENITO_VERSION_CHOSEN; " if newest else ""
-        script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {words}; fi; echo '{{\"absent\": true}}'"
+        script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {words}; fi; {_ABSENT}"
         said = self._said(script, data, " ".join((program, *arguments)))
         if "absent" in said:
-            raise NotInstalled(f"{program} is not installed on this host: the role deter.benito.vhost does it")
+            raise NotInstalled(f"{program} is not installed on this host: the role deter.benito.vhost does it", said["absent"])
         return said
 
     def python(self, text: str, data: dict) -> dict:

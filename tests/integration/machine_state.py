@@ -160,7 +160,7 @@ def _mounts():
 
 
 def _processes():
-    """Command lines of everything but kernel threads, ourselves and those we descend from."""
+    """Command lines of everything but kernel threads, ourselves and those we descend from, and what other suites of this run started (scripts/test.py)."""
     mine, pid = set(), os.getpid()
     while pid:
         mine.add(pid)
@@ -173,9 +173,19 @@ def _processes():
                     command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
             except OSError:
                 continue
-            if command:
+            if command and _suite(name) in ("", os.environ.get("BENITO_SUITE", "")):
                 commands.append(command)
     return _counted(commands)
+
+
+def _suite(pid):
+    """The suite of tests that a process says it belongs to, if any."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            said = [word for word in file.read().split(b"\0") if word.startswith(b"BENITO_SUITE=")]
+    except OSError:
+        return ""
+    return said[0].partition(b"=")[2].decode(errors="replace") if said else ""
 
 
 def _parent(pid):

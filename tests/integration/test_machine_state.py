@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 
 import pytest
-from machine_state import difference
+from machine_state import difference, snapshot
 
 # what, how it is brought about on a pnode, what the comparison says, how it goes away
 LEAKS = (
@@ -42,6 +44,16 @@ def test_a_pnode_at_rest_does_not_differ_from_itself(testbed):
     before = testbed.state(pnode)
     time.sleep(5)
     assert difference(before, testbed.state(pnode)) == []
+
+
+@pytest.mark.parametrize(("suite", "seen"), [("another", False), (os.environ.get("BENITO_SUITE", ""), True)])
+def test_what_runs_for_another_suite_is_not_looked_at_and_what_runs_for_this_one_is(suite, seen):
+    environment = {name: value for name, value in os.environ.items() if name != "BENITO_SUITE"} | ({"BENITO_SUITE": suite} if suite else {})
+    with subprocess.Popen(["sleep", "4323.25"], env=environment) as process:
+        try:
+            assert ("sleep 4323.25" in snapshot()["processes"]) == seen
+        finally:
+            process.kill()
 
 
 def test_what_packages_bring_is_exempt(testbed):

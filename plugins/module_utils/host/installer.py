@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Writes benito-host on a vhost. Runs there by itself, as ``python3 -c`` of this text, before anything else of ours is there.
 
-Reads {"directory": where to, "files": {path below it: text}} as JSON; what is named benito-host is made executable.
+Reads {"directory": where to, "files": {path below it: text}, "compiled": {path: base64}} as JSON; what is named benito-host is made executable.
 Prints one JSON object: {} or {"error": why not}.
 """
 
@@ -10,6 +10,7 @@ Prints one JSON object: {} or {"error": why not}.
 # pylint: disable=ansible-bad-function
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -17,16 +18,16 @@ import sys
 import tempfile
 
 
-def write(directory: str, files: dict[str, str]) -> None:
+def write(directory: str, files: dict[str, bytes]) -> None:
     """Whole or not at all: written beside, then renamed. Nothing happens where somebody else was faster. Raises OSError."""
     os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=".new-", dir=os.path.dirname(directory))
     try:
-        for name, text in files.items():
+        for name, content in files.items():
             path = f"{temporary}/{name}"
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            with open(path, "wb") as stream:
+                stream.write(content)
             if name == "benito-host":
                 os.chmod(path, 0o755)
         os.chmod(temporary, 0o755)
@@ -40,8 +41,10 @@ def write(directory: str, files: dict[str, str]) -> None:
 def main() -> None:
     os.umask(0o022)
     wanted = json.load(sys.stdin)
+    files = {name: text.encode() for name, text in wanted["files"].items()}
+    files.update({name: base64.b64decode(content) for name, content in wanted.get("compiled", {}).items()})
     try:
-        write(wanted["directory"], wanted["files"])
+        write(wanted["directory"], files)
     except OSError as exc:
         print(json.dumps({"error": f"cannot install benito-host in {wanted['directory']}: {exc.strerror}"}))
     else:

@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.deter.benito.plugins.module_utils.host.archive import installer, program_files
+from ansible_collections.deter.benito.plugins.module_utils.host.archive import compiled_files, installer, program_files
 
 
-def install(directory, files) -> dict:
-    done = subprocess.run(["python3", "-c", installer()], input=json.dumps({"directory": str(directory), "files": files}), capture_output=True, text=True,
-                          check=False)
+def install(directory, files, compiled=None) -> dict:
+    given = json.dumps({"directory": str(directory), "files": files, "compiled": compiled or {}})
+    done = subprocess.run(["python3", "-c", installer()], input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -26,6 +28,19 @@ def test_what_was_installed_runs_and_is_for_everybody_to_read(tmp_path):
     shown = subprocess.run([tmp_path / "lib/one/benito-host", "--help"], capture_output=True, text=True, check=True)
     assert shown.stdout.startswith("usage: benito-host")
     assert (tmp_path / "lib/one").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_was_compiled_elsewhere_is_what_runs(tmp_path):
+    directory, files = program_files()
+    compiled = compiled_files()
+    assert {name.split(".")[0].replace("__pycache__/", "") for name in compiled} == {name[:-3] for name in files if name.endswith(".py")}
+    names = "benito/names.py", f"benito/__pycache__/names.{sys.implementation.cache_tag}.pyc"
+    only = {name: content for name, content in compiled.items() if name == names[1]}
+    install(tmp_path / "lib/one", {"benito/__init__.py": "", names[0]: "raise SystemExit('compiled here')", "benito-host": ""}, only)
+    shown = subprocess.run([sys.executable, "-c", "import benito.names as n; print(n.is_project_name('DeterTest'), n.is_project_name.__code__.co_filename)"],
+                           cwd=tmp_path / "lib/one", capture_output=True, text=True, check=True)
+    assert shown.stdout == f"True {directory}/{names[0]}\n"
+    assert all(base64.b64decode(content) for content in compiled.values())
 
 
 def test_of_ten_at_the_same_time_all_succeed_and_one_remains(tmp_path):
