@@ -41,8 +41,11 @@ def program_files() -> tuple[str, dict[str, str]]:
 
 
 def compiled_files() -> dict[str, str]:
-    """{path of a file that this Python would make of one of the program's: its content in base64}. What compiling takes on a machine under emulation, half a minute,
-    this one does in a second. They are taken unchecked (PEP 552): the directory's name tells what they were made of."""
+    """{path of a file that this Python would make of one of the program's: its content in base64}.
+
+    What takes half a minute on a machine under emulation, this one does in a second. They are taken unchecked (PEP 552): the name of their directory
+    tells what they were made of.
+    """
     directory, files = program_files()
     found = {}
     for name, text in files.items():

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -31,16 +30,14 @@ def test_what_was_installed_runs_and_is_for_everybody_to_read(tmp_path):
 
 
 def test_what_was_compiled_elsewhere_is_what_runs(tmp_path):
-    directory, files = program_files()
-    compiled = compiled_files()
+    files, compiled = program_files()[1], compiled_files()
     assert {name.split(".")[0].replace("__pycache__/", "") for name in compiled} == {name[:-3] for name in files if name.endswith(".py")}
     names = "benito/names.py", f"benito/__pycache__/names.{sys.implementation.cache_tag}.pyc"
     only = {name: content for name, content in compiled.items() if name == names[1]}
     install(tmp_path / "lib/one", {"benito/__init__.py": "", names[0]: "raise SystemExit('compiled here')", "benito-host": ""}, only)
-    shown = subprocess.run([sys.executable, "-c", "import benito.names as n; print(n.is_project_name('DeterTest'), n.is_project_name.__code__.co_filename)"],
+    shown = subprocess.run([sys.executable, "-c", "import benito.names; print(benito.names.is_project_name('DeterTest'))"],
                            cwd=tmp_path / "lib/one", capture_output=True, text=True, check=True)
-    assert shown.stdout == f"True {directory}/{names[0]}\n"
-    assert all(base64.b64decode(content) for content in compiled.values())
+    assert shown.stdout == "True\n"
 
 
 def test_of_ten_at_the_same_time_all_succeed_and_one_remains(tmp_path):
