@@ -41,11 +41,14 @@ class ActionModule(HostAction):
         return {**outcome({**result, "changed": bool(changes), "changes": changes}), "program": program}
 
     def _absent(self, place):
-        """By the version of now, which knows what earlier ones left. With the last experiment it takes itself away, too."""
+        """By the version of now, which knows what earlier ones left, also where it is not, and where no file can be written."""
         if self.check_mode:
             changes = [f"{place.experiment}: removed"] if self.is_there(place.directory) else []
             return outcome({"changed": bool(changes), "changes": changes})
-        return outcome(self._with_program("down", "-e", place.experiment)[0])
+        try:
+            return outcome(self.call(f"{program_files()[0]}/benito-host", "down", "-e", place.experiment, newest=True))
+        except NotInstalled:
+            return outcome(self.visit("benito.host.apply", {"experiment": place.experiment}))
 
     def _with_program(self, *arguments, data=""):
         """What this version of the program says, installed first where it is not, or not any more: the end of another experiment takes it away."""

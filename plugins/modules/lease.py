@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: lease a machine of the pool to an experiment."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -75,44 +76,3 @@ offer:
   returned: when O(state=offered)
   type: dict
 """
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.host.lease import Claim, claim_lease, offer, release_lease
-from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
-
-
-def argument_spec():
-    return {
-        "pid": {"type": "str", "required": True},
-        "eid": {"type": "str", "required": True},
-        "owner": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["offered", "present", "absent"], "default": "present"},
-        "shared": {"type": "bool", "default": False},
-        "processes": {"type": "bool", "default": True},
-        "memory_mb": {"type": "int", "default": 0},
-        "memory_limit_mb": {"type": "int", "default": 0},
-        "experiment_address": {"type": "str", "default": ""},
-        "experiment_interface": {"type": "str", "default": ""},
-        "control_addresses": {"type": "str", "default": ""},
-    }
-
-
-def main():
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    given = module.params
-    claim = Claim(experiment_name(given["pid"], given["eid"]), given["owner"], given["shared"], given["processes"], given["memory_mb"])
-    try:
-        if given["state"] == "offered":
-            found = offer(claim, given["experiment_address"], given["experiment_interface"], given["control_addresses"])
-            module.exit_json(changed=False, offer=found)
-        elif given["state"] == "present":
-            module.exit_json(changed=claim_lease(claim, given["memory_limit_mb"], module.check_mode))
-        else:
-            module.exit_json(changed=release_lease(claim.experiment, claim.owner, module.check_mode))
-    except (BenitoError, OSError) as exc:
-        module.fail_json(msg=str(exc))
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,7 @@ import time
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.deter.benito.plugins.module_utils.host.archive import program_files, visitor
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
 
@@ -55,6 +56,7 @@ class HostAction(ActionBase):
 
     TRANSFERS_FILES = False
     options: dict = {}
+    takes_program = True
 
     def act(self, options: dict, place: Place) -> dict:
         """Do it. Returns the task's result. Raises Failure."""
@@ -63,7 +65,9 @@ class HostAction(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         self._host = (task_vars or {}).get("inventory_hostname", "")
-        spec = {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}, "program": {"type": "path", "default": PROGRAM}}
+        spec = {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}}
+        if self.takes_program:
+            spec["program"] = {"type": "path", "default": PROGRAM}
         _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options})
         experiment = experiment_name(options["pid"], options["eid"])
         if not is_experiment(experiment):
@@ -112,6 +116,10 @@ class HostAction(ActionBase):
     def python(self, text: str, data: dict) -> dict:
         """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises Failure."""
         return self._said(f"exec /usr/bin/python3 -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
+
+    def visit(self, module: str, options: dict) -> dict:
+        """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises Failure."""
+        return self.python(visitor(), {"files": program_files()[1], "module": module, "options": options})
 
     def _said(self, script: str, data: str, what: str) -> dict:
         done = self._run(script, data)

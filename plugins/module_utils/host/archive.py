@@ -62,6 +62,11 @@ def installer() -> str:
     return program_files()[1]["benito/host/installer.py"]
 
 
+def visitor() -> str:
+    """The text that runs one function of it where it is not, see visitor.py."""
+    return program_files()[1]["benito/host/visitor.py"]
+
+
 def _digest(files: dict[str, str]) -> str:
     """Sixteen hexadecimal digits of the content."""
     content = hashlib.sha256()

@@ -43,6 +43,17 @@ class Claim:
     memory_mb: int = 0
 
 
+def visit(options: dict) -> dict:
+    """The whole of the module ``lease``: its result for these options of its, ``experiment`` and ``check_mode``. Raises HostError."""
+    names = ("owner", "shared", "processes", "memory_mb")
+    claim = Claim(options["experiment"], **{name: options[name] for name in names})
+    if options["state"] == "offered":
+        return {"changed": False, "offer": offer(claim, options["experiment_address"], options["experiment_interface"], options["control_addresses"])}
+    if options["state"] == "present":
+        return {"changed": claim_lease(claim, options["memory_limit_mb"], options["check_mode"])}
+    return {"changed": release_lease(claim.experiment, claim.owner, options["check_mode"])}
+
+
 def offer(claim: Claim, address: str, interface: str, control_addresses: str = "") -> dict:
     """What this machine can give: whether it is free for the claim, its experiment and control networks, and what is in use already.
 

@@ -1,0 +1,25 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module lease, which says what it does. It leaves nothing of the program on a machine that is only asked."""
+
+from __future__ import annotations
+
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
+
+
+class ActionModule(HostAction):
+    takes_program = False
+    options = {
+        "owner": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["offered", "present", "absent"], "default": "present"},
+        "shared": {"type": "bool", "default": False},
+        "processes": {"type": "bool", "default": True},
+        "memory_mb": {"type": "int", "default": 0},
+        "memory_limit_mb": {"type": "int", "default": 0},
+        "experiment_address": {"type": "str", "default": ""},
+        "experiment_interface": {"type": "str", "default": ""},
+        "control_addresses": {"type": "str", "default": ""},
+    }
+
+    def act(self, options, place):
+        return self.visit("benito.host.lease", {**options, "experiment": place.experiment, "check_mode": self.check_mode})
