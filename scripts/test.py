@@ -115,6 +115,7 @@ def environment(temporary: Path) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(temporary / "cp"),
         "BENITO_TEST_HOME": str(temporary / "benito"),
+        "BENITO_SUITES": str(os.getpid()),
         "PYTHONUNBUFFERED": "1",
         "NO_COLOR": "1",
         "ANSIBLE_NOCOLOR": "1",
@@ -189,7 +190,6 @@ def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Int
     started = time.monotonic()
     lines = []
     log = OUTPUT / f"{suite.name.replace(':', '-')}.log"
-    env = {**env, "BENITO_SUITE": suite.name}
     with log.open("w") as file, subprocess.Popen(
         suite.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         start_new_session=True,

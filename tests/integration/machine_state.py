@@ -173,19 +173,17 @@ def _processes():
                     command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
             except OSError:
                 continue
-            if command and _suite(name) in ("", os.environ.get("BENITO_SUITE", "")):
+            if command and not _of_another_suite(int(name), mine):
                 commands.append(command)
     return _counted(commands)
 
 
-def _suite(pid):
-    """The suite of tests that a process says it belongs to, if any."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            said = [word for word in file.read().split(b"\0") if word.startswith(b"BENITO_SUITE=")]
-    except OSError:
-        return ""
-    return said[0].partition(b"=")[2].decode(errors="replace") if said else ""
+def _of_another_suite(pid, mine):
+    """Whether a process descends from who runs the suites (BENITO_SUITES, see scripts/test.py), and not by way of this one."""
+    runner = int(os.environ.get("BENITO_SUITES", "0"))
+    while pid and pid not in mine:
+        pid = _parent(pid)
+    return bool(pid) and pid == runner
 
 
 def _parent(pid):

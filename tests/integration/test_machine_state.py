@@ -46,10 +46,12 @@ def test_a_pnode_at_rest_does_not_differ_from_itself(testbed):
     assert difference(before, testbed.state(pnode)) == []
 
 
-@pytest.mark.parametrize(("suite", "seen"), [("another", False), (os.environ.get("BENITO_SUITE", ""), True)])
-def test_what_runs_for_another_suite_is_not_looked_at_and_what_runs_for_this_one_is(suite, seen):
-    environment = {name: value for name, value in os.environ.items() if name != "BENITO_SUITE"} | ({"BENITO_SUITE": suite} if suite else {})
-    with subprocess.Popen(["sleep", "4323.25"], env=environment) as process:
+@pytest.mark.parametrize(("runner", "seen"), [(os.getpid(), False), (1, True), (None, True)])
+def test_what_runs_for_another_suite_is_not_looked_at_and_what_runs_for_this_one_is(monkeypatch, runner, seen):
+    monkeypatch.delenv("BENITO_SUITES", raising=False)
+    if runner:
+        monkeypatch.setenv("BENITO_SUITES", str(runner))
+    with subprocess.Popen(["sleep", "4323.25"]) as process:
         try:
             assert ("sleep 4323.25" in snapshot()["processes"]) == seen
         finally:
