@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
+from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
 
 _COMMANDS = {"present": "up", "confirmed": "confirm", "absent": "down"}
 

@@ -9,8 +9,9 @@ import sys
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.host.archive import compiled_files, installer, program_files
+from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, NotInstalled, outcome
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, NotInstalled
 
 _ATTEMPTS = 5
 
@@ -58,6 +59,8 @@ class ActionModule(HostAction):
             try:
                 return self.call(f"{directory}/benito-host", *arguments, data=data, newest=True), changes
             except NotInstalled as exc:
+                if self.check_mode:
+                    raise
                 like_this = exc.python == f"python{sys.version_info.major}.{sys.version_info.minor}"
                 self.python(installer(), {"directory": directory, "files": files, "compiled": compiled_files() if like_this else {}})
                 changes = [f"{directory}/benito-host: installed"]

@@ -64,21 +64,33 @@ nodes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.experiment_module import run_on_directory
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.files import signals_as_exceptions
 from ansible_collections.deter.benito.plugins.module_utils.images.provide import provide, result_of
 
 
-def run(directory, module: AnsibleModule) -> dict:
-    with signals_as_exceptions():
-        provided = provide(directory.require(), module.check_mode or module.params["state"] == "looked", module.check_mode)
-    for line in provided.warnings:
-        module.warn(line)
-    return result_of(provided, module.check_mode or module.params["state"] == "present")
+def argument_spec():
+    return {
+        "pid": {"type": "str", "required": True},
+        "eid": {"type": "str", "required": True},
+        "benito_home": {"type": "str"},
+        "state": {"type": "str", "choices": ["looked", "present"], "default": "present"},
+    }
 
 
 def main():
-    run_on_directory(run, state={"type": "str", "choices": ["looked", "present"], "default": "present"})
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    given = module.params
+    only_look = module.check_mode or given["state"] == "looked"
+    try:
+        with signals_as_exceptions():
+            provided = provide(ExperimentDirectory(given["benito_home"], given["pid"], given["eid"]).require(), only_look, module.check_mode)
+    except BenitoError as exc:
+        module.fail_json(msg=str(exc))
+    for line in provided.warnings:
+        module.warn(line)
+    module.exit_json(**result_of(provided, module.check_mode or given["state"] == "present"))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.deter.benito.plugins.module_utils.host.archive import program_files, visitor
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host_program import PROGRAM, outcome
 from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
 
-PROGRAM = "/var/benito/bin/benito-host"
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
 _POLL_S, _STEP_S = 3, 0.1
 _SAY_EACH_S = 15
@@ -168,12 +168,6 @@ class HostAction(ActionBase):
             return self._low_level_execute_command(f"exec <{shlex.quote(path)}; {script}")
         finally:
             self._remove_tmp_path(folder)
-
-
-def outcome(result: dict) -> dict:
-    """A result as a task reports it, with a diff of what changed in words."""
-    changes = result.get("changes", [])
-    return {**result, "diff": {"before": "", "after": "".join(f"{change}\n" for change in changes)}}
 
 
 def _last_object(text: str) -> dict | None:
