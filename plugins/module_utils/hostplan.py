@@ -90,17 +90,19 @@ class RoutePlan:
 
 @dataclass(frozen=True)
 class ControlPlan:
-    """A node's interface to the control network, called ``control0`` inside the node.
+    """A node's interface to the control network.
 
     port         device on the vhost's side, on the bridge ``control0``
     ip4_address  "172.29.228.70/22"
     gateway      "" for none
+    interface    its name inside the node; another one in a pnode, which has a bridge called ``control0`` when it is a vhost
     """
 
     port: str
     mac_address: str
     ip4_address: str
     gateway: str = ""
+    interface: str = "control0"
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def container_network(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> dic
 
 def machine_network(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> dict[str, GuestFile]:
     """{path: file} that name and set up the interfaces of a qemu node of an image built here."""
-    named = {vnode.control.mac_address: CONTROL} if vnode.control else {}
+    named = {vnode.control.mac_address: vnode.control.interface} if vnode.control else {}
     named.update({interface.mac_address: interface.name for interface in vnode.interfaces})
     values = {"count": str(len(named)), "cards": "".join(f"{mac}={name} " for mac, name in named.items()), "lines": _lines(plan, vnode, control_mtu)}
     return {
@@ -128,7 +128,7 @@ def _unit(command: str) -> dict[str, GuestFile]:
 
 def addresses(vnode: VnodePlan) -> list[tuple[str, str]]:
     """(interface, address without prefix length) of all that has one."""
-    found = [(CONTROL, vnode.control.ip4_address)] if vnode.control else []
+    found = [(vnode.control.interface, vnode.control.ip4_address)] if vnode.control else []
     found += [(interface.name, interface.ip4_address) for interface in vnode.interfaces]
     return [(name, address.split("/")[0]) for name, address in found if address]
 
@@ -146,8 +146,8 @@ def _lines(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> str:
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
     lines: list[str] = []
     if vnode.control:
-        lines += _interface(CONTROL, control_mtu, vnode.control.ip4_address)
-        lines += [f"route replace default via {vnode.control.gateway} dev {CONTROL}"] if vnode.control.gateway else []
+        lines += _interface(vnode.control.interface, control_mtu, vnode.control.ip4_address)
+        lines += [f"route replace default via {vnode.control.gateway} dev {vnode.control.interface}"] if vnode.control.gateway else []
     for interface in vnode.interfaces:
         lines += _interface(interface.name, mtu[interface.substrate], interface.ip4_address)
         lines += [f"route replace {to} via {via}" for to, via in routes_of(vnode, interface)]

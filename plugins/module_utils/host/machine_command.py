@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ..errors import HostError
 from ..hostplan import HostPlan, ImagePlan, VnodePlan
+from .guest_network import CONTROL
 
 IMAGES = "/var/cache/benito/images"
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
@@ -110,7 +111,8 @@ class Hardware:
 
 def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardware:
     """What the node is to have."""
-    many_programs = vnode.uplinks or image.cloud_init  # Ansible's, cloud-init's
+    is_pnode = vnode.control and vnode.control.interface != CONTROL
+    many_programs = vnode.uplinks or is_pnode or image.cloud_init  # Ansible's, cloud-init's
     translation_mb = _MUCH_TRANSLATION_MB if many_programs else _TRANSLATION_MB
     return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb)
 

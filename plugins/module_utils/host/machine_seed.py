@@ -15,7 +15,7 @@ from ..errors import HostError
 from ..hostplan import HostPlan, VnodePlan
 from . import waking
 from .guest import BOOT_SCRIPT, BOOT_UNIT, BOOT_UNIT_TEXT
-from .guest_network import CONTROL, MACHINE_COMMAND, MACHINE_SCRIPT, NETWORK_UNIT, GuestFile, unit_text
+from .guest_network import MACHINE_COMMAND, MACHINE_SCRIPT, NETWORK_UNIT, GuestFile, unit_text
 from .machine_command import SEED_SERIAL
 
 # In a cloud-init image, at each boot, as early as it lets us; the unit is started because this boot's jobs were chosen before it was there.
@@ -100,7 +100,7 @@ def cloud_init_files(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
     cards = {}
     if vnode.control:
         routes = {"routes": [{"to": "0.0.0.0/0", "via": vnode.control.gateway}]} if vnode.control.gateway else {}
-        cards[CONTROL] = {**_card(CONTROL, vnode.control.mac_address, vnode.control.ip4_address), **routes}
+        cards[vnode.control.interface] = {**_card(vnode.control.interface, vnode.control.mac_address, vnode.control.ip4_address), **routes}
     for interface in vnode.interfaces:
         card = {**_card(interface.name, interface.mac_address, interface.ip4_address), "mtu": mtu[interface.substrate]}
         routes = [{"to": route.to, "via": route.via} for route in vnode.routes if _near(route.via, interface.ip4_address)]

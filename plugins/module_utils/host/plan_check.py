@@ -117,6 +117,8 @@ def _wrong_machine(vnode: VnodePlan, substrates: set, images: set):
         return
     if not _DEVICE.fullmatch(control.port) or not _MAC.fullmatch(control.mac_address) or not _is_prefix(control.ip4_address):
         yield f"its control interface {control.port!r} with {control.mac_address!r} and {control.ip4_address!r} cannot be"
+    if control.interface != "control0" and not is_interface_name(control.interface):
+        yield f"its control interface cannot be called {control.interface!r}"
     if control.gateway and not _is_address(control.gateway):
         yield f"its gateway {control.gateway!r} is no address"
 

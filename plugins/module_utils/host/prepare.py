@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ COMPATIBLE = "/var/containers"  # where the original had /var/benito
 MACHINE_BELOW = "/etc/benito/machine-sysctls.json"  # in a container: what its maker set on the machine it runs on
 _COMMANDS = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
 _COMMANDS_OF_KIND = {"openvz": {"lxc-start": "lxc", "zstd": "zstd", "tar": "tar", "mkfs.ext4": "e2fsprogs"}}
+_VERSION = "[0-9a-f]" * 16  # of benito-host, see archive.py
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _UNIT = """\
 # Made by deter.benito, removed with the last experiment on this host.
@@ -117,11 +119,11 @@ def missing_packages(kinds=()) -> list[str]:
 
 @machine_lock()
 def remove_if_last(place: Place) -> list[str]:
-    """What all experiments of a vhost share goes with the last of them."""
+    """What all experiments of a vhost share goes with the last of them; a vhost that is itself a node, see guest.py, keeps what makes it one."""
     if [name for name in experiments_here() if name != place.experiment]:
         return []
-    changes = []
-    for path in (COMMAND, COMPATIBLE):
+    changes, is_node = [], os.path.exists(f"{ROOT}/lib/boot")
+    for path in (COMMAND,) if is_node else (COMMAND, COMPATIBLE):
         if os.path.islink(path) and os.readlink(path).startswith(ROOT):
             os.unlink(path)
             changes.append(f"{path}: removed")
@@ -129,10 +131,10 @@ def remove_if_last(place: Place) -> list[str]:
         os.unlink(UNIT_FILE)
         systemctl("daemon-reload")
         changes.append(f"{UNIT_FILE}: removed")
-    for path in (f"{ROOT}/lib", f"{ROOT}/bin"):
+    for path in (*glob.glob(f"{ROOT}/lib/{_VERSION}"), *glob.glob(f"{ROOT}/lib/.new-*"), f"{ROOT}/bin"):
         shutil.rmtree(path, ignore_errors=True)
     forget_acceleration()
-    for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", ROOT):
+    for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):
         _remove_empty(path)
     return changes
 

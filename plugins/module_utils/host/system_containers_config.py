@@ -108,7 +108,7 @@ def wires(vnode: VnodePlan, bridges: dict[str, str]) -> list[tuple[str, str, str
 
     bridges  {substrate: its bridge}
     """
-    control = [(CONTROL, vnode.control.port, vnode.control.mac_address, CONTROL)] if vnode.control else []
+    control = [(vnode.control.interface, vnode.control.port, vnode.control.mac_address, CONTROL)] if vnode.control else []
     return control + [(i.name, i.port, i.mac_address, bridges[i.substrate]) for i in vnode.interfaces]
 
 

@@ -32,13 +32,15 @@ BEGUN = ("network", "node")
 WAIT = "/run/benito-wait-"
 IS_SET = "/run/benito-network"
 """There once the node's whole network has been set up, see guest_network.py."""
+WHOLE_PROC = "/run/benito-proc"
+"""A second /proc with nothing mounted over a part of it: without one the kernel lets no user namespace, as containers have, mount its own."""
 _USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("sshd", "-V"), ("runuser", "--version"),
          ("setsid", "--version"), ("date",), ("grep", "-V"), ("cut", "--version"), ("chown", "--version"), ("udevadm", "--version"))
 """Programs that every node runs: what they are read from stays in the memory that clones share."""
 _QUIET, _QUIET_LIMIT_S = 0.95, 60.0
 _LIMIT_S, _SETTLED_S = 30.0, 30.0
 _ADD_ENTROPY, _RESEED = 0x40085203, 0x5207  # ioctls of /dev/urandom, random(4)
-_MS_BIND = 4096
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND = 2, 4, 8, 4096
 
 
 def main() -> int:
@@ -235,14 +237,21 @@ def rename(boot_id: str) -> None:
     own = "/run/benito-boot-id"
     with open(own, "w", encoding="ascii") as stream:
         stream.write(boot_id + "\n")
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(own.encode(), b"/proc/sys/kernel/random/boot_id", None, ctypes.c_ulong(_MS_BIND), None):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "boot_id")
+    os.makedirs(WHOLE_PROC, mode=0o700)
+    mount("proc", WHOLE_PROC, "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    mount(own, "/proc/sys/kernel/random/boot_id", None, _MS_BIND)
     with open("/etc/sysctl.d/90-benito.conf", encoding="ascii") as stream:
         for line in stream:
             name, _equals, value = line.partition("=")
             with open(f"/proc/sys/{name.strip().replace('.', '/')}", "w", encoding="ascii") as setting:
                 setting.write(value.strip())
+
+
+def mount(what: str, where: str, sort: str | None, flags: int) -> None:
+    """Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(what.encode(), where.encode(), sort and sort.encode(), ctypes.c_ulong(flags), None):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), where)
 
 
 if __name__ == "__main__":

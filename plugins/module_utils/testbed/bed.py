@@ -13,32 +13,28 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..commands import locked, read_text, run, write_text
 from ..errors import HostError, InputError, Problem
+from ..images.build import needed_commands
+from ..images.recipe import DISK
 from . import files, kernel, network
-from .addresses import MOST_PNODES, Subnets, choose_subnets
+from .addresses import MOST_PNODES, Subnets
 from .base import BaseCache, host_recipe
-from .firewall import Firewall, legacy_iptables_warning
+from .firewall import Firewall
+from .machines import Images, Machines, Size, check_size
 from .names import Identity, Paths
 from .pnodes import Pnodes, end_cgroup, in_parallel
+from .raising import Change, Raising, RaisingMachines
 from .sysctls import MachineLimits
 
 LOCK_SECONDS = 120
+LXC, QEMU = "lxc", "qemu"
 NEEDED_COMMANDS = {
     "ip": "iproute2", "nft": "nftables", "lxc-start": "lxc", "mmdebstrap": "mmdebstrap", "unshare": "util-linux", "ssh": "openssh-client",
     "ssh-keygen": "openssh-client", "dpkg": "dpkg", "apt-config": "apt",
 }
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing to do: in words, and how."""
-
-    what: str
-    do: Callable = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -68,12 +64,21 @@ class Outcome:
 
 
 class Bed:
-    """The local testbed ``identity`` on this machine, with its base systems in ``cache``."""
+    """The local testbed ``identity`` on this machine, with its base systems and images in ``cache``.
 
-    def __init__(self, identity: Identity, cache: str):
+    backend  of its pnodes: ``lxc``, containers, or ``qemu``, virtual machines; "" for what it has, or lxc
+    size     of the latter
+    program  benito-host, by which they are made, see Machines
+    """
+
+    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = Size(), program: dict = None):
         self.identity = identity
         self.paths = Paths(identity, cache)
+        self.size = size
+        self.program = program
+        self.backend = backend or self.state().get("backend", LXC)
         self.bases = BaseCache(cache)
+        self.images = Images(cache)
         self.limits = MachineLimits(identity.id)
 
     def ready(self, check_mode: bool = False) -> Outcome:
@@ -82,21 +87,28 @@ class Bed:
         self._require_commands()
         kernel.check(self.paths.root)
         recipe = host_recipe()
-        key = self._base_key(recipe)
-        if check_mode:
-            return Outcome(changes=() if self.bases.has(key) else (f"build base system {key}",))
-        os.makedirs(self.paths.root, 0o700, exist_ok=True)
-        built = self.bases.ensure(key, recipe, self.identity.id, self.paths.root)
-        return Outcome(changes=(f"build base system {key}",) if built else ())
+        key = self.base_key(recipe)
+        image = self.image() if self.backend == QEMU else None
+        lacking = () if self.bases.has(key) else (f"build base system {key}",)
+        lacking += () if image is None or self._has_image(image.digest) else (f"build image {image.name} {image.digest}",)
+        if not check_mode:
+            os.makedirs(self.paths.root, 0o700, exist_ok=True)
+            self.bases.ensure(key, recipe, self.identity.id, self.paths.root)
+            if image is not None and not self._has_image(image.digest):
+                self.images.ensure(image)
+        return Outcome(changes=lacking)
 
     def up(self, count: int, check_mode: bool = False) -> Outcome:
         """Have ``count`` pnodes running, reachable and listed in the inventory, and no others."""
         if not 1 <= count <= MOST_PNODES:
             raise InputError(Problem(f"{count} pnodes", element="pnodes", hint=f"1 to {MOST_PNODES}"))
+        if self.backend == QEMU:
+            check_size(self.size, count)
         prepared = self.ready(check_mode)
         with self._locked(check_mode):
             before = self._describe()
-            raising = _Raising(self, [self.identity.pnode(index) for index in range(count)])
+            self._refuse_another_backend()
+            raising = (RaisingMachines if self.backend == QEMU else Raising)(self, [self.identity.pnode(index) for index in range(count)])
             changes = raising.changes()
             if check_mode:
                 return Outcome(prepared.changes + tuple(change.what for change in changes), before, raising.describe(), self._rows(), raising.warnings())
@@ -137,14 +149,35 @@ class Bed:
         state = self.state()
         return Subnets(state["control"], state["experiment"]) if state else None
 
-    def _base_key(self, recipe) -> str:
+    def pnodes(self, subnets=None):
+        """The pnodes there are, by the testbed's backend."""
+        if self.backend == QEMU:
+            return Machines(self.identity, self.paths, subnets, self.program)
+        return Pnodes(self.identity, self.paths, subnets)
+
+    def image(self):
+        """Of the pnodes that are virtual machines: the testbed keeps the one it began with."""
+        kept = self.state().get("image", "")
+        return self.images.plan(kept if kept and self._has_image(kept) else "")
+
+    def _has_image(self, digest: str) -> bool:
+        return self.images.has(digest) or Machines(self.identity, self.paths).has_image(digest)
+
+    def _refuse_another_backend(self) -> None:
+        found = self.state().get("backend", LXC) if self.state() else self.backend
+        if found != self.backend:
+            raise HostError(f"the local testbed {self.identity.name} has pnodes of backend {found}, not {self.backend}: take it down first (state=down), "
+                            "or give the other one another name")
+
+    def base_key(self, recipe) -> str:
         """A testbed keeps the base it began with while the recipe is the same: a new week is no reason to mix."""
         key = self.state().get("base", "")
         return key if recipe.hash in key.split("-") and self.bases.has(key) else recipe.key(time.gmtime())
 
     def _removals(self) -> list:
         pnodes = Pnodes(self.identity, self.paths)
-        present = (*pnodes.existing(), *pnodes.half_made())
+        carrier = (self.identity.carrier,) if os.path.isdir(self.paths.pnode(self.identity.carrier)) else ()
+        present = (*carrier, *pnodes.existing(), *pnodes.half_made())
         changes = []
         if present:
             changes.append(Change(f"remove pnodes {', '.join(present)}", lambda: in_parallel(pnodes.remove, present)))
@@ -172,14 +205,14 @@ class Bed:
                 os.rmdir(path)
 
     def _experiments(self) -> dict:
-        pnodes = Pnodes(self.identity, self.paths)
+        pnodes = self.pnodes(self.subnets())
         return {name: pnodes.experiments(name) for name in pnodes.existing()}
 
     def _rows(self) -> tuple:
         subnets = self.subnets()
         if not subnets or not os.path.isdir(self.paths.pnodes):
             return ()
-        pnodes = Pnodes(self.identity, self.paths)
+        pnodes = self.pnodes(subnets)
         return tuple((
             name, state, subnets.control_address(self.identity.index_of(name)), subnets.experiment_address(self.identity.index_of(name)),
             " ".join(pnodes.experiments(name)) or "-",
@@ -206,117 +239,10 @@ class Bed:
             yield
 
     def _require_commands(self) -> None:
-        lacking = sorted({package for command, package in NEEDED_COMMANDS.items() if not shutil.which(command)})
+        needed = {**NEEDED_COMMANDS, **(needed_commands(DISK) if self.backend == QEMU else {})}
+        lacking = sorted({package for command, package in needed.items() if not shutil.which(command)})
         if lacking:
             raise HostError(f"this machine lacks the packages {', '.join(lacking)}; the role local_testbed installs them")
-
-
-class _Raising:
-    """One run of ``up``: what is, what should be, and the changes between, in the order they must be made."""
-
-    def __init__(self, bed: Bed, wanted):
-        self.bed = bed
-        self.identity = bed.identity
-        self.paths = bed.paths
-        self.wanted = tuple(wanted)
-        self.resolv_conf = network.host_resolv_conf()
-        self.subnets = bed.subnets() or choose_subnets(network.taken_networks(self.resolv_conf), start=int.from_bytes(self.identity.id.encode(), "big"))
-        self.base = bed._base_key(host_recipe())
-        self.bridges = network.Bridges(self.identity, self.subnets)
-        self.firewall = Firewall(self.identity, self.subnets)
-        self.pnodes = Pnodes(self.identity, self.paths, self.subnets)
-        self.states = self.pnodes.states()
-        self.boot_warnings = []
-
-    def changes(self) -> list:
-        return [*self._decide(), *self._limit(), *self._connect(), *self._drop(), *self._make(), *self._tell(), *self._start()]
-
-    def describe(self) -> str:
-        rows = [f"pnode {name} running {self.subnets.control_address(i)} {self.subnets.experiment_address(i)}" for i, name in enumerate(self.wanted)]
-        links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge)]
-        head = (f"control {self.subnets.control}", f"experiment {self.subnets.experiment}")
-        lines = (*head, *rows, *links, "firewall table", f"inventory {self.paths.inventory}")
-        return "".join(line + "\n" for line in lines)
-
-    def warnings(self) -> tuple:
-        lines = []
-        if not self.resolv_conf:
-            lines.append("this machine's name servers are on its loopback, where pnodes cannot ask them: names will not resolve inside")
-        if legacy_iptables_warning():
-            lines.append(legacy_iptables_warning())
-        for name in self._surplus():
-            found = self.pnodes.experiments(name)
-            if found:
-                lines.append(f"{name}, which goes, carried {', '.join(found)}")
-        return tuple(lines)
-
-    def _surplus(self) -> tuple:
-        return tuple(name for name in (*self.states, *self.pnodes.half_made()) if name not in self.wanted)
-
-    def _decide(self) -> list:
-        state = {"version": 1, "control": self.subnets.control, "experiment": self.subnets.experiment, "base": self.base}
-        changes = []
-        if state != self.bed.state():
-            changes.append(Change(f"take {self.subnets.control} for control and {self.subnets.experiment} for experiments", lambda: self._write_state(state)))
-        if not os.path.exists(self.paths.key + ".pub"):
-            changes.append(Change(f"make the SSH key {self.paths.key}", self._make_key))
-        return changes
-
-    def _write_state(self, state: dict) -> None:
-        os.makedirs(self.paths.root, 0o700, exist_ok=True)
-        write_text(self.paths.state, json.dumps(state, indent=1) + "\n", 0o600)
-
-    def _make_key(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.paths.key)
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.identity.mark, "-f", self.paths.key)
-
-    def _limit(self) -> list:
-        low = self.bed.limits.missing()
-        if not low and self.bed.limits.joined():
-            return []
-        names = ", ".join(low) or "none is too low now"
-        return [Change(f"raise the machine's limits ({names})", lambda: self.bed.limits.join(self.paths.root))]
-
-    def _connect(self) -> list:
-        changes = [Change(f"make bridge {name}", lambda name=name: self.bridges.make(name)) for name in self.bridges.missing()]
-        if not self.firewall.is_up():
-            changes.append(Change(f"make firewall table {self.identity.firewall_table}", self.firewall.up))
-        return changes
-
-    def _drop(self) -> list:
-        surplus = self._surplus()
-        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.pnodes.remove, surplus))] if surplus else []
-
-    def _make(self) -> list:
-        absent = [name for name in self.wanted if name not in self.states]
-        if not absent:
-            return []
-        os_root, mtu = self.bed.bases.root(self.base), network.uplink_mtu()
-        return [Change(f"make pnodes {', '.join(absent)}",
-                       lambda: in_parallel(lambda name: self.pnodes.make(name, os_root, mtu, self.resolv_conf), absent))]
-
-    def _tell(self) -> list:
-        """The files that tell of the pnodes."""
-        changes = []
-        made = all(name in self.states for name in self.wanted)
-        if not made or self.pnodes.known_hosts(self.wanted) != read_text(self.paths.known_hosts):
-            changes.append(Change(f"write {self.paths.known_hosts}",
-                                  lambda: write_text(self.paths.known_hosts, self.pnodes.known_hosts(self.wanted), 0o600)))
-        inventory = files.render_inventory(self.identity, self.paths, self.subnets, self.wanted)
-        if inventory != read_text(self.paths.inventory):
-            changes.append(Change(f"write {self.paths.inventory}", lambda: write_text(self.paths.inventory, inventory)))
-        return changes
-
-    def _start(self) -> list:
-        idle = [name for name in self.wanted if self.states.get(name) != "running"]
-        return [Change(f"start pnodes {', '.join(idle)}", lambda: self._boot(idle))] if idle else []
-
-    def _boot(self, names) -> None:
-        in_parallel(self.pnodes.start, names)
-        for name, said in zip(names, in_parallel(self.pnodes.wait, names), strict=True):
-            if said != "running":
-                self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
 
 
 def _require_root() -> None:

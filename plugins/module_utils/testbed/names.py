@@ -67,6 +67,11 @@ class Identity:
     def pnode(self, index: int) -> str:
         return f"{self.name}-{index}"
 
+    @property
+    def carrier(self) -> str:
+        """The hidden pnode that carries the others where these are virtual machines. Its number is -1, and so its addresses are those before theirs."""
+        return f"{self.name}-carrier"
+
     def index_of(self, pnode: str) -> int:
         """The inverse of ``pnode``; -1 for a name that no pnode of this testbed can have."""
         match = re.fullmatch(re.escape(self.name) + r"-(0|[1-9][0-9]*)", pnode)

@@ -84,7 +84,8 @@ class Bridges:
 def leftovers(identity: Identity) -> tuple:
     """The names of this testbed's bridges and ports that are on this machine."""
     ours = {identity.control_bridge, identity.experiment_bridge}
-    ours.update(identity.port(identity.pnode(index), interface) for index in range(MOST_PNODES) for interface in (CONTROL, EXPERIMENT))
+    pnodes = (identity.carrier, *(identity.pnode(index) for index in range(MOST_PNODES)))
+    ours.update(identity.port(pnode, interface) for pnode in pnodes for interface in (CONTROL, EXPERIMENT))
     return tuple(link["ifname"] for link in run_json("ip", "-json", "link", "show") if link["ifname"] in ours)
 
 

@@ -24,7 +24,7 @@ from .names import Identity, Paths
 BOOT_SECONDS = 180
 OPEN_FILES = 524288
 LXC_LOCKS = "/run/lxc/lock"
-_HOST_KEY = "ssh_host_ed25519_key"
+HOST_KEY = "ssh_host_ed25519_key"
 
 
 class Pnodes:
@@ -37,16 +37,20 @@ class Pnodes:
 
     def existing(self) -> tuple:
         """The names of the pnodes that are completely made, by number."""
-        return tuple(name for name in self._directories() if os.path.exists(self._config(name)))
+        return tuple(name for name in self._directories() if self.is_made(name))
 
     def half_made(self) -> tuple:
         """The names of what an interrupted run left."""
-        return tuple(name for name in self._directories() if not os.path.exists(self._config(name)))
+        return tuple(name for name in self._directories() if not self.is_made(name))
 
     def _directories(self) -> list:
         with contextlib.suppress(FileNotFoundError):
             return sorted((name for name in os.listdir(self.paths.pnodes) if self.identity.index_of(name) >= 0), key=self.identity.index_of)
         return []
+
+    def is_made(self, pnode: str) -> bool:
+        """Whether ``pnode`` is completely made."""
+        return os.path.exists(self._config(pnode))
 
     def state(self, pnode: str) -> str:
         """``running``, ``stopped``, or what else lxc-info says, in lower case."""
@@ -73,8 +77,8 @@ class Pnodes:
             os.makedirs(os.path.join(directory, own), 0o755)
         _like_in_base(upper, base, ("root", "etc", "etc/ssh", "etc/systemd", "etc/systemd/network"))
         os.mkdir(os.path.join(upper, "root/.ssh"), 0o700)
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", os.path.join(upper, "etc/ssh", _HOST_KEY))
-        shutil.copy(os.path.join(upper, "etc/ssh", _HOST_KEY + ".pub"), directory)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", os.path.join(upper, "etc/ssh", HOST_KEY))
+        shutil.copy(os.path.join(upper, "etc/ssh", HOST_KEY + ".pub"), directory)
         key = read_text(self.paths.key + ".pub")
         for path, (text, mode) in files.pnode_files(self.identity, self.subnets, pnode, uuid.uuid4().hex, resolv_conf, key).items():
             write_text(os.path.join(upper, path), text, mode)
@@ -82,8 +86,8 @@ class Pnodes:
 
     def known_hosts(self, pnodes) -> str:
         """The known_hosts file for ``pnodes``, which exist."""
-        keys = {pnode: read_text(os.path.join(self.paths.pnode(pnode), _HOST_KEY + ".pub")) for pnode in pnodes}
-        return files.render_known_hosts({self.subnets.control_address(self.identity.index_of(pnode)): key for pnode, key in keys.items()})
+        keys = {pnode: read_text(os.path.join(self.paths.pnode(pnode), HOST_KEY + ".pub")) for pnode in pnodes}
+        return files.render_known_hosts({self._address(pnode): key for pnode, key in keys.items()})
 
     def start(self, pnode: str) -> None:
         """Start and do not wait, once nothing runs that outlived a killed monitor. Raises HostError with the first of LXC's complaints, which says why."""
@@ -102,20 +106,26 @@ class Pnodes:
         Returns what its systemd says: ``running``, or else with the failed units. Raises HostError after BOOT_SECONDS.
         """
         deadline = time.monotonic() + BOOT_SECONDS
-        address = self.subnets.control_address(self.identity.index_of(pnode))
         while True:
-            done = run("ssh", "-F", "none", "-i", self.paths.key, *files.ssh_options(self.paths).split(), "-o", "BatchMode=yes", f"root@{address}",
-                       "systemctl is-system-running --wait; systemctl --failed --plain --no-legend", check=False, seconds=BOOT_SECONDS)
+            done = self.ssh(pnode, "systemctl is-system-running --wait; systemctl --failed --plain --no-legend", BOOT_SECONDS)
             if done.returncode == 0:
                 lines = done.stdout.split("\n")
                 return " ".join([lines[0], *(line.split()[0] for line in lines[1:] if line.strip())])
             if time.monotonic() > deadline:
-                raise HostError(f"pnode {pnode} was started but does not let anybody in at {address} after {BOOT_SECONDS} s: {done.stderr.strip()}")
+                raise HostError(f"pnode {pnode} was started but does not let anybody in at {self._address(pnode)} after {BOOT_SECONDS} s: {done.stderr.strip()}")
             time.sleep(0.3)
+
+    def ssh(self, pnode: str, command: str, seconds: float = 30):
+        """Run ``command`` in ``pnode`` by the way that Ansible takes; CompletedProcess, exit status 255 where nobody was let in."""
+        return run("ssh", "-F", "none", "-i", self.paths.key, *files.ssh_options(self.paths).split(), "-o", "BatchMode=yes", f"root@{self._address(pnode)}",
+                   command, check=False, seconds=seconds)
+
+    def _address(self, pnode: str) -> str:
+        return self.subnets.control_address(self.identity.index_of(pnode))
 
     def remove(self, pnode: str) -> None:
         """Stop ``pnode`` without asking it, and delete all of it."""
-        if os.path.exists(self._config(pnode)) and self.state(pnode) != "stopped":
+        if self.is_made(pnode) and self.state(pnode) != "stopped":
             run("lxc-stop", "-P", self.paths.pnodes, "-n", pnode, "-k", check=False, seconds=30)
         self._end_monitors(pnode)
         end_cgroup(os.path.join(self.identity.cgroup, pnode))

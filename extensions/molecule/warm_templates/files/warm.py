@@ -19,7 +19,8 @@ INSIDE = {
     "network": "ip -details -br link; systemctl is-active benito-network; cat /proc/sys/net/ipv4/ip_forward; ip -4 route | sort; ss -Hlnt | sort",
     "cards": "for name in /sys/class/net/*; do readlink $name; udevadm info -q property $name | grep -v USEC_INITIALIZED | sort; done",
     "hardware": "cat /proc/cmdline; ls /sys/bus/pci/devices; nproc; grep MemTotal /proc/meminfo; grep 'model name' /proc/cpuinfo; lsmod | cut -d' ' -f1 | sort",
-    "mounts": "findmnt --noheadings --list -o TARGET,FSTYPE,OPTIONS | grep -v random/boot_id | sort",
+    "mounts": "findmnt --noheadings --list -o TARGET,FSTYPE,OPTIONS | grep -vE '/proc/sys/kernel/random/boot_id|/run/benito-proc' | sort",
+    "containers": "unshare --user --map-root-user --mount --pid --fork --mount-proc sh -c 'echo $$' 2>&1",
     "journal": "journalctl -b -o json -n 1 -u ssh | grep -o '\"_MACHINE_ID\":\"[^\"]*\"'; ls /run/log/journal",
 }
 

@@ -1,0 +1,232 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Pnodes with a kernel of their own: virtual machines, the qemu nodes of an experiment of the testbed's own on one hidden pnode, its carrier.
+
+Everything that a swap-in does for qemu nodes is done here by the same benito-host, in the carrier: warm start, identity, restart after a reboot.
+What a virtual machine keeps is below the carrier's directory; so the carrier, once removed, leaves nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+
+from ..commands import PATH, read_text, run
+from ..embedding.identifiers import BRIDGE, PORT, Identifiers
+from ..errors import HostError, InputError, Problem
+from ..host.place import Place
+from ..hostplan import ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
+from ..images.build import build, needed_commands, require
+from ..images.recipe import DISK, Recipe, recipe
+from ..images.store import ImageStore
+from .addresses import EXPERIMENT_MTU, Subnets
+from .base import PACKAGES, SUITE
+from .names import CONTROL, EXPERIMENT, Identity, Paths
+from .pnodes import HOST_KEY, Pnodes
+
+PROJECT = "Testbed"
+DISK_MB = 16384
+"""MiB, sparse."""
+LEAST_MEMORY_MB = 256
+_MASKED = ("lxc.service", "lxc-net.service", "lxc-monitord.service")
+_LIMIT_S = 3600
+_IMAGES = "/var/cache/benito/images"
+_NOTE = "image.json"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What each virtual machine has: memory in MiB, processors."""
+
+    memory_mb: int = 1024
+    cpus: int = 1
+
+
+def check_size(size: Size, count: int) -> None:
+    """Raises InputError for a size that cannot be, HostError when ``count`` virtual machines do not fit into this machine."""
+    problems = []
+    if size.memory_mb < LEAST_MEMORY_MB:
+        problems.append(Problem(f"{size.memory_mb} MiB of memory", element="memory_mb", hint=f"{LEAST_MEMORY_MB} or more: less does not boot"))
+    if not 1 <= size.cpus <= 64:
+        problems.append(Problem(f"{size.cpus} processors", element="cpus", hint="1 to 64"))
+    if problems:
+        raise InputError(problems)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    if count * size.memory_mb > there:
+        raise HostError(f"{count} pnodes of {size.memory_mb} MiB do not fit into this machine's memory of {there} MiB: make fewer, or say a smaller memory_mb")
+
+
+def image_recipe() -> Recipe:
+    """The image of a pnode: what a pnode has that is a container, with a kernel."""
+    plain = recipe("pnode", DISK, SUITE, PACKAGES)
+    return dataclasses.replace(plain, disk_mb=DISK_MB, masked=(*plain.masked, *_MASKED))
+
+
+class Images:
+    """The images of pnodes, beside those of nodes in ``cache``."""
+
+    def __init__(self, cache: str):
+        self._store = ImageStore(os.path.join(cache, "images"))
+
+    def plan(self, kept: str) -> ImagePlan:
+        """The image to begin with now, or the one with digest ``kept``, which a testbed began with."""
+        found = image_recipe().plan(time.gmtime())
+        return dataclasses.replace(found, digest=kept) if kept else found
+
+    def has(self, digest: str) -> bool:
+        return self._store.has(digest)
+
+    def ensure(self, plan: ImagePlan) -> bool:
+        """Have the image in the cache. Returns whether it was built. Raises HostError."""
+        made_of = image_recipe()
+        require(needed_commands(DISK))
+        built = self._store.ensure(plan, lambda directory: build(made_of, directory))
+        self._store.touch(plan.digest)
+        return built
+
+    def bring(self, plan: ImagePlan, directory: str) -> None:
+        """Copy the image below ``directory``, whole or not at all."""
+        target = f"{directory}/{plan.digest}"
+        partial = f"{directory}/.partial-{plan.digest}"
+        shutil.rmtree(partial, ignore_errors=True)
+        os.makedirs(directory, exist_ok=True)
+        shutil.copytree(self._store.path(plan.digest), partial)
+        os.rename(partial, target)
+
+
+class Machines:
+    """The virtual machines of one testbed, and their carrier. ``subnets`` and ``program`` are not needed to look at them or to remove them.
+
+    program  benito-host, as archive.py has it: {"directory", "files", "compiled"}, with ``installer``, the text that writes it
+    """
+
+    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = None, program: dict = None):
+        self.identity = identity
+        self.paths = paths
+        self.subnets = subnets
+        self.carrier = identity.carrier
+        self.lxc = Pnodes(identity, paths, subnets)
+        self.place = Place(f"{PROJECT}.{identity.name}")
+        self._program = program or {}
+
+    def existing(self) -> tuple:
+        """The names of the pnodes that are made, by number."""
+        with contextlib.suppress(FileNotFoundError):
+            names = [name for name in os.listdir(self.paths.pnodes) if self.identity.index_of(name) >= 0 and os.path.exists(self._key(name) + ".pub")]
+            return tuple(sorted(names, key=self.identity.index_of))
+        return ()
+
+    def states(self) -> dict:
+        """``running``, ``booting`` or ``stopped``, or what else benito-host says, of each."""
+        names = self.existing()
+        if self.carrier_state() != "running" or not os.path.exists(self._inside(self.place.plan)):
+            return dict.fromkeys(names, "stopped")
+        nodes = self._host(self.place.program, "status", "-e", self.place.experiment)["nodes"]
+        words = {"booted": "running", "running": "booting", "dead": "stopped", "missing": "stopped"}
+        return {name: words.get(nodes.get(name, {}).get("state", "missing"), "stopped") for name in names}
+
+    def carrier_state(self) -> str:
+        """As lxc-info says, ``missing`` for none."""
+        return self.lxc.state(self.carrier) if self.lxc.is_made(self.carrier) else "missing"
+
+    def experiments(self, pnode: str) -> tuple:
+        """The experiments whose plans lie on ``pnode``, as pid.eid; none where it does not answer."""
+        done = self.lxc.ssh(pnode, "ls /var/benito/exp 2>/dev/null || :")
+        return tuple(done.stdout.split()) if done.returncode == 0 else ()
+
+    def make(self, pnode: str) -> None:
+        """What a pnode has before it is there: its host key."""
+        os.makedirs(self.paths.pnode(pnode), 0o700, exist_ok=True)
+        for path in (self._key(pnode), self._key(pnode) + ".pub"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", self._key(pnode))
+
+    def plan(self, pnodes, image: ImagePlan, size: Size) -> HostPlan:
+        """What the carrier is told."""
+        identifiers, taken = Identifiers(PROJECT, self.identity.name), set()
+        bridge = identifiers.device(BRIDGE, (EXPERIMENT,), taken)
+        return HostPlan(
+            pid=PROJECT, eid=self.identity.name, vhost=self.carrier, substrates=(SubstratePlan(EXPERIMENT, bridge, EXPERIMENT_MTU),),
+            vnodes=tuple(self._vnode(pnode, identifiers, taken, image, size) for pnode in pnodes), images=(image,),
+            root_keys=(read_text(self.paths.key + ".pub").strip(),),
+        )
+
+    def _vnode(self, pnode: str, identifiers: Identifiers, taken: set, image: ImagePlan, size: Size) -> VnodePlan:
+        index, identity = self.identity.index_of(pnode), self.identity
+        ports = {name: identifiers.device(PORT, (pnode, name), taken) for name in (CONTROL, EXPERIMENT)}
+        return VnodePlan(
+            name=pnode, kind="qemu", hostname=pnode, image=image.digest, memory_mb=size.memory_mb, cpus=size.cpus,
+            control=ControlPlan(ports[CONTROL], identity.mac_address(pnode, CONTROL), f"{self.subnets.control_address(index)}/{self.subnets.control_prefix}",
+                                self.subnets.gateway, CONTROL),
+            interfaces=(InterfacePlan(EXPERIMENT, ports[EXPERIMENT], EXPERIMENT, identity.mac_address(pnode, EXPERIMENT),
+                                      f"{self.subnets.experiment_address(index)}/{self.subnets.experiment_prefix}"),),
+        )
+
+    def has_image(self, digest: str) -> bool:
+        """Whether the carrier has its copy of the image."""
+        return os.path.exists(f"{self._inside(_IMAGES)}/{digest}/{_NOTE}")
+
+    def is_told(self, plan: HostPlan) -> bool:
+        """Whether the carrier has this plan."""
+        return read_text(self._inside(self.place.plan)) == to_json(plan)
+
+    def start(self, plan: HostPlan, images: Images) -> None:
+        """Have the virtual machines of ``plan``, all booted, and no others. The carrier runs. Raises HostError."""
+        for image in plan.images:
+            if not self.has_image(image.digest):
+                images.bring(image, self._inside(_IMAGES))
+        secrets = {vnode.name: {name: read_text(os.path.join(self.paths.pnode(vnode.name), name)) for name in (HOST_KEY, HOST_KEY + ".pub")}
+                   for vnode in plan.vnodes}
+        program = self._install()
+        experiment = ("-e", self.place.experiment)
+        self._host(program, "install", *experiment, data=json.dumps({"plan": to_json(plan), "secrets": secrets}), newest=True)
+        program = self.place.program
+        self._host(program, "control-bridge", "up", "--user", self.place.experiment, "--interface", CONTROL)
+        self._host(program, "control-bridge", "confirm", "--user", self.place.experiment)
+        self._host(program, "apply", *experiment, "--part", "network")
+        self._host(program, "make-templates", *experiment)
+        self._host(program, "apply", *experiment, "--part", "machines", "--start-unit")
+
+    def forget(self, pnode: str) -> None:
+        """Remove what ``make`` made."""
+        shutil.rmtree(self.paths.pnode(pnode), ignore_errors=True)
+
+    def _install(self) -> str:
+        """Have this version of benito-host in the carrier. Returns its path."""
+        directory = self._program["directory"]
+        if not os.path.exists(self._inside(f"{directory}/benito-host")):
+            given = json.dumps({name: self._program[name] for name in ("directory", "files", "compiled")})
+            self._said(self._attach("/usr/bin/python3", "-c", self._program["installer"], data=given), "the installation of benito-host")
+        return f"{directory}/benito-host"
+
+    def _inside(self, path: str) -> str:
+        """Where ``path`` of the carrier, one that is kept on this machine's own file system, is on this machine."""
+        return self.paths.pnode(self.carrier) + path
+
+    def _key(self, pnode: str) -> str:
+        return os.path.join(self.paths.pnode(pnode), HOST_KEY)
+
+    def _host(self, program: str, *arguments: str, data: str = "", newest: bool = False) -> dict:
+        """What benito-host says in the carrier. Raises HostError."""
+        chosen = ("/usr/bin/env", "BENITO_VERSION_CHOSEN=1") if newest else ()
+        return self._said(self._attach(*chosen, program, *arguments, "--json", data=data), f"benito-host {arguments[0]}")
+
+    def _attach(self, *command: str, data: str = ""):
+        return run("lxc-attach", "-P", self.paths.pnodes, "-n", self.carrier, "--clear-env", "--set-var", f"PATH={PATH}", "--", *command, stdin=data,
+                   check=False, seconds=_LIMIT_S)
+
+    def _said(self, done, what: str) -> dict:
+        try:
+            found = json.loads((done.stdout.strip().splitlines() or [""])[-1])
+        except ValueError:
+            raise HostError(f"{what} ended with {done.returncode} in {self.carrier}: {(done.stderr or done.stdout).strip()[-1000:]}") from None
+        if "error" in found:
+            raise HostError(f"{self.carrier}: {found['error']}")
+        return found
+

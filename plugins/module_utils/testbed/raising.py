@@ -1,0 +1,196 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bringing a local testbed up, as a list of changes from what is to what should be."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..commands import read_text, run, write_text
+from . import files, network
+from .addresses import choose_subnets
+from .base import host_recipe
+from .firewall import Firewall, legacy_iptables_warning
+from .pnodes import in_parallel
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to do: in words, and how."""
+
+    what: str
+    do: Callable = field(repr=False)
+
+
+class Raising:
+    """One run of ``up`` of a Bed: what is, what should be, and the changes between, in the order they must be made. Pnodes are containers."""
+
+    def __init__(self, bed, wanted):
+        self.bed = bed
+        self.identity = bed.identity
+        self.paths = bed.paths
+        self.wanted = tuple(wanted)
+        self.resolv_conf = network.host_resolv_conf()
+        self.subnets = bed.subnets() or choose_subnets(network.taken_networks(self.resolv_conf), start=int.from_bytes(self.identity.id.encode(), "big"))
+        self.base = bed.base_key(host_recipe())
+        self.bridges = network.Bridges(self.identity, self.subnets)
+        self.firewall = Firewall(self.identity, self.subnets)
+        self.pnodes = bed.pnodes(self.subnets)
+        self.states = self.pnodes.states()
+        self.boot_warnings = []
+
+    def changes(self) -> list:
+        return [*self._decide(), *self._limit(), *self._connect(), *self._drop(), *self._make(), *self._tell(), *self._start()]
+
+    def describe(self) -> str:
+        rows = [f"pnode {name} running {self.subnets.control_address(i)} {self.subnets.experiment_address(i)}" for i, name in enumerate(self.wanted)]
+        links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge)]
+        head = (f"control {self.subnets.control}", f"experiment {self.subnets.experiment}")
+        lines = (*head, *rows, *links, "firewall table", f"inventory {self.paths.inventory}")
+        return "".join(line + "\n" for line in lines)
+
+    def warnings(self) -> tuple:
+        lines = []
+        if not self.resolv_conf:
+            lines.append("this machine's name servers are on its loopback, where pnodes cannot ask them: names will not resolve inside")
+        if legacy_iptables_warning():
+            lines.append(legacy_iptables_warning())
+        for name in self._surplus():
+            found = self.pnodes.experiments(name)
+            if found:
+                lines.append(f"{name}, which goes, carried {', '.join(found)}")
+        return tuple(lines)
+
+    def _surplus(self) -> tuple:
+        return tuple(name for name in (*self.states, *self.pnodes.half_made()) if name not in self.wanted)
+
+    def _decide(self) -> list:
+        state = self._state()
+        changes = []
+        if state != self.bed.state():
+            changes.append(Change(f"take {self.subnets.control} for control and {self.subnets.experiment} for experiments", lambda: self._write_state(state)))
+        if not os.path.exists(self.paths.key + ".pub"):
+            changes.append(Change(f"make the SSH key {self.paths.key}", self._make_key))
+        return changes
+
+    def _state(self) -> dict:
+        """What is decided once for the testbed."""
+        return {"version": 1, "control": self.subnets.control, "experiment": self.subnets.experiment, "base": self.base}
+
+    def _write_state(self, state: dict) -> None:
+        os.makedirs(self.paths.root, 0o700, exist_ok=True)
+        write_text(self.paths.state, json.dumps(state, indent=1) + "\n", 0o600)
+
+    def _make_key(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.paths.key)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.identity.mark, "-f", self.paths.key)
+
+    def _limit(self) -> list:
+        low = self.bed.limits.missing()
+        if not low and self.bed.limits.joined():
+            return []
+        names = ", ".join(low) or "none is too low now"
+        return [Change(f"raise the machine's limits ({names})", lambda: self.bed.limits.join(self.paths.root))]
+
+    def _connect(self) -> list:
+        changes = [Change(f"make bridge {name}", lambda name=name: self.bridges.make(name)) for name in self.bridges.missing()]
+        if not self.firewall.is_up():
+            changes.append(Change(f"make firewall table {self.identity.firewall_table}", self.firewall.up))
+        return changes
+
+    def _drop(self) -> list:
+        surplus = self._surplus()
+        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.pnodes.remove, surplus))] if surplus else []
+
+    def _make(self) -> list:
+        absent = [name for name in self.wanted if name not in self.states]
+        if not absent:
+            return []
+        os_root, mtu = self.bed.bases.root(self.base), network.uplink_mtu()
+        return [Change(f"make pnodes {', '.join(absent)}",
+                       lambda: in_parallel(lambda name: self.pnodes.make(name, os_root, mtu, self.resolv_conf), absent))]
+
+    def _tell(self) -> list:
+        """The files that tell of the pnodes."""
+        changes = []
+        made = all(name in self.states for name in self.wanted)
+        if not made or self._known_hosts() != read_text(self.paths.known_hosts):
+            changes.append(Change(f"write {self.paths.known_hosts}", lambda: write_text(self.paths.known_hosts, self._known_hosts(), 0o600)))
+        inventory = files.render_inventory(self.identity, self.paths, self.subnets, self.wanted)
+        if inventory != read_text(self.paths.inventory):
+            changes.append(Change(f"write {self.paths.inventory}", lambda: write_text(self.paths.inventory, inventory)))
+        return changes
+
+    def _known_hosts(self) -> str:
+        return self.pnodes.known_hosts(self.wanted)
+
+    def _start(self) -> list:
+        idle = [name for name in self.wanted if self.states.get(name) != "running"]
+        return [Change(f"start pnodes {', '.join(idle)}", lambda: self._boot(idle))] if idle else []
+
+    def _boot(self, names) -> None:
+        in_parallel(self.pnodes.start, names)
+        for name, said in zip(names, in_parallel(self.pnodes.wait, names), strict=True):
+            if said != "running":
+                self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
+
+
+class RaisingMachines(Raising):
+    """The same where pnodes are virtual machines."""
+
+    def __init__(self, bed, wanted):
+        super().__init__(bed, wanted)
+        self.image = bed.image()
+        self.lxc = self.pnodes.lxc
+        self.carrier = self.identity.carrier
+
+    def _surplus(self) -> tuple:
+        return tuple(name for name in self.states if name not in self.wanted)
+
+    def _state(self) -> dict:
+        return {**super()._state(), "backend": self.bed.backend, "image": self.image.digest}
+
+    def _drop(self) -> list:
+        """Only what is kept of them here: they themselves go when the carrier is told of the others."""
+        surplus = self._surplus()
+        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.pnodes.forget, surplus))] if surplus else []
+
+    def _make(self) -> list:
+        changes = []
+        if not self.lxc.is_made(self.carrier):
+            os_root, mtu = self.bed.bases.root(self.base), network.uplink_mtu()
+            changes.append(Change(f"make {self.carrier}", lambda: self.lxc.make(self.carrier, os_root, mtu, self.resolv_conf)))
+        absent = [name for name in self.wanted if name not in self.states]
+        if absent:
+            changes.append(Change(f"make pnodes {', '.join(absent)}", lambda: in_parallel(self.pnodes.make, absent)))
+        return changes
+
+    def _known_hosts(self) -> str:
+        return self.lxc.known_hosts((*self.wanted, self.carrier)) if self.lxc.is_made(self.carrier) else ""
+
+    def _start(self) -> list:
+        changes = []
+        if self.pnodes.carrier_state() != "running":
+            changes.append(Change(f"start {self.carrier}", self._start_carrier))
+        idle = [name for name in self.wanted if self.states.get(name) != "running"]
+        if idle or not self.pnodes.is_told(self._plan()):
+            changes.append(Change(f"start pnodes {', '.join(idle)}" if idle else f"tell {self.carrier} what there is to be", lambda: self._boot(idle)))
+        return changes
+
+    def _plan(self):
+        return self.pnodes.plan(self.wanted, self.image, self.bed.size)
+
+    def _start_carrier(self) -> None:
+        self.lxc.start(self.carrier)
+        self.lxc.wait(self.carrier)
+
+    def _boot(self, names) -> None:
+        self.pnodes.start(self._plan(), self.bed.images)
+        for name, said in zip(names, in_parallel(self.lxc.wait, names), strict=True):
+            if said != "running":
+                self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
