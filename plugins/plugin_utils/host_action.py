@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -121,6 +124,47 @@ class HostAction(ActionBase):
         """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises Failure."""
         return self.python(visitor(), {"files": program_files()[1], "module": module, "options": options})
 
+    def bring(self, path: str, target: str, what: str) -> None:
+        """Copy a file of the controller's to the vhost, into a directory that only who runs benito-host gets into. Raises Failure.
+
+        what  it is, for a person who waits for it
+        """
+        with self.lasting(what):
+            if not self._connection.become or self._get_remote_user() == self.get_become_option("become_user"):
+                self._transfer_file(path, target)
+                return
+            folder = self._make_tmp_path()  # files travel as the user who logs in
+            try:
+                landed = self._transfer_file(path, self._connection._shell.join_path(folder, "file"))
+                here, there = shlex.quote(landed), shlex.quote(target)
+                done = self._run(f'chown "$(id -u):$(id -g)" {here} && chmod 0600 {here} && mv -fT {here} {there}')
+                if done["rc"]:
+                    raise Failure(f"{what}: {(done['stderr'] or done['stdout']).strip()}")
+            finally:
+                self._remove_tmp_path(folder)
+
+    @contextmanager
+    def lasting(self, what: str) -> Iterator[None]:
+        """Show now and then that something goes on, once it takes long."""
+        began, ended = time.monotonic(), threading.Event()
+
+        def show():
+            pause = _POLL_S
+            while not ended.wait(pause):
+                self._show(what, began)
+                pause = _SAY_EACH_S
+
+        shower = threading.Thread(target=show, daemon=True)
+        shower.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            shower.join()
+
+    def _show(self, what: str, began: float) -> None:
+        display.display(f"{self._host}: {what} ({time.monotonic() - began:.0f} s)")
+
     def _said(self, script: str, data: str, what: str) -> dict:
         done = self._run(script, data)
         said = _last_object(done["stdout"])
@@ -152,7 +196,7 @@ class HostAction(ActionBase):
             progress = next((line for line in done["stdout"].splitlines() if line and not line.startswith("{")), "") or "at work"
             now = time.monotonic()
             if progress != said or now - said_at >= _SAY_EACH_S:
-                display.display(f"{host}: {progress} ({now - began:.0f} s)")
+                self._show(progress, began)
                 said, said_at = progress, now
 
     def _run(self, script: str, data: str = "") -> dict:
