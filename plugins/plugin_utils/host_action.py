@@ -52,31 +52,31 @@ class NotInstalled(Failure):
 
 
 class HostAction(ActionBase):
-    """A task that runs benito-host for one experiment.
+    """A task that runs benito-host, for one experiment.
 
-    options  the argument spec of what the task may say beside pid, eid and program
+    options           the argument spec of what the task may say beside pid, eid and program
+    takes_program     whether it may name the program
+    needs_experiment  whether it has to name an experiment, by pid and eid
     """
 
     TRANSFERS_FILES = False
     options: dict = {}
     takes_program = True
+    needs_experiment = True
 
-    def act(self, options: dict, place: Place) -> dict:
-        """Do it. Returns the task's result. Raises Failure."""
+    def act(self, options: dict, place: Place | None) -> dict:
+        """Do it; ``place`` is None only where no experiment is named, and none is needed. Returns the task's result. Raises Failure."""
         raise NotImplementedError
 
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         self._host = (task_vars or {}).get("inventory_hostname", "")
-        spec = {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}}
+        spec = {name: {"type": "str", "required": self.needs_experiment} for name in ("pid", "eid")}
         if self.takes_program:
             spec["program"] = {"type": "path", "default": PROGRAM}
-        _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options})
-        experiment = experiment_name(options["pid"], options["eid"])
-        if not is_experiment(experiment):
-            return {"failed": True, "changed": False, "msg": f"{experiment!r} does not name an experiment"}
+        _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options}, required_together=[("pid", "eid")])
         try:
-            return self.act(options, Place(experiment))
+            return self.act(options, _place(options) if self.needs_experiment or options["pid"] else None)
         except Failure as exc:
             return {"failed": True, "changed": False, "msg": str(exc)}
 
@@ -212,6 +212,14 @@ class HostAction(ActionBase):
             return self._low_level_execute_command(f"exec <{shlex.quote(path)}; {script}")
         finally:
             self._remove_tmp_path(folder)
+
+
+def _place(options: dict) -> Place:
+    """Of the experiment that is named. Raises Failure."""
+    experiment = experiment_name(options["pid"], options["eid"])
+    if not is_experiment(experiment):
+        raise Failure(f"{experiment!r} does not name an experiment")
+    return Place(experiment)
 
 
 def _last_object(text: str) -> dict | None:
