@@ -33,12 +33,31 @@ _LAST_LEGACY_SYSTEMD = 255
 
 @dataclass(frozen=True)
 class Missing:
-    """An image to be brought here: its ``files`` belong into the directory ``arriving``, readable by root alone."""
+    """An image to be brought here: its ``files`` belong into the directory ``arriving``, which only root gets into."""
 
     digest: str
     name: str
     arriving: str
     files: tuple[str, ...]
+
+
+def visit(options: dict) -> dict:
+    """The host's part of the module ``node_images``: tells what has to be brought here, or takes in what was.
+
+    options  "experiment"; "check_mode"; "brought", whether the controller has brought what was missing
+    Returns {"missing": [{"digest", "name", "arrived": {file: SHA-256} of what an interrupted run has brought}], "changes": [words]}. Raises HostError, OSError.
+    """
+    place = Place(options["experiment"])
+    missing = [] if options["brought"] else missing_images(place, options["check_mode"])
+    if options["check_mode"]:
+        return {"missing": [], "changes": [f"image {image.name} ({image.digest}): to be brought here" for image in missing]}
+    told = [{"digest": image.digest, "name": image.name, "arrived": arrived(image)} for image in missing]
+    return {"missing": told, "changes": [] if missing else take_in(place)}
+
+
+def arriving_at(digest: str, experiment: str) -> str:
+    """The directory that the files of an image are brought to."""
+    return f"{IMAGES}/{_ARRIVING}{digest}-{experiment}"
 
 
 def planned_images(place: Place) -> tuple[ImagePlan, ...]:
@@ -56,12 +75,24 @@ def missing_images(place: Place, dry_run: bool = False) -> list[Missing]:
     for image in planned_images(place):
         if _is_whole(image, dry_run):
             continue
-        missing = Missing(image.digest, image.name, f"{IMAGES}/{_ARRIVING}{image.digest}-{place.experiment}", files_of(image))
+        missing = Missing(image.digest, image.name, arriving_at(image.digest, place.experiment), files_of(image))
         found.append(missing)
         if not dry_run:
             os.makedirs(missing.arriving, mode=0o700, exist_ok=True)  # what an interrupted run brought is not brought again
+            os.chmod(missing.arriving, 0o700)  # whoever made it
     if not dry_run:
         _sweep()
+    return found
+
+
+def arrived(missing: Missing) -> dict[str, str]:
+    """{file: SHA-256} of what an interrupted run has brought, whole or in part; image.json always comes."""
+    found = {}
+    for name in missing.files[:-1]:
+        try:
+            found[name] = _sha256(f"{missing.arriving}/{name}")
+        except FileNotFoundError:
+            pass
     return found
 
 
@@ -74,7 +105,7 @@ def take_in(place: Place) -> list[str]:
     changes = []
     for image in planned_images(place):
         if not _is_whole(image):
-            _prove_and_rename(image, f"{IMAGES}/{_ARRIVING}{image.digest}-{place.experiment}")
+            _prove_and_rename(image, arriving_at(image.digest, place.experiment))
             changes.append(f"image {image.name} ({image.digest}): brought here")
         _refuse_what_cannot_start(image)
     return changes
@@ -91,7 +122,7 @@ def _is_whole(image: ImagePlan, dry_run: bool = False) -> bool:
     """Whether the image is here with every file as it was made. Only what has changed since that was proven is read."""
     directory = f"{IMAGES}/{image.digest}"
     try:
-        expected = _read_note(f"{directory}/{NOTE}")["files"]
+        expected = read_note(f"{directory}/{NOTE}")["files"]
         known, found = _proven(directory), {}
         for name in files_of(image)[:-1]:
             found[name] = _stamp(f"{directory}/{name}")
@@ -123,7 +154,7 @@ def _stamp(path: str) -> list[int]:
 
 def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
     try:
-        note = _read_note(f"{arriving}/{NOTE}")
+        note = read_note(f"{arriving}/{NOTE}")
         if (note.get("digest"), note.get("form")) != (image.digest, image.form):
             raise HostError(f"image {image.name}: what arrived is {note.get('digest')} of form {note.get('form')}, the plan wants {image.digest}, {image.form}")
         for name in files_of(image)[:-1]:
@@ -157,19 +188,21 @@ def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
 def _refuse_what_cannot_start(image: ImagePlan) -> None:
     if image.form != "root" or os.path.exists(_UNIFIED):
         return
-    version = _read_note(f"{IMAGES}/{image.digest}/{NOTE}").get("systemd", 0)
+    version = read_note(f"{IMAGES}/{image.digest}/{NOTE}").get("systemd", 0)
     if version > _LAST_LEGACY_SYSTEMD:
         raise HostError(f"image {image.name} cannot be an openvz node on this host: its systemd {version} needs control groups of version 2, and this host has "
                         "version 1. Use debian-12 there, or kind qemu, or boot the host with systemd.unified_cgroup_hierarchy=1")
 
 
-def _read_note(path: str) -> dict:
+def read_note(path: str) -> dict:
+    """What an image.json says, with the files that it names. Raises HostError, OSError."""
     with open(path, encoding="utf-8") as stream:
         try:
             note = json.load(stream)
         except ValueError as exc:
             raise HostError(f"{path} is damaged: {exc}") from exc
-    if not isinstance(note, dict) or not isinstance(note.get("files"), dict):
+    files = note.get("files") if isinstance(note, dict) else None
+    if not isinstance(files, dict) or not all(isinstance(known, dict) for known in files.values()):
         raise HostError(f"{path} is damaged: it names no files")
     return note
 

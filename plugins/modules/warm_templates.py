@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the warm templates of virtual machines on a vhost."""
 
+# Virtual: the action plugin of this name does it, on the controller.
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -16,6 +17,7 @@ description:
   - With O(limit_mb), removes those used longest ago. It does not need an experiment, nor anything of this collection on the host.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
+  - deter.benito.experiment.program
   - deter.benito.attributes
   - deter.benito.attributes.diff
 options:
@@ -25,10 +27,6 @@ options:
   eid:
     description: The experiment.
     type: str
-  program:
-    description: Path of benito-host on the host.
-    type: path
-    default: /var/benito/bin/benito-host
   limit_mb:
     description: The MiB that templates may take on the host's disk; V(0) removes all of them, and what interrupted runs have left.
     type: int
@@ -67,43 +65,3 @@ templates:
   type: list
   elements: dict
 """
-
-import time
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.host.template_making import sweep
-from ansible_collections.deter.benito.plugins.module_utils.host.templates import shrink, templates_here
-from ansible_collections.deter.benito.plugins.module_utils.host_program import PROGRAM, outcome, run_for_experiment
-
-
-def table(templates):
-    lines = []
-    for template in templates:
-        takes = f", a clone takes {template['private_mb']} MiB" if template["private_mb"] else ""
-        used = time.strftime("%Y-%m-%d %H:%M", time.gmtime(template["used"]))
-        lines.append(f"{template['image_name']} with {template['memory_mb']} MiB and {template['cpus']} processors under {template['acceleration']}: "
-                     f"{template['size_mb']} MiB on the disk{takes}; cloned last {used} UTC ({template['key']})")
-    return lines or ["no warm template is here"]
-
-
-def main():
-    module = AnsibleModule(
-        argument_spec={"pid": {"type": "str"}, "eid": {"type": "str"}, "program": {"type": "path", "default": PROGRAM}, "limit_mb": {"type": "int"}},
-        required_together=[("pid", "eid")],
-        supports_check_mode=True,
-    )
-    changes = []
-    try:
-        if module.params["limit_mb"] is not None:
-            changes += [*sweep(module.check_mode), *shrink(module.params["limit_mb"], module.check_mode)]
-        if module.params["pid"]:
-            changes += run_for_experiment(module, "make-templates", "--begin").get("changes", [])
-        found = templates_here()
-        module.exit_json(**outcome({"changed": bool(changes), "changes": changes, "templates": found, "table": table(found)}))
-    except (BenitoError, OSError) as exc:
-        module.fail_json(msg=str(exc))
-
-
-if __name__ == "__main__":
-    main()

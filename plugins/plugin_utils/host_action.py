@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -49,31 +52,31 @@ class NotInstalled(Failure):
 
 
 class HostAction(ActionBase):
-    """A task that runs benito-host for one experiment.
+    """A task that runs benito-host, for one experiment.
 
-    options  the argument spec of what the task may say beside pid, eid and program
+    options           the argument spec of what the task may say beside pid, eid and program
+    takes_program     whether it may name the program
+    needs_experiment  whether it has to name an experiment, by pid and eid
     """
 
     TRANSFERS_FILES = False
     options: dict = {}
     takes_program = True
+    needs_experiment = True
 
-    def act(self, options: dict, place: Place) -> dict:
-        """Do it. Returns the task's result. Raises Failure."""
+    def act(self, options: dict, place: Place | None) -> dict:
+        """Do it; ``place`` is None only where no experiment is named, and none is needed. Returns the task's result. Raises Failure."""
         raise NotImplementedError
 
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         self._host = (task_vars or {}).get("inventory_hostname", "")
-        spec = {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}}
+        spec = {name: {"type": "str", "required": self.needs_experiment} for name in ("pid", "eid")}
         if self.takes_program:
             spec["program"] = {"type": "path", "default": PROGRAM}
-        _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options})
-        experiment = experiment_name(options["pid"], options["eid"])
-        if not is_experiment(experiment):
-            return {"failed": True, "changed": False, "msg": f"{experiment!r} does not name an experiment"}
+        _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options}, required_together=[("pid", "eid")])
         try:
-            return self.act(options, Place(experiment))
+            return self.act(options, _place(options) if self.needs_experiment or options["pid"] else None)
         except Failure as exc:
             return {"failed": True, "changed": False, "msg": str(exc)}
 
@@ -121,6 +124,47 @@ class HostAction(ActionBase):
         """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises Failure."""
         return self.python(visitor(), {"files": program_files()[1], "module": module, "options": options})
 
+    def bring(self, path: str, target: str, what: str) -> None:
+        """Copy a file of the controller's to the vhost, into a directory that only who runs benito-host gets into. Raises Failure.
+
+        what  it is, for a person who waits for it
+        """
+        with self.lasting(what):
+            if not self._connection.become or self._get_remote_user() == self.get_become_option("become_user"):
+                self._transfer_file(path, target)
+                return
+            folder = self._make_tmp_path()  # files travel as the user who logs in
+            try:
+                landed = self._transfer_file(path, self._connection._shell.join_path(folder, "file"))
+                here, there = shlex.quote(landed), shlex.quote(target)
+                done = self._run(f'chown "$(id -u):$(id -g)" {here} && chmod 0600 {here} && mv -fT {here} {there}')
+                if done["rc"]:
+                    raise Failure(f"{what}: {(done['stderr'] or done['stdout']).strip()}")
+            finally:
+                self._remove_tmp_path(folder)
+
+    @contextmanager
+    def lasting(self, what: str) -> Iterator[None]:
+        """Show now and then that something goes on, once it takes long."""
+        began, ended = time.monotonic(), threading.Event()
+
+        def show():
+            pause = _POLL_S
+            while not ended.wait(pause):
+                self._show(what, began)
+                pause = _SAY_EACH_S
+
+        shower = threading.Thread(target=show, daemon=True)
+        shower.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            shower.join()
+
+    def _show(self, what: str, began: float) -> None:
+        display.display(f"{self._host}: {what} ({time.monotonic() - began:.0f} s)")
+
     def _said(self, script: str, data: str, what: str) -> dict:
         done = self._run(script, data)
         said = _last_object(done["stdout"])
@@ -152,7 +196,7 @@ class HostAction(ActionBase):
             progress = next((line for line in done["stdout"].splitlines() if line and not line.startswith("{")), "") or "at work"
             now = time.monotonic()
             if progress != said or now - said_at >= _SAY_EACH_S:
-                display.display(f"{host}: {progress} ({now - began:.0f} s)")
+                self._show(progress, began)
                 said, said_at = progress, now
 
     def _run(self, script: str, data: str = "") -> dict:
@@ -168,6 +212,14 @@ class HostAction(ActionBase):
             return self._low_level_execute_command(f"exec <{shlex.quote(path)}; {script}")
         finally:
             self._remove_tmp_path(folder)
+
+
+def _place(options: dict) -> Place:
+    """Of the experiment that is named. Raises Failure."""
+    experiment = experiment_name(options["pid"], options["eid"])
+    if not is_experiment(experiment):
+        raise Failure(f"{experiment!r} does not name an experiment")
+    return Place(experiment)
 
 
 def _last_object(text: str) -> dict | None:

@@ -24,7 +24,7 @@ sys.path.insert(0, {directory!r})
 from benito.host.cli import main
 sys.exit(main())
 """
-_SHARED = ("errors.py", "hostplan.py", "names.py")
+_SHARED = ("errors.py", "hostplan.py", "names.py", "node_images.py")
 
 
 @functools.cache

@@ -16,7 +16,7 @@ import sys
 
 from ..errors import BenitoError, HostError
 from ..hostplan import from_json
-from . import control_bridge
+from . import control_bridge, template_making
 from .apply import PARTS, answer, apply, down
 from .enter import enter, find_node
 from .jobs import begin
@@ -28,8 +28,6 @@ from .probe import probe
 from .reboot import reboot
 from .status import status
 from .supervisor import supervise
-from .template_making import sweep
-from .templates import shrink, templates_here
 from .unit import start_commands, start_unit
 from .warm_choice import begin_templates, make_templates
 
@@ -154,8 +152,7 @@ def _make_templates(options) -> dict:
 
 
 def _templates(options) -> dict:
-    changes = [] if options.limit_mb is None else [*sweep(options.check), *shrink(options.limit_mb, options.check)]
-    return {"changed": bool(changes), "changes": changes, "templates": templates_here()}
+    return template_making.visit({"limit_mb": options.limit_mb, "check_mode": options.check})
 
 
 def _enter(options) -> None:

@@ -150,6 +150,41 @@ def test_a_container_that_needs_newer_control_groups_than_the_host_has_is_refuse
             node_images.take_in(vhost)
 
 
+def visit(brought=False, check_mode=False):
+    return node_images.visit({"experiment": "P.e", "brought": brought, "check_mode": check_mode})
+
+
+def test_a_visit_tells_what_to_bring_and_another_one_takes_it_in(vhost):
+    assert visit() == {"missing": [{"digest": "d1", "name": "debian-12", "arrived": {}}, {"digest": "e2", "name": "debian-13", "arrived": {}}], "changes": []}
+    for missing, image in zip(node_images.missing_images(vhost), (DISK, ROOT)):
+        bring(missing, image)
+    assert visit(brought=True) == {"missing": [], "changes": ["image debian-12 (d1): brought here", "image debian-13 (e2): brought here"]}
+    assert visit() == visit(brought=True) == {"missing": [], "changes": []}
+
+
+def test_a_visit_in_check_mode_only_says_what_would_be_brought(vhost):
+    assert visit(check_mode=True) == {"missing": [], "changes": ["image debian-12 (d1): to be brought here", "image debian-13 (e2): to be brought here"]}
+    assert not os.path.exists(node_images.IMAGES)
+
+
+def test_a_visit_refuses_what_cannot_start_here_also_when_nothing_is_missing(vhost, tmp_path):
+    for missing, image in zip(node_images.missing_images(vhost), (DISK, ROOT)):
+        bring(missing, image, systemd=257)
+    node_images.take_in(vhost)
+    (tmp_path / "unified").unlink()
+    with pytest.raises(HostError, match="image debian-13 cannot be an openvz node on this host"):
+        visit()
+
+
+def test_a_visit_tells_what_an_interrupted_run_has_brought_and_lets_only_root_change_it(vhost):
+    disk, _root = node_images.missing_images(vhost)
+    _write(f"{disk.arriving}/disk", "disk")
+    _write(f"{disk.arriving}/kernel", "ker")
+    os.chmod(disk.arriving, 0o777)
+    assert visit()["missing"][0]["arrived"] == {"disk": hashlib.sha256(b"disk").hexdigest(), "kernel": hashlib.sha256(b"ker").hexdigest()}
+    assert os.stat(disk.arriving).st_mode & 0o777 == 0o700
+
+
 def test_what_runs_that_never_came_back_have_brought_goes_after_a_day(vhost):
     os.makedirs(f"{node_images.IMAGES}/.arriving-ff-P.gone")
     _write(f"{node_images.IMAGES}/.arriving-ff-P.gone/disk", "half")

@@ -178,3 +178,16 @@ def test_what_a_guest_can_tell_makes_another_template_and_nothing_else(monkeypat
     assert len({key, *(templates.template_key(templates.template_words(dataclasses.replace(hardware, **other))) for other in others)}) == 6
     monkeypatch.setattr(templates, "_version", lambda _program: "QEMU emulator version 9.0.0")
     assert templates.template_key(templates.template_words(hardware)) != key
+
+
+def test_a_visit_lists_them_and_removes_only_what_is_over_a_limit_that_was_given(here):
+    made("a" * 32, used=1000.0)
+    made("b" * 32, used=2000.0)
+    (Path(templates.TEMPLATES) / f".making-{'c' * 32}").mkdir()
+    listed = template_making.visit({"limit_mb": None, "check_mode": False})
+    assert (listed["changed"], listed["changes"], [template["key"][0] for template in listed["templates"]]) == (False, [], ["b", "a"])
+    told = template_making.visit({"limit_mb": 0, "check_mode": True})
+    assert (told["changed"], len(told["changes"]), told["templates"]) == (True, 3, listed["templates"])
+    done = template_making.visit({"limit_mb": 0, "check_mode": False})
+    assert done == {"changed": True, "changes": told["changes"], "templates": []}
+    assert os.listdir(templates.TEMPLATES) == []

@@ -1,0 +1,32 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module warm_templates, which says what it does. It lists and removes them without anything of the program on the host."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
+
+
+class ActionModule(HostAction):
+    needs_experiment = False
+    options = {"limit_mb": {"type": "int"}}
+
+    def act(self, options, place):
+        said = self.visit("benito.host.template_making", {"limit_mb": options["limit_mb"], "check_mode": self.check_mode})
+        begun = self.tell(options, place, "make-templates", "--begin") if place else {}
+        changes, templates = [*said["changes"], *begun.get("changes", ())], said["templates"]
+        return outcome({"changed": bool(changes), "changes": changes, "templates": templates, "table": table(templates)})
+
+
+def table(templates: list[dict]) -> list[str]:
+    """A line for each template."""
+    lines = []
+    for template in templates:
+        takes = f", a clone takes {template['private_mb']} MiB" if template["private_mb"] else ""
+        used = time.strftime("%Y-%m-%d %H:%M", time.gmtime(template["used"]))
+        lines.append(f"{template['image_name']} with {template['memory_mb']} MiB and {template['cpus']} processors under {template['acceleration']}: "
+                     f"{template['size_mb']} MiB on the disk{takes}; cloned last {used} UTC ({template['key']})")
+    return lines or ["no warm template is here"]

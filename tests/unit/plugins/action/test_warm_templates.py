@@ -1,0 +1,83 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Warm templates are listed and removed on a host that has nothing of ours; they are begun by the benito-host of one that has."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible.errors import AnsibleError
+
+KEY = "a" * 32
+LINE = f"debian-12 with 256 MiB and 1 processors under tcg: 1 MiB on the disk, a clone takes 40 MiB; cloned last 2001-09-09 01:46 UTC ({KEY})"
+REMOVED = f"template of debian-12 with 256 MiB ({KEY}, 1 MiB): removed"
+
+
+@pytest.fixture(name="template")
+def fixture_template(vhost):
+    """One template on the host."""
+    folder = vhost / "var/cache/benito/templates" / KEY
+    folder.mkdir(parents=True)
+    for name in ("memory", "state", "disk.qcow2"):
+        (folder / name).write_bytes(name.encode())
+    words = {"image_name": "debian-12", "memory_mb": 256, "cpus": 1, "acceleration": "tcg"}
+    (folder / "template.json").write_text(json.dumps({"words": words, "files": {}, "private_mb": 40}))
+    os.utime(folder / "template.json", (1e9, 1e9))
+    return folder
+
+
+@pytest.fixture(name="program")
+def fixture_program(tmp_path):
+    """Stands for benito-host: says with what it was run."""
+    path = tmp_path / "benito-host"
+    path.write_text("""#!/bin/sh\necho "{\\"changed\\": true, \\"changes\\": [\\"$*\\"]}"\n""")
+    path.chmod(0o755)
+    return path
+
+
+def test_those_that_are_here_are_listed_and_stay(run, template):
+    done = run("warm_templates")
+    assert (done["changed"], done["changes"], done["table"]) == (False, [], [LINE])
+    assert [(found["key"], found["private_mb"]) for found in done["templates"]] == [(KEY, 40)]
+
+
+def test_where_none_is_the_table_says_so(run):
+    assert run("warm_templates")["table"] == ["no warm template is here"]
+
+
+def test_what_is_over_the_limit_is_removed_and_in_check_mode_only_named(run, template):
+    told = run("warm_templates", check_mode=True, limit_mb=0)
+    assert (told["changed"], told["changes"], told["table"]) == (True, [REMOVED], [LINE])
+    done = run("warm_templates", limit_mb=0)
+    assert (done["changed"], done["changes"], done["templates"], done["diff"]["after"]) == (True, [REMOVED], [], f"{REMOVED}\n")
+    assert not template.exists()
+
+
+def test_those_of_an_experiment_are_begun_after_what_is_over_the_limit_has_gone(run, template, program):
+    done = run("warm_templates", pid="P", eid="e", program=str(program), limit_mb=0)
+    assert (done["changed"], done["changes"]) == (True, [REMOVED, "make-templates --begin -e P.e --json"])
+    assert done["table"] == ["no warm template is here"]
+
+
+def test_check_mode_begins_nothing_also_where_nothing_of_the_experiment_is_there(run, program, tmp_path):
+    assert run("warm_templates", check_mode=True, pid="P", eid="e", program=str(tmp_path / "none"))["changes"] == [
+        f"make-templates: all of it, on a host without {tmp_path}/none yet"]
+    assert run("warm_templates", check_mode=True, pid="P", eid="e", program=str(program))["changes"] == ["make-templates: all of it, on a host without P.e yet"]
+
+
+def test_without_benito_host_an_experiments_fail_and_say_why(run, tmp_path):
+    done = run("warm_templates", pid="P", eid="e", program=str(tmp_path / "none"))
+    assert done["failed"] and done["msg"] == f"{tmp_path}/none is not installed on this host: the role deter.benito.vhost does it"
+
+
+def test_half_of_an_experiments_name_or_a_wrong_one_is_refused(run):
+    with pytest.raises(AnsibleError, match="required together: pid, eid"):
+        run("warm_templates", pid="P")
+    assert run("warm_templates", pid="P", eid="../e")["msg"] == "'P.../e' does not name an experiment"
+
+
+def test_other_actions_still_need_one(run):
+    with pytest.raises(AnsibleError, match="missing required arguments: eid, pid"):
+        run("virtual_machines")
