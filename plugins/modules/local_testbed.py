@@ -42,7 +42,7 @@ options:
   memory_mb:
     description: Memory of each pnode in MiB, with O(backend=qemu).
     type: int
-    default: 1024
+    default: 2048
   cpus:
     description: Processors of each pnode, with O(backend=qemu).
     type: int
@@ -80,7 +80,7 @@ EXAMPLES = r"""
   deter.benito.local_testbed:
     name: machines
     backend: qemu
-    memory_mb: 2048
+    memory_mb: 4096
 
 - name: Take them away
   deter.benito.local_testbed:
@@ -126,7 +126,7 @@ def argument_spec():
         "home": {"type": "path", "default": "~/.benito"},
         "cache": {"type": "path"},
         "backend": {"type": "str", "choices": ["lxc", "qemu"]},
-        "memory_mb": {"type": "int", "default": 1024},
+        "memory_mb": {"type": "int", "default": 2048},
         "cpus": {"type": "int", "default": 1},
         "_program": {"type": "dict"},  # benito-host, by the action plugin
     }

@@ -34,6 +34,7 @@ DISK_MB = 16384
 """MiB, sparse."""
 LEAST_MEMORY_MB = 256
 _MASKED = ("lxc.service", "lxc-net.service", "lxc-monitord.service")
+_UNMASKED = "systemd-logind.service"  # where there is dbus, who asks for a reboot asks that
 _LIMIT_S = 3600
 _IMAGES = "/var/cache/benito/images"
 _NOTE = "image.json"
@@ -43,7 +44,7 @@ _NOTE = "image.json"
 class Size:
     """What each virtual machine has: memory in MiB, processors."""
 
-    memory_mb: int = 1024
+    memory_mb: int = 2048
     cpus: int = 1
 
 
@@ -64,7 +65,8 @@ def check_size(size: Size, count: int) -> None:
 def image_recipe() -> Recipe:
     """The image of a pnode: what a pnode has that is a container, with a kernel."""
     plain = recipe("pnode", DISK, SUITE, PACKAGES)
-    return dataclasses.replace(plain, disk_mb=DISK_MB, masked=(*plain.masked, *_MASKED))
+    masked = [unit for unit in plain.masked if unit != _UNMASKED] + [*_MASKED]
+    return dataclasses.replace(plain, disk_mb=DISK_MB, masked=tuple(masked))
 
 
 class Images:

@@ -1,0 +1,114 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError, InputError
+from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import addresses, machine_network
+from ansible_collections.deter.benito.plugins.module_utils.host.plan_check import check_plan
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import ImagePlan, from_json, ports_of, to_json
+from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
+from ansible_collections.deter.benito.plugins.module_utils.testbed.bed import Bed
+from ansible_collections.deter.benito.plugins.module_utils.testbed.machines import Images, Machines, Size, check_size
+from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity, Paths
+
+IMAGE = ImagePlan(digest="0123456789abcdef", name="pnode", form="disk", disk_format="qcow2", kernel=True)
+SUBNETS = Subnets("172.28.8.0/21", "10.254.0.0/16")
+
+
+@pytest.fixture(name="machines")
+def fixture_machines(tmp_path):
+    identity = Identity(str(tmp_path), "own-bed")
+    paths = Paths(identity, str(tmp_path / "cache"))
+    os.makedirs(paths.root)
+    with open(paths.key + ".pub", "w", encoding="utf-8") as stream:
+        stream.write("ssh-ed25519 AAAA testbed\n")
+    return Machines(identity, paths, SUBNETS)
+
+
+def made(machines, name):
+    os.makedirs(machines.paths.pnode(name))
+    for file in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"):
+        with open(f"{machines.paths.pnode(name)}/{file}", "w", encoding="utf-8") as stream:
+            stream.write("ssh-ed25519 BBBB x\n")
+
+
+def test_what_the_carrier_is_told_is_a_plan_that_a_host_takes(machines):
+    plan = machines.plan(["own-bed-0", "own-bed-1"], IMAGE, Size(2048, 2))
+    check_plan(plan, "plan")
+    assert from_json(to_json(plan)) == plan
+    assert (plan.experiment, plan.vhost, plan.root_keys) == ("Testbed.own-bed", "own-bed-carrier", ("ssh-ed25519 AAAA testbed",))
+    assert [(vnode.memory_mb, vnode.cpus, vnode.image) for vnode in plan.vnodes] == [(2048, 2, IMAGE.digest)] * 2
+    ports = [port for vnode in plan.vnodes for port in ports_of(vnode)]
+    assert len(set(ports)) == 4
+
+
+def test_a_pnode_has_the_addresses_that_its_inventory_tells_on_interfaces_called_as_those_of_a_container(machines):
+    (vnode,) = machines.plan(["own-bed-7"], IMAGE, Size()).vnodes
+    assert addresses(vnode) == [("eth0", "172.28.8.18"), ("eth1", "10.254.0.18")]
+    lines = machine_network(machines.plan(["own-bed-7"], IMAGE, Size()), vnode, 1500)["var/benito/lib/network"].text
+    assert "route replace default via 172.28.8.1 dev eth0" in lines and "link set dev eth1 mtu 9000" in lines and "control0" not in lines
+
+
+def test_the_carrier_has_addresses_of_its_own_and_is_no_pnode(machines):
+    assert machines.identity.index_of(machines.carrier) == -1
+    assert SUBNETS.control_address(-1) == "172.28.8.10" and SUBNETS.control_address(0) == "172.28.8.11"
+    made(machines, "own-bed-0")
+    made(machines, machines.carrier)
+    assert machines.existing() == ("own-bed-0",)
+
+
+def test_pnodes_without_their_carrier_are_stopped_and_the_plan_is_not_told(machines):
+    made(machines, "own-bed-0")
+    made(machines, "own-bed-10")
+    made(machines, "own-bed-2")
+    assert machines.states() == {"own-bed-0": "stopped", "own-bed-2": "stopped", "own-bed-10": "stopped"}
+    assert machines.carrier_state() == "missing"
+    assert not machines.is_told(machines.plan(["own-bed-0"], IMAGE, Size()))
+
+
+@pytest.mark.parametrize(("size", "says"), [
+    (Size(128, 1), "128 MiB of memory"), (Size(1024, 0), "0 processors"), (Size(1024, 65), "65 processors"),
+])
+def test_a_size_that_cannot_be_is_refused(size, says):
+    with pytest.raises(InputError, match=says):
+        check_size(size, 1)
+
+
+def test_pnodes_that_do_not_fit_into_the_machine_are_refused_before_anything_is_made():
+    with pytest.raises(HostError, match="do not fit into this machine's memory"):
+        check_size(Size(1 << 20, 1), 64)
+
+
+def test_a_testbed_keeps_the_image_it_began_with_as_long_as_that_is_there(machines, tmp_path):
+    bed = Bed(machines.identity, str(tmp_path / "cache"), "qemu")
+    kept = "f" * 32
+    with open(machines.paths.state, "w", encoding="utf-8") as stream:
+        json.dump({"backend": "qemu", "image": kept}, stream)
+    assert bed.image().digest not in (kept, "")
+    os.makedirs(f"{machines.paths.pnode(machines.carrier)}/var/cache/benito/images/{kept}")
+    with open(f"{machines.paths.pnode(machines.carrier)}/var/cache/benito/images/{kept}/image.json", "w", encoding="utf-8") as stream:
+        stream.write("{}")
+    assert bed.image().digest == kept
+
+
+def test_a_testbed_has_the_backend_it_began_with_where_none_is_said(machines, tmp_path):
+    assert Bed(machines.identity, str(tmp_path / "cache")).backend == "lxc"
+    with open(machines.paths.state, "w", encoding="utf-8") as stream:
+        json.dump({"backend": "qemu"}, stream)
+    assert Bed(machines.identity, str(tmp_path / "cache")).backend == "qemu"
+
+
+def test_an_image_is_brought_whole_and_an_interrupted_copy_is_begun_anew(tmp_path):
+    cached = tmp_path / "cache" / "images" / IMAGE.digest
+    os.makedirs(cached)
+    for name in ("disk", "image.json"):
+        (cached / name).write_text(name)
+    target = tmp_path / "carrier"
+    os.makedirs(target / f".partial-{IMAGE.digest}")
+    (target / f".partial-{IMAGE.digest}" / "disk").write_text("half")
+    Images(str(tmp_path / "cache")).bring(IMAGE, str(target))
+    assert sorted(os.listdir(target)) == [IMAGE.digest] and (target / IMAGE.digest / "disk").read_text() == "disk"
