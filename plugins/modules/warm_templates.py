@@ -73,7 +73,8 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.host.template_making import sweep
-from ansible_collections.deter.benito.plugins.module_utils.host.templates import shrink, templates_here
+from ansible_collections.deter.benito.plugins.module_utils.host.template_notes import templates_here
+from ansible_collections.deter.benito.plugins.module_utils.host.templates import shrink
 from ansible_collections.deter.benito.plugins.module_utils.host_program import PROGRAM, outcome, run_for_experiment
 
 
