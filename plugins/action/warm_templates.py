@@ -15,10 +15,18 @@ class ActionModule(HostAction):
     options = {"limit_mb": {"type": "int"}}
 
     def act(self, options, place):
-        said = self.visit("benito.host.template_making", {"limit_mb": options["limit_mb"], "check_mode": self.check_mode})
-        begun = self.tell(options, place, "make-templates", "--begin") if place else {}
-        changes, templates = [*said["changes"], *begun.get("changes", ())], said["templates"]
+        removed, begun = {}, {}
+        if options["limit_mb"] is not None:
+            removed = self._listed(options["limit_mb"])
+        if place:
+            begun = self.tell(options, place, "make-templates", "--begin")
+        said = {**removed, **begun}
+        templates = said["templates"] if "templates" in said else self._listed(None)["templates"]
+        changes = [*removed.get("changes", ()), *begun.get("changes", ())]
         return outcome({"changed": bool(changes), "changes": changes, "templates": templates, "table": table(templates)})
+
+    def _listed(self, limit_mb):
+        return self.visit("benito.host.template_notes", {"limit_mb": limit_mb, "check_mode": self.check_mode})
 
 
 def table(templates: list[dict]) -> list[str]:

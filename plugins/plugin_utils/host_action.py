@@ -118,7 +118,7 @@ class HostAction(ActionBase):
 
     def python(self, text: str, data: dict) -> dict:
         """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises Failure."""
-        return self._said(f"exec /usr/bin/python3 -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
+        return self._said(f"exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
 
     def visit(self, module: str, options: dict) -> dict:
         """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises Failure."""

@@ -7,12 +7,10 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import shutil
 import time
 
 from ..errors import BenitoError, HostError
-from . import control_bridge, netlink, prepare
-from .announce import announce
+from . import netlink, prepare
 from .firewall import apply_firewall, remove_firewall
 from .locks import experiment_lock, leaving, staying
 from .netlink import Batch
@@ -21,7 +19,6 @@ from .parts import KIND_PARTS
 from .place import Place
 from .plan_file import read_applied, read_plan, remember_applied
 from .probe import answering, make_endpoints
-from .warm_choice import end_templates
 
 PARTS = ("network", *(part.name for part in KIND_PARTS))
 
@@ -73,6 +70,8 @@ def down(place: Place) -> dict:
     Who waits for its nodes to boot gives up. Each step is tried even when an earlier one failed. Returns {"changed": bool, "changes": [words]}.
     Raises HostError with all failures.
     """
+    from .warm_choice import end_templates
+
     changes: list[str] = []
     failures: list[str] = []
     with leaving(place), experiment_lock(place):
@@ -101,6 +100,8 @@ def _apply_parts(plan, place, parts, dry_run) -> list[str]:
             if not dry_run:
                 remember_applied(place, part.name, plan)
                 if changed and part.boots:
+                    from .announce import announce
+
                     announce(plan, part.kind)
     return changes
 
@@ -141,12 +142,16 @@ def _remove_links(place: Place, limit_s: float = 120.0) -> list[str]:
 
 
 def _leave_control_bridge(place: Place) -> list[str]:
+    from . import control_bridge
+
     result = control_bridge.down(argparse.Namespace(user=place.experiment, check=False))
     return ["control0: left", *result.get("warnings", ())] if result["changed"] else []
 
 
 def _remove_files(place: Place, limit_s: float = 5.0) -> list[str]:
     """A swap-in that was cut off may still write its last words, so that a folder does not become empty at once."""
+    import shutil
+
     removed, deadline = False, time.monotonic() + limit_s
     for directory in (place.directory, place.run):
         while os.path.isdir(directory):

@@ -18,7 +18,7 @@ from importlib import resources
 from .place import ROOT
 
 _LAUNCHER = """\
-#!/usr/bin/python3
+#!/usr/bin/python3 -IS
 import sys
 sys.path.insert(0, {directory!r})
 from benito.host.cli import main

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import signal
-import traceback
 from contextlib import contextmanager
 
 from ..errors import HostError
@@ -60,6 +59,8 @@ def _do(work, writer: int) -> None:
 
 def _unexpected(exc: BaseException) -> str:
     """An error of ours: what and where, on one line."""
+    import traceback
+
     frames = traceback.extract_tb(exc.__traceback__)
     where = f", at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     return f"an error nobody foresaw, {type(exc).__name__}: {exc}{where}"

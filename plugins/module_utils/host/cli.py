@@ -3,6 +3,9 @@
 """The command line of benito-host, the one program that acts on a vhost.
 
 With ``--json`` it prints one JSON object: what was done, or {"error": why not} with exit status 1.
+
+What not every command needs is imported where it is needed: to read all of benito-host takes a vhost under emulation seconds, several times in each
+swap-in. Only on the host's own ground, never in the mount namespace of a node, which has another /var/benito.
 """
 
 # a program of its own, not a module: it prints and exits
@@ -15,21 +18,7 @@ import os
 import sys
 
 from ..errors import BenitoError, HostError
-from ..hostplan import from_json
-from . import control_bridge, template_making
-from .apply import PARTS, answer, apply, down
-from .enter import enter, find_node
-from .jobs import begin
-from .locks import machine_lock
 from .place import Place, experiments_here, is_experiment
-from .plan_file import read_plan
-from .prepare import install, install_secrets, missing_packages
-from .probe import probe
-from .reboot import reboot
-from .status import status
-from .supervisor import supervise
-from .unit import start_commands, start_unit
-from .warm_choice import begin_templates, make_templates
 
 _SHOWN = 40  # changes that a person is shown; --json has all
 
@@ -38,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     plain = arguments if arguments[:1] == ["enter"] else [argument for argument in arguments if argument != "--json"]
-    options = _parser().parse_args(plain)
+    options = _parser(next((word for word in plain if not word.startswith("-")), "")).parse_args(plain)
     options.json = plain != arguments
     if options.command != "enter":
         os.umask(0o022)  # everybody in a node reads its hosts file
@@ -60,57 +49,66 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(called: str) -> argparse.ArgumentParser:
+    """Of the command that is called, if there is such a one, else of all, without their options: those are asked for with the command."""
     parser = argparse.ArgumentParser(prog="benito-host", description="Makes this machine look like the plan of a Benito experiment.",
-                                     epilog="With --json every command but enter prints one JSON object.")
+                                     epilog="With --json every command but enter prints one JSON object.", formatter_class=_HelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, func, about in (
-        ("install", _install, "have a host plan and secrets, given as JSON, and the experiment's unit"),
-        ("apply", _apply, "build what the plan says, change what differs"),
-        ("probe", _probe, "send full-size packets to every other vhost"),
-        ("start-unit", _start_unit, "start the experiment's unit, start commands held back"),
-        ("start-commands", lambda o: start_commands(_place(o), o.check), "start the start commands that have not run"),
-        ("reboot", lambda o: reboot(_place(o), o.node, o.check), "reboot nodes; their start commands run again"),
-        ("status", lambda o: status(_place(o)), "the state of nodes and substrates"),
-        ("down", lambda o: down(_place(o)), "take the experiment away from this machine"),
-        ("supervise", lambda o: supervise(_place(o)), "what the unit runs"),
-    ):
-        command = commands.add_parser(name, help=about, description=about)
-        command.add_argument("-e", "--experiment", metavar="PID.EID", help="default: the only experiment on this machine")
+    for name in [called] if called in _COMMANDS else _COMMANDS:
+        func, about = _COMMANDS[name]
+        command = commands.add_parser(name, help=about, description=about, formatter_class=_HelpFormatter)
         command.set_defaults(func=func)
-        if name in ("install", "apply", "start-commands", "start-unit", "reboot"):
-            command.add_argument("--check", action="store_true", help="only tell what would change")
-        if name == "reboot":
-            command.add_argument("node", metavar="NODE", nargs="+")
-        if name == "probe":
-            command.add_argument("--answer", action="store_true", help="send nothing, only answer those of others from now on")
-        if name == "apply":
-            command.add_argument("--start-unit", action="store_true", help="then start the experiment's unit, as the command start-unit does")
-            command.add_argument("--background", action="store_true", help="only begin; tell where progress and result can be read")
-            command.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
-    command = commands.add_parser("enter", help="run a command in a process node", description="Run a command (default: a shell) in a process node.")
-    command.add_argument("-e", "--experiment", metavar="PID.EID")
-    command.add_argument("node", metavar="NODE")
-    command.add_argument("argv", nargs=argparse.REMAINDER, metavar="[--] COMMAND …")
-    command.set_defaults(func=_enter)
-    command = commands.add_parser("make-templates", help="make the warm templates that the plan's virtual machines will need",
-                                  description="Make the warm templates that the plan's virtual machines will need, where there are none.")
-    command.add_argument("-e", "--experiment", metavar="PID.EID")
-    command.add_argument("--begin", action="store_true", help="only have it begun, by a unit of its own")
-    command.add_argument("--check", action="store_true", help="only tell what would be made")
-    command.set_defaults(func=_make_templates)
-    command = commands.add_parser("templates", help="the warm templates on this machine", description="Lists the warm templates here, or removes some.")
-    command.add_argument("--limit-mb", type=int, metavar="MIB", help="remove those used longest ago until the others take no more than this")
-    command.add_argument("--check", action="store_true", help="only tell what would be removed")
-    command.set_defaults(func=_templates)
-    command = commands.add_parser("list", help="the experiments on this machine")
-    command.set_defaults(func=lambda o: {"changed": False, "experiments": experiments_here()})
-    control_bridge.add_commands(commands)
+        if name == called:
+            _add_options(command, name)
     return parser
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """As wide as the terminal. The original asks shutil for that, whenever an option is added, and with it reads three libraries for compression."""
+
+    def __init__(self, prog: str):
+        try:
+            columns = os.get_terminal_size().columns
+        except OSError:
+            columns = 0
+        super().__init__(prog, width=(columns or 80) - 2)
+
+
+def _add_options(command: argparse.ArgumentParser, name: str) -> None:
+    if name == "control-bridge":
+        from . import control_bridge
+
+        control_bridge.add_commands(command)
+        return
+    if name not in ("list", "templates"):
+        command.add_argument("-e", "--experiment", metavar="PID.EID", help="default: the only experiment on this machine")
+    if name in ("install", "apply", "start-commands", "start-unit", "reboot", "make-templates", "templates"):
+        command.add_argument("--check", action="store_true", help="only tell what would change")
+    if name == "reboot":
+        command.add_argument("node", metavar="NODE", nargs="+")
+    if name == "probe":
+        command.add_argument("--answer", action="store_true", help="send nothing, only answer those of others from now on")
+    if name == "apply":
+        from .apply import PARTS
+
+        command.add_argument("--start-unit", action="store_true", help="then start the experiment's unit, as the command start-unit does")
+        command.add_argument("--background", action="store_true", help="only begin; tell where progress and result can be read")
+        command.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
+    if name == "enter":
+        command.add_argument("node", metavar="NODE")
+        command.add_argument("argv", nargs=argparse.REMAINDER, metavar="[--] COMMAND …", help="default: a shell")
+    if name == "make-templates":
+        command.add_argument("--begin", action="store_true", help="only have it begun, by a unit of its own")
+    if name == "templates":
+        command.add_argument("--limit-mb", type=int, metavar="MIB", help="remove those used longest ago until the others take no more than this")
 
 
 def _install(options) -> dict:
     """The input is {"plan": JSON text or null for the one that is there, "secrets": {node: {file: text}}}."""
+    from ..hostplan import from_json
+    from .locks import machine_lock
+    from .prepare import install, install_secrets, missing_packages
+
     place = _place(options)
     try:
         given = json.load(sys.stdin)
@@ -125,39 +123,115 @@ def _install(options) -> dict:
 
 
 def _apply(options) -> dict:
-    return begin(_place(options), lambda: _applied(options)) if options.background else _applied(options)
+    if not options.background:
+        return _applied(options)
+    from .jobs import begin
+
+    return begin(_place(options), lambda: _applied(options))
 
 
 def _applied(options) -> dict:
+    from .apply import PARTS, apply
+
     place = _place(options)
     result = apply(place, tuple(options.part or PARTS), options.check)
-    changes = result["changes"] + (start_unit(place, options.check) if options.start_unit else [])
-    return {**result, "changed": bool(changes), "changes": changes}
+    started = _start_unit(options)["changes"] if options.start_unit else []
+    return {**result, "changed": bool(result["changes"] or started), "changes": [*result["changes"], *started]}
 
 
 def _probe(options) -> dict:
-    return answer(_place(options)) if options.answer else probe(read_plan(_place(options)), _place(options))
+    place = _place(options)
+    if options.answer:
+        from .apply import answer
+
+        return answer(place)
+    from .plan_file import read_plan
+    from .probe import probe
+
+    return probe(read_plan(place), place)
 
 
 def _start_unit(options) -> dict:
+    from .unit import start_unit
+
     changes = start_unit(_place(options), options.check)
     return {"changed": bool(changes), "changes": changes}
 
 
+def _start_commands(options) -> dict:
+    from .unit import start_commands
+
+    return start_commands(_place(options), options.check)
+
+
+def _reboot(options) -> dict:
+    from .reboot import reboot
+
+    return reboot(_place(options), options.node, options.check)
+
+
+def _status(options) -> dict:
+    from .status import status
+
+    return status(_place(options))
+
+
+def _down(options) -> dict:
+    from .apply import down
+
+    return down(_place(options))
+
+
+def _supervise(options) -> None:
+    from .supervisor import supervise
+
+    supervise(_place(options))
+
+
 def _make_templates(options) -> dict:
+    from .plan_file import read_plan
+    from .template_notes import templates_here
+    from .warm_choice import begin_templates, make_templates
+
     place = _place(options)
     plan = read_plan(place)
     changes = begin_templates(plan, place, options.check) if options.begin or options.check else make_templates(plan, place)
-    return {"changed": bool(changes), "changes": changes}
+    return {"changed": bool(changes), "changes": changes, "templates": templates_here()}
 
 
 def _templates(options) -> dict:
-    return template_making.visit({"limit_mb": options.limit_mb, "check_mode": options.check})
+    from .template_notes import visit
+
+    return visit({"limit_mb": options.limit_mb, "check_mode": options.check})
 
 
 def _enter(options) -> None:
+    from .enter import enter
+
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     enter(options.node, _named(options), argv)
+
+
+def _list(_options) -> dict:
+    return {"changed": False, "experiments": experiments_here()}
+
+
+_COMMANDS = {
+    "install": (_install, "have a host plan and secrets, given as JSON, and the experiment's unit"),
+    "apply": (_apply, "build what the plan says, change what differs"),
+    "probe": (_probe, "send full-size packets to every other vhost"),
+    "start-unit": (_start_unit, "start the experiment's unit, start commands held back"),
+    "start-commands": (_start_commands, "start the start commands that have not run"),
+    "reboot": (_reboot, "reboot nodes; their start commands run again"),
+    "status": (_status, "the state of nodes and substrates"),
+    "down": (_down, "take the experiment away from this machine"),
+    "supervise": (_supervise, "what the unit runs"),
+    "enter": (_enter, "run a command in a process node"),
+    "make-templates": (_make_templates, "make the warm templates that the plan's virtual machines will need, where there are none"),
+    "templates": (_templates, "list the warm templates on this machine, or remove some"),
+    "list": (_list, "the experiments on this machine"),
+    "control-bridge": (None, "the bridge that carries the control network"),
+}
 
 
 def _named(options) -> str | None:
@@ -181,7 +255,12 @@ def _use_the_experiments_own_version(options) -> None:
     """An experiment is looked after by the version it was swapped in with, whichever was called."""
     if "experiment" not in options or options.command == "supervise" or "BENITO_VERSION_CHOSEN" in os.environ:
         return
-    place = find_node(options.node, _named(options)) if options.command == "enter" else _place(options)
+    if options.command == "enter":
+        from .enter import find_node
+
+        place = find_node(options.node, _named(options))
+    else:
+        place = _place(options)
     if os.path.exists(place.program) and not os.path.samefile(place.program, sys.argv[0]):
         os.environ["BENITO_VERSION_CHOSEN"] = "1"
         os.execv(place.program, [place.program, *sys.argv[1:]])

@@ -22,9 +22,8 @@ from .control_bridge_state import CONFIRMED, PENDING, Record
 DEFAULT_TIMEOUT = 60
 
 
-def add_commands(subparsers) -> None:
-    """Add ``control-bridge`` and its commands to benito-host's."""
-    parser = subparsers.add_parser("control-bridge", help="the bridge that carries the control network")
+def add_commands(parser) -> None:
+    """Add its commands to benito-host's ``control-bridge``."""
     commands = parser.add_subparsers(dest="control_bridge_command", required=True, metavar="COMMAND")
     up_parser = commands.add_parser("up", help="put the control interface under control0; undone after a time unless confirmed")
     up_parser.add_argument("--interface", default="", help="the control interface; default: the one that carries this SSH connection")

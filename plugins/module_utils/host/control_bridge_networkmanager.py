@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import uuid
 
 from ..errors import HostError
 from .control_bridge_device import BRIDGE, delete_bridge, master_of
@@ -61,6 +60,8 @@ def _keyfile(parts) -> str:
 
 
 def _uuid(name: str) -> str:
+    import uuid
+
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.benito"))
 
 

@@ -10,9 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-import tempfile
-import traceback
 from collections.abc import Callable
 
 from ..errors import BenitoError, HostError
@@ -27,6 +24,9 @@ def begin(place: Place, act: Callable[[], dict]) -> dict:
 
     Returns {"job": its folder, "pid": its process}. The result is what ``act`` returns or {"error": why not}. Raises HostError.
     """
+    import shutil
+    import tempfile
+
     global _folder  # pylint: disable=global-statement
     if not os.path.isdir(place.directory):
         raise HostError(f"no experiment {place.experiment} on this host: there is no {place.directory}")
@@ -46,6 +46,8 @@ def begin(place: Place, act: Callable[[], dict]) -> dict:
     except (BenitoError, OSError) as exc:
         result = {"error": str(exc)}
     except BaseException as exc:  # pylint: disable=broad-exception-caught
+        import traceback
+
         os.write(2, traceback.format_exc().encode(errors="replace"))
         result = {"error": f"{type(exc).__name__}: {exc}; more of it is in {folder}/log"}
     with contextlib.suppress(HostError):  # the experiment was taken away: nobody asks any more

@@ -13,12 +13,8 @@ import time
 from dataclasses import asdict, dataclass, replace
 
 from ..errors import HostError
-from . import netlink
-from .control_offer import control_addresses_used, control_network
 from .locks import machine_lock
-from .memory_offer import memory_mb
 from .place import ROOT, Place, is_experiment, read_json, write_atomically
-from .templates import templates_here
 
 LEASES = f"{ROOT}/leases"
 
@@ -66,6 +62,11 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     "control_gateway", "control_network", "control_addresses_used"}, the last of all experiments here but the claim's own.
     Raises HostError when what the pool says of the experiment network is not so.
     """
+    from . import netlink
+    from .control_offer import control_addresses_used, control_network
+    from .memory_offer import memory_mb
+    from .template_notes import templates_here
+
     _check(claim.experiment)
     live = netlink.links()
     mark = Place(claim.experiment).mark
@@ -182,6 +183,8 @@ def _is_lease(lease) -> bool:
 def _underlay(address: str, interface: str) -> dict:
     if not address and not interface:
         return {"underlay_device": "", "underlay_address": "", "underlay_mtu": 0}
+    from . import netlink
+
     for link in netlink.ip_json("address", "show"):
         addresses = [entry["local"] for entry in link.get("addr_info", ()) if entry.get("family") == "inet"]
         if (address in addresses) if address else (link["ifname"] == interface and addresses):

@@ -1,19 +1,21 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table of container kinds on a vhost: who builds, removes and looks at the nodes of each. A new kind is one line here."""
+"""The table of container kinds on a vhost: who builds, removes and looks at the nodes of each. A new kind is one line here.
+
+The module of a kind is imported when one of its functions is called for the first time: to read those of all kinds takes a vhost under emulation seconds,
+and most vhosts have nodes of one.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ..hostplan import HostPlan
-from .physical_node import apply_physical_node, physical_status, reboot_physical_node, remove_physical_node
 from .place import Place
 from .plan_file import is_applied
-from .process_nodes import apply_process_nodes, process_status, reboot_process_nodes, remove_process_nodes
-from .system_containers import apply_containers, containers_status, reboot_containers, remove_containers
-from .virtual_machines import apply_machines, machines_status, reboot_machines, remove_machines
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,20 @@ class Part:
     boots: bool = False
 
 
+def _of(module: str, *names: str) -> list[Callable]:
+    """These functions of a module of this package."""
+    return [partial(_call, module, name) for name in names]
+
+
+def _call(module: str, name: str, *arguments):
+    return getattr(importlib.import_module(f"{__package__}.{module}"), name)(*arguments)
+
+
 KIND_PARTS = (
-    Part("processes", "process", apply_process_nodes, remove_process_nodes, process_status, reboot_process_nodes),
-    Part("physical", "embedded_pnode", apply_physical_node, remove_physical_node, physical_status, reboot_physical_node),
-    Part("containers", "openvz", apply_containers, remove_containers, containers_status, reboot_containers, boots=True),
-    Part("machines", "qemu", apply_machines, remove_machines, machines_status, reboot_machines, boots=True),
+    Part("processes", "process", *_of("process_nodes", "apply_process_nodes", "remove_process_nodes", "process_status", "reboot_process_nodes")),
+    Part("physical", "embedded_pnode", *_of("physical_node", "apply_physical_node", "remove_physical_node", "physical_status", "reboot_physical_node")),
+    Part("containers", "openvz", *_of("system_containers", "apply_containers", "remove_containers", "containers_status", "reboot_containers"), boots=True),
+    Part("machines", "qemu", *_of("virtual_machines", "apply_machines", "remove_machines", "machines_status", "reboot_machines"), boots=True),
 )
 
 

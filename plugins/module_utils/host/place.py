@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -84,6 +83,8 @@ class Place:
         return f"benito_{self._digest().hex()[:16]}"
 
     def _digest(self) -> bytes:
+        import hashlib  # and with it OpenSSL
+
         return hashlib.sha256(self.experiment.encode()).digest()
 
 

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import shutil
 import subprocess
 
 from ..errors import HostError
 from . import system
-from .acceleration import forget_acceleration
 from .locks import machine_lock
 from .place import ROOT, Place, experiments_here, read_json, write_atomically
 
@@ -111,6 +108,8 @@ def _runs(place: Place) -> bool:
 
 def missing_packages(kinds=()) -> list[str]:
     """The distribution's packages that benito-host needs for nodes of these kinds and that are not installed here."""
+    import shutil
+
     needed = dict(_COMMANDS)
     for kind in kinds:
         needed.update(_COMMANDS_OF_KIND.get(kind, {}))
@@ -120,6 +119,11 @@ def missing_packages(kinds=()) -> list[str]:
 @machine_lock()
 def remove_if_last(place: Place) -> list[str]:
     """What all experiments of a vhost share goes with the last of them; a vhost that is itself a node, see guest.py, keeps what makes it one."""
+    import glob
+    import shutil
+
+    from .acceleration import forget_acceleration  # before its file goes, too
+
     if [name for name in experiments_here() if name != place.experiment]:
         return []
     changes, is_node = [], os.path.exists(f"{ROOT}/lib/boot")

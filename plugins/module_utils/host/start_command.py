@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 
@@ -140,6 +139,8 @@ def forget(place: Place, name: str) -> None:
     except FileNotFoundError:
         pass
     except IsADirectoryError:  # the node's own doing
+        import shutil
+
         shutil.rmtree(f"{place.node(name)}/log/start_command.json")
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import signal
 
 CLONE_NEWNS = 0x00020000
@@ -64,6 +63,8 @@ def umount(target, flags: int = MNT_DETACH) -> None:
 
 def installed(program: str) -> bool:
     """Whether this host has the program, be it in the search path or where root's programs are."""
+    import shutil
+
     return shutil.which(program) is not None or shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is not None
 
 

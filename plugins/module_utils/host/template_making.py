@@ -21,22 +21,12 @@ from .machine_disk import make_disk
 from .machine_logs import console_end
 from .machine_seed import seed_tar, waking_files
 from .qmp import Qmp
-from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_words, templates_here
+from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_words
 
 STATE_LIMIT_S = 60.0
 # Becoming another user, QEMU loses the order to end with its parent; a shell that is the init of its process namespace keeps it, and takes QEMU along.
 _TOGETHER = ("unshare", "--pid", "--fork", "--kill-child", "--", "sh", "-c", '"$@"; exit $?', "sh")
 X_IGNORE_SHARED = {"capability": "x-ignore-shared", "state": True}
-
-
-def visit(options: dict) -> dict:
-    """The host's part of the module ``warm_templates``: removes what is over "limit_mb", unless that is None; in "check_mode" only says so.
-
-    Returns {"changed", "changes": [words], "templates": see templates_here()}.
-    """
-    limit_mb, check_mode = options["limit_mb"], options["check_mode"]
-    changes = [] if limit_mb is None else [*sweep(check_mode), *shrink(limit_mb, check_mode)]
-    return {"changed": bool(changes), "changes": changes, "templates": templates_here()}
 
 
 def make_template(hardware: Hardware, key: str, limit_s: float, cache_mb: int, go_on: Callable[[], None]) -> bool:

@@ -30,11 +30,9 @@ from ..errors import HostError
 from .locks import try_lock
 from .machine_command import Hardware, MachinePlace, bare_command, program
 from .machine_seed import waking_files
-from .place import Place, read_json, write_atomically
+from .place import Place, write_atomically
+from .template_notes import FILES, NOTE, TEMPLATES, Damaged, read_note, templates_here
 
-TEMPLATES = "/var/cache/benito/templates"
-NOTE = "template.json"
-FILES = ("memory", "state", "disk.qcow2")
 MAKING = ".making-"
 _BLOCK = 1 << 16
 
@@ -92,12 +90,12 @@ def take(key: str, place: Place) -> Template | None:
     if not os.path.exists(proven):
         shutil.rmtree(mine, ignore_errors=True)
         try:
-            note = _note(key)
+            note = read_note(key)
             os.makedirs(mine, mode=0o700)
             for name in FILES:
                 if _copy(f"{TEMPLATES}/{key}/{name}", f"{mine}/{name}") != note["files"].get(name):
-                    raise _Damaged(name)
-        except (FileNotFoundError, _Damaged):
+                    raise Damaged(name)
+        except (FileNotFoundError, Damaged):
             shutil.rmtree(mine, ignore_errors=True)
             remove(key)
             return None
@@ -130,23 +128,6 @@ def keep(key: str, words: dict, making: str, seconds: float) -> None:
         raise HostError(f"template {key} cannot be kept: {exc.strerror}") from exc
 
 
-def templates_here() -> list[dict]:
-    """Every template, the one used last first: its ``words``, and "key", "size_mb", "private_mb", "used" (seconds since the epoch)."""
-    found = []
-    try:
-        names = os.listdir(TEMPLATES)
-    except FileNotFoundError:
-        return []
-    for key in names:
-        try:
-            note, used = _note(key), os.stat(f"{TEMPLATES}/{key}/{NOTE}").st_mtime
-            size = sum(os.stat(f"{TEMPLATES}/{key}/{name}").st_blocks for name in FILES) * 512
-        except (FileNotFoundError, NotADirectoryError, _Damaged):
-            continue
-        found.append({**note["words"], "key": key, "size_mb": -(-size >> 20), "private_mb": note.get("private_mb", 0), "used": int(used)})
-    return sorted(found, key=lambda template: (-template["used"], template["key"]))
-
-
 def shrink(limit_mb: int, dry_run: bool = False) -> list[str]:
     """Remove those used longest ago until the others have at most ``limit_mb`` MiB together. Returns changes in words."""
     changes, total = [], 0
@@ -169,20 +150,20 @@ def remove(key: str) -> None:
 def private_mb(key: str) -> int:
     """See Template."""
     try:
-        return int(_note(key).get("private_mb", 0))
-    except (FileNotFoundError, _Damaged, TypeError, ValueError):
+        return int(read_note(key).get("private_mb", 0))
+    except (FileNotFoundError, Damaged, TypeError, ValueError):
         return 0
 
 
 def remember_private(key: str, measured_mb: int) -> None:
     """Note what a clone takes, if it is more than was known."""
     try:
-        note = _note(key)
+        note = read_note(key)
         if measured_mb > note.get("private_mb", 0):
             used = os.stat(f"{TEMPLATES}/{key}/{NOTE}")
             write_atomically(f"{TEMPLATES}/{key}/{NOTE}", json.dumps({**note, "private_mb": measured_mb}, indent=1))
             os.utime(f"{TEMPLATES}/{key}/{NOTE}", ns=(used.st_atime_ns, used.st_mtime_ns))
-    except (FileNotFoundError, _Damaged):
+    except (FileNotFoundError, Damaged):
         pass  # it was removed meanwhile
 
 
@@ -205,22 +186,6 @@ def making_lock(key: str, go_on: Callable[[], None]) -> Iterator[None]:
     finally:
         _discard(path)
         os.close(fd)
-
-
-class _Damaged(Exception):
-    """A template's file is not what it was."""
-
-
-def _note(key: str) -> dict:
-    try:
-        note = read_json(f"{TEMPLATES}/{key}/{NOTE}")
-    except HostError as exc:
-        raise _Damaged(NOTE) from exc
-    if note is None:
-        raise FileNotFoundError(f"{TEMPLATES}/{key}/{NOTE}")
-    if not isinstance(note.get("files"), dict) or not isinstance(note.get("words"), dict):
-        raise _Damaged(NOTE)
-    return note
 
 
 def _copy(source: str, target: str) -> str:

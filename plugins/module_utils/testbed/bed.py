@@ -15,7 +15,7 @@ import shutil
 import time
 from dataclasses import dataclass
 
-from ..commands import locked, read_text, run, write_text
+from ..commands import locked, read_text
 from ..errors import HostError, InputError, Problem
 from ..images.build import needed_commands
 from ..images.recipe import DISK

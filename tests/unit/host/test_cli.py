@@ -8,6 +8,7 @@ import json
 import os
 
 import pytest
+from ansible_collections.deter.benito.plugins.module_utils.host import cli
 from ansible_collections.deter.benito.plugins.module_utils.host.cli import main
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.start_command import environment
@@ -23,6 +24,19 @@ def test_bad_usage_ends_with_2_and_says_how_to_use_it(arguments, capsys):
         main(arguments)
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("usage: benito-host")
+
+
+def test_help_names_every_command_and_each_tells_its_options(capsys):
+    def said(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--help"])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    assert all(f"\n    {name}" in said() for name in cli._COMMANDS)
+    assert all(said(name).startswith(f"usage: benito-host {name} [-h]") for name in cli._COMMANDS)
+    assert "{network,processes,physical,containers,machines}" in said("apply") and "PID.EID" in said("down") and "rollback" in said("control-bridge")
+    assert "SECONDS" in said("control-bridge", "up") and "MIB" in said("templates") and "NODE" in said("enter")
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -55,8 +69,8 @@ def test_a_damaged_plan_is_an_error_for_every_command(text):
     else:
         with open(place.plan, "wb") as stream:
             stream.write(text)
-    for command in ("apply", "status", "probe", "start-commands"):
-        assert main([command, "-e", "Proj.exp", "--json"]) == 1
+    for command in ("apply", "status", "probe", "start-commands", "supervise", "make-templates", "enter", "reboot"):
+        assert main([command, "-e", "Proj.exp", *(["a"] if command in ("enter", "reboot") else ["--json"])]) == 1
     assert main(["down", "-e", "Proj.exp", "--json"]) == 0
     assert experiments_here() == []
 

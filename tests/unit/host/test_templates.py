@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host import template_making, templates
+from ansible_collections.deter.benito.plugins.module_utils.host import template_making, template_notes, templates
 from ansible_collections.deter.benito.plugins.module_utils.host.machine_command import Hardware
 from ansible_collections.deter.benito.plugins.module_utils.host.place import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.template_notes import templates_here
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ImagePlan
 
 WORDS = {"image": "0" * 32, "image_name": "debian-12", "memory_mb": 256}
@@ -27,7 +28,7 @@ def here(tmp_path, monkeypatch):
     """The folder of templates, and an experiment's place, both in a folder of the test's own."""
     from ansible_collections.deter.benito.plugins.module_utils.host import place
 
-    for module in (templates, template_making):
+    for module in (templates, template_making, template_notes):
         monkeypatch.setattr(module, "TEMPLATES", str(tmp_path / "templates"))
     monkeypatch.setattr(place, "ROOT", str(tmp_path / "var"))
     monkeypatch.setattr(place, "RUN_ROOT", str(tmp_path / "run"))
@@ -94,7 +95,7 @@ def test_what_an_interrupted_making_leaves_is_no_template_and_is_swept(here, lef
     making.mkdir(parents=True)
     for name in left:
         (making / name).write_bytes(b"half")
-    assert not templates.is_there("d" * 32) and templates.take("d" * 32, here) is None and templates.templates_here() == []
+    assert not templates.is_there("d" * 32) and templates.take("d" * 32, here) is None and templates_here() == []
     assert template_making.sweep(dry_run=True) == template_making.sweep() == [f"what an interrupted run left of template {'d' * 32}: removed"]
     assert os.listdir(templates.TEMPLATES) == []
 
@@ -139,12 +140,12 @@ def test_who_waits_for_another_gives_up_when_the_experiment_leaves(here):
 def test_those_used_longest_ago_go_first(here):
     for age, key in enumerate(("1" * 32, "2" * 32, "3" * 32)):
         made(key, used=1_000_000 - age)
-    sizes = {template["key"]: template["size_mb"] for template in templates.templates_here()}
+    sizes = {template["key"]: template["size_mb"] for template in templates_here()}
     assert list(sizes) == ["1" * 32, "2" * 32, "3" * 32] and all(1 <= size <= 2 for size in sizes.values())
     limit = sizes["1" * 32] + sizes["2" * 32]
-    assert templates.shrink(limit, dry_run=True) == templates.shrink(limit) and [template["key"][0] for template in templates.templates_here()] == ["1", "2"]
+    assert templates.shrink(limit, dry_run=True) == templates.shrink(limit) and [template["key"][0] for template in templates_here()] == ["1", "2"]
     templates.take("2" * 32, here)
-    assert templates.templates_here()[0]["key"] == "2" * 32, "using one makes it young"
+    assert templates_here()[0]["key"] == "2" * 32, "using one makes it young"
     assert len(templates.shrink(0)) == 2 and os.listdir(templates.TEMPLATES) == []
 
 
@@ -160,7 +161,7 @@ def test_what_a_clone_takes_is_the_most_that_was_measured(here):
 def test_measuring_is_no_use(here):
     made("6" * 32, used=1_000_000)
     templates.remember_private("6" * 32, 70)
-    assert templates.templates_here()[0]["used"] == 1_000_000
+    assert templates_here()[0]["used"] == 1_000_000
 
 
 @pytest.mark.parametrize("different", [{"memory_mb": 257}, {"image": "1" * 32}, {"qemu": "QEMU emulator version 9"}])
@@ -184,10 +185,10 @@ def test_a_visit_lists_them_and_removes_only_what_is_over_a_limit_that_was_given
     made("a" * 32, used=1000.0)
     made("b" * 32, used=2000.0)
     (Path(templates.TEMPLATES) / f".making-{'c' * 32}").mkdir()
-    listed = template_making.visit({"limit_mb": None, "check_mode": False})
+    listed = template_notes.visit({"limit_mb": None, "check_mode": False})
     assert (listed["changed"], listed["changes"], [template["key"][0] for template in listed["templates"]]) == (False, [], ["b", "a"])
-    told = template_making.visit({"limit_mb": 0, "check_mode": True})
+    told = template_notes.visit({"limit_mb": 0, "check_mode": True})
     assert (told["changed"], len(told["changes"]), told["templates"]) == (True, 3, listed["templates"])
-    done = template_making.visit({"limit_mb": 0, "check_mode": False})
+    done = template_notes.visit({"limit_mb": 0, "check_mode": False})
     assert done == {"changed": True, "changes": told["changes"], "templates": []}
     assert os.listdir(templates.TEMPLATES) == []
