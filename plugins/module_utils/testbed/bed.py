@@ -23,7 +23,7 @@ from . import files, kernel, network
 from .addresses import MOST_PNODES, Subnets
 from .base import BaseCache, host_recipe
 from .firewall import Firewall
-from .machines import Images, Machines, Size, check_size
+from .machines import DEFAULT_SIZE, Images, Machines, Size, check_size
 from .names import Identity, Paths
 from .pnodes import Pnodes, end_cgroup, in_parallel
 from .raising import Change, Raising, RaisingMachines
@@ -71,7 +71,7 @@ class Bed:
     program  benito-host, by which they are made, see Machines
     """
 
-    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = Size(), program: dict = None):
+    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = DEFAULT_SIZE, program: dict = None):
         self.identity = identity
         self.paths = Paths(identity, cache)
         self.size = size

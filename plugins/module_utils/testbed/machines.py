@@ -48,6 +48,9 @@ class Size:
     cpus: int = 1
 
 
+DEFAULT_SIZE = Size()
+
+
 def check_size(size: Size, count: int) -> None:
     """Raises InputError for a size that cannot be, HostError when ``count`` virtual machines do not fit into this machine."""
     problems = []

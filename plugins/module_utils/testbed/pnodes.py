@@ -112,7 +112,8 @@ class Pnodes:
                 lines = done.stdout.split("\n")
                 return " ".join([lines[0], *(line.split()[0] for line in lines[1:] if line.strip())])
             if time.monotonic() > deadline:
-                raise HostError(f"pnode {pnode} was started but does not let anybody in at {self._address(pnode)} after {BOOT_SECONDS} s: {done.stderr.strip()}")
+                raise HostError(f"pnode {pnode} was started but does not let anybody in at {self._address(pnode)} after {BOOT_SECONDS} s: "
+                                f"{done.stderr.strip()}")
             time.sleep(0.3)
 
     def ssh(self, pnode: str, command: str, seconds: float = 30):
