@@ -103,7 +103,7 @@ def _remove(path: str) -> None:
 
 
 def _pack_root(root: str, directory: str, _recipe: Recipe) -> None:
-    run("tar", "--create", "--file", os.path.join(directory, "root.tar.zst"), "--use-compress-program", "zstd -T0 -6", "--numeric-owner", "--xattrs",
+    run("tar", "--create", "--file", os.path.join(directory, "root.tar.zst"), "--use-compress-program", "zstd -T0 -3", "--numeric-owner", "--xattrs",
         "--xattrs-include=*", "--one-file-system", "--sort=name", "--directory", root, ".", seconds=900)
 
 

@@ -13,7 +13,7 @@ from ..debian.bootstrap import host_origin
 from ..errors import HostError
 from ..hostplan import ImagePlan
 
-_VERSION = 6  # raise it when build.py or initrd.py makes something else of the same recipe
+_VERSION = 7  # raise it when build.py or initrd.py makes something else of the same recipe
 
 ROOT, DISK = "root", "disk"
 _PACKAGES = (

@@ -71,7 +71,7 @@ def _partition_table() -> bytes:
 def _make(folder: Path) -> Path:
     root, raw, disk = folder / "root", folder / "raw", folder / "disk.qcow2"
     origin = host_origin(SUITE)
-    debootstrap(str(root), SUITE, origin.sources, _PACKAGES, origin.apt_options, _LEAN)
+    debootstrap(str(root), SUITE, origin.sources, _PACKAGES, origin.apt_options, _LEAN, initrd=True)
     trust(str(root), origin.certificates)
     (root / "etc/fstab").write_text("LABEL=stranger / ext4 defaults 0 1\n")
     (root / MARK).touch()
