@@ -48,7 +48,7 @@ def host_origin(suite: str) -> Origin:
 def debootstrap(root: str, suite: str, sources, packages, apt_options, more_options=(), *, initrd: bool = False) -> None:
     """Make a system of ``suite`` in the directory ``root``. Raises HostError.
 
-    initrd  whether a kernel among the packages gets an initial RAM disk of Debian's, which takes as long as many packages
+    initrd  whether a kernel among the packages gets an initial RAM disk of Debian's, which takes a quarter of the time
 
     mmdebstrap runs in namespaces of its own, which take everything it mounted and started with them when it is interrupted.
     """
