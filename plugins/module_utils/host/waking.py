@@ -129,7 +129,6 @@ def become(lines: Lines) -> None:
         wait_for(lambda: len(os.listdir("/sys/class/net")) > order["cards"], f"{order['cards']} network cards")
         go_on("network")
         wait_for(lambda: os.path.exists(IS_SET), "addresses and routes")
-        subprocess.run(["systemctl", "start", "--no-block", "ssh.service"], check=True)  # it needs the node's keys; its socket listens already
         go_on("node")
     except Exception as exc:  # whatever it is, the host is told
         lines.say(f"failed: {type(exc).__name__}: {exc}")
@@ -138,11 +137,13 @@ def become(lines: Lines) -> None:
 
 
 def settle(lines: Lines, journal: int) -> None:
-    """In as many seconds as the host says: udev looks at the cards, and the journal begins anew, because it has the template's machine id.
+    """In as many seconds as the host says: sshd starts, if nobody's login has started it, udev looks at the cards, and the journal begins anew, because it
+    has the template's machine id.
 
     What was logged since the clone began waited for it.
     """
     time.sleep(float(lines.wait(_SETTLED_S) or 0))
+    subprocess.run(["systemctl", "start", "--no-block", "ssh.service"], check=True)
     for name in os.listdir("/run/log/journal"):
         shutil.rmtree(f"/run/log/journal/{name}", ignore_errors=True)
     os.kill(journal, signal.SIGKILL)  # not told to end, or it would write what waits for it; systemd starts it again

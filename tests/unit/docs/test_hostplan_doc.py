@@ -33,9 +33,9 @@ def test_the_example_is_of_the_version_that_the_page_and_the_code_speak_of():
     assert f"version {hostplan.PLAN_VERSION}." in PAGE
 
 
-def test_the_example_shows_every_field_but_those_of_multicast():
+def test_the_example_shows_every_field_but_those_of_multicast_and_of_pnodes():
     shown = set(re.findall(r'"(\w+)":', EXAMPLE))
-    assert {field.name for kind in KINDS for field in dataclasses.fields(kind)} - shown == {"group"}
+    assert {field.name for kind in KINDS for field in dataclasses.fields(kind)} - shown == {"group", "interface"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
