@@ -31,6 +31,7 @@ from .sysctls import MachineLimits
 
 LOCK_SECONDS = 120
 LXC, QEMU = "lxc", "qemu"
+NONE = "-"
 NEEDED_COMMANDS = {
     "ip": "iproute2", "nft": "nftables", "lxc-start": "lxc", "mmdebstrap": "mmdebstrap", "unshare": "util-linux", "ssh": "openssh-client",
     "ssh-keygen": "openssh-client", "dpkg": "dpkg", "apt-config": "apt",
@@ -106,25 +107,27 @@ class Bed:
             check_size(self.size, count)
         prepared = self.ready(check_mode)
         with self._locked(check_mode):
-            before = self._describe()
+            rows = self._rows()
+            before = self._describe(rows)
             self._refuse_another_backend()
             raising = (RaisingMachines if self.backend == QEMU else Raising)(self, [self.identity.pnode(index) for index in range(count)])
             changes = raising.changes()
             if check_mode:
-                return Outcome(prepared.changes + tuple(change.what for change in changes), before, raising.describe(), self._rows(), raising.warnings())
+                return Outcome(prepared.changes + tuple(change.what for change in changes), before, raising.describe(), rows, raising.warnings())
             warnings = raising.warnings()
             for change in changes:
                 change.do()
             warnings += tuple(raising.boot_warnings)
-            return Outcome(prepared.changes + tuple(change.what for change in changes), before, self._describe(), self._rows(), warnings)
+            rows = self._rows() if changes else rows
+            return Outcome(prepared.changes + tuple(change.what for change in changes), before, self._describe(rows), rows, warnings)
 
     def down(self, check_mode: bool = False) -> Outcome:
         """Remove everything of this testbed, in whatever state an earlier run left it, but the cached base systems."""
         _require_root()
         with self._locked(check_mode):
-            before = self._describe()
-            changes = self._removals()
-            warnings = tuple(f"{name} carried {', '.join(found)}" for name, found in self._experiments().items() if found)
+            rows = self._rows()
+            before, changes = self._describe(rows), self._removals()
+            warnings = tuple(f"{name} carried {found}" for name, _state, _control, _experiment, found in rows if found != NONE)
             if not check_mode:
                 for change in changes:
                     change.do()
@@ -204,29 +207,27 @@ class Bed:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 
-    def _experiments(self) -> dict:
-        pnodes = self.pnodes(self.subnets())
-        return {name: pnodes.experiments(name) for name in pnodes.existing()}
-
     def _rows(self) -> tuple:
         subnets = self.subnets()
         if not subnets or not os.path.isdir(self.paths.pnodes):
             return ()
         pnodes = self.pnodes(subnets)
+        states = pnodes.states()
+        experiments = dict(zip(states, in_parallel(pnodes.experiments, states), strict=True))
         return tuple((
             name, state, subnets.control_address(self.identity.index_of(name)), subnets.experiment_address(self.identity.index_of(name)),
-            " ".join(pnodes.experiments(name)) or "-",
-        ) for name, state in pnodes.states().items())
+            " ".join(experiments[name]) or NONE,
+        ) for name, state in states.items())
 
-    def _describe(self) -> str:
+    def _describe(self, rows) -> str:
         """The testbed in words, one thing a line."""
         subnets = self.subnets()
-        rows = [f"pnode {name} {state} {control} {experiment}" for name, state, control, experiment, _found in self._rows()]
+        pnodes = [f"pnode {name} {state} {control} {experiment}" for name, state, control, experiment, _found in rows]
         links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge) if os.path.isdir(f"/sys/class/net/{name}")]
         firewall = ["firewall table"] if shutil.which("nft") and Firewall(self.identity).is_there() else []
         head = [f"control {subnets.control}", f"experiment {subnets.experiment}"] if subnets else []
         inventory = [f"inventory {self.paths.inventory}"] if os.path.exists(self.paths.inventory) else []
-        return "".join(line + "\n" for line in (*head, *rows, *links, *firewall, *inventory))
+        return "".join(line + "\n" for line in (*head, *pnodes, *links, *firewall, *inventory))
 
     @contextlib.contextmanager
     def _locked(self, check_mode: bool):

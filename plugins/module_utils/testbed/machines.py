@@ -127,13 +127,16 @@ class Machines:
         return ()
 
     def states(self) -> dict:
-        """``running``, ``booting`` or ``stopped``, or what else benito-host says, of each."""
+        """``running``, ``booting`` or ``stopped`` of each, ``unknown`` where the carrier does not tell."""
         names = self.existing()
         if self.carrier_state() != "running" or not os.path.exists(self._inside(self.place.plan)):
             return dict.fromkeys(names, "stopped")
-        nodes = self._host(self.place.program, "status", "-e", self.place.experiment)["nodes"]
-        words = {"booted": "running", "running": "booting", "dead": "stopped", "missing": "stopped"}
-        return {name: words.get(nodes.get(name, {}).get("state", "missing"), "stopped") for name in names}
+        try:
+            nodes = self._host(self.place.program, "status", "-e", self.place.experiment)["nodes"]
+        except HostError:  # who brings them up hears it again, who takes them away can do without
+            return dict.fromkeys(names, "unknown")
+        words = {"booted": "running", "running": "booting"}
+        return {name: words.get(nodes.get(name, {}).get("state"), "stopped") for name in names}
 
     def carrier_state(self) -> str:
         """As lxc-info says, ``missing`` for none."""
@@ -141,6 +144,8 @@ class Machines:
 
     def experiments(self, pnode: str) -> tuple:
         """The experiments whose plans lie on ``pnode``, as pid.eid; none where it does not answer."""
+        if self.carrier_state() != "running":
+            return ()
         done = self.lxc.ssh(pnode, "ls /var/benito/exp 2>/dev/null || :")
         return tuple(done.stdout.split()) if done.returncode == 0 else ()
 
