@@ -98,7 +98,8 @@ def suites() -> list[list[list[Suite]]]:
     machines = Suite("machines", (*pytest, "tests/integration/machines"), closing_line, root=True)
     elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/test_demo.py")
     integration = Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)
-    return [[unit], [[machines], [integration], list(molecule.values())], [alone, files]]
+    long = molecule.pop("testbed_machines")
+    return [[unit], [[machines], [integration, long], list(molecule.values())], [alone, files]]
 
 
 def environment(temporary: Path) -> dict[str, str]:

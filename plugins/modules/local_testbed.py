@@ -47,6 +47,9 @@ options:
     description: Processors of each pnode, with O(backend=qemu).
     type: int
     default: 1
+  program:
+    description: The text of benito-host, which makes the virtual machines. The action plugin of this name says it; there is nothing to be said here.
+    type: dict
   home:
     description: E(BENITO_HOME), where the testbed and its inventory are kept.
     type: path
@@ -128,7 +131,7 @@ def argument_spec():
         "backend": {"type": "str", "choices": ["lxc", "qemu"]},
         "memory_mb": {"type": "int", "default": 2048},
         "cpus": {"type": "int", "default": 1},
-        "_program": {"type": "dict"},  # benito-host, by the action plugin
+        "program": {"type": "dict"},
     }
 
 
@@ -138,7 +141,7 @@ def main():
     try:
         identity = identify(given["home"], given["name"])
         size = Size(given["memory_mb"], given["cpus"])
-        bed = Bed(identity, given["cache"] or os.path.join(identity.home, "cache"), given["backend"] or "", size, given["_program"])
+        bed = Bed(identity, given["cache"] or os.path.join(identity.home, "cache"), given["backend"] or "", size, given["program"])
         actions = {
             "ready": lambda: bed.ready(module.check_mode),
             "up": lambda: bed.up(given["pnodes"], module.check_mode),

@@ -239,4 +239,3 @@ class Machines:
         if "error" in found:
             raise HostError(f"{self.carrier}: {found['error']}")
         return found
-
