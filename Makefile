@@ -15,7 +15,7 @@ demo: ## the January 2011 demo on three pnodes made on this machine (root)
 demo-clean: ## takes the demo away again, leaves the machine as it was
 	@scripts/demo-clean
 
-test: ## everything CI runs, some 45 minutes on two cores (root)
+test: ## everything CI runs, half an hour to 40 minutes on two cores (root)
 	@scripts/env dev
 	@.venv/bin/python scripts/test.py
 
