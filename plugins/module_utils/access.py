@@ -13,6 +13,8 @@ from .hostplan import HostPlan
 
 HOST_KEY = "ssh_host_ed25519_key"
 KNOWN_HOSTS, SSH_CONFIG = "known_hosts", "ssh_config"
+_PATIENCE_S = 60
+"""What an emulated machine on a busy host may take to answer who logs in, where Ansible would wait for 10 s."""
 
 
 def with_login(plans: dict[str, HostPlan]) -> dict[str, str]:
@@ -47,7 +49,7 @@ def secrets_json(directory: ExperimentDirectory, plan: HostPlan) -> str:
     return json.dumps({node: {name: directory.read("secrets", node, name) for name in (HOST_KEY, f"{HOST_KEY}.pub")} for node in nodes}) + "\n"
 
 
-def reach(path: str, address: str) -> dict[str, str]:
+def reach(path: str, address: str) -> dict[str, str | int]:
     """Ansible's connection variables for a node with a login.
 
     path  the experiment's directory
@@ -56,7 +58,8 @@ def reach(path: str, address: str) -> dict[str, str]:
     return {
         "ansible_connection": "ssh", "ansible_host": address, "ansible_user": "root", "ansible_ssh_private_key_file": f"{path}/{ACCESS_KEY}",
         "ansible_ssh_common_args": f"-o {known} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes "
-                                   "-o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3",
+                                   "-o ServerAliveInterval=5 -o ServerAliveCountMax=6",
+        "ansible_ssh_timeout": _PATIENCE_S,
         "ansible_python_interpreter": "/usr/bin/python3",
     }
 

@@ -126,14 +126,18 @@ def render_known_hosts(keys: dict) -> str:
     return "".join(f"{address} {' '.join(key.split()[:2])}\n" for address, key in keys.items())
 
 
-def ssh_options(paths: Paths) -> str:
-    """What ssh must be told beyond user and key: our own file of host keys, and to believe nothing else."""
+def ssh_options(paths: Paths, silence_s: int = 15) -> str:
+    """What ssh must be told beyond user and key: our own file of host keys, to believe nothing else, and to give up after ``silence_s`` seconds of silence."""
     return (f"-o UserKnownHostsFile={paths.known_hosts} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes "
-            "-o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3")
+            "-o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 "
+            f"-o ServerAliveCountMax={silence_s // 5}")
 
 
-def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes) -> str:
-    """The inventory file with the group ``pnode_pool``. JSON is YAML: quoting is right whatever the paths hold."""
+def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes, emulated: bool = False) -> str:
+    """The inventory file with the group ``pnode_pool``. JSON is YAML: quoting is right whatever the paths hold.
+
+    emulated  whether pnodes are machines that may take long to answer
+    """
     hosts = {}
     for pnode in pnodes:
         index = identity.index_of(pnode)
@@ -145,7 +149,8 @@ def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes)
         "ansible_connection": "ssh",
         "ansible_user": "root",
         "ansible_ssh_private_key_file": paths.key,
-        "ansible_ssh_common_args": ssh_options(paths),
+        "ansible_ssh_common_args": ssh_options(paths, 30 if emulated else 15),
+        **({"ansible_ssh_timeout": 60} if emulated else {}),
         "ansible_python_interpreter": "/usr/bin/python3",
         "pnode_type": "local",
     }

@@ -29,6 +29,8 @@ class Change:
 class Raising:
     """One run of ``up`` of a Bed: what is, what should be, and the changes between, in the order they must be made. Pnodes are containers."""
 
+    emulated = False
+
     def __init__(self, bed, wanted):
         self.bed = bed
         self.identity = bed.identity
@@ -121,7 +123,7 @@ class Raising:
         made = all(name in self.states for name in self.wanted)
         if not made or self._known_hosts() != read_text(self.paths.known_hosts):
             changes.append(Change(f"write {self.paths.known_hosts}", lambda: write_text(self.paths.known_hosts, self._known_hosts(), 0o600)))
-        inventory = files.render_inventory(self.identity, self.paths, self.subnets, self.wanted)
+        inventory = files.render_inventory(self.identity, self.paths, self.subnets, self.wanted, self.emulated)
         if inventory != read_text(self.paths.inventory):
             changes.append(Change(f"write {self.paths.inventory}", lambda: write_text(self.paths.inventory, inventory)))
         return changes
@@ -142,6 +144,8 @@ class Raising:
 
 class RaisingMachines(Raising):
     """The same where pnodes are virtual machines."""
+
+    emulated = True
 
     def __init__(self, bed, wanted):
         super().__init__(bed, wanted)
