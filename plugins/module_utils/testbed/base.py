@@ -31,12 +31,14 @@ PACKAGES = (
 LEAST_FREE_MIB = 2000
 _VERSION = 1
 
+LXC_UNITS = ("lxc.service", "lxc-net.service", "lxc-monitord.service")
+"""What comes with LXC to start containers of its own at boot, on a bridge of its own."""
 _MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service", "systemd-udev-settle.service",
     "systemd-modules-load.service", "systemd-pstore.service", "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
     "sys-fs-fuse-connections.mount", "dev-hugepages.mount", "getty.target", "console-getty.service", "e2scrub_reap.service",
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
-    "lxc.service", "lxc-net.service", "lxc-monitord.service",
+    *LXC_UNITS,
 )
 """What a pnode does not need at boot or must not do to the machine it shares a kernel with."""
 

@@ -24,8 +24,9 @@ from ..hostplan import ControlPlan, HostPlan, ImagePlan, InterfacePlan, Substrat
 from ..images.build import build, needed_commands, require
 from ..images.recipe import DISK, Recipe, recipe
 from ..images.store import ImageStore
+from ..node_images import IMAGES, NOTE
 from .addresses import EXPERIMENT_MTU, Subnets
-from .base import PACKAGES, SUITE
+from .base import LXC_UNITS, PACKAGES, SUITE
 from .names import CONTROL, EXPERIMENT, Identity, Paths
 from .pnodes import HOST_KEY, Pnodes
 
@@ -33,11 +34,8 @@ PROJECT = "Testbed"
 DISK_MB = 16384
 """MiB, sparse."""
 LEAST_MEMORY_MB = 256
-_MASKED = ("lxc.service", "lxc-net.service", "lxc-monitord.service")
 _UNMASKED = "systemd-logind.service"  # where there is dbus, who asks for a reboot asks that
 _LIMIT_S = 3600
-_IMAGES = "/var/cache/benito/images"
-_NOTE = "image.json"
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def check_size(size: Size, count: int) -> None:
 def image_recipe() -> Recipe:
     """The image of a pnode: what a pnode has that is a container, with a kernel."""
     plain = recipe("pnode", DISK, SUITE, PACKAGES)
-    masked = [unit for unit in plain.masked if unit != _UNMASKED] + [*_MASKED]
+    masked = [unit for unit in plain.masked if unit != _UNMASKED] + [*LXC_UNITS]
     return dataclasses.replace(plain, disk_mb=DISK_MB, masked=tuple(masked))
 
 
@@ -180,7 +178,7 @@ class Machines:
 
     def has_image(self, digest: str) -> bool:
         """Whether the carrier has its copy of the image."""
-        return os.path.exists(f"{self._inside(_IMAGES)}/{digest}/{_NOTE}")
+        return os.path.exists(f"{self._inside(IMAGES)}/{digest}/{NOTE}")
 
     def is_told(self, plan: HostPlan) -> bool:
         """Whether the carrier has this plan."""
@@ -190,7 +188,7 @@ class Machines:
         """Have the virtual machines of ``plan``, all booted, and no others. The carrier runs. Raises HostError."""
         for image in plan.images:
             if not self.has_image(image.digest):
-                images.bring(image, self._inside(_IMAGES))
+                images.bring(image, self._inside(IMAGES))
         secrets = {vnode.name: {name: read_text(os.path.join(self.paths.pnode(vnode.name), name)) for name in (HOST_KEY, HOST_KEY + ".pub")}
                    for vnode in plan.vnodes}
         program = self._install()
