@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.allocate import allocate
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.allocate import allocate
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.images.provide import provide, result_of
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide, result_of
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 

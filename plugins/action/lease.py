@@ -22,4 +22,4 @@ class ActionModule(HostAction):
     }
 
     def act(self, options, place):
-        return self.visit("benito.host.lease", {**options, "experiment": place.experiment, "check_mode": self.check_mode})
+        return self.run_task("benito_host.host.pool.lease", {**options, "experiment": place.experiment, "check_mode": self.check_mode})

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.deter.benito.plugins.module_utils.host.archive import compiled_files, installer, program_files
+from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import compiled_files, installer, program_files
 
 
 class ActionModule(ActionBase):

@@ -8,8 +8,8 @@ import os
 import re
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host.delivery.node_images import NOTE, arriving_at, read_note
 from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
-from ansible_collections.deter.benito.plugins.module_utils.node_images import NOTE, arriving_at, read_note
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction
 
 _DIGEST = re.compile(r"[0-9a-f]+")
@@ -21,7 +21,7 @@ class ActionModule(HostAction):
 
     def act(self, options, place):
         asked = {"experiment": place.experiment, "check_mode": self.check_mode}
-        said = self.visit("benito.node_images", {**asked, "brought": False})
+        said = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": False})
         if said["missing"]:
             cache = os.path.abspath(options["cache"])
             wanted = [(image, files_to_bring(cache, image)) for image in said["missing"]]
@@ -30,7 +30,7 @@ class ActionModule(HostAction):
                 for file, size in files.items():
                     self.bring(f"{here}/{file}", f"{there}/{file}", f"image {image['name']}: {file}, {-(-size >> 20)} MiB")
             with self.lasting("images: what has come is checked"):
-                said = self.visit("benito.node_images", {**asked, "brought": True})
+                said = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": True})
         return outcome({"changed": bool(said["changes"]), "changes": said["changes"]})
 
 

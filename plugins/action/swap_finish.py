@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils import swap
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle import swap
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 

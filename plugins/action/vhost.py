@@ -8,7 +8,7 @@ import json
 import sys
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.host.archive import compiled_files, installer, program_files
+from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import compiled_files, installer, program_files
 from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, NotInstalled
@@ -49,7 +49,7 @@ class ActionModule(HostAction):
         try:
             return outcome(self.call(f"{program_files()[0]}/benito-host", "down", "-e", place.experiment, newest=True))
         except NotInstalled:
-            return outcome(self.visit("benito.host.apply", {"experiment": place.experiment}))
+            return outcome(self.run_task("benito_host.host.run.apply", {"experiment": place.experiment}))
 
     def _with_program(self, *arguments, data=""):
         """What this version of the program says, installed first where it is not, or not any more: the end of another experiment takes it away."""

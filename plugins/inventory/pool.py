@@ -43,7 +43,7 @@ import os
 from ansible.errors import AnsibleParserError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible_collections.deter.benito.plugins.module_utils.experiment import benito_home
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import benito_home
 
 
 class InventoryModule(BaseInventoryPlugin):

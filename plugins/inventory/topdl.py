@@ -82,8 +82,8 @@ import os
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
-from ansible_collections.deter.benito.plugins.module_utils.inventory_source import Source, read_experiment, read_topology
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.inventory.source import Source, read_experiment, read_topology
 from ansible_collections.deter.benito.plugins.module_utils.names import is_project, is_project_name
 
 

@@ -22,7 +22,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can say half a character, no 
 PLAN_VERSION = 3
 VXLAN_PORT = 4789
 QEMU_MB = 160
-"""What a QEMU takes beside its guest's memory, MiB. Under TCG, whose translation buffer has 64 (host/machine_command.py), a QEMU 7.2
+"""What a QEMU takes beside its guest's memory, MiB. Under TCG, whose translation buffer has 64 (host/qemu/command.py), a QEMU 7.2
 takes 122 to 132 (PSS, guests of 256 and 512 MiB, one and two processors); the rest is for network cards and the tables of large disks."""
 
 

@@ -231,8 +231,8 @@ files:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.creation import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.create import Request, prepare
 
 SETTINGS = (
     "packing",

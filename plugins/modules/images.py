@@ -65,9 +65,9 @@ nodes:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.files import signals_as_exceptions
-from ansible_collections.deter.benito.plugins.module_utils.images.provide import provide, result_of
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide, result_of
 
 
 def argument_spec():

@@ -155,8 +155,8 @@ selected:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.annotating.annotate import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.annotating.rule_reader import RULE_KEYS, SELECT_KEYS
-from ansible_collections.deter.benito.plugins.module_utils.annotation import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 
 MOST_WARNINGS = 20

@@ -75,8 +75,8 @@ path:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.deter.benito.plugins.module_utils.conversion import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.convert import Request, prepare
 
 MOST_WARNINGS = 100
 

@@ -102,7 +102,7 @@ program:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.pictures import PictureRequest, experiment_named, picture
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.picture import PictureRequest, experiment_named, picture
 
 
 def argument_spec():

@@ -12,7 +12,7 @@ import os
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 
 
 class DirectoryAction(ActionBase):

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.deter.benito.plugins.module_utils.host.archive import program_files, visitor
-from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
 from ansible_collections.deter.benito.plugins.module_utils.host_program import PROGRAM, outcome
 from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
 
@@ -120,9 +120,9 @@ class HostAction(ActionBase):
         """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises Failure."""
         return self._said(f"exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
 
-    def visit(self, module: str, options: dict) -> dict:
+    def run_task(self, module: str, options: dict) -> dict:
         """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises Failure."""
-        return self.python(visitor(), {"files": program_files()[1], "module": module, "options": options})
+        return self.python(remote_call(), {"files": program_files()[1], "module": module, "options": options})
 
     def bring(self, path: str, target: str, what: str) -> None:
         """Copy a file of the controller's to the vhost, into a directory that only who runs benito-host gets into. Raises Failure.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Mininet's side of the comparison: N hosts on one Linux bridge, a command started in each, all of it taken down.
 
-Run by processes.py with the interpreter that Debian's package mininet installs for. Prints JSON: seconds for up and down.
+Run by tests/bench/processes.py with the interpreter that Debian's package mininet installs for. Prints JSON: seconds for up and down.
 """
 
 from __future__ import annotations

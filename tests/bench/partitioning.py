@@ -29,8 +29,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".ansible" / "collections"))
 
-from ansible_collections.deter.benito.plugins.module_utils.embedding.hypergraph import Hypergraph, connectivity  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.embedding.packing import pack  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.partitioning.hypergraph import Hypergraph, connectivity  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.partitioning.packing import pack  # noqa: E402
 
 IMPORT_ERROR: ImportError | None = None
 try:

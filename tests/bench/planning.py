@@ -73,13 +73,14 @@ class Stopwatch:
 def measure(family: str, count: int, kind: str, packing: int) -> dict:
     """The stages of creating an experiment in this process: {stage: seconds, "wall": seconds, "memory": MB}."""
     sys.path.insert(0, str(ROOT / ".ansible" / "collections"))
-    from ansible_collections.deter.benito.plugins.module_utils import creation, experiment_files
-    from ansible_collections.deter.benito.plugins.module_utils.embedding import create
+    from ansible_collections.deter.benito.plugins.module_utils.embedding import embed
+    from ansible_collections.deter.benito.plugins.module_utils.lifecycle import create as creation
+    from ansible_collections.deter.benito.plugins.module_utils.lifecycle import experiment_files
 
     clock = Stopwatch()
     watched = (
-        (creation, "read_input", "read"), (creation, "embed", "name"), (create, "_checked", "check"), (create, "assign_addresses", "address"),
-        (create, "partition", "partition"), (creation, "experiment_files", "files"), (creation, "physical_files", "files"),
+        (creation, "read_input", "read"), (creation, "embed", "name"), (embed, "_checked", "check"), (embed, "assign_addresses", "address"),
+        (embed, "partition", "partition"), (creation, "experiment_files", "files"), (creation, "physical_files", "files"),
         (experiment_files, "host_key_files", "keys"),
     )
     for module, function, stage in watched:

@@ -22,10 +22,10 @@ import _shapes
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".ansible" / "collections"))
 
-from ansible_collections.deter.benito.plugins.module_utils.embedding.addresses import assign_addresses  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.embedding.network import read_network  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.embedding.routes import Routes  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl_text  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.addressing.addresses import assign_addresses  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.network import read_network  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.routes import Routes  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl_text  # noqa: E402
 
 FAMILIES = ("random_tree", "lans_in_a_tree", "preferential_attachment")
 SIZES = (100, 200, 500, 1000, 2000)

@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.deter.benito.plugins.module_utils.annotating.applying import annotate_by_rules
 from ansible_collections.deter.benito.plugins.module_utils.annotating.rule_reader import SELECT_KEYS, rules_of_data
 from ansible_collections.deter.benito.plugins.module_utils.annotating.values import PLACEHOLDERS
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl_text
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 from ansible_collections.deter.benito.tests.unit.topology.ns.files import ways
 from pages import as_pattern, blocks, steps

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.reader import read_ns
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl
 
 FOLDER = Path(__file__).parents[2] / "examples" / "tutorial"
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..embedding.annotate import annotate
+from ..embedding.assign_kinds import annotate
 from ..embedding.settings import EmbeddingSettings
 from ..errors import InputError, Problem
 from ..topology.attributes import LATENCY_MODEL, PREFIX, containers_name

@@ -7,10 +7,10 @@ from __future__ import annotations
 import difflib
 import re
 
-from ..embedding.images import ARCHITECTURES
 from ..embedding.kinds import ALLOWED, kind_named
-from ..embedding.passes import is_pass
-from ..embedding.resources import MOST_CPUS, is_size
+from ..embedding.partitioning.passes import is_pass
+from ..embedding.placement.images import ARCHITECTURES
+from ..embedding.placement.resources import MOST_CPUS, is_size
 from ..names import NODE_RULE, is_node_name, safe_partition
 from ..topology import attributes as names
 from ..topology.attributes import PREFIX, containers_name

@@ -9,9 +9,9 @@ import json
 
 from ..embedding.kinds import ALLOWED, kind_named
 from ..errors import InputError, Problem
-from ..option_syntax import truth
+from ..settings.option_syntax import truth
 from ..topology.scope import XML_SPACE, shown
-from ..topology.topdl_writer import NOT_XML
+from ..topology.topdl.writer import NOT_XML
 from .applying import MOST_RULES
 from .checking import written_name
 from .patterns import LONGEST

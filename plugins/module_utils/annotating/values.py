@@ -8,7 +8,7 @@ import re
 
 from ..errors import Problem
 from ..topology.scope import XML_SPACE, shown
-from ..topology.topdl_writer import NOT_XML
+from ..topology.topdl.writer import NOT_XML
 from .draft import Draft, Place
 from .patterns import any_glob
 from .rules import CYCLE, INTERFACE, SPREAD, SUBSTRATE, Rule, Value

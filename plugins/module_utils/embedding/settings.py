@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import InputError, Problem
-from .address_profiles import PROFILES
+from .addressing.profiles import PROFILES
 from .kinds import ALLOWED, KINDS, kind_named
 
 HOSTS_MODES = ("neighbour", "shared")

@@ -18,7 +18,7 @@ import os
 import sys
 
 from ..errors import BenitoError, HostError
-from .place import Place, experiments_here, is_experiment
+from .base.paths import Place, experiments_here, is_experiment
 
 _SHOWN = 40  # changes that a person is shown; --json has all
 
@@ -76,7 +76,7 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     if name == "control-bridge":
-        from . import control_bridge
+        from .control_bridge import commands as control_bridge
 
         control_bridge.add_commands(command)
         return
@@ -89,7 +89,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     if name == "probe":
         command.add_argument("--answer", action="store_true", help="send nothing, only answer those of others from now on")
     if name == "apply":
-        from .apply import PARTS
+        from .run.apply import PARTS
 
         command.add_argument("--start-unit", action="store_true", help="then start the experiment's unit, as the command start-unit does")
         command.add_argument("--background", action="store_true", help="only begin; tell where progress and result can be read")
@@ -106,8 +106,8 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
 def _install(options) -> dict:
     """The input is {"plan": JSON text or null for the one that is there, "secrets": {node: {file: text}}}."""
     from ..hostplan import from_json
-    from .locks import machine_lock
-    from .prepare import install, install_secrets, missing_packages
+    from .base.locks import machine_lock
+    from .run.setup import install, install_secrets, missing_packages
 
     place = _place(options)
     try:
@@ -125,13 +125,13 @@ def _install(options) -> dict:
 def _apply(options) -> dict:
     if not options.background:
         return _applied(options)
-    from .jobs import begin
+    from .base.jobs import begin
 
     return begin(_place(options), lambda: _applied(options))
 
 
 def _applied(options) -> dict:
-    from .apply import PARTS, apply
+    from .run.apply import PARTS, apply
 
     place = _place(options)
     result = apply(place, tuple(options.part or PARTS), options.check)
@@ -142,56 +142,56 @@ def _applied(options) -> dict:
 def _probe(options) -> dict:
     place = _place(options)
     if options.answer:
-        from .apply import answer
+        from .run.apply import answer
 
         return answer(place)
-    from .plan_file import read_plan
-    from .probe import probe
+    from .base.plan_file import read_plan
+    from .net.probe import probe
 
     return probe(read_plan(place), place)
 
 
 def _start_unit(options) -> dict:
-    from .unit import start_unit
+    from .run.unit import start_unit
 
     changes = start_unit(_place(options), options.check)
     return {"changed": bool(changes), "changes": changes}
 
 
 def _start_commands(options) -> dict:
-    from .unit import start_commands
+    from .run.unit import start_commands
 
     return start_commands(_place(options), options.check)
 
 
 def _reboot(options) -> dict:
-    from .reboot import reboot
+    from .run.reboot import reboot
 
     return reboot(_place(options), options.node, options.check)
 
 
 def _status(options) -> dict:
-    from .status import status
+    from .run.status import status
 
     return status(_place(options))
 
 
 def _down(options) -> dict:
-    from .apply import down
+    from .run.apply import down
 
     return down(_place(options))
 
 
 def _supervise(options) -> None:
-    from .supervisor import supervise
+    from .run.supervisor import supervise
 
     supervise(_place(options))
 
 
 def _make_templates(options) -> dict:
-    from .plan_file import read_plan
-    from .template_notes import templates_here
-    from .warm_choice import begin_templates, make_templates
+    from .base.plan_file import read_plan
+    from .qemu.template_notes import templates_here
+    from .qemu.warm_choice import begin_templates, make_templates
 
     place = _place(options)
     plan = read_plan(place)
@@ -200,13 +200,13 @@ def _make_templates(options) -> dict:
 
 
 def _templates(options) -> dict:
-    from .template_notes import visit
+    from .qemu.template_notes import run_task
 
-    return visit({"limit_mb": options.limit_mb, "check_mode": options.check})
+    return run_task({"limit_mb": options.limit_mb, "check_mode": options.check})
 
 
 def _enter(options) -> None:
-    from .enter import enter
+    from .run.enter import enter
 
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     enter(options.node, _named(options), argv)
@@ -256,7 +256,7 @@ def _use_the_experiments_own_version(options) -> None:
     if "experiment" not in options or options.command == "supervise" or "BENITO_VERSION_CHOSEN" in os.environ:
         return
     if options.command == "enter":
-        from .enter import find_node
+        from .run.enter import find_node
 
         place = find_node(options.node, _named(options))
     else:

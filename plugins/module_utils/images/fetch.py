@@ -23,7 +23,7 @@ from ansible.module_utils.urls import ConnectionError as TransportError
 from ansible.module_utils.urls import open_url
 
 from ..commands import PATH, run
-from ..embedding.images import DISK, CatalogueImage
+from ..embedding.placement.images import DISK, CatalogueImage
 from ..errors import HostError
 from ..hostplan import ImagePlan
 from .build import require, systemd_version

@@ -17,14 +17,14 @@ import time
 from dataclasses import dataclass
 
 from ..commands import PATH, read_text, run
-from ..embedding.identifiers import BRIDGE, PORT, Identifiers
+from ..embedding.binding.identifiers import BRIDGE, PORT, Identifiers
 from ..errors import HostError, InputError, Problem
-from ..host.place import Place
+from ..host.base.paths import Place
+from ..host.delivery.node_images import IMAGES, NOTE
 from ..hostplan import ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
 from ..images.build import build, needed_commands, require
 from ..images.recipe import DISK, Recipe, recipe
 from ..images.store import ImageStore
-from ..node_images import IMAGES, NOTE
 from .addresses import EXPERIMENT_MTU, Subnets
 from .base import LXC_UNITS, PACKAGES, SUITE
 from .names import CONTROL, EXPERIMENT, Identity, Paths

@@ -15,18 +15,7 @@ from ipaddress import IPv4Address
 
 from ..errors import InputError, Problem
 from ..names import INTERFACE_RULE, NODE_RULE, is_interface_name, is_node_name
-from .attributes import (
-    IP4_ADDRESS,
-    IP4_NETMASK,
-    LOSS,
-    LOSS_MODEL,
-    PREFIX,
-    RX_LATENCY,
-    RX_LOSS,
-    RX_RATE,
-    STARTUP,
-    containers_attribute,
-)
+from .attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_attribute
 from .model import OtherElement, Topology
 from .scope import named, shown
 

@@ -16,7 +16,7 @@ from .model import Topology
 from .ns.reader import read_ns_whole
 from .ns.sourced import SUFFIX as SOURCES
 from .ns.sourced import folder_of_sources
-from .topdl_reader import read_topdl_text
+from .topdl.reader import read_topdl_text
 from .xml_source import load
 
 

@@ -8,7 +8,7 @@ from ..errors import InputError, Problem
 from .graphml.writer import write_graphml
 from .model import Topology
 from .ns.writer import write_ns
-from .topdl_writer import write_topdl
+from .topdl.writer import write_topdl
 
 # {suffixes: function from Topology to (text, warnings)}
 _WRITERS = {

@@ -12,8 +12,8 @@ from ansible_collections.deter.benito.plugins.module_utils.annotating.applying i
 from ansible_collections.deter.benito.plugins.module_utils.annotating.rule_reader import RULE_KEYS, SELECT_KEYS, rules_of_data, rules_of_file
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, OtherElement, Substrate, Topology, Unknown
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl_text
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_writer import write_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.writer import write_topdl
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo, vtopos
 from ansible_collections.deter.benito.tests.unit.topology.strategies import topologies
 from hypothesis import given, settings

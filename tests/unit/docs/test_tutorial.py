@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
-from ansible_collections.deter.benito.plugins.module_utils.embedding.passes import PassRule, rule_of
+from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed
+from ansible_collections.deter.benito.plugins.module_utils.embedding.partitioning.passes import PassRule, rule_of
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings
 from ansible_collections.deter.benito.tests.unit.topology.ns.files import members, names, ways
 from ansible_collections.deter.benito.tests.unit.tutorial import FOLDER, tutorial

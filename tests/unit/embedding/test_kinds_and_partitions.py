@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.embedding.annotate import annotate
+from ansible_collections.deter.benito.plugins.module_utils.embedding.assign_kinds import annotate
 from ansible_collections.deter.benito.plugins.module_utils.embedding.computers import kind_of, partition_of
-from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
+from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings, check_settings
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo

@@ -7,13 +7,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.embedding.bind import bind
-from ansible_collections.deter.benito.plugins.module_utils.embedding.create import embed
-from ansible_collections.deter.benito.plugins.module_utils.embedding.hosting import Hosting, Resources
-from ansible_collections.deter.benito.plugins.module_utils.embedding.machines import pnode_of, vhost_of
+from ansible_collections.deter.benito.plugins.module_utils.embedding.binding.bind import bind
+from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.machines import pnode_of, vhost_of
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.provisioning import Hosting, Resources
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, InputError
-from ansible_collections.deter.benito.plugins.module_utils.host.plan_check import check_plan
+from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_check import check_plan
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ImagePlan, UserPlan, from_json, to_json
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import lend, vtopo
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.deter.benito.plugins.module_utils.embedding.allocation import Allocation, PoolHost
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.allocation import Allocation, PoolHost
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Computer, Interface, Substrate, Topology
 from hypothesis import strategies as st
 

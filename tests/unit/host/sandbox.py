@@ -13,8 +13,8 @@ import traceback
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host import system
-from ansible_collections.deter.benito.plugins.module_utils.host.place import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base import syscalls
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import to_json
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
@@ -57,11 +57,11 @@ def in_sandbox(body) -> str:
 
 
 def _isolate() -> None:
-    system.unshare(system.CLONE_NEWNET | system.CLONE_NEWNS | system.CLONE_NEWUTS)
-    system.mount(None, "/", None, system.MS_REC | system.MS_PRIVATE)
-    system.mount("sysfs", "/sys", "sysfs")
+    syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS)
+    syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
+    syscalls.mount("sysfs", "/sys", "sysfs")
     for path in ("/run", "/var"):
-        system.mount("tmpfs", path, "tmpfs", 0, "mode=0755")
+        syscalls.mount("tmpfs", path, "tmpfs", 0, "mode=0755")
 
 
 def install_plan(plan) -> Place:

@@ -9,9 +9,9 @@ import os
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.host import cli
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.cli import main
-from ansible_collections.deter.benito.plugins.module_utils.host.place import Place, experiments_here, is_experiment
-from ansible_collections.deter.benito.plugins.module_utils.host.start_command import environment
+from ansible_collections.deter.benito.plugins.module_utils.host.start_commands.start_command import environment
 from ansible_collections.deter.benito.tests.unit.host.plans import plan, with_vnode
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 from hypothesis import given

@@ -19,7 +19,7 @@ import tarfile
 import threading
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.embedding.images import CatalogueImage
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.images import CatalogueImage
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.images.fetch import fetch, fetched_plan
 from ansible_collections.deter.benito.plugins.module_utils.images.store import ImageStore, sha256_of

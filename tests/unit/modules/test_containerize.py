@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.deter.benito.plugins.module_utils import creation
-from ansible_collections.deter.benito.plugins.module_utils.experiment import ExperimentDirectory, experiments
-from ansible_collections.deter.benito.plugins.module_utils.pictures import creation_pictures
-from ansible_collections.deter.benito.plugins.module_utils.site_schema import SITE_SCHEMA
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory, experiments
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle import create as creation
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.picture import creation_pictures
+from ansible_collections.deter.benito.plugins.module_utils.settings.schema import SITE_SCHEMA
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize
-from ansible_collections.deter.benito.tests.unit.topology.graphviz import texts_of
+from ansible_collections.deter.benito.tests.unit.topology.drawing.graphviz import texts_of
 
 IMPORTS = Path(__file__).parents[3] / "examples" / "imports"
 

@@ -12,7 +12,7 @@ import stat
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize, topdl_annotate
 
 LAB = """<!-- a comment -->

@@ -13,12 +13,12 @@ import stat
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.deter.benito.plugins.module_utils.creation import Request, prepare
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_writer import write_topdl
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.create import Request, prepare
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.writer import write_topdl
 from ansible_collections.deter.benito.plugins.modules import topdl_image
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
-from ansible_collections.deter.benito.tests.unit.topology import gallery
-from ansible_collections.deter.benito.tests.unit.topology.graphviz import Parsed, classes_of, texts_of
+from ansible_collections.deter.benito.tests.unit.topology.drawing import gallery
+from ansible_collections.deter.benito.tests.unit.topology.drawing.graphviz import Parsed, classes_of, texts_of
 
 LAB = vtopo(
     {"lan0": "a b c", "link0": "c d"},

@@ -7,8 +7,8 @@ import os
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError, InputError
-from ansible_collections.deter.benito.plugins.module_utils.host.guest_network import addresses, machine_network
-from ansible_collections.deter.benito.plugins.module_utils.host.plan_check import check_plan
+from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_check import check_plan
+from ansible_collections.deter.benito.plugins.module_utils.host.guest.network import addresses, machine_network
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ImagePlan, from_json, ports_of, to_json
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
 from ansible_collections.deter.benito.plugins.module_utils.testbed.bed import Bed

@@ -16,7 +16,7 @@ import traceback
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.readers import read_topology
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_writer import write_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.writer import write_topdl
 
 MEMORY = 500 * 2**20
 

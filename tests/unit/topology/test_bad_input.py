@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology import xml_source
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl, read_topdl_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl, read_topdl_text
 
 COMPUTER = "<elements><computer><name>a</name>\n{}</computer></elements>"
 LINK = "<substrates><name>link</name>\n{}</substrates>"

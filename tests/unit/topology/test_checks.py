@@ -10,16 +10,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.checks import check_deployable
-from ansible_collections.deter.benito.plugins.module_utils.topology.model import (
-    Attribute,
-    Computer,
-    Fragment,
-    Interface,
-    OtherElement,
-    Substrate,
-    Topology,
-)
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Computer, Fragment, Interface, OtherElement, Substrate, Topology
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl
 
 DATA = Path(__file__).parent / "data"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Capacity, Latency, Unknown
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl, read_topdl_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl, read_topdl_text
 
 DATA = Path(__file__).parent / "data"
 COMPUTER = "<elements><computer><name>a</name>{}</computer></elements>"

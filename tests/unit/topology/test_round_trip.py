@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Computer, Topology
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl, read_topdl_text
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_writer import write_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl, read_topdl_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.writer import write_topdl
 from ansible_collections.deter.benito.tests.unit.topology.strategies import topologies
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

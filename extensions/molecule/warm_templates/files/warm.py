@@ -59,7 +59,7 @@ if WAY == "warm":
         earliest = time.time()
         clock = float(login(name, "date +%s.%N"))
         assert earliest - 1 < clock < time.time() + 1, (earliest, clock)
-        assert not login(name, "ls /etc/systemd/system/benito-template.service /var/benito/lib/waking.py 2> /dev/null || true")
+        assert not login(name, "ls /etc/systemd/system/benito-template.service /var/benito/lib/clone_agent.py 2> /dev/null || true")
         assert re.search("Proj|Molecule", login(name, "cat /var/benito/pid"))
     with open(KEPT, "w", encoding="utf-8") as stream:
         json.dump(now, stream)

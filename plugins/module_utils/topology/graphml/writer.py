@@ -11,20 +11,7 @@ from ipaddress import IPv4Interface
 from xml.sax.saxutils import escape, quoteattr
 
 from ...errors import Problem
-from ..attributes import (
-    IMAGE,
-    IP4_ADDRESS,
-    IP4_NETMASK,
-    LATENCY_MODEL,
-    LOSS,
-    LOSS_MODEL,
-    NODE_TYPE,
-    RX_LATENCY,
-    RX_LOSS,
-    RX_RATE,
-    STARTUP,
-    containers_name,
-)
+from ..attributes import IMAGE, IP4_ADDRESS, IP4_NETMASK, LATENCY_MODEL, LOSS, LOSS_MODEL, NODE_TYPE, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_name
 from ..checks import check_deployable
 from ..imports.draft import plain_number
 from ..model import Computer, Substrate, Topology

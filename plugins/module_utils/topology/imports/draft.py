@@ -15,7 +15,7 @@ from ..attributes import LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE
 from ..model import Attribute, Capacity, Computer, Interface, Latency, OperatingSystem, Substrate, Topology
 from ..problem_log import ProblemLog
 from ..scope import shown
-from ..topdl_consistency import check_names
+from ..topdl.consistency import check_names
 from .names import InterfaceNames, Names
 
 # Nodes, links and LANs; memory and time are bounded for files that nobody would deploy.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ...errors import BenitoError
 from ..problem_log import ProblemLog
 from ..scope import shown
-from ..topdl_writer import NOT_XML
+from ..topdl.writer import NOT_XML
 
 try:
     import yaml

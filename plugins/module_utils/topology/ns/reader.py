@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...errors import Problem
 from ..model import Topology
 from ..scope import shown
-from ..topdl_writer import NOT_XML
+from ..topdl.writer import NOT_XML
 from ..xml_source import load
 from . import testbed_commands
 from .calls import call

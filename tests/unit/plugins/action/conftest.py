@@ -10,8 +10,8 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import action_loader, connection_loader
 from ansible.template import Templar
-from ansible_collections.deter.benito.plugins.module_utils import node_images
-from ansible_collections.deter.benito.plugins.module_utils.host import place as places
+from ansible_collections.deter.benito.plugins.module_utils.host.base import paths as places
+from ansible_collections.deter.benito.plugins.module_utils.host.delivery import node_images
 from ansible_collections.deter.benito.plugins.plugin_utils import host_action
 
 

@@ -11,8 +11,8 @@ import time
 
 import pytest
 from ansible.plugins.become import BecomeBase
-from ansible_collections.deter.benito.plugins.module_utils import node_images
-from ansible_collections.deter.benito.plugins.module_utils.host.place import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.delivery import node_images
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, ImagePlan, to_json
 from ansible_collections.deter.benito.plugins.plugin_utils import host_action
 
@@ -135,7 +135,7 @@ def test_what_only_its_checksum_tells_is_noticed_on_the_vhost(have_images, cache
 
 def test_a_vhost_gets_no_other_files_of_the_controllers(have_images, connection, monkeypatch):
     asked_for = {"digest": "../../secret", "name": "debian-12", "arrived": {}}
-    monkeypatch.setattr(host_action.HostAction, "visit", lambda *_: {"missing": [asked_for], "changes": []})
+    monkeypatch.setattr(host_action.HostAction, "run_task", lambda *_: {"missing": [asked_for], "changes": []})
     assert have_images()["msg"] == "'../../secret' is no digest of an image"
     assert connection.brought == []
 

@@ -9,8 +9,8 @@ import os
 
 import pytest
 from ansible.errors import AnsibleError
-from ansible_collections.deter.benito.plugins.module_utils.creation import Request, prepare
-from ansible_collections.deter.benito.plugins.module_utils.embedding.allocation import Allocation, PoolHost
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.allocation import Allocation, PoolHost
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.create import Request, prepare
 
 TOPOLOGY = """<experiment>
 <version>1.0</version>

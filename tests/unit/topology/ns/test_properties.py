@@ -10,8 +10,8 @@ from ansible_collections.deter.benito.plugins.module_utils.errors import InputEr
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns import interpreter
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.reader import read_ns_text
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.testbed_commands import COMMANDS
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl_text
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_writer import write_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.writer import write_topdl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_reader import read_topdl_text
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl_writer import write_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.writer import write_topdl
 from ansible_collections.deter.benito.tests.unit.topology.ns.files import LAN, LINK, TWO, computer, read, topology_of, ways
 
 LINKS = {

@@ -1,0 +1,190 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""topdl_annotate: from a topology and rules to a TopDL file with other attributes, or to everything that is wrong."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+
+from ..errors import BenitoError, InputError, Problem
+from ..files import replace_file
+from ..topology.ns.units import PROFILES
+from ..topology.readers import TOPDL, Input, form_of, read_input
+from ..topology.scope import shown
+from ..topology.topdl.reader import LEFT_OUT
+from ..topology.topdl.writer import write_topdl
+from ..topology.xml_source import MAX_BYTES
+from .applying import Annotated, Change, annotate_by_rules
+from .rule_reader import RULE_KEYS, SELECT_KEYS, RuleError, rules_of_data, rules_of_file, single_rule
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, as given.
+
+    topology  the file's path, relative to ``chdir``
+    rules     a list of rules, or the path of a file with them; None where ``rule`` has the only one
+    rule      {key of a rule or of its select: value, None where not given}
+    out       the path of what is to be written, None for one beside the topology
+    in_place  whether the topology itself is to be changed
+    profile   rules for NS files
+    chdir     folder of relative paths, "" for the working directory
+    """
+
+    topology: str
+    rules: object = None
+    rule: dict = field(default_factory=dict)
+    out: str | None = None
+    in_place: bool = False
+    profile: str = "default"
+    chdir: str = ""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A file that can be written.
+
+    source    the topology as the user named it
+    out       the file's name as the user would say it, path: where it is
+    text      its content
+    changed   whether that is not there yet
+    """
+
+    source: str
+    out: str
+    path: str
+    text: bytes
+    changed: bool
+    annotated: Annotated
+    warnings: tuple[Problem, ...]
+
+    def write(self) -> None:
+        """Write the file, whole or not at all; one that exists keeps its owner and mode. Raises BenitoError."""
+        try:
+            replace_file(self.path, self.text, like_before=True)
+        except OSError as exc:
+            raise BenitoError(f"{self.out}: cannot be written: {exc.strerror or exc}") from exc
+
+    def message(self, would: bool = False) -> str:
+        """What the user reads at the end."""
+        changes = self.annotated.changes
+        count = sum(max(len(change.before), len(change.after)) for change in changes)
+        what = f"{_counted(count, 'attribute')} of {_counted(len(changes), 'element')} {'differs' if count == 1 else 'differ'} from {self.source}"
+        if not self.changed:
+            return f"{what if changes else 'No attribute differs from ' + self.source}; {self.out} is as it should be."
+        return f"{what if changes else 'No attribute differs from ' + self.source}; {self.out} {'would be' if would else 'is'} written."
+
+    def elements(self) -> dict[str, dict[str, str | None]]:
+        """{element: {attribute: its value now, None where it is gone}} of what differs from the topology."""
+        return {change.element: {**dict.fromkeys(name for name, _value in change.before), **dict(reversed(change.after))} for change in self.annotated.changes}
+
+    def diff(self) -> dict[str, str]:
+        """The attributes that differ, a line each, before and after."""
+        return {
+            "before_header": self.source,
+            "after_header": self.out,
+            "before": "".join(_lines(change, change.before) for change in self.annotated.changes),
+            "after": "".join(_lines(change, change.after) for change in self.annotated.changes),
+        }
+
+
+def prepare(request: Request) -> Annotation:
+    """Everything but the writing. Raises InputError with all that is wrong with the topology, the rules and where to write."""
+    faults: list[Problem] = []
+
+    def collect(step):
+        try:
+            return step()
+        except RuleError as exc:
+            faults.extend(exc.problems)
+            return tuple(replace(rule, allow_none=True) for rule in exc.sound)  # what they would select depends on the others
+        except InputError as exc:
+            faults.extend(exc.problems)
+            return None
+
+    rules = collect(lambda: _rules(request))
+    out = collect(lambda: _out(request))
+    given = collect(lambda: _read(request))
+    annotated = collect(lambda: annotate_by_rules(given.topology, rules)) if rules and given else None
+    path = _path(request, out) if out else ""
+    there = collect(lambda: _there(path, out)) if out else None
+    if faults:
+        raise InputError(faults)
+    text = write_topdl(annotated.topology).encode()
+    if len(text) > MAX_BYTES:
+        raise InputError(Problem(f"would be larger than {MAX_BYTES // 2**20} MB", out))
+    same_file = given.form is TOPDL and os.path.realpath(path) == os.path.realpath(_path(request, request.topology))
+    changed = bool(annotated.changes) if same_file else there != text
+    lost = _lost_in_place(given) if same_file and changed else ()
+    return Annotation(request.topology, out, os.path.realpath(path), text, changed, annotated, (*given.warnings, *annotated.warnings, *lost))
+
+
+def _lost_in_place(given: Input) -> tuple[Problem, ...]:
+    """A warning about comments that will be lost. Raises InputError where all of a larger document would be."""
+    source = given.topology.source
+    if any(warning.message.endswith(LEFT_OUT) for warning in given.warnings):
+        raise InputError(Problem("what is around the topology would be lost", source, hint="out=FILE instead of in_place"))
+    return (Problem("its comments are not kept", source),) if b"<!--" in given.text else ()
+
+
+def _rules(request: Request):
+    alone = {key: value for key, value in request.rule.items() if value is not None}
+    if request.rules is not None and alone:
+        raise InputError(Problem("rules are given, too", element=", ".join(alone), hint="either rules, or one rule by options of their own"))
+    if isinstance(request.rules, str):
+        return rules_of_file(_path(request, request.rules), request.rules)
+    if request.rules is not None:
+        return rules_of_data(request.rules)
+    select = {key: alone[key] for key in SELECT_KEYS if key in alone}
+    return single_rule({**{key: alone[key] for key in RULE_KEYS if key in alone}, "select": select})
+
+
+def _read(request: Request):
+    if request.profile not in PROFILES:
+        raise InputError(Problem(f"{shown(request.profile)} is not allowed", element="ns_profile", hint=f"one of {', '.join(PROFILES)}"))
+    return read_input(_path(request, request.topology), request.topology, request.profile)
+
+
+def _out(request: Request) -> str:
+    """Where to write, as the user would say it."""
+    if request.in_place:
+        if form_of(request.topology) is not TOPDL:
+            message = f"a file of the format {form_of(request.topology).name} cannot be changed in place: what is written is TopDL"
+            raise InputError(Problem(message, request.topology, element="in_place", hint="out=FILE.xml"))
+        if request.out is not None:
+            raise InputError(Problem("out and in_place cannot both be", element="in_place"))
+        return request.topology
+    if request.out is None:
+        return os.path.splitext(request.topology)[0] + "-annotated.xml"
+    if not request.out or form_of(request.out) is not TOPDL:
+        raise InputError(Problem(f"{shown(request.out)} is no name for a TopDL file", element="out", hint="such as lab.xml"))
+    return request.out
+
+
+def _there(path: str, out: str) -> bytes | None:
+    """What the file has that would be written. Raises InputError where it is something else than a topology, or can be nowhere."""
+    if not os.path.lexists(path):
+        if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            raise InputError(Problem("cannot be written: there is no such folder", out))
+        return None
+    try:
+        return read_input(path, out).text
+    except InputError as exc:
+        raise InputError(Problem("is there and is no topology; it is not overwritten", out, hint="another name for out")) from exc
+
+
+def _path(request: Request, path: str) -> str:
+    return os.path.join(request.chdir, os.path.expanduser(path))
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _lines(change: Change, pairs) -> str:
+    return "".join(f"{change.element}: {name} = {_one_line(value)}\n" for name, value in pairs)
+
+
+def _one_line(value: str) -> str:
+    return value if value.isprintable() else repr(value)

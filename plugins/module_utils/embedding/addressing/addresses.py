@@ -1,0 +1,235 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Addresses of the experiment network.
+
+Fixed addresses stay, a partly fixed substrate keeps its subnet, the others take free ones from ``address_base`` upward: which, says
+the profile (``profiles.py``). Hosts count in document order and never end in 0 or 255.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import ipaddress
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ...errors import InputError, Problem
+from ...topology.attributes import IP4_ADDRESS, IP4_NETMASK
+from ...topology.model import Attribute, Computer, Interface, Substrate, Topology
+from ..computers import map_computers
+from ..routing.network import dotted, netmask, network_of
+from .profiles import PROFILES, AddressProfile
+from .subnets import Pool, PoolExhausted, free_hosts, is_host, smallest_prefix
+
+_DEFAULT_LENGTH = 24
+_LENGTHS = range(8, 31)
+_LARGEST = ipaddress.IPv4Network("10.0.0.0/8")
+
+
+@dataclass
+class _Member:
+    """An attachment on its way to an address; ``length`` is the prefix length its author gave, if any."""
+
+    computer: Computer
+    interface: Interface
+    address: int | None = None
+    length: int | None = None
+
+    @property
+    def element(self) -> str:
+        return f"computer {self.computer.name}, interface {self.interface.name}"
+
+
+@dataclass
+class _Lan:
+    """A substrate on its way to a subnet; ``start`` and ``length`` are its prefix."""
+
+    substrate: Substrate
+    members: list[_Member] = field(default_factory=list)
+    start: int | None = None
+    length: int = _DEFAULT_LENGTH
+
+    @property
+    def prefix(self) -> str:
+        return f"{dotted(self.start)}/{self.length}"
+
+
+def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoid: tuple[str, ...] = (), profile: str = "default") -> Topology:
+    """The topology with ``ip4_address`` and ``ip4_netmask`` on every interface. Idempotent.
+
+    address_base  IPv4 prefix of the first subnets; more are taken upward as far as its private block goes
+    avoid         IPv4 prefixes nothing may lie in: the control network
+    profile       a name of ``address_profiles.PROFILES``
+
+    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address, or where subnets run out.
+    """
+    rules = PROFILES[profile]
+    log = _Log(topology)
+    lans = _read(topology, log)
+    pool = Pool(address_base, avoid, rules.skipped)
+    for lan in lans:
+        _fix_subnet(lan, log)
+        _claim_fixed(lan, pool, log)
+    if not log.problems:
+        _choose_subnets(topology, lans, rules, pool, log)
+    if not log.problems:
+        for lan in lans:
+            _number_hosts(lan, rules, log)
+    if log.problems:
+        raise InputError(sorted(log.problems, key=lambda problem: problem.line))
+    return _write(topology, lans)
+
+
+class _Log:
+    """Collects problems of one topology."""
+
+    def __init__(self, topology):
+        self.source = topology.source
+        self.problems = []
+
+    def member(self, member: _Member, message: str, hint: str = "") -> None:
+        line = member.interface.line or member.computer.line
+        self.problems.append(Problem(message, self.source, line, member.element, hint))
+
+    def setting(self, name: str, message: str, hint: str) -> None:
+        self.problems.append(Problem(message, element=f"setting {name}", hint=hint))
+
+    def lan(self, lan: _Lan, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(message, self.source, lan.substrate.line, f"substrate {lan.substrate.name}", hint))
+
+
+def _read(topology, log):
+    lans = {substrate.name: _Lan(substrate) for substrate in topology.substrates}
+    for computer in topology.computers:
+        for interface in computer.interfaces:
+            member = _Member(computer, interface)
+            lans[interface.substrate].members.append(member)
+            _read_fixed(member, log)
+    return list(lans.values())
+
+
+def _read_fixed(member, log):
+    mask, address = member.interface.attribute(IP4_NETMASK), member.interface.attribute(IP4_ADDRESS)
+    if mask:
+        member.length = _length_of(mask)
+        if member.length is None:
+            log.member(member, f"{mask!r} is not a netmask", f"from {dotted(netmask(_LENGTHS[0]))} to {dotted(netmask(_LENGTHS[-1]))}")
+    if address:
+        try:
+            member.address = int(ipaddress.IPv4Address(address))
+        except ValueError:
+            log.member(member, f"{address!r} is not an IPv4 address", "four numbers from 0 to 255; the netmask goes into ip4_netmask")
+
+
+def _length_of(mask):
+    try:
+        value = int(ipaddress.IPv4Address(mask))
+    except ValueError:
+        return None
+    length = value.bit_count()
+    return length if length in _LENGTHS and value == netmask(length) else None
+
+
+def _fix_subnet(lan, log):
+    """Take subnet and length from the members that fix one; say where they disagree."""
+    stated = [member for member in lan.members if member.length is not None]
+    if stated:
+        lan.length = stated[0].length
+        for member in stated[1:]:
+            if member.length != lan.length:
+                message = f"its netmask {dotted(netmask(member.length))} is not that of {stated[0].element}, {dotted(netmask(lan.length))}"
+                log.member(member, message, f"all members of {lan.substrate.name} are in one subnet")
+    owners: dict[int, _Member] = {}
+    for member in lan.members:
+        if member.address is None:
+            continue
+        start = network_of(member.address, lan.length)
+        if lan.start is None:
+            lan.start = start
+        if start != lan.start:
+            message = f"{dotted(member.address)} is not in {lan.prefix}, the subnet of {lan.substrate.name}"
+            log.member(member, message, "the first fixed address decides the subnet")
+        elif not is_host(member.address, lan.start, lan.length):
+            log.member(member, f"{dotted(member.address)} is not a host address of {lan.prefix}")
+        elif member.address in owners:
+            log.member(member, f"{dotted(member.address)} is taken by {owners[member.address].element}", "every address is given once")
+        else:
+            owners[member.address] = member
+
+
+def _claim_fixed(lan, pool, log):
+    if lan.start is None:
+        return
+    owner = pool.claim(lan.start, lan.length, f"substrate {lan.substrate.name}")
+    if owner is not None:
+        log.lan(lan, f"its subnet {lan.prefix} overlaps {owner}", "every substrate has a subnet of its own")
+
+
+def _choose_subnets(topology, lans, rules: AddressProfile, pool, log):
+    waiting = [lan for lan in lans if lan.start is None and lan.members]
+    for lan in waiting:
+        if not any(member.length is not None for member in lan.members):
+            lan.length = smallest_prefix(len(lan.members) + rules.first_host - 1, rules.longest)
+    wanted = rules.layout(topology, {lan.substrate.name: 1 << (32 - lan.length) for lan in waiting})
+    begin = int(pool.base.network_address)
+    for lan in waiting:
+        name = lan.substrate.name
+        if name in wanted and pool.try_claim(begin + wanted[name], lan.length, f"substrate {name}"):
+            lan.start = begin + wanted[name]
+    for lan in waiting:
+        if lan.start is None:
+            with contextlib.suppress(PoolExhausted):
+                lan.start = pool.take(lan.length, f"substrate {lan.substrate.name}")
+    if any(lan.start is None for lan in waiting):
+        _run_out(waiting, rules, pool, log)
+
+
+def _run_out(waiting, rules, pool, log):
+    """Say once how many subnets are needed, how many there are, and what to change."""
+    counts = Counter(lan.length for lan in waiting)
+    sizes = " and ".join(f"{count} of /{length}" for length, count in sorted(counts.items(), reverse=True))
+    placed = sum(lan.start is not None for lan in waiting)
+    space = f"{dotted(int(pool.base.network_address))} to {pool.block.broadcast_address}"
+    whole = int(pool.base.network_address) == int(_LARGEST.network_address)
+    hint = "fewer substrates, or fixed addresses elsewhere for some of them" if whole else f"a larger one, such as {_LARGEST}"
+    if rules.longest < _LENGTHS[-1]:
+        small = sum(1 << (32 - smallest_prefix(len(lan.members), _LENGTHS[-1])) for lan in waiting)
+        hint += f"; with address_profile hierarchical they take {small:,} addresses in all"
+    message = f"the topology needs {len(waiting)} subnets ({sizes}), but from {space} there is room for {placed} of them"
+    log.setting("address_base", message, hint)
+
+
+def _number_hosts(lan, rules, log):
+    taken = {member.address for member in lan.members if member.address is not None}
+    waiting = [member for member in lan.members if member.address is None]
+    hosts = (address for address in _hosts(lan, rules.first_host) if address not in taken) if waiting else iter(())
+    for count, member in enumerate(waiting):
+        member.address = next(hosts, None)
+        if member.address is None:
+            log.lan(lan, f"{lan.prefix} has no room for {len(waiting) - count} of its {len(lan.members)} members", "a shorter ip4_netmask")
+            return
+
+
+def _hosts(lan, first):
+    """The hosts of a subnet; those before the first come last, for where nothing else is left."""
+    early = [address for address in range(lan.start + 1, lan.start + first) if address < lan.start + (1 << (32 - lan.length)) - 1]
+    return itertools.chain(itertools.dropwhile(lambda address: address < lan.start + first, free_hosts(lan.start, lan.length)), early)
+
+
+def _write(topology, lans):
+    chosen = {(m.computer.name, m.interface.name): (dotted(m.address), dotted(netmask(lan.length))) for lan in lans for m in lan.members}
+
+    def with_addresses(computer):
+        interfaces = tuple(_with_address(interface, *chosen[computer.name, interface.name]) for interface in computer.interfaces)
+        return dataclasses.replace(computer, interfaces=interfaces) if interfaces != computer.interfaces else computer
+
+    return map_computers(topology, with_addresses)
+
+
+def _with_address(interface, address, mask):
+    if interface.attribute(IP4_ADDRESS) == address and interface.attribute(IP4_NETMASK) == mask:
+        return interface
+    others = tuple(a for a in interface.attributes if a.name not in (IP4_ADDRESS, IP4_NETMASK))
+    return dataclasses.replace(interface, attributes=(*others, Attribute(IP4_ADDRESS, address), Attribute(IP4_NETMASK, mask)))

@@ -1,0 +1,245 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From a partitioned topology and the machines lent for it to what every vhost is told.
+
+Pure: the same topology, allocation and settings give the same plans, byte for byte.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+from collections import defaultdict
+
+from ...errors import BenitoError, HostError, Problem
+from ...hostplan import ControlPlan, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
+from ...topology.attributes import STARTUP
+from ...topology.model import Computer, Topology
+from ..computers import is_ghost, kind_of
+from ..kinds import KINDS, QEMU
+from ..placement.allocation import Allocation
+from ..placement.machines import Machine, Nested, machines
+from ..placement.provisioning import Hosting, Resources
+from ..routing.network import Attachment, Network, dotted, read_network
+from ..routing.routes import Routes
+from ..settings import EmbeddingSettings
+from .environment import environment_of
+from .hosts import Aliases, hosts_entries
+from .identifiers import BRIDGE, PORT, TUNNEL, Identifiers, mac_addresses
+from .sysctls import vhost_sysctls
+
+MTU = 1500
+CONTROL = "control0"
+NOTHING = Hosting()
+VXLAN_OVERHEAD = 50
+_LEAST_MTU = 576
+_LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.1"))
+_PROBE_ADDRESSES = 254 * 254
+
+
+def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings, hosting: Hosting = NOTHING) -> dict[str, HostPlan]:
+    """{vhost: its plan} for every machine of the partitioned topology (``create.embed``), in order, then for every nested vhost.
+
+    Raises HostError when a lent machine cannot carry the tunnels, BenitoError when one is missing, or an image or control address.
+    """
+    binding = _Binding(pid, eid, partitioned, allocation, settings, hosting)
+    plans = {machine.vhost: binding.plan(machine) for machine in binding.machines}
+    return {**plans, **{nested.vhost: binding.nested_plan(nested) for machine in binding.machines for nested in machine.nested}}
+
+
+def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
+    """One Problem for each substrate whose members see less than 1500 bytes, because the underlay carries less than 1550."""
+    small = {substrate.name: substrate.mtu for plan in plans.values() for substrate in plan.substrates if substrate.mtu < MTU}
+    hint = f"an underlay of {MTU + VXLAN_OVERHEAD} or more bytes gives {MTU}"
+    return tuple(Problem(f"its members see an MTU of {mtu}", element=f"substrate {name}", hint=hint) for name, mtu in small.items())
+
+
+class _Binding:
+    """What the plans of one experiment have in common."""
+
+    def __init__(self, pid, eid, topology, allocation, settings, hosting):
+        self.pid, self.eid, self.settings, self.hosting, self.control = pid, eid, settings, hosting, allocation.control
+        self.identifiers = Identifiers(pid, eid)
+        self.machines = machines(topology)
+        self.lent = _lent(self.machines, allocation)
+        self.computers = {computer.name: computer for computer in topology.computers}
+        self.environment = environment_of(topology)
+        self.network = read_network(topology)
+        self.routes = Routes(self.network, settings.address_base, settings.control_networks)
+        self.hosts, _warnings = hosts_entries(self.network)
+        self.aliases = Aliases(self.network, self.hosts) if settings.hosts_mode == "neighbour" else None
+        self.macs = mac_addresses(self.identifiers, topology)
+        self.taken_macs = set(self.macs.values())
+        self.uplinks = {
+            (nested.vhost, name): self.identifiers.mac_address(nested.vhost, f"uplink {name}", self.taken_macs)
+            for machine in self.machines for nested in machine.nested for name in self._substrates(nested.nodes)
+        }
+        self.carriers = _carriers(self.machines, self.network)
+        self.vnis = self._vnis()
+        self.probes = self._probe_addresses()
+
+    def plan(self, machine: Machine) -> HostPlan:
+        taken = set(self.lent[machine.vhost].links)
+        substrates = tuple(self._substrate(name, machine.vhost, taken) for name in self._substrates(machine.all_nodes))
+        nested = {nested.vhost: nested for nested in machine.nested}
+        vnodes = tuple(self._vnode(self.computers[node], machine.vhost, taken, nested.get(node)) for node in machine.nodes)
+        vnodes += tuple(self._hidden(nested[name], machine.vhost, taken) for name in machine.hidden)
+        tunnels = any(substrate.tunnel for substrate in substrates)
+        images = {vnode.image: self.hosting.image(vnode.name) for vnode in vnodes if vnode.image}
+        with_system = bool(images)
+        return HostPlan(
+            pid=self.pid,
+            eid=self.eid,
+            vhost=machine.vhost,
+            substrates=substrates,
+            vnodes=vnodes,
+            hosts=self.hosts,
+            underlay_mtu=self.lent[machine.vhost].underlay_mtu if tunnels else 0,
+            sysctls=self._sysctls(machine, vnodes),
+            images=tuple(images.values()),
+            users=self.hosting.users if with_system else (),
+            root_keys=self.hosting.root_keys if with_system else (),
+            acceleration=self.settings.acceleration,
+            boot_limit_s=self.settings.boot_limit_s,
+            qemu_start=self.settings.qemu_start,
+            template_cache_mb=self.settings.template_cache_mb,
+        )
+
+    def nested_plan(self, nested: Nested) -> HostPlan:
+        """The plan of a virtual machine for the processes inside it: its bridges join those of its pnode by a network card each."""
+        taken: set[str] = set()
+        substrates = tuple(
+            SubstratePlan(name, self.identifiers.device(BRIDGE, (name,), taken), self._mtu_of(name), uplink=self.uplinks[nested.vhost, name])
+            for name in self._substrates(nested.nodes)
+        )
+        vnodes = tuple(self._vnode(self.computers[node], nested.vhost, taken) for node in nested.nodes)
+        ports = [attachment for node in nested.nodes for attachment in self.network.nodes[node]]
+        neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
+        sysctls = vhost_sysctls(len(nested.nodes), len(ports), neighbours)
+        return HostPlan(pid=self.pid, eid=self.eid, vhost=nested.vhost, substrates=substrates, vnodes=vnodes, hosts=self.hosts, sysctls=sysctls)
+
+    def _substrates(self, nodes) -> list[str]:
+        return list(dict.fromkeys(attachment.substrate for node in nodes for attachment in self.network.nodes[node]))
+
+    def _substrate(self, name: str, vhost: str, taken: set[str]) -> SubstratePlan:
+        bridge = self.identifiers.device(BRIDGE, (name,), taken)
+        peers = [peer for peer in self.carriers[name] if peer != vhost]
+        if not peers:
+            return SubstratePlan(name, bridge, MTU)
+        tunnel = Tunnel(
+            mode=self.settings.vxlan_mode,
+            vni=self.vnis[name],
+            device=self.identifiers.device(TUNNEL, (name,), taken),
+            local=self.lent[vhost].underlay_address,
+            remotes=tuple(sorted((self.lent[peer].underlay_address for peer in peers), key=ipaddress.IPv4Address)),
+            group=self._group(name) if self.settings.vxlan_mode == "multicast" else "",
+            port=self.settings.vxlan_port,
+        )
+        address = self.probes.get((name, vhost), "")
+        probes = {peer: self.probes[name, peer] for peer in peers if address and (name, peer) in self.probes}
+        return SubstratePlan(name, bridge, self._mtu(name), tunnel, address, probes)
+
+    def _vnode(self, computer: Computer, vhost: str, taken: set[str], nested: Nested | None = None) -> VnodePlan:
+        attachments = self.network.nodes[computer.name]
+        kind = kind_of(computer)
+        return VnodePlan(
+            name=computer.name,
+            kind=kind,
+            hostname=computer.name,
+            interfaces=tuple(self._interface(attachment, taken) for attachment in attachments),
+            routes=self.routes.of(computer.name),
+            forwarding=len(attachments) > 1,
+            aliases=self.aliases.of(computer.name) if self.aliases else {},
+            start_command=computer.attribute(STARTUP, ""),
+            environment=dict(self.environment),
+            ghost=is_ghost(computer),
+            **(self._system(computer.name, vhost, taken, nested) if KINDS[kind].login else {}),
+        )
+
+    def _hidden(self, nested: Nested, vhost: str, taken: set[str]) -> VnodePlan:
+        return VnodePlan(nested.vhost, QEMU, nested.vhost, **self._system(nested.vhost, vhost, taken, nested))
+
+    def _system(self, node: str, vhost: str, taken: set[str], nested: Nested | None) -> dict:
+        """The fields of a node that has a system of its own."""
+        resources = self.hosting.resources.get(node, Resources())
+        uplinks = tuple(
+            UplinkPlan(self.identifiers.device(PORT, (node, f"uplink {name}"), taken), name, self.uplinks[node, name])
+            for name in (self._substrates(nested.nodes) if nested else ())
+        )
+        return {
+            "control": self._control(node, vhost, taken), "uplinks": uplinks, "image": self.hosting.image(node).digest,
+            "memory_mb": resources.memory_mb, "cpus": resources.cpus, "disk_mb": resources.disk_mb,
+        }
+
+    def _control(self, node: str, vhost: str, taken: set[str]) -> ControlPlan:
+        if node not in self.control:
+            raise BenitoError(f"node {node} has no address on the control network")
+        port = self.identifiers.device(PORT, (node, CONTROL), taken)
+        mac_address = self.identifiers.mac_address(node, CONTROL, self.taken_macs)
+        return ControlPlan(port, mac_address, self.control[node], self.lent[vhost].control_gateway)
+
+    def _mtu_of(self, substrate: str) -> int:
+        return self._mtu(substrate) if len(self.carriers[substrate]) > 1 else MTU
+
+    def _interface(self, attachment: Attachment, taken: set[str]) -> InterfacePlan:
+        key = (attachment.node, attachment.interface)
+        address = "" if attachment.address is None else f"{dotted(attachment.address)}/{attachment.prefix_length}"
+        return InterfacePlan(attachment.interface, self.identifiers.device(PORT, key, taken), attachment.substrate, self.macs[key], address)
+
+    def _mtu(self, substrate: str) -> int:
+        """1500 where every underlay leaves room for it, else what the smallest leaves, for all members alike (design §5.5)."""
+        unknown = sorted({self.lent[vhost].name for vhost in self.carriers[substrate] if not self.lent[vhost].underlay_address})
+        if unknown:
+            raise HostError(f"substrate {substrate} has members on several machines, but the pool does not say where {' and '.join(unknown)} "
+                            "can be reached on the experiment network: set benito_experiment_address or benito_experiment_interface for each")
+        least = min(self.carriers[substrate], key=lambda vhost: self.lent[vhost].underlay_mtu)
+        mtu = min(MTU, self.lent[least].underlay_mtu - VXLAN_OVERHEAD)
+        if mtu < _LEAST_MTU:
+            host = self.lent[least]
+            needed = _LEAST_MTU + VXLAN_OVERHEAD
+            raise HostError(f"{host.name}: the MTU {host.underlay_mtu} of {host.underlay_device} is too small for tunnels, which need {needed}")
+        return mtu
+
+    def _probe_addresses(self) -> dict[tuple[str, str], str]:
+        """{(substrate, vhost): address} where there are tunnels. No two are the same: a vhost probes all its substrates from one
+        namespace. Those for which no address is left are not probed."""
+        tunnelled = (name for name in self.network.substrates if len(self.carriers.get(name, ())) > 1)
+        pairs = ((name, vhost) for name in tunnelled for vhost in self.carriers[name])
+        return {pair: _probe_address(number) for number, pair in enumerate(itertools.islice(pairs, _PROBE_ADDRESSES))}
+
+    def _vnis(self) -> dict[str, int]:
+        taken = {vni for host in self.lent.values() for vni in host.vnis}
+        return {name: self.identifiers.vni(name, taken) for name, vhosts in self.carriers.items() if len(vhosts) > 1}
+
+    def _group(self, substrate: str) -> str:
+        base = int(ipaddress.IPv4Address(self.settings.multicast_group_base))
+        return dotted(base + self.vnis[substrate] % (1 << 16))
+
+    def _sysctls(self, machine: Machine, vnodes) -> dict[str, int]:
+        ports = [attachment for node in machine.all_nodes for attachment in self.network.nodes[node]]
+        neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
+        containers = [vnode for vnode in vnodes if vnode.kind == "openvz"]
+        return vhost_sysctls(len(machine.nodes), len(ports), neighbours, len(containers))
+
+
+def _lent(carrying: tuple[Machine, ...], allocation: Allocation):
+    missing = [machine.vhost for machine in carrying if machine.vhost not in allocation.hosts]
+    if missing:
+        raise BenitoError(f"no machine is allocated for {', '.join(missing)}")
+    return {machine.vhost: allocation.hosts[machine.vhost] for machine in carrying}
+
+
+def _carriers(carrying: tuple[Machine, ...], network: Network) -> dict[str, list[str]]:
+    """{substrate: vhosts with members of it, in order}."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for machine in carrying:
+        for node in machine.all_nodes:
+            for attachment in network.nodes[node]:
+                found[attachment.substrate][machine.vhost] = None
+    return {name: list(vhosts) for name, vhosts in found.items()}
+
+
+def _probe_address(number: int) -> str:
+    """The link-local address of that number: 169.254.1.1 to 169.254.254.254, no last octet 0 or 255."""
+    high, low = divmod(number, 254)
+    return dotted(_LINK_LOCAL + (high << 8) + low)

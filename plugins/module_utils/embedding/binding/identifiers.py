@@ -1,0 +1,51 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names and numbers of kernel objects, made from what they stand for (design §5.4).
+
+The same experiment gets the same ones each time; only where one is in use already is it salted.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from ...topology.model import Topology
+
+BRIDGE, PORT, TUNNEL = "bb", "bv", "bx"
+_VNIS = (1 << 24) - 1
+
+
+class Identifiers:
+    """Identifiers of one experiment."""
+
+    def __init__(self, pid: str, eid: str):
+        self._experiment = f"{pid}\0{eid}"
+
+    def device(self, sort: str, parts: tuple[str, ...], taken: set[str]) -> str:
+        """A device name of 15 characters that is not in ``taken``, which then holds it too."""
+        return self._first(lambda digest: sort + base64.b32encode(digest)[:13].decode().lower(), (sort, *parts), taken)
+
+    def vni(self, substrate: str, taken: set[int]) -> int:
+        """A VXLAN network identifier, 1 to 2^24-1, not in ``taken``, which then holds it too."""
+        return self._first(lambda digest: int.from_bytes(digest[:8], "big") % _VNIS + 1, ("vni", substrate), taken)
+
+    def mac_address(self, node: str, interface: str, taken: set[str]) -> str:
+        """A locally administered address not in ``taken``, which then holds it too."""
+        return self._first(lambda digest: "02:" + digest[:5].hex(":"), ("mac", node, interface), taken)
+
+    def _first(self, make, parts, taken):
+        text = "\0".join((self._experiment, *parts))
+        salt = 0
+        while True:
+            found = make(hashlib.sha256((f"{text}\0{salt}" if salt else text).encode()).digest())
+            if found not in taken:
+                taken.add(found)
+                return found
+            salt += 1
+
+
+def mac_addresses(identifiers: Identifiers, topology: Topology) -> dict[tuple[str, str], str]:
+    """{(computer, interface): MAC address}, unique in the experiment, whatever machines were lent."""
+    taken: set[str] = set()
+    return {(c.name, i.name): identifiers.mac_address(c.name, i.name, taken) for c in topology.computers for i in c.interfaces}

@@ -1,0 +1,143 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Packing the vertices of a hypergraph into as few blocks as possible with as little cut as possible.
+
+The one place that knows Mt-KaHyPar; ``pack`` and ``split`` are what the rest calls, and what a replacement replaces.
+The same hypergraph, packing and seed give the same blocks, on any number of processors.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from functools import lru_cache
+
+from ...errors import BenitoError
+from .hypergraph import Hypergraph, connectivity, incidence
+from .refine import refined, repaired
+
+try:
+    import mtkahypar
+except ImportError as exc:
+    mtkahypar = None
+    IMPORT_ERROR = exc
+else:
+    IMPORT_ERROR = None
+
+_SPARE_BLOCKS = 4  # of interchangeable vertices, left to the solver
+_TRY_PINS = 4000  # a solution of so many pins takes about a second
+_REFINED = 4  # so many of the solutions are refined
+_STEPS_PER_VERTEX = 40  # of refining one, of a small hypergraph
+_MOST_STEPS = 6000
+_STEP_VERTICES = 6_000_000  # of a large one: a step looks at every vertex
+
+
+def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
+    """The block of every vertex: ⌈vertices / packing⌉ blocks, none above ``packing``, numbered by lowest vertex.
+
+    Minimises ``connectivity``. Raises BenitoError when Mt-KaHyPar is needed and not installed.
+    """
+    return _fill(hypergraph, [packing] * -(-hypergraph.vertices // packing), seed)
+
+
+def split(hypergraph: Hypergraph, parts: int, seed: int = 0) -> list[int]:
+    """The block of every vertex: exactly ``parts`` blocks, but no more than vertices, whose sizes differ by one at most; otherwise as ``pack``."""
+    parts = min(parts, hypergraph.vertices)
+    least, larger = divmod(hypergraph.vertices, parts) if parts else (0, 0)
+    return _fill(hypergraph, [least + (number < larger) for number in range(parts)], seed)
+
+
+def _fill(hypergraph, capacities, seed):
+    """Blocks of at most these capacities, which fall; every one is needed."""
+    aside, rest, capacities = _set_aside(hypergraph, capacities)
+    blocks = [-1] * hypergraph.vertices
+    for number, block in enumerate(aside):
+        for vertex in block:
+            blocks[vertex] = number
+    for vertex, block in zip(rest, _solve_best(_induced(hypergraph, rest), capacities, seed), strict=True):
+        blocks[vertex] = len(aside) + block
+    return _renumbered(blocks)
+
+
+def _set_aside(hypergraph, capacities):
+    """(full blocks of interchangeable vertices, the vertices that are left, their capacities).
+
+    Vertices with the same edges, such as the plain members of a large LAN, are best packed together;
+    the solver is slow where it has to find that out.
+    """
+    if len(capacities) <= 1 or capacities[0] == 1:
+        return [], list(range(hypergraph.vertices)), capacities
+    twins = defaultdict(list)
+    for vertex, signature in enumerate(incidence(hypergraph)):
+        twins[tuple(signature)].append(vertex)
+    aside, first = [], 0
+    for group in twins.values():
+        while first < len(capacities) and len(group) >= (_SPARE_BLOCKS + 1) * capacities[first]:
+            aside.append(group[:capacities[first]])
+            del group[:capacities[first]]
+            first += 1
+    gone = {vertex for block in aside for vertex in block}
+    return aside, [vertex for vertex in range(hypergraph.vertices) if vertex not in gone], capacities[first:]
+
+
+def _induced(hypergraph, vertices):
+    if len(vertices) == hypergraph.vertices:
+        return hypergraph
+    place = {vertex: number for number, vertex in enumerate(vertices)}
+    edges = [tuple(place[pin] for pin in edge if pin in place) for edge in hypergraph.edges]
+    kept = [(edge, weight) for edge, weight in zip(edges, hypergraph.weights, strict=True) if len(edge) > 1]
+    return Hypergraph(len(vertices), tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
+
+
+def _solve_best(hypergraph, capacities, seed):
+    """The best of a few solutions, as many as a few seconds allow."""
+    if len(capacities) <= 1:
+        return [0] * hypergraph.vertices
+    hypergraph = _without_constant_edges(hypergraph)
+    if not hypergraph.edges or capacities[0] == 1:
+        return [block for block, capacity in enumerate(capacities) for _place in range(capacity)][:hypergraph.vertices]
+    tries = max(1, min(8, 2 * _TRY_PINS // sum(len(edge) for edge in hypergraph.edges)))
+    found = {tuple(_solve(hypergraph, capacities, seed * 8 + attempt)): None for attempt in range(tries)}
+    solutions = sorted(found, key=lambda blocks: connectivity(hypergraph, blocks))[:_REFINED]
+    steps = min(_STEPS_PER_VERTEX * hypergraph.vertices, _MOST_STEPS, _STEP_VERTICES // hypergraph.vertices)
+    solutions = [refined(hypergraph, list(blocks), capacities, steps, seed) for blocks in solutions]
+    return min(solutions, key=lambda blocks: connectivity(hypergraph, blocks))
+
+
+def _without_constant_edges(hypergraph):
+    """Without the edges that join all vertices: they reach every block, whatever is done."""
+    kept = [(edge, weight) for edge, weight in zip(hypergraph.edges, hypergraph.weights, strict=True) if len(edge) < hypergraph.vertices]
+    return Hypergraph(hypergraph.vertices, tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
+
+
+def _solve(hypergraph, capacities, seed):
+    """One solution. The solver's own seed does not reach its deterministic mode, so the seed shuffles what it is given."""
+    count = hypergraph.vertices
+    shuffled = random.Random(seed)
+    place = list(range(count))
+    shuffled.shuffle(place)
+    order = list(range(len(hypergraph.edges)))
+    shuffled.shuffle(order)
+    library = _library()
+    context = library.context_from_preset(mtkahypar.PresetType.DETERMINISTIC)
+    context.set_partitioning_parameters(len(capacities), 0.0, mtkahypar.Objective.KM1)
+    context.set_individual_target_block_weights(capacities)
+    context.logging = False
+    mtkahypar.set_seed(0)
+    edges = [[place[pin] for pin in hypergraph.edges[number]] for number in order]
+    graph = library.create_hypergraph(context, count, len(edges), edges, [1] * count, [hypergraph.weights[number] for number in order])
+    solution = graph.partition(context).get_partition()
+    return repaired(hypergraph, [solution[place[vertex]] for vertex in range(count)], capacities)
+
+
+def _renumbered(blocks):
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(block, len(numbers)) for block in blocks]
+
+
+@lru_cache(maxsize=1)
+def _library():
+    """Mt-KaHyPar, which can be initialised once in a process."""
+    if mtkahypar is None:
+        raise BenitoError(f"automatic partitioning needs the Python library mtkahypar beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
+    return mtkahypar.initialize(1, False)

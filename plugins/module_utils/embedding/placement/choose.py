@@ -1,0 +1,177 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which machines of the pool carry which vhosts: pure, from what the machines offer."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from ...errors import ExperimentError
+from .memory import HostMemory, MemoryNeed
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a vhost asks of its machine.
+
+    vnodes  how many it carries
+    memory  for all of them
+    alone   whether it shares the machine with no other experiment
+    types   the ``pnode_type`` values that may be used; () for any
+    """
+
+    vnodes: int
+    memory: MemoryNeed = MemoryNeed()
+    alone: bool = False
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A machine of the pool as it presented itself.
+
+    taken_by     why it is not free, "" if it is
+    unreachable  why it could not be asked, "" if it could
+    type         its ``pnode_type``
+    slots        the most vnodes it may carry, 0 for any number
+    memory       None when it said nothing of it: then it is not limited
+    shared_with  whom it carries already, "" for nobody
+    ours         whether this experiment has it already
+    """
+
+    name: str
+    taken_by: str = ""
+    unreachable: str = ""
+    type: str = ""
+    slots: int = 0
+    memory: HostMemory | None = None
+    shared_with: str = ""
+    ours: bool = False
+
+
+def choose(needs: dict[str, Need], offers: list[Offer], kept: dict[str, str]) -> dict[str, str]:
+    """{vhost: name of a pool host} for every vhost.
+
+    kept   {vhost: pool host} of an earlier, interrupted swap-in; such a machine stays if it is ours, or free for us, of the right type and large enough
+
+    The smallest machine that does is taken, of equal ones the first in natural order of their names; where some machines are too small, the
+    largest vhosts choose first. Machines are found whenever there is any way to place all vhosts. Raises ExperimentError that accounts for
+    every machine when there is none, and when a machine that already carries a part of the experiment cannot be reached.
+    """
+    by_name = {offer.name: offer for offer in offers}
+    lost = [
+        f"{name} ({by_name[name].unreachable if name in by_name else 'no longer in the pool'})"
+        for vhost, name in kept.items()
+        if vhost in needs and (name not in by_name or by_name[name].unreachable)
+    ]
+    if lost:
+        raise ExperimentError(f"machines that already carry this experiment cannot be reached: {', '.join(lost)}; swap out, or bring them back")
+    chosen = {vhost: kept[vhost] for vhost in needs if vhost in kept and _stays(by_name[kept[vhost]], needs[vhost])}
+    free = sorted((offer for offer in offers if _usable(offer) and offer.name not in chosen.values()), key=_tightness)
+    fitting = {vhost: [offer for offer in free if _fits(offer, needs[vhost])] for vhost in sorted(needs) if vhost not in chosen}
+    if any(len(machines) < len(free) for machines in fitting.values()):
+        fitting = dict(sorted(fitting.items(), key=lambda item: (-needs[item[0]].memory.memory_mb, -needs[item[0]].vnodes, item[0])))
+    seats = dict(chosen)
+    for vhost in fitting:
+        if not _seat(vhost, fitting, seats):
+            raise ExperimentError(_shortage(needs, offers, vhost, seats))
+    return {vhost: seats[vhost] for vhost in needs}
+
+
+def _stays(offer: Offer, need: Need) -> bool:
+    return not offer.taken_by and (offer.ours or _fits(offer, need))
+
+
+def _fits(offer: Offer, need: Need) -> bool:
+    room = not offer.slots or offer.slots >= need.vnodes
+    return _of_type(offer, need) and room and (offer.memory is None or offer.memory.free_mb >= need.memory.memory_mb) and not (need.alone and offer.shared_with)
+
+
+def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) -> bool:
+    """Give the vhost the first of its machines that is free, else one whose vhost can move to another; whether that was possible.
+
+    seats  {vhost: machine}, changed
+    """
+    holders = {machine: holder for holder, machine in seats.items()}
+    wanted_by: dict[str, str] = {}
+    asking = [vhost]
+    while asking:
+        candidate = asking.pop(0)
+        for machine in (offer.name for offer in fitting[candidate]):
+            if machine in wanted_by:
+                continue
+            wanted_by[machine] = candidate
+            if machine in holders:
+                asking.append(holders[machine])
+                continue
+            while machine:
+                taker = wanted_by[machine]
+                seats[taker], machine = machine, seats.get(taker)
+            return True
+    return False
+
+
+def _usable(offer: Offer) -> bool:
+    return not offer.taken_by and not offer.unreachable
+
+
+def _of_type(offer: Offer, need: Need) -> bool:
+    return not need.types or offer.type in need.types
+
+
+def _tightness(offer: Offer):
+    """Small machines first. Memory counts in GiB: what two machines of one make have differs by a little."""
+    return offer.slots or math.inf, math.inf if offer.memory is None else offer.memory.free_mb // 1024, _natural(offer)
+
+
+def _natural(offer: Offer):
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", offer.name)]
+
+
+def _shortage(needs, offers, vhost: str, seats: dict[str, str]) -> str:
+    wanted = () if any(not need.types for need in needs.values()) else tuple(dict.fromkeys(name for need in needs.values() for name in need.types))
+    usable = [offer for offer in offers if _usable(offer) and (not wanted or offer.type in wanted)]
+    need, too_few = needs[vhost], len(usable) < len(needs)
+    lines = [f"the pool is too small: the experiment needs {_count(len(needs), 'pnode')}, {len(usable)} of {_count(len(offers), 'machine')} can be had"]
+    if not too_few:
+        memory = f" and needs {need.memory.memory_mb:,} MiB: {need.memory.words}" if need.memory.words else ""
+        lines[0] = f"no machine of the pool has room for {vhost}, which carries {_count(need.vnodes, 'vnode')}{memory}"
+    holders = {machine: holder for holder, machine in seats.items()}
+    for offer in sorted(offers, key=_natural):
+        lines.append(f"  {offer.name}: {_account(offer, wanted) or (_free(offer) if too_few else _why_not(offer, vhost, need, holders))}")
+    if not offers:
+        lines.append("  the inventory group pnode_pool is empty; 'ansible-playbook deter.benito.local_testbed' makes pnodes on this machine")
+    return "\n".join(lines)
+
+
+def _account(offer: Offer, wanted: tuple[str, ...]) -> str:
+    """Why the machine cannot be had at all, "" if it can."""
+    if offer.unreachable:
+        return f"cannot be reached: {offer.unreachable}"
+    return offer.taken_by or (_other_type(offer, wanted) if wanted and offer.type not in wanted else "")
+
+
+def _other_type(offer: Offer, types: tuple[str, ...]) -> str:
+    return f"is of type {offer.type or 'none'}, not {' or '.join(types)}"
+
+
+def _free(offer: Offer) -> str:
+    return ", ".join(["free", *([f"room for {_count(offer.slots, 'vnode')}"] if offer.slots else []), *([str(offer.memory)] if offer.memory else [])])
+
+
+def _why_not(offer: Offer, vhost: str, need: Need, holders: dict[str, str]) -> str:
+    """Why a machine that can be had is not for the vhost."""
+    reasons = [] if _of_type(offer, need) else [_other_type(offer, need.types)]
+    if need.alone and offer.shared_with:
+        reasons.append(f"{offer.shared_with}; {vhost} is a node itself, and shares its machine with nobody")
+    if offer.slots and offer.slots < need.vnodes:
+        reasons.append(f"has room for {_count(offer.slots, 'vnode')}")
+    if offer.memory and offer.memory.free_mb < need.memory.memory_mb:
+        reasons.append(f"has {offer.memory}")
+    return "; ".join(reasons) or f"goes to {holders[offer.name]}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,105 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The machines of an experiment: what pnode-0000, pnode-0001, … stand for in a partitioned topology."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ...errors import Problem
+from ...topology.model import Topology
+from ..computers import kind_of, partition_of, pass_of
+from ..kinds import KINDS
+from ..nesting import carriers, hidden_carriers
+
+BRIDGE_PORTS = 1023
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A virtual machine that carries processes, which makes it a vhost itself; hidden: it is no computer of the vtopo."""
+
+    vhost: str
+    nodes: tuple[str, ...]
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A pnode: its name, the partition it carries and, in document order, the computers that it realises itself.
+
+    nested  its virtual machines that carry processes
+    """
+
+    vhost: str
+    partition: str
+    nodes: tuple[str, ...]
+    nested: tuple[Nested, ...] = ()
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Virtual machines of the ptopo alone."""
+        return tuple(nested.vhost for nested in self.nested if nested.hidden)
+
+    @property
+    def all_nodes(self) -> tuple[str, ...]:
+        """Every computer of the vtopo on this pnode, however deep."""
+        return (*self.nodes, *(node for nested in self.nested for node in nested.nodes))
+
+
+def machines(partitioned: Topology) -> tuple[Machine, ...]:
+    """The machines in the order (pass, lowest node), which numbers them.
+
+    Computers with one partition share a machine; an embedded pnode has its own, whatever its partition says.
+    """
+    found: dict[tuple, list[str]] = {}
+    order: dict[tuple, tuple[int, int]] = {}
+    for index, computer in enumerate(partitioned.computers):
+        alone = computer.name if KINDS[kind_of(computer)].own_machine else ""
+        key = (partition_of(computer), alone)
+        found.setdefault(key, []).append(computer.name)
+        order[key] = min(order.get(key, (pass_of(computer), index)), (pass_of(computer), index))
+    ordered = sorted(found, key=lambda key: order[key])
+    carried, hidden = carriers(partitioned), hidden_carriers(partitioned)
+    return tuple(_machine(f"pnode-{number:04}", key[0], found[key], carried, hidden) for number, key in enumerate(ordered))
+
+
+def pnode_of(carrying: tuple[Machine, ...]) -> dict[str, str]:
+    """{computer: the pnode that it is on}."""
+    return {node: machine.vhost for machine in carrying for node in machine.all_nodes}
+
+
+def vhost_of(carrying: tuple[Machine, ...]) -> dict[str, str]:
+    """{computer: the vhost that carries it: a pnode, or a virtual machine}."""
+    found = {node: machine.vhost for machine in carrying for node in machine.nodes}
+    return {**found, **{node: nested.vhost for machine in carrying for nested in machine.nested for node in nested.nodes}}
+
+
+def _machine(vhost: str, partition: str, names: list[str], carried: dict[str, str], hidden: dict) -> Machine:
+    if not carried:
+        return Machine(vhost, partition, tuple(names))
+    inside: dict[str, list[str]] = {}
+    for name in names:
+        if name in carried:
+            inside.setdefault(carried[name], []).append(name)
+    nested = tuple(Nested(carrier, tuple(nodes), carrier in hidden) for carrier, nodes in inside.items())
+    return Machine(vhost, partition, tuple(name for name in names if name not in carried), nested)
+
+
+def overfull_bridges(partitioned: Topology, carrying: tuple[Machine, ...]) -> list[Problem]:
+    """A Problem for every substrate with more members on one machine than a bridge has ports.
+
+    A substrate that goes on elsewhere needs a port for its tunnel, and one more while it is probed.
+    """
+    place_of = pnode_of(carrying)
+    problems = []
+    for name, members in partitioned.attachments().items():
+        counts = Counter(place_of[computer.name] for computer, _interface in members)
+        room = BRIDGE_PORTS - (2 if len(counts) > 1 else 0)
+        for vhost, count in counts.items():
+            if count > room:
+                line = next(substrate.line for substrate in partitioned.substrates if substrate.name == name)
+                message = f"has {count} members on {vhost}, but a bridge carries {room} of them"
+                problems.append(Problem(message, partitioned.source, line, f"substrate {name}", "choose a smaller packing, or more partitions"))
+    return problems

@@ -1,0 +1,89 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The vtopo as a network: nodes, their attachments and addresses, ready for names, routes and plans.
+
+Addresses are integers here; ``dotted`` makes text of them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ...topology.attributes import IP4_ADDRESS, IP4_NETMASK
+from ...topology.model import Computer, Topology
+from .declared import COMPUTED, GivenRoute, costs, given_routes, protocols
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One interface: ``port`` counts a node's interfaces from 0; ``address`` is an integer, None without one."""
+
+    node: str
+    port: int
+    interface: str
+    substrate: str
+    address: int | None
+    prefix_length: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """Everything in document order.
+
+    nodes       {node: its attachments}
+    substrates  {substrate: its members}, also of substrates without any
+    subnets     {substrate: (first address, prefix length)}, only where members have addresses
+    silent      nodes that want no computed routes (rtproto Manual or none)
+    costs       {substrate: what crossing it costs}, whole numbers; 1 where it is missing
+    given       routes that authors gave
+    """
+
+    nodes: dict[str, tuple[Attachment, ...]]
+    substrates: dict[str, tuple[Attachment, ...]]
+    subnets: dict[str, tuple[int, int]]
+    silent: frozenset[str]
+    costs: Mapping[str, int] = field(default_factory=dict)
+    given: tuple[GivenRoute, ...] = ()
+
+
+def read_network(topology: Topology) -> Network:
+    """The network of a topology whose interfaces have their addresses (``addresses.assign_addresses``)."""
+    nodes = {computer.name: _attachments(computer) for computer in topology.computers}
+    members: dict[str, list[Attachment]] = {substrate.name: [] for substrate in topology.substrates}
+    subnets = {}
+    for attachments in nodes.values():
+        for attachment in attachments:
+            members[attachment.substrate].append(attachment)
+            if attachment.address is not None and attachment.substrate not in subnets:
+                subnets[attachment.substrate] = (network_of(attachment.address, attachment.prefix_length), attachment.prefix_length)
+    substrates = {name: tuple(found) for name, found in members.items()}
+    silent = frozenset(node for node, protocol in protocols(topology).items() if protocol != COMPUTED)
+    in_order = {name: subnets[name] for name in substrates if name in subnets}
+    return Network(nodes, substrates, in_order, silent, costs(topology), given_routes(topology))
+
+
+def dotted(address: int) -> str:
+    """An address as text: 10.0.0.1."""
+    return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
+
+
+def network_of(address: int, prefix_length: int) -> int:
+    """First address of the prefix that holds ``address``."""
+    return address & netmask(prefix_length)
+
+
+def netmask(prefix_length: int) -> int:
+    """The netmask of a prefix length as an integer."""
+    return 0xFFFFFFFF << (32 - prefix_length) & 0xFFFFFFFF
+
+
+def _attachments(computer: Computer) -> tuple[Attachment, ...]:
+    found = []
+    for port, interface in enumerate(computer.interfaces):
+        text, mask = interface.attribute(IP4_ADDRESS), interface.attribute(IP4_NETMASK)
+        address = int(ipaddress.IPv4Address(text)) if text else None
+        length = int(ipaddress.IPv4Address(mask)).bit_count() if mask else 24
+        found.append(Attachment(computer.name, port, interface.name, interface.substrate, address, length))
+    return tuple(found)

@@ -1,0 +1,151 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Routes of the experiment network: shortest paths (``shortest``), in as few prefixes as say the same inside the
+experiment's address space (``aggregate``), and before them what authors gave (``routing``).
+
+A node whose neighbours lead to nothing, or that asked for none (attribute ``rtproto`` Manual or none),
+has no computed routes. None is ever the default route 0.0.0.0/0, which belongs to the control network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cached_property
+
+from ...hostplan import RoutePlan
+from .aggregate import forests
+from .network import Network, dotted
+from .shortest import Paths
+
+
+class Routes:
+    """The routes of every node, computed when first asked for.
+
+    address_base  of the settings: unused addresses inside it may be covered
+    avoid         prefixes that no route may cover: the control network
+    """
+
+    def __init__(self, network: Network, address_base: str = "10.0.0.0/16", avoid: tuple[str, ...] = ()):
+        self._network = network
+        self._address_base = address_base
+        self._avoid = avoid
+        self._by_substrate: dict[int, tuple[RoutePlan, ...]] = {}
+        self._by_router: dict[int, tuple[RoutePlan, ...]] = {}
+
+    def of(self, node: str) -> tuple[RoutePlan, ...]:
+        """Routes of a node, by ascending prefix, the wider first."""
+        computed, given = self._computed(node), self._given.get(node)
+        if not given:
+            return computed
+        return tuple(sorted({**{route.to: route for route in computed}, **{route.to: route for route in given}}.values(), key=_prefix))
+
+    def destinations(self, node: str) -> int:
+        """How many subnets the computed routes of a node lead to: so many routes there were if nothing was aggregated."""
+        subnets = [self._substrate_number[a.substrate] for a in self._network.nodes[node] if a.address is not None]
+        if node in self._network.silent or not subnets:
+            return 0
+        begin, end = self._paths.components[self._paths.component_of(subnets[0])]
+        return end - begin - len(set(subnets))
+
+    def _computed(self, node):
+        if node in self._network.silent:
+            return ()
+        if node in self._router_number:
+            return self._of_router(self._router_number[node])
+        name = next((a.substrate for a in self._network.nodes[node] if a.address is not None), None)
+        return () if name is None else self._of_substrate(self._substrate_number[name])
+
+    def text_of(self, node: str) -> str:
+        """The routes as text, a line ``PREFIX via ADDRESS`` for each."""
+        return "".join(f"{route.to} via {route.via}\n" for route in self.of(node))
+
+    @cached_property
+    def _paths(self) -> Paths:
+        return Paths(self._network)
+
+    @cached_property
+    def _router_number(self):
+        return {name: number for number, name in enumerate(self._paths.routers)}
+
+    @cached_property
+    def _substrate_number(self):
+        return {name: number for number, name in enumerate(self._paths.substrates)}
+
+    @cached_property
+    def _forests(self):
+        """A forest for each component; its leaves are in the order of the tour."""
+        paths = self._paths
+        subnets = [self._network.subnets[paths.substrates[substrate]] for substrate in paths.tour]
+        return forests(subnets, [paths.component_of(substrate) for substrate in paths.tour], self._address_base, self._avoid)
+
+    @cached_property
+    def _place(self):
+        """{substrate: its place in the tour}."""
+        return {substrate: place for place, substrate in enumerate(self._paths.tour)}
+
+    @cached_property
+    def _gateways(self):
+        """{(node, substrate name): its first address there, as text}."""
+        found = {}
+        for node in self._paths.routers:
+            for attachment in self._network.nodes[node]:
+                if attachment.address is not None:
+                    found.setdefault((node, attachment.substrate), dotted(attachment.address))
+        return found
+
+    @cached_property
+    def _given(self):
+        """{node: the routes that its author gave}; those to or by what has no address are none."""
+        found: dict[str, list[RoutePlan]] = {}
+        for route in self._network.given:
+            via = next((a.address for a in self._network.nodes[route.hop] if a.substrate == route.on and a.address is not None), None)
+            to = self._network.subnets.get(route.to_substrate)
+            if route.to_node:
+                to = next(((a.address, 32) for a in self._network.nodes[route.to_node] if a.address is not None), None)
+            if via is not None and to is not None:
+                found.setdefault(route.node, []).append(RoutePlan(f"{dotted(to[0])}/{to[1]}", dotted(via)))
+        return found
+
+    def _of_router(self, router):
+        if router not in self._by_router:
+            self._by_router[router] = self._table(self._paths.from_router(router), self._paths.connected(router))
+        return self._by_router[router]
+
+    def _of_substrate(self, substrate):
+        """Nodes that are on one substrate only have the same routes."""
+        if substrate not in self._by_substrate:
+            self._by_substrate[substrate] = self._table(self._paths.from_substrate(substrate), [substrate])
+        return self._by_substrate[substrate]
+
+    def _table(self, groups, connected):
+        if not groups:
+            return ()
+        component = self._paths.component_of(connected[0])
+        begin = self._paths.components[component][0]
+        groups = _merged(groups)
+        default = max(range(len(groups)), key=lambda number: _size(groups[number][1]))
+        leaves = [[] if number == default else _places(stretches, begin) for number, (_hop, stretches) in enumerate(groups)]
+        routes = self._forests[component].table(leaves, [self._place[substrate] - begin for substrate in connected], default)
+        vias = [self._gateways[self._paths.routers[router], self._paths.substrates[substrate]] for (router, substrate), _stretches in groups]
+        return tuple(RoutePlan(prefix, vias[number]) for prefix, number in routes)
+
+
+def _merged(groups):
+    """Groups with one entry for each hop, in order of names."""
+    merged: dict[tuple[int, int], list] = {}
+    for hop, stretches in sorted(groups, key=lambda group: group[0]):
+        merged.setdefault(hop, []).extend(stretches)
+    return list(merged.items())
+
+
+def _size(stretches):
+    return sum(end - begin for begin, end in stretches)
+
+
+def _places(stretches, begin):
+    return [place - begin for low, high in stretches for place in range(low, high)]
+
+
+def _prefix(route):
+    network = ipaddress.IPv4Network(route.to)
+    return int(network.network_address), network.prefixlen

@@ -1,0 +1,59 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Cheapest paths in the core of a network whose substrates cost differently: Dijkstra's algorithm from each vertex that is asked for.
+
+Where all cost the same, ``bitset_paths.py`` solves all vertices at once, which is faster; both say the same then.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+
+class WeightedCore:
+    """Next hops between vertices of the core; see ``shortest.Paths`` for what a vertex is.
+
+    near     neighbours of every vertex, ascending
+    first    vertices below are routers, from here on substrates
+    is_core  of every vertex
+    stretch  (begin, end) in the tour of all that hangs on a vertex, itself included
+    costs    of every substrate, by its number; whole numbers, at least 1
+    """
+
+    def __init__(self, near: list[list[int]], first: int, is_core: list[bool], stretch: list[tuple[int, int]], costs: list[int]):
+        self._first = first
+        self._costs = costs
+        self._stretch = stretch
+        self._near = {vertex: [other for other in near[vertex] if is_core[other]] for vertex in range(len(near)) if is_core[vertex]}
+
+    def from_vertex(self, vertex: int) -> list[tuple[tuple[int, int], list[tuple[int, int]]]]:
+        """[((neighbour router, substrate shared with it), stretches it leads to)] from a router, or a node on a substrate only."""
+        connected = self._near[vertex] if vertex < self._first else [vertex]
+        hops = sorted((other, substrate) for substrate in connected for other in self._near[substrate] if other != vertex)
+        leads: list[list[tuple[int, int]]] = [[] for _hop in hops]
+        for target, number in self._first_hops(vertex, connected, hops):
+            begin, end = self._stretch[target]
+            if begin < end:
+                leads[number].append((begin, end))
+        return [(hop, found) for hop, found in zip(hops, leads, strict=True) if found]
+
+    def _first_hops(self, vertex, connected, hops):
+        """(vertex, number of the hop that leads there) of everything that is not connected.
+
+        At equal cost routers come off the heap before substrates, since their numbers are lower, and of two ways to one vertex that by
+        the hop of the lower number: all ways to a vertex are known before it is its turn, because every cost is above 0.
+        """
+        first, near, costs = self._first, self._near, self._costs
+        done = {vertex, *connected}
+        heap = [(costs[substrate - first], other, number) for number, (other, substrate) in enumerate(hops)]
+        heapq.heapify(heap)
+        while heap:
+            distance, here, number = heapq.heappop(heap)
+            if here in done:
+                continue
+            done.add(here)
+            yield here, number
+            further = distance if here < first else distance + costs[here - first]
+            for other in near[here]:
+                if other not in done:
+                    heapq.heappush(heap, (further, other, number))

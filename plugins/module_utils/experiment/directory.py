@@ -1,0 +1,354 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The experiment directory (design §6): where it lies, what is in it, its lock and its state.
+
+Everything that changes it goes through here, and each change is whole or not at all: a directory
+is filled beside its place and renamed, a file likewise. Directories are 0700, files 0600.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+
+from .. import files as on_disk
+from ..errors import ExperimentError, InputError, Problem
+from ..names import PROJECT_RULE, is_project, is_project_name
+from .locks import Holder, locked
+
+SWAPPED, ACTIVATING, ACTIVE, SWAPPING, FAILED = "swapped", "activating", "active", "swapping", "failed"
+STATES = (SWAPPED, ACTIVATING, ACTIVE, SWAPPING, FAILED)
+
+
+def benito_home(option: str | None = None, chdir: str = "") -> str:
+    """The absolute path of BENITO_HOME: the option, else the environment variable, else ``~/.benito``.
+
+    chdir  folder that a relative one is relative to, by default the working directory
+    """
+    return os.path.abspath(os.path.join(chdir, os.path.expanduser(option or os.environ.get("BENITO_HOME") or "~/.benito")))
+
+
+@dataclass(frozen=True)
+class ExperimentState:
+    """What state.json says.
+
+    state   one of STATES
+    since   when it became so, local time with offset, ISO 8601
+    reason  why it failed, "" in every other state
+    holder  the run that works on it while it is activating or swapping, else None
+    more    whatever else the caller of ``write_state`` wants to find again
+    """
+
+    state: str
+    since: str
+    reason: str = ""
+    holder: Holder | None = None
+    more: dict = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.state} since {self.since}" + (f": {self.reason}" if self.reason else "")
+
+
+class ExperimentDirectory:
+    """One experiment's directory below BENITO_HOME; making the object touches nothing.
+
+    project  its project, or a group of it as ``PID/GID``; the group of the project's own name is the project itself, as on DETER
+
+    No two experiments of a project have one eid, whatever their groups: hosts know them by pid and eid. Raises InputError when
+    project or eid is not a name.
+    """
+
+    def __init__(self, home: str | None, project: str, eid: str):
+        rules = (("pid", project, is_project, f"{PROJECT_RULE}, or two such as PROJECT/GROUP"), ("eid", eid, is_project_name, PROJECT_RULE))
+        bad = [Problem(f"{name!r} is not a name", element=what, hint=rule) for what, name, right, rule in rules if not (isinstance(name, str) and right(name))]
+        if bad:
+            raise InputError(bad)
+        self.home, self.eid = benito_home(home), eid
+        self.pid, _slash, gid = project.partition("/")
+        self.gid = gid if gid != self.pid else ""
+        self.project = f"{self.pid}/{self.gid}" if self.gid else self.pid
+        self._parent = _parent_of(self.home, self.pid, self.gid)
+        self.path = os.path.join(self._parent, eid)
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.eid}"
+
+    # -- what lies where -------------------------------------------------
+
+    def file(self, *relative: str) -> str:
+        """The absolute path of something inside the directory."""
+        return os.path.join(self.path, *relative)
+
+    @property
+    def annotated(self) -> str:
+        return self.file("annotated.xml")
+
+    @property
+    def partitioned(self) -> str:
+        return self.file("partitioned.xml")
+
+    @property
+    def topo(self) -> str:
+        return self.file("topo.xml")
+
+    @property
+    def assignment(self) -> str:
+        return self.file("assignment.yaml")
+
+    @property
+    def hosts(self) -> str:
+        return self.file("hosts")
+
+    @property
+    def routes(self) -> str:
+        return self.file("route")
+
+    @property
+    def site(self) -> str:
+        return self.file("site.yml")
+
+    @property
+    def inventory(self) -> str:
+        return self.file("inventory.json")
+
+    @property
+    def plans(self) -> str:
+        return self.file("plan")
+
+    def plan(self, vhost: str) -> str:
+        return self.file("plan", f"{vhost}.json")
+
+    @property
+    def allocation(self) -> str:
+        return self.file("allocation.json")
+
+    @property
+    def state(self) -> str:
+        return self.file("state.json")
+
+    @property
+    def activity_log(self) -> str:
+        return self.file("activity.log")
+
+    @property
+    def secrets(self) -> str:
+        return self.file("secrets")
+
+    # -- existence ---------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Whether something has this experiment's place, be it whole or broken."""
+        return os.path.lexists(self.path)
+
+    def require(self) -> ExperimentDirectory:
+        """Itself. Raises ExperimentError when there is no such experiment, and says which there are."""
+        if not self.exists():
+            there = experiments(self.home)
+            names = ", ".join(f"{project}/{eid}" for project, eid in there[:10]) + (" …" if len(there) > 10 else "")
+            known = f"there are {names}" if there else "there is none yet"
+            raise ExperimentError(f"experiment {self} does not exist below {self.home}: {known}")
+        return self
+
+    def refuse_existing(self) -> None:
+        """Raises ExperimentError when the experiment, or anything in its place, exists, or another of its name in the project."""
+        others = [project for project, eid in experiments(self.home) if eid == self.eid and project.partition("/")[0] == self.pid and project != self.project]
+        if others:
+            raise ExperimentError(f"experiment {others[0]}/{self.eid} exists already, and no two of a project have one name (choose another eid)")
+        if self.exists():
+            raise ExperimentError(f"experiment {self} exists already in {self.path}; it was left untouched (choose another eid, or terminate that one first)")
+
+    def create(self, files: dict[str, str | bytes], directories: tuple[str, ...] = ("secrets",)) -> None:
+        """Make the directory with these files, whole or not at all.
+
+        files        {path inside the directory: content}
+        directories  what is to be there even when empty
+
+        Raises ExperimentError when the experiment exists, is being made by another run, or cannot be
+        written (no space, no permission, read-only). Then, as after a signal, nothing of it is left.
+        """
+        with on_disk.signals_as_exceptions(), self.lock():
+            self.refuse_existing()
+            with _explained(f"cannot create experiment {self} in {self.path}"):
+                on_disk.create_tree(self.path, files, directories, self._new_prefix)
+
+    def remove(self) -> None:
+        """Take the directory away, and the project's folders when they are empty thereafter.
+
+        It is renamed first, so no half of it is ever taken for an experiment. Raises ExperimentError.
+        """
+        self.require()
+        with self.lock(), _explained(f"cannot remove experiment {self}"):
+            old = tempfile.mkdtemp(prefix=self._new_prefix, dir=self._parent)
+            os.rename(self.path, os.path.join(old, "old"))
+            shutil.rmtree(old)
+        on_disk.remove_empty(self._parent, self.home)
+
+    # -- lock ----------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def lock(self):
+        """Keep every other run away from this experiment, also from creating it.
+
+        Raises ExperimentError at once, naming the holder, when another run has it. What crashed runs
+        left half written is removed before the block runs. The same process may not lock twice.
+        """
+        with contextlib.ExitStack() as stack:
+            with _explained(f"cannot lock experiment {self} below {self.home}"):
+                stack.enter_context(on_disk.parents_while_needed(self._parent))
+                locks = _parent_of(self.home, self.pid)  # for all groups of the project
+                stack.enter_context(on_disk.parents_while_needed(locks))
+                stack.enter_context(locked(os.path.join(locks, f".{self.eid}.lock"), f"experiment {self}"))
+            self._remove_leftovers()
+            yield self
+
+    @property
+    def _new_prefix(self) -> str:
+        return f".{self.eid}{on_disk.NEW}"
+
+    def _remove_leftovers(self) -> None:
+        for directory, prefix in ((self._parent, self._new_prefix), (self.path, on_disk.NEW), (self.plans, on_disk.NEW)):
+            with contextlib.suppress(OSError):
+                for name in os.listdir(directory):
+                    path = os.path.join(directory, name)
+                    if name.startswith(prefix):
+                        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+
+    # -- single files --------------------------------------------------------
+
+    def read(self, *relative: str) -> str:
+        """The text of a file of the experiment. Raises ExperimentError when it cannot be read."""
+        with _explained(f"cannot read experiment {self}"), open(self.file(*relative), encoding="utf-8") as handle:
+            return handle.read()
+
+    def write(self, relative: str, content: str | bytes) -> bool:
+        """Write one file whole or not at all; whether it changed. Raises ExperimentError."""
+        path, data = self.file(relative), on_disk.as_bytes(content)
+        with _explained(f"cannot write {path}"):
+            with contextlib.suppress(FileNotFoundError), open(path, "rb") as handle:
+                if handle.read() == data:
+                    return False
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            on_disk.replace_file(path, data)
+        return True
+
+    def differs(self, relative: str, content: str | bytes) -> bool:
+        """Whether ``write`` would change anything. Raises ExperimentError."""
+        with _explained(f"cannot read {self.file(relative)}"):
+            try:
+                with open(self.file(relative), "rb") as handle:
+                    return handle.read() != on_disk.as_bytes(content)
+            except FileNotFoundError:
+                return True
+
+    def discard(self, *relative: str) -> bool:
+        """Remove a file or folder of the experiment; whether it was there. Raises ExperimentError."""
+        path = self.file(*relative)
+        with _explained(f"cannot remove {path}"):
+            try:
+                shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+            except FileNotFoundError:
+                return False
+        return True
+
+    # -- state ---------------------------------------------------------------
+
+    def read_state(self) -> ExperimentState:
+        """What state.json says. Raises ExperimentError when it is missing or not understood."""
+        self.require()
+        try:
+            data = json.loads(self.read("state.json"))
+            state = ExperimentState(data.pop("state"), data.pop("since"), data.pop("reason", ""), Holder.from_dict(data.pop("holder", None)), data)
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise ExperimentError(f"{self.state} is broken ({exc}): {_BROKEN_HINT}") from exc
+        if state.state not in STATES:
+            raise ExperimentError(f"{self.state} says {state.state!r}, which is no state of an experiment: {_BROKEN_HINT}")
+        return state
+
+    def write_state(self, state: str, reason: str = "", holder: Holder | None = None, **more) -> None:
+        """Make ``state`` the experiment's, and log it. ``more`` is kept as it is and must be JSON.
+
+        Raises ExperimentError when it cannot be written.
+        """
+        self.require()
+        self.write("state.json", state_json(state, reason, holder, **more))
+        self.log_activity(f"{state}: {reason}" if reason else state)
+
+    def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more) -> ExperimentState:
+        """Start an operation: enter ``activating`` or ``swapping`` in the name of ``holder``; the state before.
+
+        allowed  the states it may start from. One that a run which no longer lives left activating or
+                 swapping may be entered again too.
+
+        Raises ExperimentError when another run is at it, or the state is not allowed.
+        """
+        self.require()
+        with self.lock():
+            before = self.read_state()
+            if before.holder and before.holder != holder and before.holder.lives():
+                raise ExperimentError(f"experiment {self} is {before.state}: {before.holder} is at it since {before.since}")
+            if before.state not in allowed and before.state not in (ACTIVATING, SWAPPING):
+                raise ExperimentError(f"experiment {self} is {before}; this needs {' or '.join(allowed)}")
+            self.write_state(state, holder=holder, **more)
+            return before
+
+    def log_activity(self, text: str) -> None:
+        """Append to activity.log; each line of ``text`` gets the time. Raises ExperimentError."""
+        with _explained(f"cannot write {self.activity_log}"):
+            descriptor = os.open(self.activity_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(activity_lines(text).encode())
+
+
+_BROKEN_HINT = "swap out puts it right, or terminate the experiment"
+
+
+def experiments(home: str | None = None) -> list[tuple[str, str]]:
+    """Every (project or PID/GID, eid) below BENITO_HOME, sorted; [] when there is none or it cannot be read."""
+    home, found = benito_home(home), []
+    for pid in filter(is_project_name, _listed(os.path.join(home, "proj"))):
+        for gid in ("", *filter(is_project_name, _listed(os.path.join(home, "proj", pid, "groups")))):
+            found += [(f"{pid}/{gid}" if gid else pid, eid) for eid in _listed(_parent_of(home, pid, gid)) if is_project_name(eid)]
+    return sorted(found)
+
+
+def _parent_of(home: str, pid: str, gid: str = "") -> str:
+    """Where the experiments of a project, or of one of its groups, are."""
+    return os.path.join(home, "proj", pid, *(("groups", gid) if gid else ()), "exp")
+
+
+def _listed(directory: str) -> list[str]:
+    with contextlib.suppress(OSError):
+        return os.listdir(directory)
+    return []
+
+
+def now() -> str:
+    """The local time with its offset, to the second, ISO 8601."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def state_json(state: str, reason: str = "", holder: Holder | None = None, **more) -> str:
+    """The text of state.json. ``reason`` and ``holder`` only where they have something to say."""
+    data = {"state": state, "since": now(), **({"reason": reason} if reason else {}), **({"holder": holder.as_dict()} if holder else {}), **more}
+    return json.dumps(data, indent=1) + "\n"
+
+
+def activity_lines(text: str) -> str:
+    """``text`` as it stands in activity.log: every line begins with the time."""
+    stamp = now()
+    return "".join(f"{stamp} {line}\n" for line in text.splitlines() or [""])
+
+
+@contextlib.contextmanager
+def _explained(what: str):
+    """OSError in the block becomes ExperimentError: what was tried, and what the system said."""
+    try:
+        yield
+    except OSError as exc:
+        where = f" ({exc.filename})" if exc.filename and str(exc.filename) not in what else ""
+        raise ExperimentError(f"{what}: {exc.strerror or exc}{where}") from exc

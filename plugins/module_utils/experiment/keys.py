@@ -1,0 +1,43 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""SSH host keys of vnodes, made at creation (design §5.12), so that known_hosts is complete from the first login."""
+
+from __future__ import annotations
+
+from ..errors import BenitoError
+
+try:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+except ImportError:
+    Ed25519PrivateKey = None
+
+ACCESS_KEY = "secrets/ssh_key"
+
+
+def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
+    """A new Ed25519 key pair for each of ``nodes``: {path inside the experiment directory: content}.
+
+    domain  what follows the node's name in the key's comment: ".example1.detertest"
+
+    Raises BenitoError when the Python library cryptography, which Ansible brings, is not there.
+    """
+    if nodes and Ed25519PrivateKey is None:
+        raise BenitoError("making host keys needs the Python library cryptography")
+    files = {}
+    for node in nodes:
+        files.update(_pair(f"secrets/{node}/ssh_host_ed25519_key", f"{node}{domain}"))
+    return files
+
+
+def access_key_files(experiment: str) -> dict[str, bytes]:
+    """A new key pair that may log in as root on every node of the experiment: {path inside the experiment directory: content}."""
+    return _pair(ACCESS_KEY, experiment)
+
+
+def _pair(path: str, comment: str) -> dict[str, bytes]:
+    key = Ed25519PrivateKey.generate()
+    return {
+        path: key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),
+        f"{path}.pub": key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + f" {comment}\n".encode(),
+    }

@@ -1,0 +1,91 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Locks on a vhost: one for each experiment, one for what its experiments share. Who needs both takes the experiment's first.
+
+Who takes an experiment away says so before (``leaving``): nodes may take minutes to boot, and who waits for them with the
+experiment's lock gives up at that (``staying``).
+
+They end with the process, and leave no file: who is done removes it, and who waits for a file that is gone tries again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager, suppress
+
+from ...errors import HostError
+from .paths import RUN_ROOT, Place, make_run_root
+
+
+def experiment_lock(place: Place, limit_s: float = 60.0):
+    """Nobody else changes this experiment on this host meanwhile. Raises HostError when somebody does for too long."""
+    busy = f"another benito-host has been changing {place.experiment} on this host for {limit_s:.0f} s"
+    return _alone(f"{RUN_ROOT}/exp/{place.experiment}.lock", busy, limit_s)
+
+
+def machine_lock(limit_s: float = 60.0):
+    """Nobody else changes leases, sysctls, the unit file or installed programs meanwhile. Raises HostError when somebody does for too long."""
+    busy = f"another run has been changing what the experiments on this host share for {limit_s:.0f} s"
+    return _alone(f"{RUN_ROOT}/machine.lock", busy, limit_s)
+
+
+def leaving(place: Place, limit_s: float = 60.0):
+    """The experiment is being taken away from this host meanwhile. Taken before its lock. Raises HostError when somebody else does that for too long."""
+    busy = f"another benito-host has been taking {place.experiment} away from this host for {limit_s:.0f} s"
+    return _alone(_leaving_path(place), busy, limit_s)
+
+
+def staying(place: Place):
+    """Nobody begins to take the experiment away meanwhile; any number may hold this. Raises HostError when somebody has begun."""
+    return _alone(_leaving_path(place), f"{place.experiment} is being taken away from this host", 1.0, fcntl.LOCK_SH)
+
+
+def _leaving_path(place: Place) -> str:
+    return f"{RUN_ROOT}/exp/{place.experiment}.leaving"
+
+
+@contextmanager
+def _alone(path: str, busy: str, limit_s: float, sort: int = fcntl.LOCK_EX):
+    deadline = time.monotonic() + limit_s
+    while (fd := try_lock(path, sort)) is None:
+        if time.monotonic() > deadline:
+            raise HostError(busy)
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError, BlockingIOError):  # somebody cleared /run; others hold it too
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+        os.close(fd)
+        _remove_empty(os.path.dirname(path))
+
+
+def try_lock(path: str, sort: int = fcntl.LOCK_EX):
+    """A descriptor that holds the lock, or None; the file may have been removed in between, with its lock."""
+    try:
+        make_run_root()
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, FileNotFoundError):
+        return None
+    try:
+        fcntl.flock(fd, sort | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(fd), os.stat(path)):
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(fd)
+    return None
+
+
+def _remove_empty(directory: str) -> None:
+    """The folders made for the lock, if nothing else is in them."""
+    while directory.startswith(RUN_ROOT):
+        try:
+            os.rmdir(directory)
+        except OSError:
+            return
+        directory = os.path.dirname(directory)

@@ -1,0 +1,231 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Namespaces of process vnodes, kept without a process.
+
+One mount namespace for each experiment, the *registry*, holds a tmpfs of pins: every node's network,
+UTS and mount namespace bound to a file. The registry itself is pinned by one file of the host
+(design: nothing runs for a node without a start command). Nodes' mount namespaces are made
+from the host's, so they do not contain the pins, and making the thousandth costs what the first did.
+Letting go of the registry lets go of everything.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from contextlib import contextmanager
+
+from ...errors import HostError
+from . import syscalls
+from .paths import Place
+from .syscalls import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_BIND, MS_PRIVATE, MS_REC, mount, setns, umount, unshare
+
+PINS = "/run/benito"  # of the registry: a tmpfs of its own over the host's directory
+_KINDS = {"net": CLONE_NEWNET, "uts": CLONE_NEWUTS, "mnt": CLONE_NEWNS}
+
+
+class Home:
+    """The namespaces the process had, to come back to."""
+
+    def __init__(self):
+        self._fds = {kind: os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
+        self._cwd = os.getcwd()
+        self._processors = os.sched_getaffinity(0)
+
+    def enter(self, *kinds: str) -> None:
+        for kind in kinds or _KINDS:
+            setns(self._fds[kind], _KINDS[kind])
+
+    def close(self) -> None:
+        self.enter()
+        os.chdir(self._cwd)
+        os.sched_setaffinity(0, self._processors)
+        for fd in self._fds.values():
+            os.close(fd)
+
+
+@contextmanager
+def home():
+    """A Home that is returned to whatever happens."""
+    place = Home()
+    try:
+        yield place
+    finally:
+        place.close()
+
+
+class Registry:
+    """The pins of one experiment. Every method leaves the process in the registry's mount namespace."""
+
+    def __init__(self, place: Place):
+        self._place = place
+        self._fd = -1
+
+    @property
+    def exists(self) -> bool:
+        return syscalls.is_mount_point(self._place.registry)
+
+    def open(self, origin: Home, create: bool = False) -> bool:
+        """Enter the registry, making it if asked to. False when there is none. Raises HostError."""
+        origin.enter("mnt")
+        if not self.exists:
+            if not create:
+                return False
+            self._create(origin)
+        self._fd = os.open(self._place.registry, os.O_RDONLY | os.O_CLOEXEC)
+        self.enter()
+        return True
+
+    def enter(self) -> None:
+        setns(self._fd, CLONE_NEWNS)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def nodes(self) -> set[str]:
+        """Names of all nodes that have all their pins; a file that nothing was bound to is none."""
+        own = os.stat(PINS).st_dev
+        names = {entry.name for entry in os.scandir(PINS) if os.stat(entry.path).st_dev != own}
+        return {name[:-4] for name in names if name.endswith(".mnt") and {name[:-3] + "net", name[:-3] + "uts"} <= names}
+
+    def partial(self) -> set[str]:
+        """Names of nodes whose making was interrupted."""
+        return {name.rsplit(".", 1)[0] for name in os.listdir(PINS)} - self.nodes()
+
+    def started(self) -> set[str]:
+        """Names of the nodes whose start command was started since they were made."""
+        return {name[:-8] for name in os.listdir(PINS) if name.endswith(".started")}
+
+    def mark_started(self, name: str) -> None:
+        os.close(os.open(f"{PINS}/{name}.started", os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def pin(self, name: str, kind: str, source: str) -> None:
+        path = f"{PINS}/{name}.{kind}"
+        os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            mount(source, path, None, MS_BIND)
+        except OSError:
+            os.unlink(path)
+            raise
+
+    def unpin(self, name: str) -> None:
+        for kind in _KINDS:
+            path = f"{PINS}/{name}.{kind}"
+            if os.path.exists(path):
+                try:
+                    umount(path)
+                except OSError:
+                    pass  # the file was made and nothing was bound yet
+                os.unlink(path)
+        if name in self.started():
+            os.unlink(f"{PINS}/{name}.started")
+
+    def descriptors(self, name: str) -> dict[str, int]:
+        """Open descriptors of a node's namespaces, {kind: fd}. Raises HostError for an unknown node."""
+        try:
+            return {kind: os.open(f"{PINS}/{name}.{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
+        except FileNotFoundError as exc:
+            raise HostError(f"no process node {name} of {self._place.experiment} is built on this host") from exc
+
+    @contextmanager
+    def alone(self):
+        """Nobody else looks at the mounts of this experiment's nodes, to change them, meanwhile. Short: whoever waits, waits for good."""
+        fd = os.open(PINS, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def network(self, name: str):
+        """A context in the network namespace of a node."""
+        return _network(f"{PINS}/{name}.net")
+
+    def _create(self, origin: Home) -> None:
+        os.makedirs(self._place.run, mode=0o700, exist_ok=True)
+        self._make_private_mount()
+
+        def make() -> int:
+            origin.enter("mnt")
+            unshare(CLONE_NEWNS)
+            mount(None, "/", None, MS_REC | MS_PRIVATE)
+            umount(self._place.run)
+            mount("benito", PINS, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC, "mode=0700,size=64m,nr_inodes=0")
+            fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            origin.enter("mnt")
+            return fd
+
+        def pin(fd: int) -> None:
+            os.close(os.open(self._place.registry, os.O_CREAT | os.O_CLOEXEC, 0o600))
+            mount(f"/proc/self/fd/{fd}", self._place.registry, None, MS_BIND)
+
+        pin_mount_namespace(make, pin)
+
+    def _make_private_mount(self) -> None:
+        """The run directory becomes a mount of its own that propagates nowhere, as a pinned mount namespace demands."""
+        if not syscalls.is_mount_point(self._place.run):
+            mount(self._place.run, self._place.run, None, MS_BIND)
+        mount(None, self._place.run, None, MS_PRIVATE)
+
+
+def pin_mount_namespace(make, pin) -> None:
+    """``pin(make())``: make a mount namespace, get its descriptor, bind it to a file of the current one.
+
+    The kernel lets only a younger mount namespace be bound in an older one. From 6.18 on it tells age by
+    numbers that each processor hands out from a batch of its own, so a new one can count as older: then
+    it is made again on another processor, and the process stays on the one that was right.
+    Raises HostError when that is none.
+    """
+    allowed = os.sched_getaffinity(0)
+    for processor in [None, *sorted(allowed)]:
+        if processor is not None:
+            os.sched_setaffinity(0, {processor})
+        fd = make()
+        try:
+            pin(fd)
+            return
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+        finally:
+            os.close(fd)
+    os.sched_setaffinity(0, allowed)
+    raise HostError("this kernel takes every new mount namespace for older than the host's own, so nodes cannot be kept; reboot the host")
+
+
+@contextmanager
+def _network(path: str):
+    before = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            setns(fd, CLONE_NEWNET)
+        finally:
+            os.close(fd)
+        yield
+    finally:
+        setns(before, CLONE_NEWNET)
+        os.close(before)
+
+
+def join(descriptors: dict[str, int]) -> None:
+    """Enter a node for good: its network, host name and file systems; the working directory becomes /.
+
+    A node that is the machine itself has no namespaces of its own: then there is nothing to enter.
+    """
+    for kind in (kind for kind in ("net", "uts", "mnt") if kind in descriptors):
+        setns(descriptors[kind], _KINDS[kind])
+        os.close(descriptors[kind])
+
+
+def remove_registry(place: Place) -> bool:
+    """Let go of all namespaces of an experiment. Returns whether there was anything."""
+    found = False
+    for path in (place.registry, place.run):
+        while os.path.exists(path) and syscalls.is_mount_point(path):
+            umount(path)
+            found = True
+    return found

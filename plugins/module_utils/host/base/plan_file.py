@@ -1,0 +1,52 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The plan of an experiment where it lies on the vhost: read, remembered when applied."""
+
+from __future__ import annotations
+
+import os
+
+from ...errors import HostError
+from ...hostplan import HostPlan, from_json, to_json
+from .paths import Place, write_atomically
+from .plan_check import check_plan
+
+
+def read_plan(place: Place) -> HostPlan:
+    """The plan that this host was given. Raises HostError when there is none or it is of another experiment."""
+    plan = _read(place.plan)
+    if plan is None:
+        raise HostError(f"no experiment {place.experiment} on this host: there is no {place.plan}")
+    if plan.experiment != place.experiment:
+        raise HostError(f"{place.plan} is the plan of {plan.experiment}, not of {place.experiment}")
+    return plan
+
+
+def read_applied(place: Place, part: str) -> HostPlan | None:
+    """The plan of which this part was applied last since this host's boot."""
+    return _read(_applied(place, part))
+
+
+def remember_applied(place: Place, part: str, plan: HostPlan) -> None:
+    write_atomically(_applied(place, part), to_json(plan))
+
+
+def is_applied(place: Place, part: str) -> bool:
+    """Whether this part was applied since this host's boot."""
+    return os.path.exists(_applied(place, part))
+
+
+def _applied(place: Place, part: str) -> str:
+    return f"{place.run}/applied-{part}.json"
+
+
+def _read(path: str) -> HostPlan | None:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            plan = from_json(stream.read(), path)
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as exc:
+        raise HostError(f"{path} is damaged: {exc}") from exc
+    check_plan(plan, path)
+    return plan

@@ -1,0 +1,255 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""``benito-host control-bridge``: the interface that carries SSH goes under the bridge control0, and comes back.
+
+``up`` arms the roll-back, then makes the change so that a reboot would forget it. ``confirm``, over a new connection,
+disarms it and makes the change last. ``down`` counts an experiment out; after the last one everything is as it was.
+Who configures the network is in managers.py; docs/control-bridge.md tells it for people.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+
+from ...errors import HostError
+from . import state
+from .device import BRIDGE, bring_back, find_interface, is_bridge, mac_of, master_of, members, refuse_unless_plain, tune
+from .link_config import Belongings, index_of, write_settings
+from .managers import in_charge, manager
+from .state import CONFIRMED, PENDING, Record
+
+DEFAULT_TIMEOUT = 60
+
+
+def add_commands(parser) -> None:
+    """Add its commands to benito-host's ``control-bridge``."""
+    commands = parser.add_subparsers(dest="control_bridge_command", required=True, metavar="COMMAND")
+    up_parser = commands.add_parser("up", help="put the control interface under control0; undone after a time unless confirmed")
+    up_parser.add_argument("--interface", default="", help="the control interface; default: the one that carries this SSH connection")
+    up_parser.add_argument("--timeout", type=int, default=DEFAULT_TIMEOUT, metavar="SECONDS", help="time to confirm (default: %(default)s)")
+    down_parser = commands.add_parser("down", help="count an experiment out; after the last one the interface is as it was")
+    confirm_parser = commands.add_parser("confirm", help="the host was reached again: keep control0, also over boots")
+    for one, handler in ((up_parser, up), (confirm_parser, confirm), (down_parser, down)):
+        one.add_argument("--user", default="", metavar="PID.EID", help="the experiment that uses control0")
+        one.add_argument("--check", action="store_true", help="only tell what would change")
+        one.set_defaults(func=handler)
+    commands.add_parser("rollback", help="undo a change that was not confirmed").set_defaults(func=rollback)
+    boot_parser = commands.add_parser("boot", help="bring a confirmed control0 up again where no network manager does")
+    boot_parser.add_argument("--leave", action="store_true", help="give the interface back for now")
+    boot_parser.set_defaults(func=boot)
+    commands.add_parser("status", help="what there is").set_defaults(func=status)
+
+
+def up(args) -> dict:
+    """Put the control interface under control0, or count one more user of it.
+
+    Raises HostError when the arrangement is not understood (nothing was changed) or the change failed (it was undone).
+    """
+    user = state.check_user(args.user)
+    if args.timeout < 1:
+        raise HostError("the time to confirm must be at least one second")
+    with state.lock():
+        before, found = _text(), state.load(PENDING) or state.load(CONFIRMED)
+        users = state.users()
+        if found and (found.leaving or not is_bridge()):  # a 'down' that died, or a control0 that somebody deleted: back to the start, then anew
+            if args.check:
+                return _result(True, before, _text(dataclasses.replace(found, leaving=False)))
+            _restore(found, found.carried())
+            found = None
+        if found and args.interface not in ("", found.interface):
+            raise HostError(f"{BRIDGE} is over {found.interface} already, not over {args.interface}")
+        if found and _stands(found):
+            changed = bool(user) and user not in state.users() and not state.load(PENDING)  # who waits is counted when it is confirmed
+            if changed and not args.check:
+                state.add_user(user)
+            return _result(changed, before, _text(found, user) if args.check else None)
+        record = dataclasses.replace(found, user=user) if found else _prepare(args.interface, user)
+        if not args.check:
+            _change(record, args.timeout)
+            for name in users:
+                state.add_user(name)
+        return _result(True, before, _text(record) if args.check else None)
+
+
+def _prepare(interface: str, user: str) -> Record:
+    if index_of(BRIDGE):
+        raise HostError(f"there is a {BRIDGE} on this host that is not ours: nothing was changed")
+    interface = interface or find_interface()
+    refuse_unless_plain(interface)
+    name = in_charge(interface)
+    record = Record(interface, name, mac_of(interface), Belongings.of(interface).to_plain(), program=state.this_program(), user=user)
+    if not record.carried().global_addresses():
+        raise HostError(f"control interface {interface} has no address: nothing was changed")
+    return manager(name).prepare(record)
+
+
+def _change(record: Record, timeout: int) -> None:
+    for ignored in (signal.SIGHUP, signal.SIGPIPE):  # the connection that started us may be lost meanwhile
+        signal.signal(ignored, signal.SIG_IGN)
+    state.arm_rollback(record.program, timeout)
+    state.save(record, PENDING)
+    try:
+        manager(record.manager).adopt(record)
+        tune(record.interface, record.carried())
+    except (HostError, OSError) as exc:
+        _restore(record, record.carried())
+        raise HostError(f"{BRIDGE} could not be brought up over {record.interface}: {exc} (everything was put back)") from exc
+
+
+def confirm(args) -> dict:
+    """The controller is back: disarm the roll-back, remember the state for boots. Raises HostError when there is nothing to confirm."""
+    user = state.check_user(args.user)
+    with state.lock():
+        before, record = _text(), state.load(PENDING)
+        if record and record.leaving:
+            raise HostError(f"{BRIDGE} is being taken away, there is nothing to confirm")
+        if not record:
+            if not state.load(CONFIRMED):
+                raise HostError(f"there is no {BRIDGE} to confirm: it was undone because nobody confirmed it in time, or never brought up")
+            changed = bool(user) and user not in state.users()
+            if changed and not args.check:
+                state.add_user(user)
+            return _result(changed, before)
+        if not args.check:
+            if not _stands(record):
+                raise HostError(f"{BRIDGE} does not stand any more over {record.interface}: the roll-back will put everything back")
+            manager(record.manager).persist(record)
+            state.save(record, CONFIRMED)
+            for name in (record.user, user):
+                state.add_user(name)
+            state.disarm_rollback()
+            state.forget_pending()
+        return _result(True, before)
+
+
+def down(args) -> dict:
+    """Count the experiment out; when nobody is left, take control0 away. Raises HostError when that failed."""
+    user = state.check_user(args.user)
+    with state.lock():
+        before, record = _text(), state.load(PENDING) or state.load(CONFIRMED)
+        if not record:
+            return _result(False, before)
+        others = [name for name in state.users() if name != user]
+        if others and user not in state.users():
+            return _result(False, before)
+        if others:
+            if not args.check:
+                state.remove_user(user)
+            return _result(True, before, _text(record, leaver=user) if args.check else None)
+        if args.check:
+            return _result(True, before, "")
+        warnings = _leave(record)
+        return {**_result(True, before), "warnings": warnings}
+
+
+def _leave(record: Record) -> list[str]:
+    for ignored in (signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(ignored, signal.SIG_IGN)
+    now = Belongings.of(BRIDGE) if is_bridge() else record.carried()
+    now.settings = record.carried().settings
+    leaving = dataclasses.replace(record, belongings=now.to_plain(), leaving=True)
+    state.arm_rollback(record.program, DEFAULT_TIMEOUT)  # finishes this should we die half-way
+    state.save(leaving, PENDING)
+    return _restore(leaving, now)
+
+
+def rollback(_args) -> dict:
+    """Undo what was not confirmed, or finish what ``down`` began. Raises HostError when something is still missing."""
+    with state.lock():
+        before, record = _text(), state.load(PENDING)
+        if not record:
+            return _result(False, before)
+        warnings = _restore(record, record.carried())
+        return {**_result(True, before), "warnings": warnings}
+
+
+def _restore(record: Record, belongings: Belongings) -> list[str]:
+    """The interface as it was, by its manager; and by hand where the manager did not: then that is in what is returned."""
+    warnings = []
+    try:
+        manager(record.manager).release(record, belongings)
+        write_settings(record.interface, belongings.settings)
+    except (HostError, OSError) as exc:
+        warnings = [f"{record.manager} did not give {record.interface} back what it had, so benito-host did: {exc}"]
+    if warnings or master_of(record.interface) == BRIDGE:
+        bring_back(record.interface, belongings)
+    state.forget_confirmed()
+    state.disarm_rollback()
+    state.forget_pending()
+    return warnings
+
+
+def boot(args) -> dict:
+    """Bring a confirmed control0 up again, or give it back (``--leave``), on hosts whose network manager cannot keep it."""
+    with state.lock():
+        record = state.load(CONFIRMED)
+        if not record or state.load(PENDING):
+            return {"changed": False}
+        if args.leave:
+            return {"changed": _step_aside(record)}
+        now = Belongings.of(record.interface)
+        if master_of(record.interface) == BRIDGE and not now.addresses:
+            return {"changed": False}
+        try:
+            manager(record.manager).adopt(dataclasses.replace(record, belongings=now.to_plain()))
+        except (HostError, OSError):
+            bring_back(record.interface, now)
+            raise
+        return {"changed": True}
+
+
+def _step_aside(record: Record) -> bool:
+    if not is_bridge():
+        return False
+    now = Belongings.of(BRIDGE)
+    now.settings = record.carried().settings
+    bring_back(record.interface, now)
+    return True
+
+
+def status(_args) -> dict:
+    """What there is, and whether it stands as remembered."""
+    return {"changed": False, **_facts()}
+
+
+def _stands(record: Record) -> bool:
+    """Whether control0 is there as the record says, and for boots too once it was confirmed."""
+    if not is_bridge() or members().count(record.interface) == 0 or mac_of(BRIDGE) != record.mac:
+        return False
+    return bool(state.load(PENDING)) or manager(record.manager).is_kept(record)
+
+
+def _facts() -> dict:
+    pending, confirmed = state.load(PENDING), state.load(CONFIRMED)
+    record = pending or confirmed
+    if not record:
+        return {"state": "foreign" if index_of(BRIDGE) else "absent", "pending": False, "users": []}
+    name = "leaving" if record.leaving else "pending" if pending else "confirmed"
+    return {"state": name, "pending": bool(pending) and not record.leaving, "interface": record.interface, "manager": record.manager,
+            "mac_address": record.mac, "users": state.users(), "stands": _stands(record), "carries": Belongings.of(BRIDGE).describe() if is_bridge() else [],
+            "files": sorted(record.files)}
+
+
+def _text(record=None, user: str = "", leaver: str = "") -> str:
+    """The state in lines, for ``--diff``: as it is, or as it would be with ``record`` in force."""
+    facts = _facts()
+    if record:
+        users = sorted({*facts["users"], user} - {"", leaver})
+        carries = facts.get("carries") or record.carried().describe()
+        name = "confirmed" if state.load(CONFIRMED) else "pending"
+        facts = {"state": name, "interface": record.interface, "manager": record.manager, "users": users, "carries": carries, "files": sorted(record.files)}
+    if facts["state"] in ("absent", "foreign"):
+        return ""
+    note = ", not confirmed yet" if facts["state"] == "pending" else ""
+    lines = [f"{BRIDGE} over {facts['interface']}, kept by {facts['manager']}{note}"]
+    for title in ("carries", "files", "users"):
+        lines += [f"{title}: {item}" for item in facts[title]]
+    return "\n".join(lines) + "\n"
+
+
+def _result(changed: bool, before: str, after=None) -> dict:
+    after = _text() if after is None else after
+    old, new = before.splitlines(), after.splitlines()
+    changes = [f"{line}: gone" for line in old if line not in new] + [line for line in new if line not in old]
+    return {"changed": changed, **_facts(), "changes": changes if changed else [], "diff": {"before": before, "after": after}}

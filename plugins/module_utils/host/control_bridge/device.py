@@ -1,0 +1,198 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The two devices of the control bridge: the interface that carries SSH, and the bridge ``control0`` above it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+
+from ...errors import HostError
+from ..net import netlink
+from .link_config import RTA_MULTIPATH, Belongings, addresses, all_routes, index_of, link_attribute, master_of, move, write_settings
+
+BRIDGE = "control0"
+ARPHRD_ETHER = "1"
+PLAIN_KINDS = ("", "veth", "netdevsim")  # what a network card, or one as a container gets it, says it is
+NO_SPANNING_TREE = [("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0), ("IFLA_BR_NF_CALL_IPTABLES", 0),
+                    ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0)]
+
+
+def alias(interface: str) -> str:
+    """The mark of our bridge."""
+    return f"benito:control0:{interface}"
+
+
+def find_interface() -> str:
+    """The interface that carries the SSH connection this runs under, else the one of the default routes.
+
+    Raises HostError when there is none, or more than one.
+    """
+    by_address = _interface_of_ssh_server()
+    if by_address:
+        return by_address
+    names = {socket.if_indextoname(route.index) for route in all_routes() if not route.length and route.index and route.table == 254}
+    if len(names) == 1:
+        return names.pop()
+    found = f"default routes go through {', '.join(sorted(names))}" if names else "there is no default route"
+    raise HostError(f"no single control interface: this does not run under an SSH connection, and {found} (name it with 'interface')")
+
+
+def _interface_of_ssh_server() -> str:
+    server = _ssh_server_address()
+    if not server:
+        return ""
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    packed = socket.inet_pton(family, server.split("%")[0])
+    names = {socket.if_indextoname(address.index) for address in addresses() if address.address == packed} - {"lo"}
+    if len(names) > 1:
+        raise HostError(f"no single control interface: {server}, where SSH came in, is on {', '.join(sorted(names))} (name one with 'interface')")
+    return names.pop() if names else ""
+
+
+def _ssh_server_address() -> str:
+    """Our end of the SSH connection; sudo hides it from the environment, not from that of its ancestors."""
+    process = os.getpid()
+    while process > 1:
+        try:
+            with open(f"/proc/{process}/environ", "rb") as stream:
+                variables = dict(item.split(b"=", 1) for item in stream.read().split(b"\0") if b"=" in item)
+            with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stream:
+                process = int(stream.read().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            return ""
+        words = variables.get(b"SSH_CONNECTION", b"").decode(errors="replace").split()
+        if len(words) == 4:
+            return words[2][7:] if words[2].startswith("::ffff:") else words[2]
+    return ""
+
+
+def refuse_unless_plain(interface: str) -> None:
+    """Raises HostError that names the arrangement when this is not a plain Ethernet interface used for nothing else."""
+    if not index_of(interface):
+        raise HostError(f"there is no interface {interface}")
+    reason = _arrangement(interface)
+    if reason:
+        raise HostError(f"control interface {interface} {reason}: this arrangement is not understood, nothing was changed")
+
+
+def _arrangement(interface: str) -> str:
+    directory = f"/sys/class/net/{interface}"
+    kind = _kind(interface)
+    if os.path.isdir(f"{directory}/wireless") or os.path.exists(f"{directory}/phy80211"):
+        return "is WiFi, which cannot be a member of a bridge"
+    if kind in ("bond", "vlan", "bridge", "team", "macvlan", "ipvlan", "vxlan", "tun"):
+        return f"is a {kind} device"
+    if kind not in PLAIN_KINDS:
+        return f"is a device of kind {kind}"
+    if link_attribute(interface, "type") != ARPHRD_ETHER:
+        return "is not an Ethernet interface"
+    if master_of(interface):
+        return f"is a member of {master_of(interface)} (a {_kind(master_of(interface)) or 'device'})"
+    uppers = sorted(name[len("upper_"):] for name in os.listdir(directory) if name.startswith("upper_"))
+    if uppers:
+        return f"carries {', '.join(f'{name} (a {_kind(name)} device)' for name in uppers)}"
+    return _odd_routes(interface)
+
+
+def _odd_routes(interface: str) -> str:
+    index = index_of(interface)
+    for route in all_routes():
+        if RTA_MULTIPATH in route.attributes and index in _nexthop_interfaces(route.attributes[RTA_MULTIPATH]):
+            return f"is one of several ways of the route {route}"
+        if route.index == index and route.odd:
+            return f"has the route {route} that {route.odd}"
+    rules = [rule for family in ("-4", "-6") for rule in _rules(family) if interface in (rule.get("iif"), rule.get("oif"))]
+    return f"is named by the routing rule of priority {rules[0].get('priority')}" if rules else ""
+
+
+def _rules(family):
+    try:
+        return netlink.ip_json(family, "rule", "show")
+    except HostError:  # a kernel without this family or without rules has none
+        return []
+
+
+def _nexthop_interfaces(value: bytes) -> set[int]:
+    found, offset = set(), 0
+    while offset + 8 <= len(value):
+        length, _flags, _hops, index = struct.unpack_from("=HBBi", value, offset)
+        if length < 8:
+            break
+        found.add(index)
+        offset += (length + 3) & ~3
+    return found
+
+
+def _kind(name: str) -> str:
+    """What sort of virtual device it is, "" for a network card."""
+    listed = netlink.ip_json("-details", "link", "show", "dev", name)
+    return listed[0].get("linkinfo", {}).get("info_kind", "") if listed else ""
+
+
+def is_bridge(name: str = BRIDGE) -> bool:
+    """Whether there is such a device and it is a bridge."""
+    return os.path.isdir(f"/sys/class/net/{name}/bridge")
+
+
+def mac_of(interface: str) -> str:
+    """The interface's MAC address."""
+    return link_attribute(interface, "address")
+
+
+def members() -> list[str]:
+    """The interfaces in control0, sorted."""
+    return sorted(os.listdir(f"/sys/class/net/{BRIDGE}/brif")) if is_bridge() else []
+
+
+def bring_over(interface: str, belongings: Belongings) -> None:
+    """Create control0 over the interface and move to it what the interface carries. Raises HostError."""
+    mac, mtu = mac_of(interface), int(link_attribute(interface, "mtu"))
+    batch = netlink.Batch()
+    if not is_bridge():
+        attrs = [("IFLA_IFNAME", BRIDGE), ("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu),
+                 ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", NO_SPANNING_TREE)])]
+        batch.link(f"bridge {BRIDGE}", attrs=attrs, create=True)
+        batch.send()
+    write_settings(BRIDGE, belongings.settings)
+    up = {"index": index_of(BRIDGE), "flags": netlink.IFF_UP, "change": netlink.IFF_UP}
+    batch.link(f"bridge {BRIDGE} up", up, [("IFLA_IFALIAS", alias(interface))])  # a link takes no alias while it is made
+    batch.link(f"{interface} into {BRIDGE}", {"index": index_of(interface)}, [("IFLA_MASTER", index_of(BRIDGE))])
+    batch.send()
+    write_settings(interface, {"ipv6/disable_ipv6": "1"})
+    move(belongings, interface, BRIDGE, nodad=True)
+
+
+def bring_back(interface: str, belongings: Belongings) -> None:
+    """Take control0 away and give the interface what it, or what control0, carried. Raises HostError."""
+    delete_bridge()
+    write_settings(interface, belongings.settings)
+    batch = netlink.Batch()
+    batch.link(f"{interface} up", {"index": index_of(interface), "flags": netlink.IFF_UP, "change": netlink.IFF_UP})
+    batch.send()
+    move(belongings, interface, interface, nodad=False)
+
+
+def tune(interface: str, carried: Belongings) -> None:
+    """Give a control0 that the network manager made our mark, the interface's settings, and what the manager cannot be told to set."""
+    write_settings(BRIDGE, carried.settings)
+    batch = netlink.Batch()
+    batch.link(f"bridge {BRIDGE}", {"index": index_of(BRIDGE)}, [("IFLA_IFALIAS", alias(interface))])
+    batch.send()
+    for name in ("stp_state", "forward_delay", "multicast_snooping", "nf_call_iptables", "nf_call_ip6tables", "nf_call_arptables"):
+        if link_attribute(BRIDGE, f"bridge/{name}") not in ("0", ""):
+            try:
+                with open(f"/sys/class/net/{BRIDGE}/bridge/{name}", "w", encoding="ascii") as stream:
+                    stream.write("0")
+            except OSError as exc:
+                raise HostError(f"cannot set {name} of {BRIDGE}: {exc.strerror}") from exc
+
+
+def delete_bridge() -> None:
+    """Remove control0; its member becomes a plain interface again."""
+    if is_bridge():
+        batch = netlink.Batch()
+        batch.delete_link(f"bridge {BRIDGE}", index_of(BRIDGE), ignore=errno.ENODEV)
+        batch.send()

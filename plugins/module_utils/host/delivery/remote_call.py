@@ -1,0 +1,53 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs one function of benito-host on a machine that may not have it, and leaves nothing there. As ``python3 -IS -c`` of this text.
+
+Reads {"files": {path: text} of the program, "module": which, "options": what its function ``run_task`` is given} as JSON.
+Prints one JSON object: what it returns, or {"error": why not}.
+"""
+
+# a program of its own, not a module: it prints
+# pylint: disable=ansible-bad-function
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+
+
+class Carried:
+    """Finds and loads modules among texts: {path: text}. Not said to be a MetaPathFinder and Loader: importlib.abc takes longer to read than all of ours."""
+
+    def __init__(self, files: dict):
+        self._files = files
+
+    def find_spec(self, fullname, path=None, target=None):
+        name = fullname.replace(".", "/")
+        package = f"{name}/__init__.py" in self._files
+        if not package and f"{name}.py" not in self._files:
+            return None
+        return importlib.util.spec_from_loader(fullname, self, is_package=package)
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        name = module.__name__.replace(".", "/")
+        path = f"{name}/__init__.py" if f"{name}/__init__.py" in self._files else f"{name}.py"
+        exec(compile(self._files[path], path, "exec", dont_inherit=True), module.__dict__)  # pylint: disable=exec-used
+
+
+def main() -> None:
+    given = json.load(sys.stdin)
+    sys.meta_path.insert(0, Carried(given["files"]))
+    errors = importlib.import_module("benito_host.errors")
+    try:
+        result = importlib.import_module(given["module"]).run_task(given["options"])
+    except (errors.BenitoError, OSError) as exc:
+        result = {"error": str(exc)}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

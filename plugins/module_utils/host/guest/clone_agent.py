@@ -1,0 +1,259 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs inside a virtual machine, not on the host: lies in wait in a warm template, and makes a node of each clone of it.
+
+Over the port ``org.benito.identity`` the host sends the time and fresh randomness, a line each time, and then a line about the node and its files,
+see warm_start.py, which is the other end. Python 3.9 and its standard library alone: it is a file of the guest.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+IDENTITY_PORT = "/dev/virtio-ports/org.benito.identity"
+REPORT_PORT = "/dev/virtio-ports/org.benito.report"
+JOURNAL = "systemd-journald.service"
+SSH_OPTIONS = "/etc/systemd/system/ssh.service.d/benito-template.conf"
+JOURNAL_OPTIONS = f"/etc/systemd/system/{JOURNAL}.d/benito-template.conf"
+OWN = ("/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi-user.target.wants/benito-template.service",
+       "/etc/systemd/system/multi-user.target.wants/network.target", "/var/benito/lib/clone_agent.py", SSH_OPTIONS,
+       JOURNAL_OPTIONS)
+BEGUN = ("network", "node")
+"""Units ``benito-NAME`` that a template has begun: their scripts wait for a word on the pipe ``/run/benito-wait-NAME``."""
+WAIT = "/run/benito-wait-"
+IS_SET = "/run/benito-network"
+"""There once the node's whole network has been set up, see guest/network.py."""
+WHOLE_PROC = "/run/benito-proc"
+"""A second /proc with nothing mounted over a part of it: without one the kernel lets no user namespace, as containers have, mount its own."""
+_USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("sshd", "-V"), ("runuser", "--version"),
+         ("setsid", "--version"), ("date",), ("grep", "-V"), ("cut", "--version"), ("chown", "--version"), ("udevadm", "--version"))
+"""Programs that every node runs: what they are read from stays in the memory that clones share."""
+_QUIET, _QUIET_LIMIT_S = 0.95, 60.0
+_LIMIT_S, _SETTLED_S = 30.0, 30.0
+_ADD_ENTROPY, _RESEED = 0x40085203, 0x5207  # ioctls of /dev/urandom, random(4)
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND = 2, 4, 8, 4096
+
+
+def main() -> int:
+    """Be quiet, say so, wait for the host, become the node. Returns the exit status."""
+    with open(REPORT_PORT, "w", encoding="ascii") as report:
+        try:
+            journal = prepare()
+            lines = Lines(os.open(IDENTITY_PORT, os.O_RDWR))
+            report.write("ready\n")
+        except Exception as exc:
+            report.write(f"failed: {type(exc).__name__}: {exc}\n".replace("\n", " "))
+            raise
+    become(lines)
+    settle(lines, journal)
+    return 0
+
+
+def prepare() -> int:
+    """Let the system come to rest, with all that a node will need in its memory. Returns the process of the journal, which stands still."""
+    subprocess.run(["systemctl", "is-system-running", "--wait"], check=False, stdout=subprocess.DEVNULL)
+    for module in ("virtio_net", "vmgenid"):  # no card is there yet; not every kernel has the other
+        subprocess.run(["modprobe", "--quiet", module], check=False)
+    for command in _USED:
+        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for name in BEGUN:
+        os.mkfifo(WAIT + name, 0o600)
+    subprocess.run(["systemctl", "start", "--no-block", *(f"benito-{name}.service" for name in BEGUN)], check=True)
+    subprocess.run(["udevadm", "settle"], check=False)
+    wait_for_rest()
+    os.sync()
+    # what can wait does, until the host says that its other clones are up: see settle
+    subprocess.run(["udevadm", "control", "--stop-exec-queue"], check=True)
+    journal = int(subprocess.run(["systemctl", "show", "--property=MainPID", "--value", JOURNAL], check=True, capture_output=True).stdout)
+    os.kill(journal, signal.SIGSTOP)
+    return journal
+
+
+def wait_for_rest() -> None:
+    """Until nothing else runs, but not for ever."""
+    deadline = time.monotonic() + _QUIET_LIMIT_S
+    before = idle()
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        now = idle()
+        if now[0] - before[0] >= _QUIET * (now[1] - before[1]):
+            break
+        before = now
+
+
+def wait_for(there, what: str) -> None:
+    """Until ``there()``. Raises TimeoutError."""
+    deadline = time.monotonic() + _LIMIT_S
+    while not there():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not there after {_LIMIT_S:.0f} s")
+        time.sleep(0.02)
+
+
+def go_on(name: str) -> None:
+    """Say the word that a unit waits for. Raises OSError when it does not wait."""
+    pipe = os.open(WAIT + name, os.O_WRONLY | os.O_NONBLOCK)
+    os.write(pipe, b"go\n")
+    os.close(pipe)
+    os.unlink(WAIT + name)
+
+
+def idle() -> tuple:
+    """(idle, all) processor time until now, in the kernel's ticks."""
+    with open("/proc/stat", encoding="ascii") as stream:
+        ticks = [int(word) for word in stream.readline().split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
+def become(lines: Lines) -> None:
+    """Take what the host sends and be that node. Whatever goes wrong is said to the host."""
+    try:
+        order = lines.order()
+        while "time_ns" in order:
+            time.clock_settime_ns(time.CLOCK_REALTIME, order["time_ns"])
+            reseed(bytes.fromhex(order["entropy"]))
+            lines.say("set")
+            order = lines.order()
+        time.clock_settime_ns(time.CLOCK_REALTIME, time.clock_gettime_ns(time.CLOCK_REALTIME) + order["late_ns"])
+        write(json.loads(lines.block(order["length"])))
+        rename(order["boot_id"])
+        wait_for(lambda: len(os.listdir("/sys/class/net")) > order["cards"], f"{order['cards']} network cards")
+        go_on("network")
+        wait_for(lambda: os.path.exists(IS_SET), "addresses and routes")
+        go_on("node")
+    except Exception as exc:  # whatever it is, the host is told
+        lines.say(f"failed: {type(exc).__name__}: {exc}")
+        raise
+    lines.say("applied")
+
+
+def settle(lines: Lines, journal: int) -> None:
+    """In as many seconds as the host says: sshd starts, if nobody's login has started it, udev looks at the cards, and the journal begins anew, because it
+    has the template's machine id.
+
+    What was logged since the clone began waited for it.
+    """
+    time.sleep(float(lines.wait(_SETTLED_S) or 0))
+    subprocess.run(["systemctl", "start", "--no-block", "ssh.service"], check=True)
+    for name in os.listdir("/run/log/journal"):
+        shutil.rmtree(f"/run/log/journal/{name}", ignore_errors=True)
+    os.kill(journal, signal.SIGKILL)  # not told to end, or it would write what waits for it; systemd starts it again
+    subprocess.run(["udevadm", "control", "--start-exec-queue"], check=True)
+
+
+class Lines:
+    """The port, a line or a block at a time. It reads as empty while the host is not connected."""
+
+    def __init__(self, port: int):
+        self._port = port
+        self._rest = b""
+
+    def order(self) -> dict:
+        """The next line, a JSON object."""
+        while b"\n" not in self._rest:
+            self._more()
+        line, self._rest = self._rest.split(b"\n", 1)
+        return json.loads(line)
+
+    def block(self, length: int) -> bytes:
+        """The next ``length`` bytes."""
+        while len(self._rest) < length:
+            self._more()
+        found, self._rest = self._rest[:length], self._rest[length:]
+        return found
+
+    def wait(self, limit_s: float) -> bytes:
+        """A word from the host, b"" when there was none for so long."""
+        deadline, found = time.monotonic() + limit_s, b""
+        while not found and time.monotonic() < deadline:
+            time.sleep(0.25)
+            found = os.read(self._port, 100)
+        return found
+
+    def say(self, text: str) -> None:
+        os.write(self._port, text.replace("\n", " ").encode() + b"\n")
+
+    def _more(self) -> None:
+        found = os.read(self._port, 1 << 16)
+        if found:
+            self._rest += found
+        else:
+            time.sleep(0.02)
+
+
+def reseed(entropy: bytes) -> None:
+    """Have the kernel's generator take the host's randomness at once, beside what the VM generation id makes it do."""
+    with open("/dev/urandom", "wb", buffering=0) as generator:
+        fcntl.ioctl(generator, _ADD_ENTROPY, struct.pack("ii", 8 * len(entropy), len(entropy)) + entropy)
+        fcntl.ioctl(generator, _RESEED)
+
+
+def write(files: list, root: str = "/") -> None:
+    """The node's files over those of the template, whose own go.
+
+    files  [path, kind, mode, text or target] each, folders first, as ``warm_start.listed`` makes them
+    """
+    for path in OWN:
+        forget(root + path)
+    folders = set()
+    for name, kind, mode, text in files:
+        path = os.path.join(root, name)
+        folder = path if kind == "folder" else os.path.dirname(path)
+        if folder not in folders:
+            os.makedirs(folder, exist_ok=True)
+            folders.add(folder)
+        if kind == "folder":
+            os.chmod(path, mode)
+            continue
+        forget(path)
+        if kind == "link":
+            os.symlink(text, path)
+            continue
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(text.encode())
+            os.fchmod(stream.fileno(), mode)
+
+
+def forget(path: str) -> None:
+    """Have no such file."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def rename(boot_id: str) -> None:
+    """What the running system knows of itself: host name, boot id, sysctls."""
+    with open("/etc/hostname", encoding="utf-8") as stream:
+        socket.sethostname(stream.read().strip())
+    own = "/run/benito-boot-id"
+    with open(own, "w", encoding="ascii") as stream:
+        stream.write(boot_id + "\n")
+    os.makedirs(WHOLE_PROC, mode=0o700)
+    mount("proc", WHOLE_PROC, "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    mount(own, "/proc/sys/kernel/random/boot_id", None, _MS_BIND)
+    with open("/etc/sysctl.d/90-benito.conf", encoding="ascii") as stream:
+        for line in stream:
+            name, _equals, value = line.partition("=")
+            with open(f"/proc/sys/{name.strip().replace('.', '/')}", "w", encoding="ascii") as setting:
+                setting.write(value.strip())
+
+
+def mount(what: str, where: str, sort: str | None, flags: int) -> None:
+    """Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(what.encode(), where.encode(), sort and sort.encode(), ctypes.c_ulong(flags), None):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), where)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,185 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The identity of a node that has a system of its own (openvz, qemu), as files over that system: name, addresses, routes, keys, users, start command.
+
+Pure text, the same for both kinds and for every way the node comes up (design §5.10). It needs systemd, a POSIX shell and OpenSSH in the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+
+from ...hostplan import HostPlan, VnodePlan
+from ..base.hosts_file import HostsFile
+from .clone_agent import IS_SET
+from .network import GuestFile, addresses, waits
+
+BOOT_UNIT = "benito-node.service"
+_LOOPBACK_RESOLVERS = ("nameserver 127.", "nameserver ::1")
+
+BOOT_UNIT_TEXT = """\
+[Unit]
+Description=Benito node: accounts, report to the vhost, start command
+After=network.target ssh.service
+Wants=network.target
+
+[Service]
+Type=exec
+RemainAfterExit=yes
+ExecStart=/bin/sh /var/benito/lib/boot
+ExecStop=/bin/sh /var/benito/lib/boot stop
+KillMode=control-group
+TimeoutStopSec=10
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+# Every program that it runs takes a tenth of a second under emulation: what the shell can do is left to the shell.
+BOOT_SCRIPT = r"""# Written by deter.benito. Runs at each boot of this node: makes accounts, tells the vhost, runs the start command.
+WAIT
+. /var/benito/lib/settings
+say() { [ -e "$report" ] && printf '%s\n' "$*" >> "$report"; }
+stamp() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+if [ "${1:-}" = stop ]; then
+    say stopping
+    exit 0
+fi
+# the port may come later than this unit
+tries=0
+while [ ! -e "$report" ] && [ "$tries" -lt 300 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+[ -e "$report" ] || echo "no $report after 30 s: the vhost is told nothing" >&2
+read -r boot_id < /proc/sys/kernel/random/boot_id
+say "booting $boot_id"
+
+# sets home, uid and gid of an account
+account() {
+    while IFS=: read -r name _x uid gid _comment home _shell; do
+        [ "$name" = "$1" ] && return 0
+    done < /etc/passwd
+    return 1
+}
+for user in $users; do
+    account "$user" || { useradd --create-home --shell /bin/bash "$user"; account "$user"; } || continue
+    install -d -o "$uid" -g "$gid" -m 700 "$home/.ssh"
+    install -o "$uid" -g "$gid" -m 600 "/var/benito/lib/keys/$user" "$home/.ssh/authorized_keys"
+done
+
+# the addresses of /var/benito/lib/addresses, a line each: INTERFACE ADDRESS; who set them all has said so
+tries=0 missing=
+while [ ! -e IS_SET ] && [ "$tries" -lt 600 ]; do
+    missing=
+    found=$(ip -4 -o address)
+    while read -r interface address; do
+        case "$found" in *": $interface "*"inet $address/"*) ;; *) missing="$missing $interface" ;; esac
+    done < /var/benito/lib/addresses
+    [ -z "$missing" ] && break
+    tries=$((tries + 1))
+    sleep 0.1
+done
+[ -z "$missing" ] || echo "no address after 60 s on:$missing" >&2
+say booted
+
+[ -n "$command" ] || exit 0
+[ -d /var/benito/log ] || mkdir -p /var/benito/log
+cd /var/benito/log || exit 1
+began=$(stamp)
+printf 'started %s as %s: %s\n' "$began" "$start_user" "$command" >> start_command.log
+say "started $began"
+set -a
+. /var/benito/lib/environment
+set +a
+if [ "$start_user" = root ]; then
+    (cd /root && exec setsid -w /bin/sh -c "$command") < /dev/null > start_command.out 2> start_command.err
+else
+    account "$start_user"
+    export HOME="$home" USER="$start_user" LOGNAME="$start_user"
+    (cd "$home" && exec setsid -w runuser -u "$start_user" -- /bin/sh -c "$command") < /dev/null > start_command.out 2> start_command.err
+fi
+status=$?
+ended=$(stamp)
+printf 'ended %s with exit status %s\n' "$ended" "$status" >> start_command.log
+say "ended $status $ended"
+exit 0
+""".replace("IS_SET", IS_SET).replace("WAIT", waits("node"))
+
+
+def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str, host_key: tuple[str, str]) -> dict[str, GuestFile]:
+    """{path without the first slash: file} that make an image this node, all but its network, see guest/network.py.
+
+    report       where the node reports inside, see report.py: "/dev/virtio-ports/org.benito.report"
+    resolv_conf  text of /etc/resolv.conf
+    host_key     the private and the public half of its SSH host key, as text
+    """
+    files = {
+        "etc/hostname": GuestFile(vnode.hostname + "\n"),
+        "etc/machine-id": GuestFile(machine_id(plan, vnode) + "\n", 0o444),
+        "etc/resolv.conf": GuestFile(resolv_conf),
+        "etc/hosts": GuestFile(hosts_text(plan, vnode)),
+        "etc/ssh/ssh_host_ed25519_key": GuestFile(host_key[0], 0o600),
+        "etc/ssh/ssh_host_ed25519_key.pub": GuestFile(host_key[1]),
+        "etc/sysctl.d/90-benito.conf": GuestFile(f"net.ipv4.ip_forward = {int(vnode.forwarding)}\n"),
+        f"etc/systemd/system/{BOOT_UNIT}": GuestFile(BOOT_UNIT_TEXT),
+        f"etc/systemd/system/multi-user.target.wants/{BOOT_UNIT}": GuestFile(target=f"/etc/systemd/system/{BOOT_UNIT}"),
+        "root/.ssh/authorized_keys": GuestFile("".join(f"{key}\n" for key in plan.root_keys), 0o600),
+        "etc/sudoers.d/benito": GuestFile("".join(f"{user.name} ALL=(ALL:ALL) NOPASSWD: ALL\n" for user in plan.users), 0o440),
+        "var/containers": GuestFile(target="/var/benito"),
+        "var/benito/pid": GuestFile(plan.pid + "\n"),
+        "var/benito/eid": GuestFile(plan.eid + "\n"),
+        "var/benito/hosts": GuestFile(target="/etc/hosts"),
+        "var/benito/lib/boot": GuestFile(BOOT_SCRIPT, 0o755),
+        "var/benito/lib/settings": GuestFile(_settings(plan, vnode, report)),
+        "var/benito/lib/addresses": GuestFile("".join(f"{name} {address}\n" for name, address in addresses(vnode))),
+        "var/benito/lib/environment": GuestFile(_environment(plan, vnode)),
+    }
+    for user in plan.users:
+        files[f"var/benito/lib/keys/{user.name}"] = GuestFile("".join(f"{key}\n" for key in user.authorized_keys))
+    return files
+
+
+def resolv_conf() -> str:
+    """What nodes resolve names by: this host's servers, but no resolver that listens on its loopback alone."""
+    for path in ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as stream:
+                lines = [line for line in stream.read().splitlines() if line.split("#")[0].strip() and not line.startswith(_LOOPBACK_RESOLVERS)]
+        except FileNotFoundError:
+            continue
+        if any(line.startswith("nameserver") for line in lines):
+            return "".join(f"{line}\n" for line in lines)
+    return ""
+
+
+def machine_id(plan: HostPlan, vnode: VnodePlan) -> str:
+    """The node's /etc/machine-id: its own, and the same whenever it is made again."""
+    return hashlib.sha256(f"machine-id\0{plan.experiment}\0{vnode.name}".encode()).hexdigest()[:32]
+
+
+def start_user(plan: HostPlan) -> str:
+    """Who runs start commands in a node with accounts of its own."""
+    return plan.users[0].name if plan.users else "root"
+
+
+def hosts_text(plan: HostPlan, vnode: VnodePlan) -> str:
+    """The node's /etc/hosts. A node without an address in the experiment still finds its own name."""
+    text = HostsFile(plan.hosts).text(vnode.aliases)
+    known = any(vnode.name in entry.names for entry in plan.hosts)
+    return text if known else f"{text}127.0.1.1\t{vnode.hostname}\n"
+
+
+def _settings(plan: HostPlan, vnode: VnodePlan, report: str) -> str:
+    names = " ".join(user.name for user in plan.users)
+    values = {"report": report, "users": names, "start_user": start_user(plan), "command": vnode.start_command}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def _environment(plan: HostPlan, vnode: VnodePlan) -> str:
+    variables = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh",
+        "LANG": "C.UTF-8", "BENITO_PID": plan.pid, "BENITO_EID": plan.eid, "BENITO_NODE": vnode.name, **vnode.environment,
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())

@@ -1,0 +1,148 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What LXC, systemd and the node's own ip are told about an openvz node. Pure text.
+
+Every node of a host has the same range of user ids (root inside is 100000 outside), so that all of them share one tree
+for each image. Whoever broke out of a node would be the owner of no file but those of the nodes.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from ...hostplan import HostPlan, VnodePlan
+from ..base.paths import RUN_ROOT, Place
+from ..guest.network import CONTROL
+
+FIRST_ID, IDS = 100000, 65536
+REPORT = "/var/benito/log/report"
+_CONTAINERS = f"{RUN_ROOT}/containers"
+_DEVICES = ("c 1:3", "c 1:5", "c 1:7", "c 1:8", "c 1:9", "c 5:0", "c 5:1", "c 5:2", "c 136:*")  # null zero full random urandom tty console ptmx pts
+_MOST_TASKS = 4096
+
+_LXC = """\
+# Written by deter.benito: openvz node {name} of {experiment}.
+lxc.uts.name = {hostname}
+lxc.rootfs.path = dir:{rootfs}
+lxc.idmap = u 0 {first} {ids}
+lxc.idmap = g 0 {first} {ids}
+lxc.init.cmd = {init}
+lxc.mount.auto = proc:mixed sys:mixed cgroup:mixed
+lxc.autodev = 1
+lxc.tty.max = 0
+lxc.pty.max = 1024
+lxc.console.logfile = {directory}/console.log
+lxc.console.size = 256KB
+lxc.signal.halt = SIGRTMIN+3
+lxc.apparmor.profile = unconfined
+lxc.seccomp.profile = /usr/share/lxc/config/common.seccomp
+lxc.cap.drop = audit_control audit_read mac_admin mac_override sys_module sys_rawio sys_time syslog wake_alarm
+# relative to the unit's cgroup, which has the limits; in hierarchies that systemd leaves alone, to the root
+lxc.cgroup.relative = 1
+lxc.cgroup.dir.monitor = {cgroup}/monitor
+lxc.cgroup.dir.monitor.pivot = {cgroup}/pivot
+lxc.cgroup.dir.container = {cgroup}/payload
+lxc.log.level = INFO
+lxc.log.file = {directory}/lxc.log
+"""
+
+# /usr/bin is not searched: newuidmap there would want an entry for root in /etc/subuid, which root does not need.
+_UNIT = """\
+# Written by deter.benito, removed with the experiment.
+[Unit]
+Description=Benito node {name} of {experiment}
+After=network.target
+
+[Service]
+Type=exec
+ExecStart=/bin/sh {directory}/start
+ExecStop=/usr/bin/lxc-stop --lxcpath {mounts} --name {lxc_name} --timeout 20
+Environment=PATH=/usr/sbin:/sbin
+PrivateMounts=yes
+Delegate=yes
+KillMode=mixed
+TimeoutStopSec=30
+OOMPolicy=continue
+TasksMax={tasks}
+{limits}"""
+
+_START = """\
+# Written by deter.benito: the node's files, in the unit's own mount namespace, then its system.
+/usr/bin/mount -t overlay -o {options} benito {rootfs} || exit 1
+exec /usr/bin/lxc-start --foreground --lxcpath {mounts} --rcfile {directory}/config --name {lxc_name}
+"""
+
+
+def containers(place: Place) -> str:
+    """The directory of all openvz nodes of the experiment, 0700; what is in it outlives a reboot."""
+    return f"{place.directory}/containers"
+
+
+def container(place: Place, name: str) -> str:
+    """A node's directory: config, start, logs; ``data`` (upper and work of the overlay), or ``disk`` with that inside."""
+    return f"{containers(place)}/{name}"
+
+
+def mounts(place: Place) -> str:
+    """A directory that a node's root may pass, as the way to its files must be; what is mounted in it is seen by each unit alone."""
+    return f"{_CONTAINERS}/{place.experiment}"
+
+
+def rootfs(place: Place) -> str:
+    """Where each unit mounts its node's files."""
+    return f"{mounts(place)}/root"
+
+
+def cgroup(place: Place, name: str = "") -> str:
+    """How the node's cgroups are called, or begin to be for all nodes."""
+    return f"benito-node-{place.experiment}:{name}"
+
+
+def inside(port: str) -> str:
+    """The name of a port's other end on the host while its node does not run."""
+    return f"bi{port[2:]}"
+
+
+def wires(vnode: VnodePlan, bridges: dict[str, str]) -> list[tuple[str, str, str, str]]:
+    """(name inside, port, MAC address, bridge) of every interface, the control interface first.
+
+    bridges  {substrate: its bridge}
+    """
+    control = [(vnode.control.interface, vnode.control.port, vnode.control.mac_address, CONTROL)] if vnode.control else []
+    return control + [(i.name, i.port, i.mac_address, bridges[i.substrate]) for i in vnode.interfaces]
+
+
+def lxc_config(plan: HostPlan, place: Place, vnode: VnodePlan, init: str) -> str:
+    """The LXC configuration. Interfaces are devices that are made before and come back when the node reboots or ends.
+
+    init  the command line of its init
+    """
+    text = _LXC.format(name=vnode.name, experiment=place.experiment, hostname=vnode.hostname, rootfs=rootfs(place), first=FIRST_ID, ids=IDS,
+                       directory=container(place, vnode.name), cgroup=cgroup(place, vnode.name), init=init)
+    text += "".join(f"{key} = a\n" for key in ("lxc.cgroup.devices.deny", "lxc.cgroup2.devices.deny"))
+    text += "".join(f"lxc.{version}.devices.allow = {device} rwm\n" for version in ("cgroup", "cgroup2") for device in _DEVICES)
+    for number, (name, port, _mac, _bridge) in enumerate(wires(vnode, {s.name: s.bridge for s in plan.substrates})):
+        text += f"lxc.net.{number}.type = phys\nlxc.net.{number}.link = {inside(port)}\nlxc.net.{number}.name = {name}\n"
+    return text if vnode.control or vnode.interfaces else f"{text}lxc.net.0.type = empty\n"
+
+
+def unit_text(place: Place, vnode: VnodePlan) -> str:
+    """The systemd unit, with the limits of memory and processors where the node has any."""
+    limits = f"MemoryMax={vnode.memory_mb}M\n" if vnode.memory_mb else ""
+    limits += f"CPUQuota={vnode.cpus * 100}%\n" if vnode.cpus else ""
+    text = _UNIT.format(name=vnode.name, experiment=place.experiment, directory=container(place, vnode.name), mounts=mounts(place),
+                        lxc_name=lxc_name(place, vnode.name), tasks=_MOST_TASKS, limits=limits)
+    return text
+
+
+def lxc_name(place: Place, name: str) -> str:
+    """What LXC calls the node: it is unique on the host."""
+    return f"{place.experiment}:{name}"
+
+
+def start_text(place: Place, vnode: VnodePlan, lower: str) -> str:
+    """The shell script of the unit. lower: the image's tree."""
+    directory = container(place, vnode.name)
+    options = f"nodev,lowerdir={lower},upperdir={directory}/data/upper,workdir={directory}/data/work"
+    words = {"options": options, "rootfs": rootfs(place), "mounts": mounts(place), "directory": directory, "lxc_name": lxc_name(place, vnode.name)}
+    return _START.format(**{key: shlex.quote(value) for key, value in words.items()})

@@ -1,0 +1,170 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The tree that all openvz nodes of an image share on a host: unpacked once, with the owners they see, quick to boot."""
+
+from __future__ import annotations
+
+import fcntl
+import glob
+import hashlib
+import os
+import re
+import shutil
+import stat
+import struct
+import subprocess
+import time
+from contextlib import contextmanager
+
+from ...errors import HostError
+from ...hostplan import ImagePlan
+from ..guest.network import GuestFile
+from .config import FIRST_ID, IDS
+from .files import Tree
+
+IMAGES = "/var/cache/benito/images"
+_LAST_LEGACY = 257  # the last systemd that runs under version 1 of cgroups at all
+_FREE_LEGACY = 255  # the last one that does so without being told
+_MASKED = (
+    "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service", "systemd-udev-settle.service",
+    "systemd-modules-load.service", "systemd-pstore.service", "systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
+    "systemd-resolved.service", "systemd-timesyncd.service", "systemd-journal-flush.service", "systemd-remount-fs.service",
+    "systemd-random-seed.service", "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "systemd-hwdb-update.service", "systemd-firstboot.service",
+    "systemd-sysusers.service", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "systemd-tmpfiles-setup-dev.service",
+    "systemd-tmpfiles-setup-dev-early.service", "systemd-boot-update.service", "ldconfig.service", "kmod-static-nodes.service", "keyboard-setup.service",
+    "console-setup.service", "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount",
+    "dev-hugepages.mount", "dev-mqueue.mount", "tmp.mount", "getty.target", "console-getty.service", "e2scrub_reap.service",
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "man-db.timer", "logrotate.timer",
+    "systemd-tmpfiles-clean.timer", "cloud-init.service", "cloud-init-local.service", "cloud-config.service", "cloud-final.service", "cloud-init.target",
+    "benito-seed.service",
+)
+"""What a container does not need at boot: devices, clocks, consoles, upkeep of a system that lives for an experiment. ``systemctl unmask`` brings each back."""
+_ON_DEMAND = ("dbus.service", "systemd-logind.service")  # started by D-Bus when somebody logs in or reboots, not at boot
+_FILES = {
+    "etc/fstab": "",
+    "etc/sysctl.d/80-benito-ping.conf": f"# every group that a container can have\nnet.ipv4.ping_group_range = 0 {IDS - 1}\n",
+    "etc/systemd/journald.conf.d/benito.conf": "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\nReadKMsg=no\nAudit=no\n",
+}
+_VERSION = hashlib.sha256(repr((1, _MASKED, _ON_DEMAND, _FILES, FIRST_ID, IDS)).encode()).hexdigest()[:8]
+_CAPABILITY = "security.capability"
+
+
+def image_directory(digest: str) -> str:
+    return f"{IMAGES}/{digest}"
+
+
+def tree(digest: str) -> str:
+    """The image's tree with the owners shifted. The name says how it was made."""
+    return f"{image_directory(digest)}/root-shifted-{_VERSION}"
+
+
+def prepare_image(image: ImagePlan, dry_run: bool = False) -> list[str]:
+    """Have the tree. Returns changes in words. Raises HostError when the image is not here or is none for a container."""
+    directory = image_directory(image.digest)
+    if os.path.isdir(tree(image.digest)):
+        return []
+    if not os.path.exists(f"{directory}/image.json") or not os.path.exists(f"{directory}/root.tar.zst"):
+        if dry_run:
+            return [f"image {image.name}: unpacked"]
+        raise HostError(f"image {image.name} is not on this host: {directory} is missing or incomplete")
+    if dry_run:
+        return [f"image {image.name}: unpacked"]
+    with _alone(directory, image.name):
+        if not os.path.isdir(tree(image.digest)):
+            _make(directory, image)
+    return [f"image {image.name}: unpacked"]
+
+
+def init_command(image: ImagePlan) -> str:
+    """How init is started. Raises HostError when the image's systemd cannot run under this host's cgroups."""
+    found = [re.search(r"libsystemd-shared-([0-9]+)", path) for path in glob.glob(f"{tree(image.digest)}/usr/lib/**/libsystemd-shared-*.so", recursive=True)]
+    versions = [int(match[1]) for match in found if match]
+    if not versions:
+        raise HostError(f"image {image.name} has no systemd, which an openvz node boots with")
+    if os.path.exists("/sys/fs/cgroup/cgroup.controllers") or max(versions) <= _FREE_LEGACY:
+        return "/sbin/init"
+    if max(versions) > _LAST_LEGACY:
+        raise HostError(f"image {image.name} has systemd {max(versions)}, which needs version 2 of cgroups; this host has version 1: take an older image")
+    return "/sbin/init SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
+
+
+@contextmanager
+def _alone(directory: str, name: str, limit_s: float = 900.0):
+    """One experiment at a time unpacks an image."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    deadline = time.monotonic() + limit_s
+    try:
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise HostError(f"image {name}: somebody else has been unpacking it for {limit_s:.0f} s") from None
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _make(directory: str, image: ImagePlan) -> None:
+    partial = f"{directory}/.root-shifted.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    os.mkdir(partial, 0o700)
+    unpacked = subprocess.run(["tar", "--extract", "--use-compress-program=zstd", "--numeric-owner", "--xattrs", f"--xattrs-include={_CAPABILITY}",
+                               "--exclude=./dev/*", f"--file={directory}/root.tar.zst", f"--directory={partial}"],
+                              capture_output=True, text=True, errors="replace", check=False)
+    if unpacked.returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise HostError(f"image {image.name} cannot be unpacked: {unpacked.stderr.strip()[-500:]}")
+    shift_owners(partial)
+    _tune(partial)
+    os.chmod(partial, 0o755)
+    os.rename(partial, tree(image.digest))
+
+
+def _tune(root: str) -> None:
+    """The image may be anybody's: none of its links is followed."""
+    files = Tree(root, ours=True)
+    for name in _MASKED:
+        files.write(f"etc/systemd/system/{name}", GuestFile(target="/dev/null"))
+    for name in _ON_DEMAND:
+        for system in ("usr/lib", "lib"):
+            files.remove(f"{system}/systemd/system/multi-user.target.wants/{name}")
+    for path, text in _FILES.items():
+        files.write(path, GuestFile(text))
+
+
+def shift_owners(root: str) -> None:
+    """Add FIRST_ID to every owner and group, in file capabilities too. Devices go: a node gets its own from LXC."""
+    seen: set[int] = set()
+    paths = [root]
+    while paths:
+        path = paths.pop()
+        found = os.lstat(path)
+        kind = stat.S_IFMT(found.st_mode)
+        if kind in (stat.S_IFBLK, stat.S_IFCHR):
+            os.unlink(path)
+            continue
+        if kind == stat.S_IFDIR:
+            paths.extend(entry.path for entry in os.scandir(path))
+        elif found.st_nlink > 1:  # another name of the same file
+            if found.st_ino in seen:
+                continue
+            seen.add(found.st_ino)
+        capability = os.getxattr(path, _CAPABILITY) if kind == stat.S_IFREG and _CAPABILITY in os.listxattr(path) else b""
+        os.lchown(path, _shifted(found.st_uid), _shifted(found.st_gid))
+        if kind != stat.S_IFLNK and found.st_mode & (stat.S_ISUID | stat.S_ISGID):
+            os.chmod(path, stat.S_IMODE(found.st_mode))
+        if len(capability) >= 20:
+            os.setxattr(path, _CAPABILITY, namespaced_capability(capability))
+
+
+def namespaced_capability(data: bytes) -> bytes:
+    """A file capability (struct vfs_cap_data of version 2) as it holds in the nodes' user namespace (version 3)."""
+    effective = struct.unpack_from("<I", data)[0] & 1
+    return struct.pack("<I", 0x03000000 | effective) + data[4:20] + struct.pack("<I", FIRST_ID)
+
+
+def _shifted(number: int) -> int:
+    return FIRST_ID + (number if number < IDS else IDS - 2)

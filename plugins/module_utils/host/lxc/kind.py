@@ -1,0 +1,342 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Openvz nodes as one of the kinds of run/kinds.py: system containers by LXC, a systemd unit each.
+
+A node's directory (system_containers_config.container) outlives a reboot of the host, so the node that comes back is the
+same; units, links and mounts do not, and are made again.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+
+from ...errors import HostError
+from ...hostplan import HostPlan, VnodePlan
+from ..base.paths import Place, read_json, write_atomically
+from ..base.syscalls import umount
+from ..guest.files import guest_files
+from ..guest.network import CONTROL, GuestFile, container_network
+from ..net import netlink
+from ..net.netlink import IFF_UP, Batch
+from ..net.probe import close_endpoints
+from ..net.substrates import NO_IPV6_ADDRESS, ours, port_attributes
+from ..run.setup import systemctl
+from .boot import boot, discard, left_cgroups, left_locks, node_status, shown, units
+from .config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text, wires
+from .disk import mounted_below, open_disk
+from .files import Tree
+from .image import init_command, prepare_image, tree
+
+_UNITS = "/run/systemd/system"
+_NEEDED = {"lxc-start": "lxc", "tar": "tar", "zstd": "zstd"}
+_ONE_QUEUE = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A node and all that is written for it. ``system`` changes only by a restart, ``files`` (of the node) at any time."""
+
+    vnode: VnodePlan
+    system: dict[str, str]
+    files: dict[str, GuestFile]
+
+    @property
+    def base(self) -> str:
+        """What the node's own files lie over; with another one they would make no sense."""
+        return f"{self.vnode.image} {self.vnode.disk_mb}"
+
+    @property
+    def system_digest(self) -> str:
+        return _digest([sorted(self.system.items()), self.files["var/benito/lib/network"].text, [interface.mac_address for interface in self.vnode.interfaces]])
+
+    @property
+    def files_digests(self) -> dict[str, str]:
+        return {path: _digest([file.text, file.mode, file.target]) for path, file in self.files.items()}
+
+
+def apply_containers(plan: HostPlan, place: Place, applied: HostPlan | None, dry_run: bool) -> list[str]:
+    """See parts.Part. A node that was powered off or died is started again."""
+    wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "openvz" and not vnode.ghost}
+    present = _present(place)
+    surplus = sorted(present - set(wanted))
+    changes = [f"openvz node {name}: removed" for name in surplus]
+    if surplus and not dry_run:
+        _remove_nodes(place, surplus)
+    if not wanted:
+        return changes
+    if dry_run:
+        states = shown(place, sorted(wanted))
+        images = [change for image in _images(plan, wanted) for change in prepare_image(image, True)]
+        return changes + images + [f"openvz node {name}: {'started' if name in present else 'made'}" for name in wanted if states[name].state != "active"]
+    _require_programs()
+    close_endpoints(place)
+    return changes + _Builder(plan, place).run(wanted)
+
+
+def remove_containers(place: Place) -> list[str]:
+    """See parts.Part."""
+    names = _present(place)
+    if names:
+        _remove_nodes(place, sorted(names))
+    for directory in (containers(place), mounts(place)):
+        if os.path.isdir(directory):
+            shutil.rmtree(directory)
+    try:
+        os.rmdir(os.path.dirname(mounts(place)))
+    except OSError:
+        pass  # not there, or another experiment's
+    left_cgroups(place)
+    left_locks(place)
+    return [f"openvz nodes: {len(names)} removed"] if names else []
+
+
+def reboot_containers(plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+    """See parts.Part. What does not run is started as ``apply`` would."""
+    states = shown(place, list(names))
+    running = [name for name in names if states[name].state == "active"]
+    for name in running:
+        Tree(f"{container(place, name)}/data/upper").say("stopping")
+    if running:
+        systemctl("restart", "--no-block", *(place.node_unit(name) for name in running))
+    ended = {vnode.name: vnode for vnode in plan.vnodes if vnode.name in names and vnode.name not in running and not vnode.ghost}
+    if ended:
+        _Builder(plan, place).run(ended)
+    return [f"openvz node {name}: rebooted" for name in names]
+
+
+def containers_status(plan: HostPlan, place: Place) -> dict[str, dict]:
+    """See parts.Part."""
+    mine = [vnode for vnode in plan.vnodes if vnode.kind == "openvz"]
+    states = shown(place, [vnode.name for vnode in mine if not vnode.ghost])
+    return {vnode.name: node_status(place, vnode, states.get(vnode.name)) for vnode in mine}
+
+
+def _present(place: Place) -> set[str]:
+    """Nodes that have something here, though it may be half made."""
+    try:
+        found = {entry.name for entry in os.scandir(containers(place))}
+    except FileNotFoundError:
+        found = set()
+    return found | units(place)
+
+
+def _images(plan: HostPlan, wanted: dict[str, VnodePlan]):
+    used = {vnode.image for vnode in wanted.values()}
+    return [image for image in plan.images if image.digest in used]
+
+
+def _require_programs() -> None:
+    missing = sorted({package for program, package in _NEEDED.items() if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None})
+    if missing:
+        raise HostError(f"openvz nodes need packages that are not installed here: {', '.join(missing)}; the role deter.benito.vhost installs them")
+
+
+class _Builder:
+    """One application of a plan to the openvz nodes."""
+
+    def __init__(self, plan: HostPlan, place: Place):
+        self._plan, self._place = plan, place
+        self._bridges = {substrate.name: substrate.bridge for substrate in plan.substrates}
+        self._mtu = {substrate.bridge: substrate.mtu for substrate in plan.substrates}
+        self._live = netlink.links()
+        self._mtu[CONTROL] = self._live.get(CONTROL, {}).get("mtu", 1500)
+        self._resolv_conf = host_resolv_conf()
+
+    def run(self, vnodes: dict[str, VnodePlan]) -> list[str]:
+        images = _images(self._plan, vnodes)
+        changes = [change for image in images for change in prepare_image(image)]
+        self._inits = {image.digest: init_command(image) for image in images}
+        wanted = [self._wanted(vnode) for vnode in vnodes.values()]
+        states = shown(self._place, list(vnodes))
+        starting: list[_Wanted] = []
+        for node in wanted:
+            changes += self._decide(node, states[node.vnode.name], starting)
+        if starting:
+            self._start(starting)
+        return changes
+
+    def _wanted(self, vnode: VnodePlan) -> _Wanted:
+        place, plan = self._place, self._plan
+        system = {
+            "config": lxc_config(plan, place, vnode, self._inits[vnode.image]),
+            "start": start_text(place, vnode, tree(vnode.image)),
+            "unit": unit_text(place, vnode),
+        }
+        key = tuple(self._secret(vnode, name) for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
+        files = guest_files(plan, vnode, REPORT, self._resolv_conf, key)
+        return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._mtu[CONTROL])})
+
+    def _secret(self, vnode: VnodePlan, file: str) -> str:
+        path = self._place.secret(vnode.name, file)
+        try:
+            with open(path, encoding="utf-8") as stream:
+                return stream.read()
+        except FileNotFoundError as exc:
+            raise HostError(f"{vnode.name}: its SSH host key {path} is not on this host: the role deter.benito.vhost brings it") from exc
+
+    def _decide(self, node: _Wanted, unit, starting: list[_Wanted]) -> list[str]:
+        """What is to be done about a node; what needs no start is done."""
+        name = node.vnode.name
+        known = read_json(f"{container(self._place, name)}/state.json", {})
+        if unit.state != "active" or known.get("system") != node.system_digest or known.get("base") != node.base:
+            if known and known.get("base") != node.base:
+                _remove_nodes(self._place, [name])
+                known = {}
+            elif unit.state != "missing":
+                systemctl("stop", self._place.node_unit(name), check=False)
+                systemctl("reset-failed", "--quiet", self._place.node_unit(name), check=False)
+            starting.append(node)
+            return [f"openvz node {name}: {'started' if known else 'made'}", *self._unlimited(node.vnode, known)]
+        missing = [port for _name, port, _mac, _bridge in wires(node.vnode, self._bridges) if port not in self._live]
+        if missing:
+            systemctl("stop", self._place.node_unit(name), check=False)
+            starting.append(node)
+            return [f"openvz node {name}: started again, as its interface behind {port} was gone" for port in missing[:1]]
+        return self._repair_ports(node.vnode) + self._rewrite(node, known, unit.pid)
+
+    def _unlimited(self, vnode: VnodePlan, known: dict) -> list[str]:
+        wanted = [] if known else [name for name, limit in (("memory", vnode.memory_mb), ("cpu", vnode.cpus)) if limit]
+        return [f"openvz node {vnode.name}: its {name} is not limited, as this host has no such cgroup controller" for name in wanted if not _controller(name)]
+
+    def _rewrite(self, node: _Wanted, known: dict, pid: int) -> list[str]:
+        """Files of a running node that are planned otherwise than before; what its users changed meanwhile stays."""
+        before, after = known.get("files", {}), node.files_digests
+        changed = [path for path in after if before.get(path) != after[path]]
+        if not changed:
+            return []
+        files = Tree(f"/proc/{_init(pid)}/root")
+        for path in changed:
+            files.write(path, node.files[path])
+        self._remember(node)
+        return [f"openvz node {node.vnode.name}: /{path} written" for path in changed]
+
+    def _repair_ports(self, vnode: VnodePlan) -> list[str]:
+        changes, batch = [], Batch()
+        for name, port, _mac, bridge in wires(vnode, self._bridges):
+            link = self._live[port]
+            if link.get("master") != bridge or "UP" not in link["flags"] or link["mtu"] != self._mtu[bridge]:
+                changes.append(f"{vnode.name}: port {port} of interface {name} put on {bridge} with MTU {self._mtu[bridge]}")
+                batch.link(changes[-1], {"index": link["ifindex"], "flags": IFF_UP, "change": IFF_UP},
+                           [("IFLA_MTU", self._mtu[bridge]), ("IFLA_MASTER", self._master(bridge))])
+        batch.send()
+        return changes
+
+    def _master(self, bridge: str) -> int:
+        try:
+            return socket.if_nametoindex(bridge)
+        except OSError as exc:
+            raise HostError(f"bridge {bridge} is not on this host, which openvz nodes are to be attached to") from exc
+
+    def _start(self, nodes: list[_Wanted]) -> None:
+        os.makedirs(rootfs(self._place), mode=0o755, exist_ok=True)
+        for node in nodes:
+            self._write(node)
+        self._make_links([node.vnode for node in nodes])
+        systemctl("daemon-reload")
+        boot(self._place, [node.vnode for node in nodes], self._plan.boot_limit_s)
+
+    def _write(self, node: _Wanted) -> None:
+        directory, name = container(self._place, node.vnode.name), node.vnode.name
+        for folder in (containers(self._place), directory):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        try:
+            open_disk(directory, node.vnode.disk_mb)
+            files = Tree(f"{directory}/data/upper", tree(node.vnode.image), ours=True)
+            for path, file in {**node.files, REPORT[1:]: GuestFile()}.items():
+                files.write(path, file)
+        except HostError as exc:
+            raise HostError(f"openvz node {name}: {exc}") from exc
+        for log in ("console.log", "lxc.log"):
+            with open(f"{directory}/{log}", "w", encoding="ascii"):
+                pass
+        for file in ("config", "start"):
+            write_atomically(f"{directory}/{file}", node.system[file])
+        os.makedirs(_UNITS, exist_ok=True)
+        write_atomically(f"{_UNITS}/{self._place.node_unit(name)}", node.system["unit"], 0o644)
+        self._remember(node)
+
+    def _remember(self, node: _Wanted) -> None:
+        text = json.dumps({"base": node.base, "system": node.system_digest, "files": node.files_digests})
+        write_atomically(f"{container(self._place, node.vnode.name)}/state.json", text)
+
+    def _make_links(self, vnodes: list[VnodePlan]) -> None:
+        """Both ends of each wire, afresh: ours on its bridge, the node's where LXC finds it."""
+        batch = Batch()
+        for vnode in vnodes:
+            for name, port, mac_address, bridge in wires(vnode, self._bridges):
+                what = f"port {port} of {vnode.name}:{name}"
+                there = self._live.get(port)
+                if there and not ours(there, self._place):
+                    raise HostError(f"{what}: a device of that name exists on this host and is not this experiment's")
+                if there:
+                    batch.delete_link(what, there["ifindex"])
+                mtu = self._mtu[bridge]
+                peer = [("IFLA_IFNAME", inside(port)), ("IFLA_ADDRESS", mac_address), ("IFLA_MTU", mtu), *_ONE_QUEUE]
+                info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
+                batch.link(what, attrs=[("IFLA_IFNAME", port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group), *_ONE_QUEUE, ("IFLA_LINKINFO", info)],
+                           create=True)
+                batch.link(what, attrs=[("IFLA_IFNAME", inside(port)), NO_IPV6_ADDRESS])
+                attrs = port_attributes(f"{self._place.mark}port:{vnode.name}:{name}", self._master(bridge))
+                batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", port), *attrs])
+        batch.send()
+
+
+def _remove_nodes(place: Place, names: list[str]) -> None:
+    """Units, mounts, links and directories of nodes, whatever of it there is."""
+    discard(place, names)
+    marks = tuple(f"{place.mark}port:{name}:" for name in names)
+    batch = Batch()
+    for link in netlink.links().values():
+        if link.get("ifalias", "").startswith(marks):
+            batch.delete_link(f"removing port {link['ifname']}", link["ifindex"])
+    batch.send()
+    for name in names:
+        directory = container(place, name)
+        for point in mounted_below(directory):
+            umount(point)
+        if os.path.isdir(directory):
+            shutil.rmtree(directory)
+
+
+def host_resolv_conf() -> str:
+    """The host's name servers as a node can ask them: not those of its loopback."""
+    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as stream:
+                lines = [line for line in stream.read().splitlines() if line.split()[:1] in (["nameserver"], ["search"], ["options"])]
+        except OSError:
+            continue
+        lines = [line for line in lines if not line.startswith(("nameserver 127.", "nameserver ::1"))]
+        if any(line.startswith("nameserver") for line in lines):
+            return "".join(f"{line}\n" for line in lines)
+    return ""
+
+
+def _controller(name: str) -> bool:
+    """Whether this host has a cgroup controller, of either version."""
+    if glob.glob(f"/sys/fs/cgroup/{name}/cgroup.procs"):
+        return True
+    try:
+        with open("/sys/fs/cgroup/cgroup.controllers", encoding="ascii") as stream:
+            return name in stream.read().split()
+    except FileNotFoundError:
+        return False
+
+
+def _init(lxc_start: int) -> int:
+    """The process id of the node's init: the child of the unit's main process. Raises HostError."""
+    try:
+        with open(f"/proc/{lxc_start}/task/{lxc_start}/children", encoding="ascii") as stream:
+            return int(stream.read().split()[0])
+    except (OSError, IndexError, ValueError) as exc:
+        raise HostError("the node ended while its files were written") from exc
+
+
+def _digest(data) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,69 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The tunnel port accepts planned peers only: one nftables table for each experiment.
+
+Packets of another experiment's identifiers are no business of this table, so two experiments on a
+shared vhost do not meet in it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from ...errors import HostError
+from ...hostplan import HostPlan
+from ..base import syscalls
+from ..base.paths import Place, read_json, write_atomically
+
+
+def apply_firewall(plan: HostPlan, place: Place, dry_run: bool = False) -> list[str]:
+    """Load the table when it is not there as it was loaded. Returns changes in words. Raises HostError."""
+    wanted = ruleset(plan, place)
+    if not wanted:
+        return remove_firewall(place, dry_run)
+    live = _listing(place)
+    record = f"{place.run}/firewall.json"
+    last = read_json(record, {})
+    if live and last.get("wanted") == wanted and last.get("live") == live:
+        return []
+    if not dry_run:
+        _nft("-f", "-", text=f"table inet {place.nft_table}\ndelete table inet {place.nft_table}\n{wanted}")
+        write_atomically(record, json.dumps({"wanted": wanted, "live": _listing(place)}))
+    return [f"firewall table {place.nft_table}: {'changed' if live else 'made'}"]
+
+
+def remove_firewall(place: Place, dry_run: bool = False) -> list[str]:
+    """Drop the table if it is there. Returns changes in words. Raises HostError."""
+    if not syscalls.installed("nft") or not _listing(place):
+        return []
+    if not dry_run:
+        _nft("delete", "table", "inet", place.nft_table)
+    return [f"firewall table {place.nft_table}: removed"]
+
+
+def ruleset(plan: HostPlan, place: Place) -> str:
+    """The table as nft reads it, "" when the plan has no tunnel. VXLAN's identifier is 96 bits into UDP."""
+    tunnels = [(substrate, substrate.tunnel) for substrate in plan.substrates if substrate.tunnel]
+    if not tunnels:
+        return ""
+    rules = [f"    udp dport {tunnel.port} @th,96,24 {tunnel.vni} ip saddr != {{ {', '.join(tunnel.remotes)} }} drop"
+             for _substrate, tunnel in tunnels if tunnel.remotes]
+    rules += [f"    meta nfproto ipv6 udp dport {tunnel.port} @th,96,24 {tunnel.vni} drop" for _substrate, tunnel in tunnels]
+    return "\n".join([f"table inet {place.nft_table} {{", "  chain input {", "    type filter hook input priority -10; policy accept;",
+                      *rules, "  }", "}"]) + "\n"
+
+
+def _listing(place: Place) -> str:
+    tables = _nft("list", "tables").stdout.split("\n")
+    return _nft("list", "table", "inet", place.nft_table).stdout if f"table inet {place.nft_table}" in tables else ""
+
+
+def _nft(*arguments: str, text: str | None = None):
+    try:
+        result = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError as exc:
+        raise HostError("nft is missing on this host: install the package nftables") from exc
+    if result.returncode:
+        raise HostError(f"nft {' '.join(arguments)}: {result.stderr.strip()}")
+    return result

@@ -1,0 +1,148 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Nodes of kind embedded_pnode as one of the kinds of run/kinds.py: the host is the node.
+
+It keeps its host name, its system, its control network and its default route. It gets the experiment's interfaces, addresses,
+routes and names, and under /var/benito what every node finds there. Its start command is run by the supervisor, as root.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from ...errors import HostError
+from ...hostplan import HostPlan, VnodePlan
+from ..base.hosts_file import HostsFile
+from ..base.paths import ROOT, Place, experiments_here, write_atomically
+from ..net import netlink
+from ..net.probe import close_endpoints
+from ..start_commands.start_command import forget, has_started, outcome
+from .hosts_block import apply_hosts, remove_hosts
+from .links import apply_links, is_interface, remove_links
+
+KIND = "embedded_pnode"
+_SEEN = ("pid", "eid", "hosts", "log")  # below /var/benito, as on every node
+
+
+def apply_physical_node(plan: HostPlan, place: Place, applied: HostPlan | None, dry_run: bool) -> list[str]:
+    """See parts.Part."""
+    vnode = _node(plan)
+    if vnode is None:
+        return [] if dry_run or not _traces(place) else remove_physical_node(place)
+    earlier = _node(applied) if applied else None
+    _refuse_another(place)
+    if not dry_run:
+        close_endpoints(place)
+    changes = apply_links(plan, vnode, place, earlier, dry_run)
+    changes += _files(plan, vnode, place, dry_run)
+    changes += apply_hosts(place, _names(plan, vnode), dry_run)
+    if earlier is None and not dry_run and not has_started(place, vnode.name):
+        forget(place, vnode.name)
+    return [f"{vnode.name}: {change}" for change in changes]
+
+
+def remove_physical_node(place: Place) -> list[str]:
+    """See parts.Part."""
+    changes = remove_hosts(place) + remove_links(place)
+    for name in _SEEN:
+        path = f"{ROOT}/{name}"
+        if _is_ours(path, place):
+            os.unlink(path)
+            changes.append(f"{path}: removed")
+    return changes
+
+
+def reboot_physical_node(_plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+    """See parts.Part. The machine goes down in a second, so that whoever asked for it is answered first."""
+    command = ["systemd-run", "--quiet", "--collect", "--on-active=1s", "--timer-property=AccuracySec=100ms", "systemctl", "reboot"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise HostError(f"{place.experiment}: this machine cannot be rebooted: {result.stderr.strip()}")
+    return [f"{name}: rebooted, as this machine" for name in names]
+
+
+def physical_status(plan: HostPlan, place: Place) -> dict[str, dict]:
+    """See parts.Part. The machine runs, or it would not answer: it is the node when its interfaces are there."""
+    found = {}
+    live = netlink.links()
+    for vnode in plan.vnodes:
+        if vnode.kind != KIND:
+            continue
+        if vnode.ghost:
+            found[vnode.name] = {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
+            continue
+        links = [live.get(interface.name) for interface in vnode.interfaces]
+        stands = all(link and is_interface(link, place) and "UP" in link["flags"] for link in links) and _is_ours(f"{ROOT}/eid", place)
+        run = (outcome(place, vnode.name) or {"state": "running"}) if has_started(place, vnode.name) else {"state": "waiting"}
+        found[vnode.name] = {
+            "state": "booted" if stands else "missing",
+            "exit_code": None,
+            "start_command": run.get("state", "running") if vnode.start_command else "",
+            "exit_status": run.get("exit_status") if vnode.start_command else None,
+        }
+    return found
+
+
+def _node(plan: HostPlan) -> VnodePlan | None:
+    return next((vnode for vnode in plan.vnodes if vnode.kind == KIND and not vnode.ghost), None)
+
+
+def _names(plan: HostPlan, vnode: VnodePlan) -> str:
+    """Lines for /etc/hosts; a node without an address in the experiment still finds its own name."""
+    lines = HostsFile(plan.hosts).lines(vnode.aliases)
+    return lines if any(vnode.name in entry.names for entry in plan.hosts) else f"{lines}127.0.1.1\t{vnode.name}\n"
+
+
+def _files(plan: HostPlan, vnode: VnodePlan, place: Place, dry_run: bool) -> list[str]:
+    """The node's own folder, and links to it where it looks for it."""
+    changes = []
+    directory = place.node(vnode.name)
+    for name, text in (("pid", plan.pid + "\n"), ("eid", plan.eid + "\n"), ("hosts", HostsFile(plan.hosts).text(vnode.aliases))):
+        if _text(f"{directory}/{name}") != text:
+            changes.append(f"{directory}/{name}: written")
+            if not dry_run:
+                os.makedirs(f"{directory}/log", exist_ok=True)
+                write_atomically(f"{directory}/{name}", text, 0o644)
+    for name in _SEEN:
+        path, target = f"{ROOT}/{name}", f"{directory}/{name}"
+        if not os.path.islink(path) or os.readlink(path) != target:
+            changes.append(f"{path}: points to {target}")
+            if not dry_run:
+                _link(path, target)
+    return changes
+
+
+def _link(path: str, target: str) -> None:
+    temporary = f"{path}.new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.symlink(target, temporary)
+    os.replace(temporary, path)
+
+
+def _refuse_another(place: Place) -> None:
+    others = [name for name in experiments_here() if name != place.experiment]
+    if others:
+        raise HostError(f"this machine also carries {' and '.join(others)}: a machine that is a node itself is shared with no other experiment")
+    for name in _SEEN:
+        path = f"{ROOT}/{name}"
+        if os.path.lexists(path) and not _is_ours(path, place):
+            whose = f"points to {os.readlink(path)}" if os.path.islink(path) else "is not ours"
+            raise HostError(f"{path} exists on this host and {whose}: a machine can be a node of one experiment only")
+
+
+def _is_ours(path: str, place: Place) -> bool:
+    return os.path.islink(path) and os.readlink(path).startswith(f"{place.directory}/")
+
+
+def _traces(place: Place) -> bool:
+    return any(_is_ours(f"{ROOT}/{name}", place) for name in _SEEN) or any(is_interface(link, place) for link in netlink.links().values())
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,106 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Routes of an experiment in a machine's own network: none of them may take away what the machine had."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import sys
+from dataclasses import dataclass
+
+from ...errors import HostError
+from ...hostplan import HostPlan, VnodePlan
+from ..net import netlink
+
+_ESTABLISHED = "01"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A route of the main table: where to, through whom ("" for what is on the wire), by which device."""
+
+    to: ipaddress.IPv4Network
+    via: str
+    device: str
+
+
+def ways() -> list[Way]:
+    """Every IPv4 route of the main table that leads anywhere."""
+    found = []
+    for route in netlink.ip_json("-4", "route", "show", "table", "main"):
+        to = ipaddress.IPv4Network("0.0.0.0/0" if route["dst"] == "default" else route["dst"])
+        for hop in route.get("nexthops", [route]):
+            found.append(Way(to, hop.get("gateway", ""), hop.get("dev", "")))
+    return found
+
+
+def refuse_capture(plan: HostPlan, vnode: VnodePlan, others: list[Way]) -> None:
+    """Raises HostError when a subnet or route of the node would cut this machine off from what it reaches by its own ways, ``others``."""
+    needed = _needed(plan, vnode)
+    for interface in vnode.interfaces:
+        if interface.ip4_address:
+            subnet = ipaddress.IPv4Interface(interface.ip4_address).network
+            conflict = next((way for way in others if way.to.prefixlen and way.to.subnet_of(subnet)), None)
+            _refuse(vnode, f"subnet {subnet} of interface {interface.name}", conflict and f"{conflict.to}, which it reaches by {conflict.device}")
+            _refuse(vnode, f"subnet {subnet} of interface {interface.name}", _captured(subnet, others, needed))
+    for route in vnode.routes:
+        prefix = ipaddress.IPv4Network(route.to, strict=False)
+        if not prefix.prefixlen:
+            raise HostError(f"{vnode.name}: route to {route.to}: this machine keeps its own default route, by which it is managed")
+        conflict = next((way for way in others if way.to == prefix), None)
+        _refuse(vnode, f"route to {route.to}", conflict and f"{conflict.to}, which it reaches by {conflict.device}")
+        _refuse(vnode, f"route to {route.to}", _captured(prefix, others, needed))
+
+
+def _refuse(vnode: VnodePlan, what: str, lost: str | None) -> None:
+    if lost:
+        raise HostError(f"{vnode.name}: {what} would cut this machine off from {lost}; "
+                        "create the experiment with another address_base, or with this network among control_networks")
+
+
+def _captured(prefix, others, needed) -> str | None:
+    """An address that the machine needs and that would from now on be sought in the experiment."""
+    for address, what in needed.items():
+        number = ipaddress.IPv4Address(address)
+        if number in prefix and max((way.to.prefixlen for way in others if number in way.to), default=0) < prefix.prefixlen:
+            return f"{what} {address}"
+    return None
+
+
+def _needed(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
+    """{address: what it is} that this machine talks to outside the experiment."""
+    found = {remote: "the other end of a tunnel" for substrate in plan.substrates if substrate.tunnel for remote in substrate.tunnel.remotes}
+    found.update(dict.fromkeys(_name_servers(), "the name server"))
+    own = {interface.ip4_address.split("/")[0] for interface in vnode.interfaces}
+    found.update({peer: "a peer of a connection," for local, peer in _connections() if local not in own})
+    return found
+
+
+def _name_servers() -> list[str]:
+    try:
+        with open("/etc/resolv.conf", encoding="utf-8", errors="replace") as stream:
+            return re.findall(r"^\s*nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$", stream.read(), re.MULTILINE)
+    except OSError:
+        return []
+
+
+def _connections() -> list[tuple[str, str]]:
+    """(local, remote) IPv4 addresses of TCP connections, also of those that came to an IPv6 socket (::ffff:a.b.c.d)."""
+    found = []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(path, encoding="ascii") as lines:
+                rows = [line.split() for line in lines][1:]
+        except OSError:
+            continue
+        ends = [(row[1].split(":")[0], row[2].split(":")[0]) for row in rows if row[3] == _ESTABLISHED]
+        found += [(_dotted(local), _dotted(remote)) for local, remote in ends if len(local) == 8 or local.startswith("0" * 16 + "FFFF0000")]
+    return found
+
+
+def _dotted(text: str) -> str:
+    """The kernel prints the last word of an address as a number of this machine's byte order."""
+    number = int(text[-8:], 16)
+    return socket.inet_ntoa(number.to_bytes(4, sys.byteorder))

@@ -1,0 +1,57 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a machine of the pool can say of its control network, so that nodes on it can have addresses there."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+
+from ...errors import HostError
+from ..base.paths import Place, experiments_here
+from ..control_bridge.device import find_interface
+from ..net import netlink
+
+UNKNOWN = {"control_address": "", "control_prefix_length": 0, "control_gateway": "", "control_network": ""}
+
+
+def control_network() -> dict:
+    """The interface that carries SSH or the default route, be it the network card or already the bridge above it.
+
+    Returns {"control_address", "control_prefix_length", "control_gateway", "control_network"}; empty where it cannot be told,
+    the gateway "" where there is none.
+    """
+    try:
+        device = find_interface()
+    except HostError:
+        return dict(UNKNOWN)
+    default = [route for route in netlink.ip_json("-4", "route", "show", "default", "table", "main") if route.get("dev") == device]
+    gateway = next((route["gateway"] for route in sorted(default, key=lambda route: route.get("metric", 0)) if "gateway" in route), "")
+    addresses = [ipaddress.IPv4Interface(f"{entry['local']}/{entry['prefixlen']}") for link in netlink.ip_json("-4", "address", "show", "dev", device)
+                 for entry in link.get("addr_info", ()) if entry.get("scope") == "global"]
+    if not addresses:
+        return dict(UNKNOWN)
+    beside_gateway = [address for address in addresses if gateway and ipaddress.IPv4Address(gateway) in address.network]
+    chosen = (beside_gateway or addresses)[0]
+    return {"control_address": str(chosen.ip), "control_prefix_length": chosen.network.prefixlen, "control_gateway": gateway,
+            "control_network": str(chosen.network)}
+
+
+def control_addresses_used(but: str = "") -> list[str]:
+    """Control addresses in the plans of every experiment on this host save ``but``, ascending. A plan that cannot be read gives none."""
+    found = set()
+    for experiment in experiments_here():
+        if experiment != but:
+            found.update(_planned(Place(experiment).plan))
+    return sorted(found, key=socket.inet_aton)
+
+
+def _planned(path: str) -> set[str]:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            vnodes = json.load(stream)["vnodes"]
+        texts = [vnode["control"]["ip4_address"] for vnode in vnodes if "control" in vnode]
+        return {str(ipaddress.IPv4Interface(text).ip) for text in texts}
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return set()

@@ -1,0 +1,246 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A qemu node as a command line and a systemd unit. Pure text: what it is given decides all of it.
+
+Network cards stand in the plan's order, control first, eight to a PCI slot, so that more than a bus has slots fit; what each is
+called inside follows from its MAC address (guest/files.py). Without graphics, BIOS and boot loaders speak on the console.
+When it has opened its files, QEMU becomes a user that owns nothing, and stays in its own sandbox of system calls.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from ...errors import HostError
+from ...hostplan import HostPlan, ImagePlan, VnodePlan
+from ..guest.network import CONTROL
+
+IMAGES = "/var/cache/benito/images"
+REPORT_PORT = "/dev/virtio-ports/org.benito.report"
+SEED_SERIAL = "benito-seed"
+UNIT_KEY = "X-BenitoQemu"
+_PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386", "pc")}
+_FIRST_SLOT = 8  # those before are for disks and the like
+MOST_CARDS = (32 - _FIRST_SLOT) * 8
+DEFAULT_MEMORY_MB = 512
+_TRANSLATION_MB, _MUCH_TRANSLATION_MB = 40, 96  # of TCG; the default takes a gigabyte. Our images boot with 32 or 64 in the same time
+_FIRST_USER = 0x70000000  # the first user id that nothing on a system with systemd takes (systemd.io/UIDS-GIDS)
+
+_START = "BENITO_START"
+
+_UNIT = """\
+# Made by deter.benito: {experiment}, node {name}.
+[Unit]
+Description=Benito node {name} of {experiment}
+{key}={experiment}:{name}
+
+[Service]
+Type=exec
+Environment="{start_key}={cold}"
+EnvironmentFile=-{start}
+ExecStartPre=/bin/rm -f {report}
+ExecStart={command} ${start_key}
+ExecStartPost=/bin/rm -f {start}
+Restart=no
+TimeoutStopSec=10
+LimitNOFILE=65536
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID
+LimitCORE=0
+UMask=0077
+OOMPolicy=stop
+"""
+
+
+@dataclass(frozen=True)
+class MachinePlace:
+    """directory: what outlives a reboot of the host (disk, seed); sockets: what does not (sockets, logs), a short path."""
+
+    directory: str
+    sockets: str
+
+    @property
+    def console(self) -> str:
+        """The log of its console, in a file system of its own: a guest can fill that, and nothing else."""
+        return f"{self.sockets}/console.d/log"
+
+    @property
+    def identity(self) -> str:
+        """The socket by which a warm clone is told who it is."""
+        return f"{self.sockets}/identity"
+
+    @property
+    def start(self) -> str:
+        """Further words of its next start alone, as systemd reads them: those of a warm one."""
+        return f"{self.sockets}/start"
+
+    @property
+    def waking(self) -> str:
+        """A file that is there from before a warm start until the node knows who it is."""
+        return f"{self.sockets}/waking"
+
+    @property
+    def report(self) -> str:
+        """What it says of itself (report.py), likewise."""
+        return f"{self.sockets}/report.d/log"
+
+
+def program(architecture: str) -> str:
+    """The name of QEMU's program. Raises HostError for an architecture that this version does not run."""
+    if architecture not in _PROGRAMS:
+        raise HostError(f"virtual machines of architecture {architecture} cannot be run; those that can: {', '.join(_PROGRAMS)}")
+    return _PROGRAMS[architecture][0]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """All of a virtual machine but its network cards and its files: what a clone must have in common with its template.
+
+    acceleration    ``kvm`` or ``tcg``
+    translation_mb  MiB for translated code of the latter; no guest can tell
+    """
+
+    image: ImagePlan
+    memory_mb: int
+    cpus: int
+    disk_mb: int
+    acceleration: str
+    translation_mb: int = _TRANSLATION_MB
+
+
+def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardware:
+    """What the node is to have."""
+    is_pnode = vnode.control and vnode.control.interface != CONTROL
+    many_programs = vnode.uplinks or is_pnode or image.cloud_init  # Ansible's, cloud-init's
+    translation_mb = _MUCH_TRANSLATION_MB if many_programs else _TRANSLATION_MB
+    return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb)
+
+
+def qemu_command(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, where: MachinePlace) -> list[str]:
+    """argv of the node's QEMU, but for the words that differ between a cold start (``cold_words``) and a warm one (``warm_words``)."""
+    return bare_command(hardware, vnode.name, user_id(plan.experiment, vnode.name), where)
+
+
+def cold_words(cards: list[Card]) -> list[str]:
+    """Further words of a QEMU that boots from its disk: its network cards."""
+    words = []
+    for card in cards:
+        backend, device = ",".join(f"{name}={value}" for name, value in card.backend.items()), card.device
+        words += ["-netdev", f"tap,id={card.identifier},{backend}",
+                  "-device", f"{device['driver']},{','.join(f'{name}={value}' for name, value in device.items() if name != 'driver')}"]
+    return words
+
+
+def warm_words(hardware: Hardware, memory: str) -> list[str]:
+    """Further words of a QEMU that waits for a template's state, with a private view of its memory; its cards are plugged in later."""
+    return ["-incoming", "defer", *memory_words(hardware, memory, shared=False)]
+
+
+def bare_command(hardware: Hardware, name: str, user: int, where: MachinePlace) -> list[str]:
+    """argv of a QEMU without network cards."""
+    image, path = hardware.image, f"{IMAGES}/{hardware.image.digest}"
+    kvm = hardware.acceleration == "kvm"
+    command = [
+        f"/usr/bin/{program(image.architecture)}", "-name", f"guest={name},debug-threads=on", "-nodefaults", "-no-user-config",
+        "-machine", f"{_PROGRAMS[image.architecture][1]},usb=off,vmport=off,graphics=off",
+        "-accel", "kvm" if kvm else f"tcg,tb-size={hardware.translation_mb}", *(["-cpu", "host"] if kvm else []),
+        "-m", f"{hardware.memory_mb}M", "-smp", str(hardware.cpus), "-display", "none",
+        "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny", "-runas", f"{user}:{user}",
+        "-qmp", f"unix:{where.sockets}/qmp,server=on,wait=off",
+        "-chardev", f"socket,id=console,path={where.sockets}/console,server=on,wait=off,logfile={where.console},logappend=on",
+        "-serial", "chardev:console",
+        "-device", "virtio-serial-pci,id=ports,addr=0x3",
+        "-chardev", f"file,id=report,path={where.report},append=on", "-device", "virtserialport,bus=ports.0,chardev=report,name=org.benito.report",
+        "-chardev", f"socket,id=agent,path={where.sockets}/agent,server=on,wait=off",
+        "-device", "virtserialport,bus=ports.0,chardev=agent,name=org.qemu.guest_agent.0",
+        "-chardev", f"socket,id=identity,path={where.identity},server=on,wait=off",
+        "-device", "virtserialport,bus=ports.0,chardev=identity,name=org.benito.identity",
+        "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random,addr=0x4", "-device", "vmgenid,guid=auto",
+        "-drive", f"id=disk,if=none,file={where.directory}/disk.qcow2,format=qcow2,auto-read-only=off,discard=unmap",
+        "-device", "virtio-blk-pci,drive=disk,addr=0x5,bootindex=1",
+        "-drive", f"id=seed,if=none,file={where.directory}/seed.tar,format=raw,readonly=on",
+        "-device", f"virtio-blk-pci,drive=seed,serial={SEED_SERIAL},addr=0x6",
+    ]
+    if image.kernel:
+        words = "root=/dev/vda rw console=ttyS0 quiet"
+        # no processor of TCG's guesses at what a program will do next, so that the kernel need not defend itself
+        command += ["-kernel", f"{path}/kernel", "-initrd", f"{path}/initrd", "-append", words if kvm else f"{words} mitigations=off"]
+    if image.cloud_init:
+        command += ["-drive", f"id=cidata,if=none,file={where.directory}/seed.iso,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=cidata,addr=0x7"]
+    return command
+
+
+def memory_words(hardware: Hardware, path: str, shared: bool) -> list[str]:
+    """Further words of a command: its memory is that file, be it the file itself or a private view of it, which changes nothing in it."""
+    memory = f"memory-backend-file,id=memory,size={hardware.memory_mb}M,mem-path={path},share={'on' if shared else 'off'}"
+    return ["-object", memory, "-machine", "memory-backend=memory"]
+
+
+def user_id(experiment: str, name: str) -> int:
+    """Whom the node's QEMU runs as: a user of no name, to whom nothing belongs. (Becoming it needs the system call that the sandbox calls elevation;
+    the unit's NoNewPrivileges sees to it that nothing more can be had.)"""
+    return _FIRST_USER + zlib.crc32(f"{experiment}:{name}".encode()) % (1 << 24)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network card, as QEMU's command line and QMP's netdev_add and device_add have it.
+
+    port    the tap
+    number  its place in the plan's order, from 0
+    mtu     bytes
+    """
+
+    port: str
+    number: int
+    mac_address: str
+    mtu: int
+
+    @property
+    def identifier(self) -> str:
+        return f"net{self.number}"
+
+    @property
+    def slot(self) -> int:
+        return self.number // 8
+
+    @property
+    def backend(self) -> dict[str, str]:
+        """Properties of the tap, where QEMU opens it itself."""
+        return {"ifname": self.port, "script": "no", "downscript": "no", "vhost": "off"}
+
+    @property
+    def device(self) -> dict[str, str]:
+        """Properties of the card."""
+        address = f"{_FIRST_SLOT + self.slot:#x}.{self.number % 8}"
+        size = {"host_mtu": str(self.mtu)} if self.mtu != 1500 else {}
+        return {"driver": "virtio-net-pci", "netdev": self.identifier, "mac": self.mac_address, "romfile": "", "addr": address, "multifunction": "on", **size}
+
+
+def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[Card]:
+    """Every network card, in order: control, experiment, uplinks. Raises HostError when there are too many."""
+    mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
+    found = [(vnode.control.port, vnode.control.mac_address, control_mtu)] if vnode.control else []
+    found += [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
+    if len(found) > MOST_CARDS:
+        raise HostError(f"node {vnode.name} has {len(found)} network cards, a virtual machine has room for {MOST_CARDS}")
+    return [Card(port, number, mac_address, size) for number, (port, mac_address, size) in enumerate(found)]
+
+
+def unit_text(experiment: str, name: str, where: MachinePlace, command: list[str], cold: list[str]) -> str:
+    """The node's systemd unit, which starts it cold, unless there is a file ``where.start``. The words of ``cold`` have no spaces."""
+    return _UNIT.format(
+        experiment=experiment, name=name, key=UNIT_KEY, report=where.report, start=where.start, start_key=_START,
+        cold=" ".join(cold).replace("%", "%%"), command=" ".join(map(quoted, command)),
+    )
+
+
+def quoted(word: str) -> str:
+    """One argument as systemd reads it in ExecStart."""
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
+
+
+def start_words(words: list[str]) -> str:
+    """The text of ``MachinePlace.start``. The words have no spaces."""
+    return f'{_START}="{" ".join(words)}"\n'

@@ -1,0 +1,66 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a virtual machine writes on this host, its console and its report, each in a small file system of its own.
+
+A hostile guest fills that and nothing else. What is more than half full is cut to its end whenever it is looked at.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+
+from ..base import syscalls
+from .command import MachinePlace
+
+_CONSOLE_KB, _REPORT_KB = 1024, 256
+_KEPT = 65536  # bytes
+_LINES = 15
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\^_a-z])")  # colours, movements, resets
+
+
+def make_logs(where: MachinePlace) -> None:
+    """Have the file systems of both logs."""
+    for path, size in ((where.console, _CONSOLE_KB), (where.report, _REPORT_KB)):
+        folder = os.path.dirname(path)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if not syscalls.is_mount_point(folder):
+            syscalls.mount("benito", folder, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC, f"mode=0700,size={size}k,nr_inodes=16")
+        _shorten(path, size * 1024)
+
+
+def remove_logs(folder: str) -> None:
+    """The file systems below a node's folder of sockets."""
+    for path in glob.glob(f"{glob.escape(folder)}/*.d"):
+        if syscalls.is_mount_point(path):
+            syscalls.umount(path)
+
+
+def console_end(where: MachinePlace) -> str:
+    """Its last lines, for a person."""
+    try:
+        with open(where.console, "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - 8192))
+            text = stream.read().decode(errors="replace")
+    except FileNotFoundError:
+        text = ""
+    text = _ESCAPES.sub("", text)
+    printable = ("".join(character for character in line if character.isprintable()) for line in text.splitlines())
+    return "\n".join([line for line in printable if line.strip()][-_LINES:]) or "(nothing)"
+
+
+def _shorten(path: str, size: int) -> None:
+    """Keep the end alone of a log that is more than half full. QEMU appends, so it goes on behind it."""
+    try:
+        with open(path, "r+b") as stream:
+            length = os.fstat(stream.fileno()).st_size
+            if length <= size // 2:
+                return
+            stream.seek(length - _KEPT)
+            end = stream.read(_KEPT)
+            stream.truncate(0)
+            stream.seek(0)
+            stream.write(end)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,101 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A client of QMP, QEMU's control protocol: one command at a time, descriptors may go with it, events are passed over."""
+
+from __future__ import annotations
+
+import array
+import json
+import socket
+import time
+
+from ...errors import HostError
+
+
+class Qmp:
+    """A connection to one QEMU. A context manager; QEMU serves one client at a time, so it is not held longer than needed.
+
+    Every method raises HostError: QEMU refused, ended, or said nothing for ``limit_s`` seconds.
+    """
+
+    def __init__(self, path: str, limit_s: float = 30.0):
+        """path  of the socket, which may not be there yet"""
+        self._limit_s = limit_s
+        self._rest = b""
+        self._socket = connect(path, limit_s)
+        try:
+            self._receive()
+            self.execute("qmp_capabilities")
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def __enter__(self) -> Qmp:
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        self._socket.close()
+
+    def execute(self, command: str, descriptor: int | None = None, **arguments):
+        """What the command returns. ``descriptor`` goes with it, see QMP's ``getfd``."""
+        request = {"execute": command, "arguments": arguments}
+        ancillary = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
+        try:
+            self._socket.sendmsg([json.dumps(request).encode() + b"\n"], ancillary)
+        except OSError as exc:
+            raise HostError(f"QEMU does not take {command}: {exc.strerror}") from exc
+        while True:
+            answer = self._receive()
+            if "error" in answer:
+                raise HostError(f"QEMU refuses {command}: {answer['error'].get('desc', answer['error'])}")
+            if "return" in answer:
+                return answer["return"]
+
+    def migrated(self, limit_s: float) -> None:
+        """Wait until a migration, out or in, has completed."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            found = self.execute("query-migrate")
+            if found.get("status") == "completed":
+                return
+            if found.get("status") in ("failed", "cancelled"):
+                raise HostError(f"QEMU's state could not be passed on: {found.get('error-desc', found['status'])}")
+            if time.monotonic() > deadline:
+                raise HostError(f"QEMU's state was not passed on within {limit_s:.0f} s: {found.get('status', 'not begun')}")
+            time.sleep(0.01)
+
+    def _receive(self) -> dict:
+        while b"\n" not in self._rest:
+            try:
+                block = self._socket.recv(65536)
+            except socket.timeout as exc:
+                raise HostError(f"QEMU has said nothing for {self._limit_s:.0f} s") from exc
+            except OSError as exc:
+                raise HostError(f"QEMU is gone: {exc.strerror}") from exc
+            if not block:
+                raise HostError("QEMU has ended")
+            self._rest += block
+        line, self._rest = self._rest.split(b"\n", 1)
+        try:
+            return json.loads(line)
+        except ValueError as exc:
+            raise HostError(f"QEMU says {line[:200]!r}") from exc
+
+
+def connect(path: str, limit_s: float) -> socket.socket:
+    """A connection to a socket that a QEMU that has just started will make. Raises HostError."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            found.settimeout(limit_s)
+            found.connect(path)
+            return found
+        except (FileNotFoundError, ConnectionRefusedError) as exc:
+            found.close()
+            if time.monotonic() > deadline:
+                raise HostError(f"QEMU has not opened {path} within {limit_s:.0f} s") from exc
+            time.sleep(0.01)
+        except OSError as exc:
+            found.close()
+            raise HostError(f"{path}: {exc.strerror}") from exc

@@ -1,0 +1,174 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Starting the virtual machines of an experiment, a few at a time, and waiting until all have booted."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ...errors import HostError
+from ...hostplan import QEMU_MB, HostPlan, VnodePlan
+from ..base.jobs import progress
+from ..base.locks import staying
+from ..base.paths import Place
+from ..guest.report import read_report
+from ..run.setup import systemctl
+from .command import DEFAULT_MEMORY_MB, Card, Hardware, MachinePlace
+from .disk import make_disk
+from .logs import console_end
+from .templates import Template, remember_private
+from .units import machine_processes, machine_units
+from .warm_choice import WARM
+from .warm_start import forget_clone, prepare_clone, settle, wake
+
+_POLL_S = 0.1
+_SETTLE_S = 1.0  # between one clone and the next: it takes each as long, and start commands go before
+
+
+@dataclass(frozen=True)
+class Start:
+    """A virtual machine that is to be started.
+
+    template  what it is a clone of; None: it boots from its disk
+    """
+
+    vnode: VnodePlan
+    where: MachinePlace
+    hardware: Hardware
+    cards: list[Card]
+    template: Template | None = None
+
+
+class Starter:
+    """Starts virtual machines. ``places``: {node: its place} of all that are to run, started now or before."""
+
+    def __init__(self, plan: HostPlan, place: Place, places: dict[str, MachinePlace]):
+        self._plan = plan
+        self._place = place
+        self._places = places
+        self._waking: dict[str, Future] = {}
+        self._booting: dict[str, float] = {}
+        self._cloned: set[str] = set()
+        self._failed: dict[str, str] = {}
+        self._changes: list[str] = []
+
+    def run(self, starting: list[Start]) -> list[str]:
+        """Start as many at once as there are processors and memory for, and wait for all that are wanted.
+
+        Returns what a person should know, in words. Raises HostError naming those that do not boot, and when the experiment is
+        taken away meanwhile.
+        """
+        if starting:
+            systemctl("daemon-reload")
+        waiting, starts = list(starting), {start.vnode.name: start for start in starting}
+        self._booting = {name: time.monotonic() for name in self._places if name not in starts}
+        pool = ThreadPoolExecutor(max_workers=_processors())
+        try:
+            while waiting or self._waking or self._booting:
+                while waiting and self._room([starts[name] for name in (*self._waking, *self._booting) if name in starts], waiting[0]):
+                    self._start(waiting.pop(0), pool)
+                for name in [name for name, future in self._waking.items() if future.done()]:
+                    self._woken(starts[name], self._waking.pop(name))
+                self._look()
+                missing = len(waiting) + len(self._waking) + len(self._booting)
+                progress(f"{len(self._places) - missing - len(self._failed)} of {len(self._places)} virtual machines are up")
+                with staying(self._place):
+                    pass
+                if self._waking or self._booting:
+                    time.sleep(_POLL_S)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # who takes the experiment away does not wait for a clone's answer
+        for number, name in enumerate(self._cloned):
+            settle(self._places[name], _SETTLE_S * (number + 2))
+        if self._failed:
+            logs = {name: console_end(self._places[name]) for name in self._failed}
+            raise HostError("\n".join(f"qemu node {name} {why}; the end of its console:\n{logs[name]}" for name, why in self._failed.items()))
+        self._measure([start for start in starting if start.vnode.name in self._cloned])
+        return self._changes
+
+    def _start(self, start: Start, pool: ThreadPoolExecutor) -> None:
+        name = start.vnode.name
+        _discard(start.where.report)
+        if start.template:
+            prepare_clone(start.template, start.hardware, start.where)
+        systemctl("reset-failed", "--quiet", self._place.node_unit(name), check=False)
+        systemctl("start", self._place.node_unit(name))
+        if start.template:
+            self._waking[name] = pool.submit(wake, start.template, start.where, start.cards)
+        else:
+            self._booting[name] = time.monotonic()
+
+    def _woken(self, start: Start, future: Future) -> None:
+        """A clone that is not what it should be is thrown away, and the node boots from its disk, if it may."""
+        name, exc = start.vnode.name, future.exception()
+        if exc is None:
+            self._booting[name] = time.monotonic()
+            self._cloned.add(name)
+            return
+        if not isinstance(exc, (HostError, OSError)):
+            raise exc
+        if self._plan.qemu_start == WARM:
+            self._failed[name] = f"could not be cloned from its template: {exc}"
+            return
+        systemctl("stop", self._place.node_unit(name))
+        forget_clone(start.where)
+        make_disk(start.hardware.image, start.hardware.disk_mb, f"{start.where.directory}/disk.qcow2")
+        systemctl("start", self._place.node_unit(name))
+        self._changes.append(f"qemu node {name}: booted from its disk, because the warm start failed: {exc}")
+        self._booting[name] = time.monotonic()
+
+    def _look(self) -> None:
+        states = machine_units(self._place, list(self._booting))
+        for name, began in list(self._booting.items()):
+            state, code = states[name]
+            if state == "dead":
+                self._failed[name] = f"ended while it booted, with {code}"
+            elif time.monotonic() - began > self._plan.boot_limit_s:
+                self._failed[name] = f"has not booted within {self._plan.boot_limit_s} s"
+            elif read_report(self._places[name].report).state != "booted":
+                continue
+            del self._booting[name]
+
+    def _room(self, together: list[Start], more: Start) -> bool:
+        """Whether one more may start now. One may always: whether all fit on this machine was looked at when it was chosen."""
+        if not together:
+            return True
+        if len(together) >= _processors():
+            return False
+        needed = sum((start.vnode.memory_mb or DEFAULT_MEMORY_MB) + QEMU_MB for start in (*together, more))
+        return bool(more.template) or needed <= _available_mb()
+
+    def _measure(self, cloned: list[Start]) -> None:
+        """Note what the clones take for themselves, for the next time that memory is planned."""
+        for name, process in machine_processes(self._place, [start.vnode.name for start in cloned]).items():
+            template = next(start.template for start in cloned if start.vnode.name == name)
+            remember_private(template.key, _private_mb(process))
+
+
+def _private_mb(process: int) -> int:
+    """MiB of a process that no other has."""
+    try:
+        with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as stream:
+            return -(-sum(map(int, re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+)", stream.read(), re.MULTILINE))) // 1024)
+    except OSError:
+        return 0  # it has ended
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _available_mb() -> int:
+    with open("/proc/meminfo", encoding="ascii") as stream:
+        return next(int(line.split()[1]) >> 10 for line in stream if line.startswith("MemAvailable:"))
+
+
+def _discard(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,135 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Making a warm template: boot a guest that has no network card and no identity, wait until it is quiet, keep its memory, devices and disk.
+
+It is made in a directory of its own, which becomes the template at one stroke; what an interrupted run leaves is removed by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+from ...errors import HostError
+from ..base import syscalls
+from .command import Hardware, MachinePlace, bare_command, memory_words, user_id
+from .disk import make_disk
+from .logs import console_end
+from .qmp import Qmp
+from .seed import seed_tar, waking_files
+from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_words
+
+STATE_LIMIT_S = 60.0
+# Becoming another user, QEMU loses the order to end with its parent; a shell that is the init of its process namespace keeps it, and takes QEMU along.
+_TOGETHER = ("unshare", "--pid", "--fork", "--kill-child", "--", "sh", "-c", '"$@"; exit $?', "sh")
+X_IGNORE_SHARED = {"capability": "x-ignore-shared", "state": True}
+
+
+def make_template(hardware: Hardware, key: str, limit_s: float, cache_mb: int, go_on: Callable[[], None]) -> bool:
+    """Have the template ``key``. Whether it had to be made.
+
+    limit_s   seconds that the guest may take to boot
+    cache_mb  MiB that all templates of this host may have; those used longest ago go
+    go_on     called now and then; what it raises ends the making
+    Raises HostError, with the end of the guest's console when it does not boot.
+    """
+    with making_lock(key, go_on):
+        if is_there(key):
+            return False
+        making, began = f"{TEMPLATES}/{MAKING}{key}", time.monotonic()
+        shutil.rmtree(making, ignore_errors=True)
+        try:
+            os.makedirs(making, mode=0o700)
+            _boot_and_save(hardware, making, limit_s, go_on)
+            keep(key, template_words(hardware), making, time.monotonic() - began)
+        except OSError as exc:
+            raise HostError(f"template {key} cannot be made: {exc.strerror or exc}") from exc
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+    shrink(cache_mb)
+    return True
+
+
+def sweep(dry_run: bool = False) -> list[str]:
+    """Remove what interrupted runs have left of templates that nobody makes now. Returns changes in words."""
+    changes = []
+    for name in os.listdir(TEMPLATES) if os.path.isdir(TEMPLATES) else ():
+        if name.startswith(MAKING):
+            try:
+                with making_lock(name[len(MAKING):], _do_not_wait):
+                    if not dry_run:
+                        shutil.rmtree(f"{TEMPLATES}/{name}", ignore_errors=True)
+                    changes.append(f"what an interrupted run left of template {name[len(MAKING):]}: removed")
+            except _Busy:
+                pass
+    return changes
+
+
+class _Busy(Exception):
+    """Somebody makes that template."""
+
+
+def _do_not_wait() -> None:
+    raise _Busy
+
+
+def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Callable[[], None]) -> None:
+    where = MachinePlace(making, making)
+    for path in (where.console, where.report):
+        os.mkdir(os.path.dirname(path), 0o700)
+    with open(f"{making}/seed.tar", "wb") as stream:
+        stream.write(seed_tar(waking_files()))
+    with open(f"{making}/memory", "wb") as stream:
+        stream.truncate(hardware.memory_mb << 20)
+    make_disk(hardware.image, hardware.disk_mb, f"{making}/disk.qcow2")
+    command = bare_command(hardware, "template", user_id("template", making), where) + memory_words(hardware, f"{making}/memory", shared=True)
+    with open(f"{making}/errors", "wb") as errors, subprocess.Popen(
+            [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=syscalls.end_with_parent) as qemu:  # no thread is about
+        try:
+            _wait_until_ready(qemu, where, limit_s, go_on)
+            with Qmp(f"{making}/qmp") as qmp, open(f"{making}/state", "wb") as state:
+                qmp.execute("stop")
+                qmp.execute("migrate-set-capabilities", capabilities=[X_IGNORE_SHARED])
+                qmp.execute("getfd", descriptor=state.fileno(), fdname="state")
+                qmp.execute("migrate", uri="fd:state")
+                qmp.migrated(STATE_LIMIT_S)
+                qmp.execute("quit")
+            qemu.wait(STATE_LIMIT_S)
+        except subprocess.TimeoutExpired as exc:
+            raise HostError(f"the template's QEMU has not ended within {STATE_LIMIT_S:.0f} s") from exc
+        except HostError as exc:
+            raise HostError(f"{exc}{_words(where)}") from exc
+        finally:
+            if qemu.poll() is None:
+                qemu.send_signal(signal.SIGKILL)
+
+
+def _wait_until_ready(qemu: subprocess.Popen, where: MachinePlace, limit_s: float, go_on: Callable[[], None]) -> None:
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            with open(where.report, encoding="ascii", errors="replace") as stream:
+                said = stream.read(2000)
+            if said == "ready\n":
+                return
+            if said:
+                raise HostError(f"the template's guest says: {said.strip()}")
+        except FileNotFoundError:
+            pass
+        if qemu.poll() is not None:
+            raise HostError(f"the template's QEMU ended with {qemu.returncode}")
+        if time.monotonic() > deadline:
+            raise HostError(f"the template's guest was not ready within {limit_s:.0f} s; the end of its console:\n{console_end(where)}")
+        go_on()
+        time.sleep(0.1)
+
+
+def _words(where: MachinePlace) -> str:
+    """What QEMU itself said, behind a colon."""
+    with open(f"{where.directory}/errors", encoding="utf-8", errors="replace") as stream:
+        said = stream.read(2000).strip()
+    return f": {said}" if said else ""

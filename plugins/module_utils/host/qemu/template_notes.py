@@ -1,0 +1,62 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which warm templates are on this host, by their notes. See templates.py, which takes far more to read."""
+
+from __future__ import annotations
+
+import os
+
+from ...errors import HostError
+from ..base.paths import read_json
+
+TEMPLATES = "/var/cache/benito/templates"
+NOTE = "template.json"
+FILES = ("memory", "state", "disk.qcow2")
+
+
+class Damaged(Exception):
+    """A file of a template is not what it was."""
+
+
+def read_note(key: str) -> dict:
+    """What a template says of itself. Raises FileNotFoundError or Damaged."""
+    try:
+        note = read_json(f"{TEMPLATES}/{key}/{NOTE}")
+    except HostError as exc:
+        raise Damaged(NOTE) from exc
+    if note is None:
+        raise FileNotFoundError(f"{TEMPLATES}/{key}/{NOTE}")
+    if not isinstance(note.get("files"), dict) or not isinstance(note.get("words"), dict):
+        raise Damaged(NOTE)
+    return note
+
+
+def templates_here() -> list[dict]:
+    """Every template, the one used last first: its ``words``, and "key", "size_mb", "private_mb", "used" (seconds since the epoch)."""
+    found = []
+    try:
+        names = os.listdir(TEMPLATES)
+    except FileNotFoundError:
+        return []
+    for key in names:
+        try:
+            note, used = read_note(key), os.stat(f"{TEMPLATES}/{key}/{NOTE}").st_mtime
+            size = sum(os.stat(f"{TEMPLATES}/{key}/{name}").st_blocks for name in FILES) * 512
+        except (FileNotFoundError, NotADirectoryError, Damaged):
+            continue
+        found.append({**note["words"], "key": key, "size_mb": -(-size >> 20), "private_mb": note.get("private_mb", 0), "used": int(used)})
+    return sorted(found, key=lambda template: (-template["used"], template["key"]))
+
+
+def run_task(options: dict) -> dict:
+    """The host's part of the module ``warm_templates``: removes what is over "limit_mb", unless that is None; in "check_mode" only says so.
+
+    Returns {"changed", "changes": [words], "templates": see templates_here()}.
+    """
+    changes, limit_mb, check_mode = [], options["limit_mb"], options["check_mode"]
+    if limit_mb is not None:
+        from .template_making import sweep
+        from .templates import shrink
+
+        changes = [*sweep(check_mode), *shrink(limit_mb, check_mode)]
+    return {"changed": bool(changes), "changes": changes, "templates": templates_here()}

@@ -1,0 +1,51 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rebooting nodes: each kind does it in its own way, and the start command runs again."""
+
+from __future__ import annotations
+
+import os
+
+from ...errors import HostError
+from ...hostplan import HostPlan
+from ..base.locks import experiment_lock
+from ..base.paths import Place
+from ..base.plan_file import read_plan
+from .kinds import KIND_PARTS, Part
+from .status import status
+from .unit import start_commands
+
+
+def reboot(place: Place, names: list[str], dry_run: bool = False) -> dict:
+    """Reboot nodes of this host; does not wait until they are up again. A node that is the machine itself comes last.
+
+    Returns {"changed": bool, "changes": [words], "status": see ``status``}. Raises HostError, with nothing done when a node
+    is not here, is a ghost or of a kind that cannot.
+    """
+    plan = read_plan(place)
+    shares = _shares(plan, place, names)
+    changes = []
+    if dry_run:
+        changes = [f"{name}: rebooted" for _part, mine in shares for name in mine]
+    else:
+        with experiment_lock(place):
+            for part, mine in shares:
+                changes += part.reboot(plan, place, mine)
+        if not os.path.exists(f"{place.run}/hold"):  # else a swap-in is at it, which starts them itself
+            changes += start_commands(place)["changes"]
+    return {"changed": bool(changes), "changes": changes, "status": status(place)}
+
+
+def _shares(plan: HostPlan, place: Place, names: list[str]) -> list[tuple[Part, tuple[str, ...]]]:
+    """What each kind has to do."""
+    here = {vnode.name: vnode for vnode in plan.vnodes}
+    wrong = [f"no node {name} of {place.experiment} is on this host" for name in names if name not in here]
+    wrong += [f"{name} is a ghost, which never runs" for name in names if name in here and here[name].ghost]
+    parts = {part.kind: part for part in KIND_PARTS}
+    wrong += [f"{name} is of kind {here[name].kind}, which cannot be rebooted from its host"
+              for name in names if name in here and (here[name].kind not in parts or parts[here[name].kind].reboot is None)]
+    if wrong:
+        raise HostError("; ".join(dict.fromkeys(wrong)))
+    wanted = dict.fromkeys(names)
+    shares = [(part, tuple(name for name in wanted if here[name].kind == part.kind)) for part in KIND_PARTS]
+    return [(part, mine) for part, mine in shares if mine]

@@ -1,0 +1,281 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a vhost needs around an experiment: directories, the unit, sysctls; counted by experiments, gone with the last."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+from ...errors import HostError
+from ..base import syscalls
+from ..base.locks import machine_lock
+from ..base.paths import ROOT, Place, experiments_here, read_json, write_atomically
+
+UNIT_FILE = "/etc/systemd/system/benito-host@.service"
+PROGRAM = f"{ROOT}/bin/benito-host"  # the version installed last
+COMMAND = "/usr/local/sbin/benito-host"
+COMPATIBLE = "/var/containers"  # where the original had /var/benito
+MACHINE_BELOW = "/etc/benito/machine-sysctls.json"  # in a container: what its maker set on the machine it runs on
+_COMMANDS = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
+_COMMANDS_OF_KIND = {"openvz": {"lxc-start": "lxc", "zstd": "zstd", "tar": "tar", "mkfs.ext4": "e2fsprogs"}}
+_VERSION = "[0-9a-f]" * 16  # of benito-host, see archive.py
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_UNIT = """\
+# Made by deter.benito, removed with the last experiment on this host.
+[Unit]
+Description=Benito experiment %i
+Documentation=https://github.com/deter-project/deter.benito
+After=network.target nftables.service
+
+[Service]
+Type=notify
+NotifyAccess=main
+Slice=system.slice
+ExecStart=/var/benito/exp/%i/benito-host supervise -e %i
+ExecReload=/bin/kill -HUP $MAINPID
+Delegate=yes
+KillMode=control-group
+TimeoutStartSec=600
+TimeoutStopSec=20
+Restart=on-failure
+RestartSec=2
+LimitNOFILE=65536
+TasksMax=infinity
+OOMPolicy=continue
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def install(place: Place, program: str, plan: str | None, dry_run: bool = False) -> list[str]:
+    """Put directories, program, plan and unit of an experiment in place. Returns changes in words. Raises HostError.
+
+    program  path of the installed, content-addressed benito-host
+    plan     JSON of the HostPlan, None to leave it as it is
+    """
+    changes = []
+    if not os.path.isdir(place.directory):
+        changes.append(f"{place.directory}: made")
+        if not dry_run:
+            os.makedirs(f"{ROOT}/exp", mode=0o755, exist_ok=True)
+            os.mkdir(place.directory, 0o700)
+    own = os.path.realpath(place.program) if _runs(place) else program
+    for path, target in ((place.program, own), (PROGRAM, program), (COMMAND, PROGRAM), (COMPATIBLE, ROOT)):
+        changes += _link(path, target, dry_run)
+    if plan is not None and _text(place.plan) != plan:
+        changes.append(f"{place.plan}: written")
+        if not dry_run:
+            write_atomically(place.plan, plan)
+    if _text(UNIT_FILE) != _UNIT:
+        changes.append(f"{UNIT_FILE}: written")
+        if not dry_run:
+            write_atomically(UNIT_FILE, _UNIT, 0o644)
+            systemctl("daemon-reload")
+    return changes
+
+
+def install_secrets(place: Place, secrets: dict[str, dict[str, str]], dry_run: bool = False) -> list[str]:
+    """Keep {node: {file: text}} where only root reads it, and nothing that is not in it. Returns changes in words. Raises HostError."""
+    top = os.path.dirname(os.path.dirname(place.secret("node", "file")))
+    wanted = {place.secret(node, name): text for node, files in secrets.items() for name, text in files.items()}
+    wrong = [path for path in wanted if os.path.normpath(path) != path or os.path.dirname(os.path.dirname(path)) != top]
+    if wrong:
+        raise HostError(f"{wrong[0]} is no place for a node's secrets")
+    present = [os.path.join(folder, name) for folder, _folders, names in os.walk(top) for name in names]
+    changes = []
+    for path in present:
+        if path not in wanted:
+            changes.append(f"{path}: removed")
+            if not dry_run:
+                os.unlink(path)
+    for path, text in wanted.items():
+        if _text(path) != text:
+            changes.append(f"{path}: written")
+            if not dry_run:
+                for folder in (top, os.path.dirname(path)):
+                    os.makedirs(folder, mode=0o700, exist_ok=True)
+                write_atomically(path, text)
+    return changes
+
+
+def _runs(place: Place) -> bool:
+    """Whether the experiment runs, and so keeps the version it was swapped in with."""
+    return os.path.exists(place.program) and systemctl("is-active", "--quiet", place.unit, check=False).returncode == 0
+
+
+def missing_packages(kinds=()) -> list[str]:
+    """The distribution's packages that benito-host needs for nodes of these kinds and that are not installed here."""
+    import shutil
+
+    needed = dict(_COMMANDS)
+    for kind in kinds:
+        needed.update(_COMMANDS_OF_KIND.get(kind, {}))
+    return sorted({package for command, package in needed.items() if shutil.which(command, path=_PATH) is None})
+
+
+@machine_lock()
+def remove_if_last(place: Place) -> list[str]:
+    """What all experiments of a vhost share goes with the last of them; a vhost that is itself a node, see guest/files.py, keeps what makes it one."""
+    import glob
+    import shutil
+
+    from ..qemu.acceleration import forget_acceleration  # before its file goes, too
+
+    if [name for name in experiments_here() if name != place.experiment]:
+        return []
+    changes, is_node = [], os.path.exists(f"{ROOT}/lib/boot")
+    for path in (COMMAND,) if is_node else (COMMAND, COMPATIBLE):
+        if os.path.islink(path) and os.readlink(path).startswith(ROOT):
+            os.unlink(path)
+            changes.append(f"{path}: removed")
+    if os.path.exists(UNIT_FILE):
+        os.unlink(UNIT_FILE)
+        systemctl("daemon-reload")
+        changes.append(f"{UNIT_FILE}: removed")
+    for path in (*glob.glob(f"{ROOT}/lib/{_VERSION}"), *glob.glob(f"{ROOT}/lib/.new-*"), f"{ROOT}/bin"):
+        shutil.rmtree(path, ignore_errors=True)
+    forget_acceleration()
+    for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):
+        _remove_empty(path)
+    return changes
+
+
+@machine_lock()
+def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -> tuple[list[str], list[str]]:
+    """Raise kernel settings to what the plan needs; never lower one.
+
+    Returns (changes, what could not be set and why), both in words.
+    """
+    book = read_json(f"{ROOT}/sysctls.json", {})
+    below = read_json(MACHINE_BELOW, {})
+    changes, refused = [], []
+    for name, value in sorted(wanted.items()):
+        path = f"/proc/sys/{name.replace('.', '/')}"
+        current = _number(path)
+        if current is None or current < value:
+            reason = _cannot(name, path, value, current)
+            if reason:
+                refused += [reason] if below.get(name, 0) < value else []
+                continue
+            changes.append(f"sysctl {name}: {current} -> {value}")
+        if not dry_run:
+            entry = book.setdefault(name, {"before": current, "users": {}})
+            entry["users"][place.experiment] = value
+            if current < value:
+                _write(path, value)
+    if not dry_run and book:
+        write_atomically(f"{ROOT}/sysctls.json", json.dumps(book, indent=1))
+    return changes, refused
+
+
+@machine_lock()
+def release_sysctls(place: Place) -> list[str]:
+    """Put back what this experiment raised, as far as no other still needs it."""
+    book = read_json(f"{ROOT}/sysctls.json", {})
+    changes = []
+    for name, entry in list(book.items()):
+        if entry["users"].pop(place.experiment, None) is None:
+            continue
+        path, value = f"/proc/sys/{name.replace('.', '/')}", max([entry["before"], *entry["users"].values()])
+        if (_number(path) or 0) > value:
+            _write(path, value)
+            changes.append(f"sysctl {name}: back to {value}")
+        if not entry["users"]:
+            del book[name]
+    if book:
+        write_atomically(f"{ROOT}/sysctls.json", json.dumps(book, indent=1))
+    elif os.path.exists(f"{ROOT}/sysctls.json"):
+        os.unlink(f"{ROOT}/sysctls.json")
+    return changes
+
+
+def unit_state(place: Place) -> tuple[bool, bool]:
+    """Whether systemd has this experiment's unit in any state but inactive, whether it is enabled. A link to a unit file that is gone also counts."""
+    shown = systemctl("show", "--property=ActiveState", place.unit, check=False).stdout if syscalls.installed("systemctl") else ""
+    return "ActiveState=" in shown and "ActiveState=inactive" not in shown, os.path.lexists(_wanted(place))
+
+
+def disable(place: Place) -> None:
+    """The unit is not started at boots any more. Raises HostError."""
+    systemctl("disable", "--quiet", place.unit, check=False)
+    if os.path.lexists(_wanted(place)):  # systemctl refuses when the unit's file is gone
+        os.unlink(_wanted(place))
+        systemctl("daemon-reload")
+
+
+def _wanted(place: Place) -> str:
+    return f"/etc/systemd/system/multi-user.target.wants/{place.unit}"
+
+
+def systemctl(*arguments: str, check: bool = True):
+    """Run systemctl. Raises HostError with what it and the unit said."""
+    try:
+        result = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError as exc:
+        raise HostError("this host has no systemd: a vhost must be booted with it") from exc
+    if check and result.returncode:
+        raise HostError(f"systemctl {' '.join(arguments)}: {result.stderr.strip()}")
+    return result
+
+
+def _cannot(name: str, path: str, value: int, current) -> str:
+    if current is None:
+        return f"{name} = {value}: this kernel namespace does not have it; set it on the machine below"
+    if not name.startswith("net.") and _in_container():
+        return f"{name} = {value} (now {current}): belongs to the machine this container runs on; set it there"
+    if not os.access(path, os.W_OK):
+        return f"{name} = {value} (now {current}): may not be written here"
+    return ""
+
+
+def _in_container() -> bool:
+    return subprocess.run(["systemd-detect-virt", "--container", "--quiet"], check=False).returncode == 0
+
+
+def _number(path: str):
+    try:
+        with open(path, encoding="ascii") as stream:
+            return int(stream.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _write(path: str, value: int) -> None:
+    try:
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(str(value))
+    except OSError as exc:
+        raise HostError(f"cannot set {path} to {value}: {exc.strerror}") from exc
+
+
+def _link(path: str, target: str, dry_run: bool) -> list[str]:
+    if os.path.islink(path) and os.readlink(path) == target:
+        return []
+    if os.path.lexists(path) and not (os.path.islink(path) and os.readlink(path).startswith(ROOT)):
+        raise HostError(f"{path} exists on this host and is not ours")
+    if not dry_run:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{path}.new"
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        os.symlink(target, temporary)
+        os.replace(temporary, path)
+    return [f"{path}: points to {target}"]
+
+
+def _text(path: str):
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def _remove_empty(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass  # not there, or something else is kept in it

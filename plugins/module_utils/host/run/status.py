@@ -1,0 +1,31 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is true of an experiment on this vhost now."""
+
+from __future__ import annotations
+
+from ..base.paths import Place
+from ..base.plan_file import read_plan
+from ..net import netlink
+from ..net.substrates import ours
+from .kinds import KIND_PARTS
+from .setup import systemctl
+
+
+def status(place: Place) -> dict:
+    """The state of every node and substrate.
+
+    Returns {"changed": False, "unit": "active", "nodes": {name: {"kind", "state", "exit_code", "start_command",
+    "exit_status"}}, "substrates": {name: "up" or "missing"}}, nodes in the plan's order, as parts.Part.status tells.
+    Raises HostError.
+    """
+    plan = read_plan(place)
+    live = {name for name, link in netlink.links().items() if ours(link, place)}
+    kinds = {vnode.kind for vnode in plan.vnodes}
+    found = {name: node for part in KIND_PARTS if part.kind in kinds for name, node in part.status(plan, place).items()}
+    return {
+        "changed": False,
+        "unit": systemctl("show", "--value", "--property=ActiveState", place.unit).stdout.strip(),
+        "nodes": {vnode.name: {"kind": vnode.kind, **found[vnode.name]} for vnode in plan.vnodes if vnode.name in found},
+        "substrates": {substrate.name: "up" if substrate.bridge in live else "missing" for substrate in plan.substrates},
+    }

@@ -1,0 +1,174 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The supervisor of one experiment on one vhost: builds it at boot, runs its start commands, knows their ends.
+
+It is the unit ``benito-host@PID.EID``. During a swap-in it waits with the start commands until it is told
+(the file ``hold``); at a boot of the vhost nobody tells it, and it goes on by itself. Building is done by a
+child program, so that the supervisor stays small; nodes that boot are started by another, when the supervisor is up already.
+"""
+
+# a program of its own, not a module: it prints and exits
+# pylint: disable=ansible-bad-function
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+
+from ...errors import BenitoError, HostError
+from ..base import cgroups, syscalls
+from ..base.namespaces import Registry, home
+from ..base.paths import Place, write_atomically
+from ..base.plan_file import read_plan
+from ..process.nodes import rebind_hosts
+from ..start_commands import starter
+from ..start_commands.start_command import StartCommand, declare_lost
+from .kinds import KIND_PARTS, is_built
+
+
+def supervise(place: Place) -> None:
+    """Run until stopped. Raises HostError when the experiment cannot be built.
+
+    While start commands are held back, a swap-in is at it, which builds one kind after the other itself.
+    """
+    if not os.path.exists(f"{place.run}/hold") and not is_built(read_plan(place), place):
+        built = subprocess.run(_apply_command(place, boots=False), check=False)
+        if built.returncode:
+            raise HostError(f"{place.experiment} could not be built; the reason stands above")
+    _Supervisor(place).run()
+
+
+class _Supervisor:
+    """Waits for signals and for changes of /etc/hosts; everything it knows is also on disk."""
+
+    def __init__(self, place: Place):
+        self._place = place
+        self._cgroup = cgroups.own_cgroup()
+        self._running: dict[int, StartCommand] = {}
+        self._booting: subprocess.Popen | None = None
+        self._hold = f"{place.run}/hold"
+
+    def run(self) -> None:
+        wake = _signal_pipe(signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM)
+        syscalls.adopt_orphans()
+        watch = syscalls.inotify_watch("/etc", syscalls.IN_MOVED_TO | syscalls.IN_CREATE)
+        write_atomically(f"{self._place.run}/supervisor.json", json.dumps({"cgroup": self._cgroup}))
+        self._declare_lost()
+        held = os.path.exists(self._hold)
+        if not held:
+            self._start_commands()
+        _notify("READY=1")
+        if not held:
+            self._boot_nodes()
+        while True:
+            readable, _w, _x = select.select([wake, watch], [], [])
+            if wake in readable:
+                for number in sorted(set(os.read(wake, 4096))):
+                    self._on_signal(number)
+            if watch in readable and b"hosts\0" in os.read(watch, 65536):
+                self._rebind_hosts()
+
+    def _on_signal(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self._reap()
+        elif number == signal.SIGHUP:
+            self._start_commands()
+            if os.path.exists(self._hold):
+                os.unlink(self._hold)
+        elif number == signal.SIGTERM:
+            cgroups.kill_all([entry.path for entry in os.scandir(self._cgroup) if entry.name.startswith("node-")])
+            self._reap()
+            sys.exit(0)
+
+    def _start_commands(self) -> None:
+        """Start the command of every node that has not had its own since the node was made."""
+        plan = read_plan(self._place)
+        vnodes = {vnode.name: vnode for vnode in starter.waiting(self._place, plan)}
+        for started in starter.start(self._place, plan, list(vnodes.values()), self._cgroup):
+            command = StartCommand(self._place, plan, vnodes[started.name])
+            if started.error:
+                _keep(command.fail, started.error)
+                print(f"benito-host: start command of {started.name}: {started.error}", file=sys.stderr, flush=True)
+            else:
+                command.began = started.began
+                self._running[started.pid] = command
+        self._reap()
+
+    def _boot_nodes(self) -> None:
+        """Containers and virtual machines, each with its own start command; nobody waits for them."""
+        if not is_built(read_plan(self._place), self._place, boots=True):
+            self._booting = subprocess.Popen(_apply_command(self._place, boots=True))  # pylint: disable=consider-using-with
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if self._booting and pid == self._booting.pid and status:
+                print("benito-host: not all nodes booted; the reason stands above", file=sys.stderr, flush=True)
+            command = self._running.pop(pid, None)
+            if command:
+                _keep(command.end, status)
+
+    def _declare_lost(self) -> None:
+        plan = read_plan(self._place)
+        begun = starter.started(self._place, plan)
+        for vnode in plan.vnodes:
+            if begun.get(vnode.name):
+                _keep(declare_lost, self._place, plan, vnode)
+
+    def _rebind_hosts(self) -> None:
+        """In a child, so that the supervisor itself never leaves its place for long."""
+        if os.fork():
+            return
+        code = 1
+        try:
+            with home() as origin:
+                registry = Registry(self._place)
+                if registry.open(origin):
+                    for name in sorted(registry.nodes()):
+                        rebind_hosts(registry, name)
+            code = 0
+        except (OSError, BenitoError) as exc:
+            print(f"benito-host: hosts files of nodes: {exc}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(code)
+
+
+def _apply_command(place: Place, boots: bool) -> list[str]:
+    """What builds the substrates and the nodes that are there at once, or those that boot."""
+    parts = [part.name for part in KIND_PARTS if part.boots == boots]
+    names = parts if boots else ["network", *parts]
+    return [place.program, "apply", "-e", place.experiment, *(word for name in names for word in ("--part", name))]
+
+
+def _keep(write, *what) -> None:
+    """Have it written into the node's files, which the node may have taken away: that is its own loss."""
+    try:
+        write(*what)
+    except (OSError, BenitoError) as exc:
+        print(f"benito-host: {exc}", file=sys.stderr, flush=True)
+
+
+def _signal_pipe(*numbers: int) -> int:
+    """A descriptor that yields one byte, the number, for each of these signals."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, lambda *_ignored: None)
+    return reader
+
+
+def _notify(text: str) -> None:
+    """Tell systemd, if it asked to be told (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.sendto(text.encode(), "\0" + address[1:] if address.startswith("@") else address)

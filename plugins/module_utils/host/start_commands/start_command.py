@@ -1,0 +1,161 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One run of a node's start command, and what is kept of it in the node's /var/benito/log.
+
+start_command.log   when, who, what and the exit status, one block for each boot of the node
+start_command.out   standard output of the latest run
+start_command.err   standard error of the latest run
+start_command.json  the end of the latest run, for programs: state, exit_status, started, ended, command
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+from ...errors import HostError
+from ...hostplan import HostPlan, VnodePlan
+from ..base import cgroups
+from ..base.namespaces import join
+from ..base.paths import Place, read_json, write_atomically
+
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root",
+    "LOGNAME": "root", "SHELL": "/bin/sh", "LANG": "C.UTF-8",
+}
+
+
+def environment(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
+    """What a start command finds in its environment."""
+    return {**_ENVIRONMENT, "BENITO_PID": plan.pid, "BENITO_EID": plan.eid, "BENITO_NODE": vnode.name, **vnode.environment}
+
+
+class StartCommand:
+    """A run: begins once, ends once."""
+
+    def __init__(self, place: Place, plan: HostPlan, vnode: VnodePlan):
+        self._log = f"{place.node(vnode.name)}/log"
+        self._plan, self._vnode = plan, vnode
+        self.began = 0.0  # seconds since the epoch, 0 before
+
+    def begin(self, descriptors: dict[str, int], cgroup: str) -> int:
+        """Become part of the node, for good, and start the command there; returns its process id.
+
+        The caller is a process that goes from node to node (``starter``): what it spawns needs no fork of its
+        own, and is born into the node's cgroup and namespaces.
+
+        descriptors  the node's namespaces, see Registry.descriptors; closed here
+        cgroup       directory of the node's cgroup
+        Raises OSError when it cannot be started.
+        """
+        opened = []
+        try:
+            for suffix in ("out", "err"):
+                opened.append(self._open(suffix))
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            out, err, nothing = opened
+            self.began = time.time()
+            self._note(f"started {_stamp(self.began)} as root: {self._vnode.start_command}")
+            cgroups.move_self(cgroup)
+            join(descriptors)
+            variables = environment(self._plan, self._vnode)
+            os.chdir(variables["HOME"] if os.path.isdir(variables["HOME"]) else "/")
+            actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((nothing, out, err))]
+            arguments = ["sh", "-c", self._vnode.start_command]
+            return os.posix_spawn("/bin/sh", arguments, variables, file_actions=actions, setsid=True, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
+        finally:
+            for fd in opened:
+                os.close(fd)
+
+    def end(self, wait_status: int) -> None:
+        """Keep the exit status; a command that died of signal n counts as 128 + n, as a shell has it."""
+        signalled = os.WIFSIGNALED(wait_status)
+        status = 128 + os.WTERMSIG(wait_status) if signalled else os.WEXITSTATUS(wait_status)
+        ended = time.time()
+        os.makedirs(self._log, exist_ok=True)
+        word = f" ({_signal_name(os.WTERMSIG(wait_status))})" if signalled else ""
+        self._note(f"ended {_stamp(ended)} with exit status {status}{word}")
+        self._record(state="ended", exit_status=status, ended=_stamp(ended))
+
+    def fail(self, reason: str) -> None:
+        """The command could not be started at all."""
+        self._note(f"not started {_stamp(time.time())}: {reason}")
+        self._record(state="failed", reason=reason)
+
+    def lose(self) -> None:
+        """It was started, and the supervisor that would have seen its end is gone."""
+        os.makedirs(self._log, exist_ok=True)
+        self._note(f"lost {_stamp(time.time())}: the supervisor was interrupted")
+        self._record(state="lost", reason="the supervisor of the experiment on this host was interrupted")
+
+    def _open(self, suffix: str) -> int:
+        path, flags = f"{self._log}/start_command.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        try:
+            return os.open(path, flags, 0o644)
+        except FileNotFoundError:  # the node removed its log
+            os.makedirs(self._log)
+            return os.open(path, flags, 0o644)
+
+    def _note(self, text: str) -> None:
+        fd = os.open(f"{self._log}/start_command.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(fd, f"{text}\n".encode())
+        finally:
+            os.close(fd)
+
+    def _record(self, **fields) -> None:
+        known = {"command": self._vnode.start_command, "started": _stamp(self.began) if self.began else None}
+        write_atomically(f"{self._log}/start_command.json", json.dumps({**known, **fields}) + "\n", 0o644)
+
+
+def outcome(place: Place, name: str) -> dict | None:
+    """How the start command of a node ended since the node was made: its JSON, or None; a node may spoil its own file."""
+    try:
+        return read_json(f"{place.node(name)}/log/start_command.json")
+    except (HostError, OSError) as exc:
+        return {"state": "lost", "reason": str(exc)}
+
+
+def has_started(place: Place, name: str) -> bool:
+    """Whether the start command of a node without namespaces of its own was started since this host's boot."""
+    return os.path.exists(_started(place, name))
+
+
+def mark_started(place: Place, name: str) -> None:
+    """See has_started."""
+    os.close(os.open(_started(place, name), os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _started(place: Place, name: str) -> str:
+    return f"{place.run}/started-{name}"
+
+
+def forget(place: Place, name: str) -> None:
+    """A node that is made anew has not run anything yet; the text logs of its earlier boots stay."""
+    try:
+        os.unlink(f"{place.node(name)}/log/start_command.json")
+    except FileNotFoundError:
+        pass
+    except IsADirectoryError:  # the node's own doing
+        import shutil
+
+        shutil.rmtree(f"{place.node(name)}/log/start_command.json")
+
+
+def declare_lost(place: Place, plan: HostPlan, vnode: VnodePlan) -> None:
+    """A run whose end nobody saw, because its supervisor died with it."""
+    if outcome(place, vnode.name) is None:
+        StartCommand(place, plan, vnode).lose()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
+
+
+def _stamp(when: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))

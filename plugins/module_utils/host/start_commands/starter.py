@@ -1,0 +1,114 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Starting the start commands of a thousand nodes: a process for each processor goes from node to node and spawns.
+
+Forking the supervisor for each, into its node, took three times as long. A process that goes round is
+a child of the supervisor and ends when it is through; what it spawned is then the supervisor's own
+(PR_SET_CHILD_SUBREAPER), which sees it end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+
+from ...errors import BenitoError
+from ...hostplan import HostPlan, VnodePlan
+from ..base import cgroups
+from ..base.namespaces import Home, Registry, home
+from ..base.paths import Place
+from .start_command import StartCommand, has_started, mark_started
+
+_MACHINE = "embedded_pnode"  # the node is this host: nothing to enter
+_MOST_WORKERS, _WORTH_A_WORKER = 4, 50  # processes; nodes
+
+
+@dataclass(frozen=True)
+class Started:
+    """What came of one: its process id and time of start (seconds since the epoch), or why it could not be started."""
+
+    name: str
+    pid: int = 0
+    began: float = 0.0
+    error: str = ""
+
+
+def waiting(place: Place, plan: HostPlan) -> list[VnodePlan]:
+    """The nodes that have a start command and have not had it started since they were made. Raises HostError."""
+    begun = started(place, plan)
+    return [vnode for vnode in plan.vnodes if vnode.start_command and not vnode.ghost and begun.get(vnode.name) is False]
+
+
+def started(place: Place, plan: HostPlan) -> dict[str, bool]:
+    """{node: whether its start command was started since it was made} of those whose start commands are for this host to run.
+
+    Process nodes are left out while none is built. Raises HostError.
+    """
+    with home() as origin:
+        registry = Registry(place)
+        inside = registry.started() if registry.open(origin) else None
+        registry.close()
+    found = {vnode.name: vnode.name in inside for vnode in plan.vnodes if vnode.kind == "process" and inside is not None}
+    return {**found, **{vnode.name: has_started(place, vnode.name) for vnode in plan.vnodes if vnode.kind == _MACHINE}}
+
+
+def start(place: Place, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> list[Started]:
+    """Start the commands of these nodes; the caller becomes the parent of all. One Started for each node, in order."""
+    processors = min(len(os.sched_getaffinity(0)), _MOST_WORKERS, 1 + len(vnodes) // _WORTH_A_WORKER)
+    workers = [_send_round(place, plan, vnodes[number::processors], unit_cgroup) for number in range(processors)]
+    said = {started.name: started for reader, worker in workers for started in _hear(reader, worker)}
+    return [said.get(vnode.name) or Started(vnode.name, error="the supervisor was interrupted") for vnode in vnodes]
+
+
+def _send_round(place, plan, vnodes, unit_cgroup) -> tuple[int, int]:
+    """A descriptor to hear it by, and the process id."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    worker = os.fork()
+    if worker == 0:
+        os.close(reader)
+        _go_round(place, plan, vnodes, unit_cgroup, writer)
+    os.close(writer)
+    return reader, worker
+
+
+def _hear(reader: int, worker: int) -> list[Started]:
+    with os.fdopen(reader, encoding="utf-8") as lines:
+        said = [Started(**json.loads(line)) for line in lines if line.endswith("\n")]
+    os.waitpid(worker, 0)
+    return said
+
+
+def _go_round(place, plan, vnodes, unit_cgroup, writer) -> None:
+    """In the child. Never returns."""
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        with os.fdopen(writer, "w", encoding="utf-8") as said:
+            registry, origin = Registry(place), Home()
+            registry.open(origin)
+            for vnode in vnodes:
+                said.write(json.dumps(_start_one(place, plan, vnode, registry, origin, unit_cgroup).__dict__) + "\n")
+                said.flush()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _start_one(place, plan, vnode, registry, origin, unit_cgroup) -> Started:
+    command = StartCommand(place, plan, vnode)
+    try:
+        if vnode.kind == _MACHINE:
+            origin.enter()
+            mark_started(place, vnode.name)
+            namespaces = {}
+        else:
+            registry.enter()
+            registry.mark_started(vnode.name)
+            namespaces = registry.descriptors(vnode.name)
+        pid = command.begin(namespaces, cgroups.node_cgroup(unit_cgroup, vnode.name))
+    except (OSError, BenitoError) as exc:
+        return Started(vnode.name, error=str(exc))
+    return Started(vnode.name, pid, command.began)

@@ -1,0 +1,168 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A partitioned topology as hosts, variables and groups (design §7): plain data that becomes JSON.
+
+An experiment keeps it as inventory.json, so that nothing has to be planned again whenever Ansible
+wants its inventory. It is derived: where it does not fit partitioned.xml, it is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from ..embedding.kinds import EMBEDDED_PNODE, QEMU
+from ..embedding.placement.machines import vhost_of
+from ..errors import InputError, Problem
+from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK, NODE_TYPE, PARTITION, STARTUP, containers_attribute
+
+INVENTORY_VERSION = 2
+_RESERVED = ("all", "ungrouped", "localhost")
+
+
+def inventory_of(topology, carrying, mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
+    """The hosts and groups of a partitioned topology.
+
+    carrying       its machines, see embedding.machines
+    mac_addresses  {(computer, interface): address}; empty when no experiment gives them
+    experiment     "pid.eid", or "" for a topology that is no experiment
+
+    Returns {"pnodes": {name: variables}, "nodes": {name: variables}, "hidden": {name: variables}, "groups": {group: [host, …]}};
+    hidden are the virtual machines of the ptopo alone.
+    Raises InputError where names cannot stand beside each other in one inventory.
+    """
+    substrates = {substrate.name: substrate for substrate in topology.substrates}
+    vhosts = vhost_of(carrying)
+    pnodes, nodes, hidden, groups, problems = {}, {}, {}, _Groups(experiment), []
+    for computer in topology.computers:
+        variables = _variables(computer, vhosts[computer.name], substrates, mac_addresses)
+        nodes[computer.name] = variables
+        groups.add_node(computer, variables)
+    for machine in carrying:
+        partition = machine.partition or machine.vhost
+        pnodes[machine.vhost] = {"benito_kind": "pnode", "benito_partition": partition, "benito_vhost": machine.vhost}
+        groups.add_vhost(machine.vhost, "pnodes")
+        for nested in machine.nested:
+            groups.add_vhost(nested.vhost)
+            if nested.hidden:
+                hidden[nested.vhost] = {"benito_node": nested.vhost, "benito_kind": QEMU, "benito_partition": partition, "benito_vhost": machine.vhost}
+    problems += _same_names(topology, hidden, groups.members)
+    for computer in topology.computers:
+        what = f"computer {computer.name}"
+        if computer.name in pnodes:
+            problems.append(Problem("has the name of one of its experiment's pnodes", topology.source, computer.line, what, "give it another name"))
+        if computer.name in _RESERVED or computer.name in groups.members:
+            hint = "give it another name"
+            problems.append(Problem("has a name that means something else in an inventory", topology.source, computer.line, what, hint))
+    problems += groups.collisions(topology.source)
+    if problems:
+        raise InputError(problems)
+    return {"pnodes": {name: pnodes[name] for name in sorted(pnodes)}, "nodes": nodes, "hidden": hidden, "groups": groups.members}
+
+
+def to_json(data: dict, topology_text: bytes) -> str:
+    """The data as inventory.json, one line for each host, with the digest of the partitioned.xml it was made from."""
+    parts = [f' "version": {INVENTORY_VERSION},\n "topology": {json.dumps(digest(topology_text))}']
+    for section in ("pnodes", "nodes", "hidden", "groups"):
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in data[section].items())
+        parts.append(f' "{section}": {{\n{lines}\n }}' if lines else f' "{section}": {{}}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def from_json(text: str, topology_text: bytes) -> dict | None:
+    """The data that ``to_json`` wrote, None when it is of another topology or version, or broken."""
+    try:
+        data = json.loads(text)
+        return data if (data["version"], data["topology"]) == (INVENTORY_VERSION, digest(topology_text)) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def group_name(prefix: str, word: str) -> str:
+    """A name that Ansible takes for a group: what is no letter, digit or underscore becomes an underscore."""
+    return f"{prefix}_{re.sub('[^A-Za-z0-9_]', '_', word)}"
+
+
+def _same_names(topology, hidden, groups):
+    for name in hidden:
+        if name in _RESERVED or name in groups:
+            yield Problem("has a name that means something else in an inventory", topology.source, 0, f"virtual machine {name}", "give it another name")
+
+
+class _Groups:
+    """Groups as they fill, and of which words each was made."""
+
+    def __init__(self, experiment: str):
+        self.members: dict[str, list[str]] = {"pnodes": [], "vnodes": [], "vhosts": []}
+        self._words: dict[str, dict[tuple[str, str], int]] = {}
+        self._nodes: set[str] = set()
+        self._vhosts: set[tuple[str, str]] = set()
+        self._experiment = group_name("experiment", experiment) if experiment else ""
+        if self._experiment:
+            self.members[self._experiment] = []
+
+    def add_node(self, computer, variables) -> None:
+        name, kind = computer.name, variables["benito_kind"]
+        if kind != EMBEDDED_PNODE:
+            self.members["vnodes"].append(name)
+        self._join(name, "kind", kind)
+        self._join(name, "partition", variables["benito_partition"], computer.line)
+        for substrate in dict.fromkeys(interface["substrate"] for interface in variables["benito_interfaces"]):
+            self._join(name, "substrate", substrate, computer.line)
+        if self._experiment:
+            self.members[self._experiment].append(name)
+        self._nodes.add(name)
+
+    def add_vhost(self, name, *others) -> None:
+        for group in (*others, "vhosts", *([self._experiment] if self._experiment and name not in self._nodes else [])):
+            if (group, name) not in self._vhosts:
+                self._vhosts.add((group, name))
+                self.members[group].append(name)
+
+    def _join(self, host, prefix, word, line=0) -> None:
+        group = group_name(prefix, word)
+        self._words.setdefault(group, {}).setdefault((prefix, word), line)
+        self.members.setdefault(group, []).append(host)
+
+    def collisions(self, source):
+        for group, words in self._words.items():
+            if len(words) > 1:
+                (prefix, first), *others = words
+                for other in others:
+                    what = f"{other[0]} {other[1]}"
+                    yield Problem(f"and {prefix} {first} would both be the inventory group {group}", source, words[other], what, "rename one of them")
+
+
+def _variables(computer, vhost, substrates, mac_addresses) -> dict:
+    attributes: dict[str, str] = {}
+    for attribute in computer.attributes:
+        attributes.setdefault(attribute.name, attribute.value)
+    return {
+        "benito_node": computer.name,
+        "benito_kind": containers_attribute(computer, NODE_TYPE),
+        "benito_partition": containers_attribute(computer, PARTITION) or vhost,
+        "benito_vhost": vhost,
+        "benito_interfaces": [_interface(computer.name, interface, substrates, mac_addresses) for interface in computer.interfaces],
+        "benito_startup": computer.attribute(STARTUP) or "",
+        "benito_attributes": attributes,
+    }
+
+
+def _interface(computer, interface, substrates, mac_addresses) -> dict:
+    """``capacity`` in kb/s and ``latency`` in ms, the attachment's own or else its substrate's; None where there is none."""
+    substrate = substrates[interface.substrate]
+    capacity, latency = interface.capacity or substrate.capacity, interface.latency or substrate.latency
+    return {
+        "name": interface.name,
+        "substrate": substrate.name,
+        "ip4_address": interface.attribute(IP4_ADDRESS),
+        "ip4_netmask": interface.attribute(IP4_NETMASK),
+        "mac_address": mac_addresses.get((computer, interface.name)),
+        "capacity": capacity.rate_kbps if capacity else None,
+        "latency": latency.time_ms if latency else None,
+    }

@@ -1,0 +1,154 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the inventory of an experiment or of a topology comes from, and how its hosts are reached.
+
+Whatever plans (and the libraries for it) is imported only when it is needed: an experiment's own
+inventory.json usually makes it needless, and every ansible-playbook waits for this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+
+from ..embedding.kinds import EMBEDDED_PNODE, PROCESS
+from ..errors import ExperimentError, InputError, Problem
+from ..experiment.access import reach
+from ..experiment.directory import ExperimentDirectory
+from .data import from_json, group_name
+
+_NOT_FOR_VNODES = ("ansible_connection", "ansible_become", "ansible_shell_type", "ansible_shell_executable")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an inventory is made of.
+
+    topology_text  the partitioned TopDL
+    source         what to call it in messages
+    prepared       text of inventory.json, "" without one
+    pool_hosts     {pnode: PoolHost} while swapped in
+    control        {node: its address on the control network, with prefix length} while swapped in
+    directory      of the experiment
+    state          state of the experiment, "" for a topology that is none
+    warnings       what is broken
+    """
+
+    topology_text: bytes
+    source: str
+    pid: str = ""
+    eid: str = ""
+    prepared: str = ""
+    pool_hosts: dict = field(default_factory=dict)
+    control: dict = field(default_factory=dict)
+    directory: str = ""
+    allocation_text: str = ""
+    state: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of everything that ``data`` depends on, and of the allocation."""
+        parts = (self.topology_text, self.allocation_text.encode(), f"{self.pid}.{self.eid}".encode())
+        return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:32]
+
+    @property
+    def experiment(self) -> str:
+        return f"{self.pid}.{self.eid}" if self.pid else ""
+
+    @property
+    def group(self) -> str:
+        """The experiment's group, "" for a topology that is no experiment."""
+        return group_name("experiment", self.experiment) if self.experiment else ""
+
+    @property
+    def domain(self) -> str:
+        """What a qualified host name has after the short one (spec/semantics.md §2)."""
+        return f".{self.eid}.{self.pid}".lower() if self.pid else ""
+
+    def data(self) -> dict:
+        """Hosts and groups, see inventory_data.inventory_of. Raises InputError."""
+        return from_json(self.prepared, self.topology_text) or _planned(self)
+
+    def shared_variables(self) -> dict:
+        """What all hosts of the experiment have in common."""
+        if not self.experiment:
+            return {}
+        return {"benito_pid": self.pid, "benito_eid": self.eid, "benito_experiment": self.experiment, "benito_state": self.state}
+
+    def reach_pnode(self, variables: dict) -> dict:
+        """Connection variables of a pnode: those of the pool host that it is."""
+        pool_host = self.pool_hosts.get(variables["benito_vhost"])
+        if pool_host is None:
+            return {}
+        return {"ansible_host": pool_host.name, **pool_host.variables, "benito_pool_host": pool_host.name}
+
+    def reach_node(self, variables: dict) -> dict:
+        """Connection variables of a computer of the vtopo, or of a hidden virtual machine."""
+        if variables["benito_node"] in self.control:
+            return reach(self.directory, self.control[variables["benito_node"]].split("/")[0])
+        if variables["benito_vhost"] in self.control:
+            return self._through(reach(self.directory, self.control[variables["benito_vhost"]].split("/")[0]))
+        found = self.reach_pnode(variables)
+        if variables["benito_kind"] == EMBEDDED_PNODE:
+            return found
+        return self._through(found) if variables["benito_kind"] == PROCESS and self.experiment else {}
+
+    def _through(self, vhost: dict) -> dict:
+        """Connection variables of a process on the vhost with these."""
+        through = {name: value for name, value in vhost.items() if name.startswith("ansible_") and not name.startswith(_NOT_FOR_VNODES)}
+        if "ansible_connection" in vhost:
+            through["benito_vhost_connection"] = vhost["ansible_connection"]
+        if str(vhost.get("ansible_become", "")).lower() in ("true", "yes", "1"):
+            through["benito_vhost_become"] = True
+        return {"ansible_connection": "deter.benito.process", **through}
+
+
+def read_topology(path: str) -> Source:
+    """The source that a partitioned TopDL file is. Raises InputError."""
+    try:
+        with open(path, "rb") as handle:
+            return Source(handle.read(), path)
+    except OSError as exc:
+        raise InputError(Problem(f"cannot be read: {exc.strerror}", file=path)) from exc
+
+
+def read_experiment(directory: ExperimentDirectory) -> Source | None:
+    """The source that an experiment is, None when there is none.
+
+    What is broken in its directory becomes a warning and is left out: without an inventory nobody could swap it out or terminate it.
+    """
+    if not directory.exists():
+        return None
+    warnings: list[str] = []
+    topology = _attempt(lambda: directory.read("partitioned.xml"), "", warnings)
+    if not topology:
+        return Source(b"", directory.path, warnings=(*warnings, f"experiment {directory} is broken, its inventory is empty"))
+    state = _attempt(lambda: directory.read_state().state, "broken", warnings)
+    prepared = _attempt(lambda: directory.read("inventory.json"), "", [])
+    allocation = directory.read("allocation.json") if os.path.exists(directory.allocation) else ""
+    lent = _attempt(lambda: _allocation(allocation, directory.allocation), None, warnings) if allocation else None
+    pool_hosts, control = (lent.hosts, lent.control) if lent else ({}, {})
+    text = topology.encode()
+    return Source(text, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, control, directory.path, allocation, state, tuple(warnings))
+
+
+def _attempt(read, otherwise, warnings: list):
+    try:
+        return read()
+    except ExperimentError as exc:
+        warnings.append(str(exc))
+        return otherwise
+
+
+def _allocation(text: str, source: str):
+    from ..embedding.placement.allocation import Allocation
+
+    return Allocation.from_json(text, source)
+
+
+def _planned(source: Source) -> dict:
+    from .planning import planned
+
+    return planned(source.topology_text, source.source, source.pid, source.eid)

@@ -1,0 +1,216 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Machines for an experiment: chosen, the experiment bound to them, and all that follows from that written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, replace
+
+from ..embedding.binding.bind import NOTHING, bind, mtu_notes
+from ..embedding.computers import kind_of
+from ..embedding.kinds import KINDS
+from ..embedding.partitioning.passes import machine_types
+from ..embedding.placement.allocation import Allocation, PoolHost
+from ..embedding.placement.choose import Need, Offer, choose
+from ..embedding.placement.control_addresses import ControlOffer, assign_control_addresses
+from ..embedding.placement.machines import machines
+from ..embedding.placement.memory import HostMemory, WarmMemory, memory_need
+from ..embedding.placement.provisioning import Hosting, Resources
+from ..embedding.placement.resources import node_resources
+from ..errors import BenitoError, ExperimentError
+from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
+from ..experiment.directory import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
+from ..experiment.keys import ACCESS_KEY
+from ..hostplan import ImagePlan, UserPlan, to_json
+from ..settings.site_settings import load_site
+from ..topology.topdl.reader import read_topdl
+
+NONE = Allocation()
+
+
+@dataclass(frozen=True)
+class Allocated:
+    """What is now written down.
+
+    chosen  {pnode: pool host}
+    claims  {pnode: what is claimed of its machine}: "shared", "memory_mb", "memory_limit_mb"
+    kinds   {vhost: kinds of its nodes}
+    nested  of each virtual machine that carries processes: "vhost", "pnode", "kinds", "reach" (connection variables)
+    notes   which substrates have a smaller MTU, and why
+    """
+
+    changed: bool
+    chosen: dict[str, str]
+    claims: dict[str, dict]
+    kinds: dict[str, list[str]]
+    nested: list[dict]
+    notes: tuple[str, ...]
+
+
+def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: dict[str, dict], given: dict | None = None,
+             dry_run: bool = False) -> Allocated:
+    """Choose machines, bind the experiment to them, and write both down: allocation.json, plan/<vhost>.json.
+
+    offers   {pool host: what it presented}, see the module ``lease``
+    secrets  {pool host: {connection variable: password}}; the file is 0600 as all of the experiment
+    given    {setting: value} of this run, in place of the experiment's own: which types of machine
+
+    Machines that an earlier run was lent are kept. Everything is written before anything is built, so
+    that swap-out always finds the machines. Raises BenitoError with nothing written; then a swap-in that
+    had just begun is as it was.
+    """
+    try:
+        settings = load_site(directory.site, given)
+        topology, _warnings = read_topdl(directory.partitioned)
+        needs = _needs(topology, settings, warm_memory(directory, settings, offers))
+        presented = [_offer(name, offer, settings) for name, offer in offers.items()]
+        kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
+        chosen = choose(needs, presented, kept)
+        control = _control_addresses(directory, machines(topology), topology, chosen, offers)
+        allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
+        plans = bind(directory.pid, directory.eid, topology, allocation, settings, _hosting(directory, settings) if control else NOTHING)
+    except BenitoError as exc:
+        if not dry_run:
+            abandon(directory, str(exc).splitlines()[0])
+        raise
+    files = {"allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
+    files.update(_access(directory, plans))
+    write = directory.differs if dry_run else directory.write
+    changed = [write(name, text) for name, text in files.items()]
+    kinds = {vhost: sorted({vnode.kind for vnode in plan.vnodes}) for vhost, plan in plans.items()}
+    nested = [
+        {"vhost": inside.vhost, "pnode": machine.vhost, "kinds": kinds[inside.vhost], "reach": reach(directory.path, with_login(plans)[inside.vhost])}
+        for machine in machines(topology) for inside in machine.nested
+    ]
+    claims = _claims(chosen, needs, presented, offers)
+    return Allocated(any(changed), chosen, claims, kinds, nested, tuple(str(note) for note in mtu_notes(plans)))
+
+
+def _access(directory: ExperimentDirectory, plans) -> dict[str, str]:
+    """Files by which nodes with a login are reached, and what their vhosts are given for them."""
+    nodes = with_login(plans)
+    if not nodes:
+        return {}
+    users = next(plan.users for plan in plans.values() if plan.root_keys)
+    return {
+        KNOWN_HOSTS: known_hosts_text(directory, nodes),
+        SSH_CONFIG: ssh_config_text(directory, nodes, users[0].name if users else "root"),
+        **{f"secrets/plan/{vhost}.json": secrets_json(directory, plan) for vhost, plan in plans.items() if plan.images},
+    }
+
+
+def _needs(topology, settings, warm) -> dict[str, Need]:
+    carrying = machines(topology)
+    resources = node_resources(topology, settings, [name for machine in carrying for name in machine.hidden])
+    own_machine = {computer.name for computer in topology.computers if KINDS[kind_of(computer)].own_machine}
+    types = machine_types(carrying, topology, settings)
+    return {
+        machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources, warm),
+                            not own_machine.isdisjoint(machine.nodes), types[machine.vhost])
+        for machine in carrying
+    }
+
+
+def warm_memory(directory: ExperimentDirectory, settings, offers: dict[str, dict]) -> dict[str, WarmMemory]:
+    """{node: what a clone takes} of virtual machines of whose template one was measured, on whichever machine that was: the most that was found."""
+    if settings.qemu_start == "cold" or not os.path.exists(directory.file("images.json")):
+        return {}
+    measured: dict[tuple, list[dict]] = {}
+    for offer in offers.values():
+        for template in offer.get("templates") or ():
+            measured.setdefault(tuple(template[name] for name in ("image", "memory_mb", "cpus", "disk_mb")), []).append(template)
+    found, images = {}, json.loads(directory.read("images.json"))
+    for node, own in images["resources"].items():
+        what = (images["nodes"].get(node), own["memory_mb"], own["cpus"] or 1, own["disk_mb"])
+        if what in measured:
+            private, shared = (max(template[name] for template in measured[what]) for name in ("private_mb", "size_mb"))
+            found[node] = WarmMemory("/".join(map(str, what)), private + settings.qemu_reserve_mb, shared)
+    return found
+
+
+def _offer(name: str, offer: dict, settings) -> Offer:
+    """What a machine offers. Raises ExperimentError where its inventory has words for a number."""
+    total = _number(name, "pnode_memory_mb", offer) or int(offer.get("memory_mb") or 0)
+    return Offer(
+        name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", _number(name, "pnode_slots", offer),
+        HostMemory(total, settings.memory_reserve_mb, int(offer.get("memory_reserved_mb") or 0), settings.memory_overcommit) if total else None,
+        offer.get("shared_with") or "", bool(offer.get("ours")),
+    )
+
+
+def _number(name: str, variable: str, offer: dict) -> int:
+    text = str(offer.get(variable) or 0).strip()
+    if not text.isdigit():
+        raise ExperimentError(f"{name}: the inventory's {variable} {text!r} is not a whole number; leave it out for no limit of your own")
+    return int(text)
+
+
+def _claims(chosen, needs, presented, offers) -> dict[str, dict]:
+    memory = {offer.name: offer.memory for offer in presented}
+    return {
+        vhost: {"shared": bool(offers[name].get("shared")) and not needs[vhost].alone, "memory_mb": needs[vhost].memory.memory_mb,
+                "memory_limit_mb": memory[name].nodes_mb if memory[name] else 0}
+        for vhost, name in chosen.items()
+    }
+
+
+def _control_addresses(directory, carrying, topology, chosen, offers) -> dict[str, str]:
+    """{node: its address on the control network} for every node that has one, and for hidden virtual machines."""
+    with_login = {computer.name for computer in topology.computers if KINDS[kind_of(computer)].login}
+    nodes = {node: chosen[machine.vhost] for machine in carrying for node in (*machine.nodes, *machine.hidden) if node in {*with_login, *machine.hidden}}
+    if not nodes:
+        return {}
+    return assign_control_addresses(nodes, [ControlOffer.of(name, offer) for name, offer in offers.items()], read_allocation(directory).control)
+
+
+def _hosting(directory, settings) -> Hosting:
+    """What nodes with a system of their own are made with: images.json, and the site's accounts and keys."""
+    found = json.loads(directory.read("images.json"))
+    fields = {field.name for field in dataclasses.fields(ImagePlan)}
+    images = {digest: ImagePlan(**{name: value for name, value in image.items() if name in fields}) for digest, image in found["images"].items()}
+    access = directory.read(f"{ACCESS_KEY}.pub").strip()  # what ssh_config logs in with
+    users = tuple(UserPlan(user["name"], (access, *user.get("authorized_keys", ()))) for user in settings.node_users)
+    return Hosting(
+        images={node: images[digest] for node, digest in found["nodes"].items()},
+        resources={node: Resources(**resources) for node, resources in found["resources"].items()},
+        users=users,
+        root_keys=(access,),
+    )
+
+
+def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
+    hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
+    for vhost, host in read_allocation(directory).hosts.items():  # names in use were looked at before our own were there
+        if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
+            hosts[vhost] = replace(hosts[vhost], links=host.links, vnis=host.vnis)
+    return hosts
+
+
+def abandon(directory: ExperimentDirectory, reason: str) -> None:
+    """A swap-in that ended before anything was built: back to ``swapped``, or ``failed`` where machines are still lent."""
+    before = directory.read_state()
+    if before.state == ACTIVE:
+        directory.log_activity(f"swap-in of the active experiment: {reason}")
+    elif read_allocation(directory).hosts:
+        directory.write_state(FAILED, reason)
+    else:
+        directory.log_activity(f"not swapped in: {reason}")
+        directory.write_state(SWAPPED)
+
+
+def read_allocation(directory: ExperimentDirectory) -> Allocation:
+    """What the experiment was lent; empty when nothing. Raises ExperimentError."""
+    if not os.path.exists(directory.allocation):
+        return NONE
+    return Allocation.from_json(directory.read("allocation.json"), directory.allocation)
+
+
+def _pool_host(name: str, offer: dict, secrets: dict) -> PoolHost:
+    return PoolHost(
+        name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
+        underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
+        control_gateway=offer.get("control_gateway", ""), variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
+    )

@@ -1,0 +1,126 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""convert: a topology in one format, or an experiment's, to a file in another."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+
+from ..errors import BenitoError, InputError, Problem
+from ..experiment.directory import ExperimentDirectory, benito_home
+from ..files import replace_file
+from ..topology.readers import read_topology
+from ..topology.writers import written
+
+_MOST_DIFF_LINES = 2000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, as given.
+
+    out       the file to be written; its suffix tells the format
+    topology  a topology file, or "" for the partitioned topology of the experiment ``project``/``eid``
+    profile   the rules for NS files, ``default`` or ``emulab``
+    force     whether a file that is there and says something else is replaced
+    home      BENITO_HOME, None for the default
+    chdir     folder of relative paths, "" for the working directory
+    """
+
+    out: str
+    topology: str = ""
+    project: str = ""
+    eid: str = ""
+    profile: str = "default"
+    force: bool = False
+    home: str | None = None
+    chdir: str = ""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A file that can be written.
+
+    before  what stands there now, None for nothing
+    """
+
+    path: str
+    text: bytes
+    before: bytes | None
+    warnings: tuple[Problem, ...]
+    nodes: int
+    links: int
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.text
+
+    def message(self) -> str:
+        counts = f"{self.nodes} {'node' if self.nodes == 1 else 'nodes'}, {self.links} {'link or LAN' if self.links == 1 else 'links and LANs'}"
+        return f"{self.path}: {counts}"
+
+    def diff(self) -> dict:
+        """The file before and after; of long ones how long they are."""
+        before, after = ((text or b"").decode("utf-8", "replace") for text in (self.before, self.text))
+        if before.count("\n") + after.count("\n") <= _MOST_DIFF_LINES:
+            return {"before": before, "after": after, "before_header": self.path, "after_header": self.path}
+        return {"prepared": f"{self.path}: {before.count(chr(10))} lines before, {after.count(chr(10))} after\n"}
+
+    def write(self) -> None:
+        """Write the file, whole or not at all. Raises BenitoError."""
+        if not self.changed:
+            return
+        try:
+            replace_file(self.path, self.text, like_before=True)
+        except OSError as exc:
+            raise BenitoError(f"{self.path} cannot be written: {exc.strerror or exc}") from exc
+
+
+def prepare(request: Request) -> Conversion:
+    """Everything but writing the file. Raises InputError with all that is wrong, BenitoError when the file may not be written."""
+    problems: list[Problem] = []
+    if bool(request.topology) == bool(request.project or request.eid):
+        problems.append(Problem("give either a topology file, or pid and eid of an experiment", hint="-e topology=FILE, or -e pid=PROJECT -e eid=EXPERIMENT"))
+    elif not request.topology and not (request.project and request.eid):
+        problems.append(Problem("an experiment has both a pid and an eid", hint="-e pid=PROJECT -e eid=EXPERIMENT"))
+    if problems:
+        raise InputError(problems)
+    topology, warnings = _read(request)
+    text, left_out = written(topology, request.out)
+    path = os.path.realpath(_path(request, request.out))
+    data, before = text.encode(), _before(path, request.out)
+    if before is not None and before != data and not request.force:
+        raise BenitoError(f"{request.out} is there already and says something else; it was left untouched (force=true replaces it)")
+    linked = [name for name, members in topology.attachments().items() if members]
+    return Conversion(path, data, before, tuple(dict.fromkeys((*warnings, *left_out))), len(topology.computers), len(linked))
+
+
+def _read(request: Request):
+    if request.topology:
+        return read_topology(_path(request, request.topology), request.topology, request.profile)
+    directory = ExperimentDirectory(benito_home(request.home, request.chdir), request.project, request.eid).require()
+    return read_topology(directory.partitioned)
+
+
+def _path(request: Request, path: str) -> str:
+    return os.path.abspath(os.path.join(request.chdir, os.path.expanduser(path)))
+
+
+def _before(path: str, shown: str) -> bytes | None:
+    """The content of the file, None when there is none. Raises BenitoError for what cannot be a topology's place."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise BenitoError(f"{shown} is not a regular file")
+        with open(path, "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return _in_a_folder(path, shown)
+    except (OSError, ValueError) as exc:
+        raise BenitoError(f"{shown} cannot be looked at: {getattr(exc, 'strerror', None) or exc}") from exc
+
+
+def _in_a_folder(path: str, shown: str) -> None:
+    if not os.path.isdir(os.path.dirname(path)):
+        raise BenitoError(f"{shown} cannot be written: there is no folder {os.path.dirname(path)}")

@@ -1,0 +1,48 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What of an embedding stands in the experiment directory (design §6), file by file."""
+
+from __future__ import annotations
+
+import json
+
+from ..embedding.binding.identifiers import Identifiers, mac_addresses
+from ..embedding.computers import kind_of
+from ..embedding.kinds import KINDS
+from ..embedding.placement.machines import vhost_of
+from ..experiment.final_topology import final_topology
+from ..experiment.keys import access_key_files, host_key_files
+from ..inventory.data import inventory_of, to_json
+from ..topology.topdl.writer import write_topdl
+
+
+def experiment_files(pid: str, eid: str, embedding) -> dict:
+    """{path inside the directory: content} of everything that follows from an embedding."""
+    partitioned = write_topdl(embedding.partitioned).encode()
+    vhosts = vhost_of(embedding.machines)
+    addresses = mac_addresses(Identifiers(pid, eid), embedding.partitioned)
+    inventory = inventory_of(embedding.partitioned, embedding.machines, addresses, f"{pid}.{eid}")
+    hidden = [name for machine in embedding.machines for name in machine.hidden]
+    with_login = [computer.name for computer in embedding.partitioned.computers if KINDS[kind_of(computer)].login] + hidden
+    return {
+        "annotated.xml": write_topdl(embedding.annotated),
+        "partitioned.xml": partitioned,
+        "topo.xml": write_topdl(final_topology(embedding.partitioned, vhosts, embedding.machines)),
+        "assignment.yaml": _assignment(embedding.assignment),
+        "hosts": embedding.hosts_file(),
+        **_route_files(embedding),
+        "inventory.json": to_json(inventory, partitioned),
+        **host_key_files(with_login, f".{eid}.{pid}".lower()),
+        **(access_key_files(f"{pid}.{eid}") if with_login else {}),
+    }
+
+
+def _assignment(assignment: dict) -> str:
+    """YAML, a line for each pnode; quoted, since a node may be called ``no`` or ``1``."""
+    return "---\n" + "".join(f"{vhost}: {json.dumps(list(nodes))}\n" for vhost, nodes in assignment.items())
+
+
+def _route_files(embedding) -> dict[str, str]:
+    """route/<node> for every node that has routes."""
+    texts = ((node, embedding.route_file(node)) for machine in embedding.machines for node in machine.all_nodes)
+    return {f"route/{node}": text for node, text in texts if text}

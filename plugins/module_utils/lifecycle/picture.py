@@ -1,0 +1,206 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Pictures of topologies and experiments: those an experiment gets at its creation, and those that somebody asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from dataclasses import dataclass
+
+from ..embedding.computers import kind_of, partition_of
+from ..embedding.kinds import KINDS
+from ..embedding.nesting import carriers
+from ..embedding.placement.machines import machines, pnode_of
+from ..errors import BenitoError, ExperimentError, InputError, Problem
+from ..experiment.directory import ExperimentDirectory, benito_home
+from ..experiment.final_topology import PNODE
+from ..files import replace_file
+from ..topology.attributes import NODE_TYPE, VHOST, containers_attribute, with_containers_attribute
+from ..topology.drawing.drawing import DRAW_BOXES, Placement, Wanted
+from ..topology.drawing.layouts import attempts
+from ..topology.drawing.rendering import FORMATS, Rendering, render
+from ..topology.model import Computer, Topology
+from ..topology.readers import read_topology
+from ..topology.topdl.reader import read_topdl_text
+
+SECONDS = 20
+AT_CREATION = {"svg": "visualization.svg", "png": "visualization.png"}
+MOST_AT_CREATION = 5_000
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """What somebody wants to see.
+
+    experiment  PID/EID or PID/GID/EID, or "" for a topology
+    topology    a topology file, relative to ``chdir``, or ""
+    out         the file to write, its suffix is the format, relative to ``chdir``; "" for the name of what is drawn, as SVG
+    partitions  whether there is a box for each pnode
+    program     what lays it out, None for what suits it
+    addresses   whether they are shown, None: where there is room
+    """
+
+    experiment: str = ""
+    topology: str = ""
+    out: str = ""
+    partitions: bool = False
+    program: str | None = None
+    addresses: bool | None = None
+    seconds: float = SECONDS
+    home: str | None = None
+    chdir: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was drawn: what of, where it belongs, its content, the program that laid it out, and what is to be said of it."""
+
+    title: str
+    path: str
+    content: bytes
+    program: str
+    warnings: tuple[Problem, ...]
+
+    def differs(self) -> bool:
+        """Whether ``write`` would change anything."""
+        with contextlib.suppress(OSError), open(self.path, "rb") as handle:
+            return handle.read() != self.content
+        return True
+
+    def message(self, would: bool = False) -> str:
+        """What the user reads at the end."""
+        return f"{self.title}, {'would be ' if would else ''}drawn by {self.program} in {self.path}"
+
+    def write(self) -> None:
+        """Put it in its place, whole or not at all. Raises BenitoError."""
+        try:
+            replace_file(os.path.realpath(self.path), self.content, like_before=True)
+        except OSError as exc:
+            raise BenitoError(f"cannot write {self.path}: {exc.strerror}") from exc
+
+
+def creation_pictures(name: str, partitioned: Topology, seconds: float) -> tuple[dict[str, bytes], tuple[Problem, ...]]:
+    """({file of the experiment directory: content}, warnings): a picture that cannot be drawn is one of these."""
+    hint = "image: false draws none"
+    if len(partitioned.computers) > MOST_AT_CREATION:
+        more = Problem(f"more than {MOST_AT_CREATION:,} nodes are not drawn at creation", element="picture", hint="the playbook image can try")
+        return {}, (more,)
+    try:
+        drawn = _drawn(partitioned, _title(name, partitioned), tuple(AT_CREATION), Placement(carriers=_carriers(partitioned)), None, None, seconds)
+    except BenitoError as exc:
+        return {}, (Problem(f"none was drawn: {exc}", element="picture", hint=hint),)
+    return {AT_CREATION[form]: content for form, content in drawn.files.items()}, _said(drawn)
+
+
+def experiment_named(experiment: str | None, pid: str | None, eid: str | None) -> str:
+    """PID/EID, or PID/GID/EID, of an experiment that is given in one of the two ways; "" for none. Raises InputError where it is in both."""
+    if experiment and eid:
+        raise InputError(Problem("is given, and pid and eid are, too", element="experiment", hint="give one of them"))
+    return f"{pid}/{eid}" if eid else experiment or ""
+
+
+def picture(request: PictureRequest) -> Picture:
+    """Draw what is asked for, without writing it. Raises BenitoError, or InputError with everything that is wrong."""
+    if bool(request.experiment) == bool(request.topology):
+        given = "two things to draw are given" if request.experiment else "nothing to draw is given"
+        raise InputError(Problem(given, hint="say -e experiment=PROJECT/EXPERIMENT, or -e pid=PROJECT -e eid=EXPERIMENT, or -e topology=FILE"))
+    name, topology, odd = _experiment(request) if request.experiment else _file(request)
+    path, form = _destination(request, name)
+    topology, pnodes = _without_machines(topology)
+    warnings = list(odd)
+    if request.partitions and not pnodes:
+        pnodes = _pnodes(topology)
+        if not pnodes:
+            warnings.append(Problem("has no partitions, so there are no boxes", request.topology, hint="an experiment has them"))
+    placement = Placement(pnodes if request.partitions else {}, _carriers(topology))
+    drawn = _drawn(topology, _title(name, topology), (form,), placement, request.program, request.addresses, request.seconds)
+    if request.partitions and pnodes and drawn.program not in DRAW_BOXES:
+        more = Problem(f"{drawn.program} draws no boxes: each node names its pnode", element="picture", hint=f"{' and '.join(DRAW_BOXES)} do")
+        warnings.append(more)
+    return Picture(_title(name, topology), path, drawn.files[form], drawn.program, (*warnings, *_said(drawn)))
+
+
+def _drawn(topology, title, formats, placement, program, addresses, seconds) -> Rendering:
+    return render(attempts(topology, Wanted(title, addresses), placement, program), formats, seconds)
+
+
+def _said(drawn: Rendering) -> tuple[Problem, ...]:
+    return tuple(Problem(f"{failed}, so {drawn.program} drew it{drawn.note}", element="picture") for failed in drawn.failed)
+
+
+def _title(name: str, topology: Topology) -> str:
+    count = len(topology.elements)
+    return f"{name}: {count:,} {'node' if count == 1 else 'nodes'}"
+
+
+# --- what is drawn -------------------------------------------------------------------------------
+
+
+def _experiment(request: PictureRequest):
+    """(name, its partitioned topology, warnings)."""
+    project, slash, eid = request.experiment.rpartition("/")
+    if not slash:
+        raise InputError(Problem(f"{request.experiment!r} is no experiment", element="experiment", hint="PROJECT/EXPERIMENT, such as DeterTest/example1"))
+    directory = ExperimentDirectory(benito_home(request.home, request.chdir), project, eid).require()
+    text = directory.read("partitioned.xml").encode()
+    try:
+        return str(directory), read_topdl_text(text, directory.partitioned)[0], ()
+    except InputError as exc:
+        raise ExperimentError(f"experiment {directory} is broken: {exc}") from exc
+
+
+def _file(request: PictureRequest):
+    """(name, the topology of a file, warnings about it)."""
+    path = os.path.join(request.chdir, os.path.expanduser(request.topology))
+    topology, warnings = read_topology(path, request.topology)
+    return os.path.basename(request.topology), topology, warnings
+
+
+def _without_machines(topology: Topology) -> tuple[Topology, dict[str, str]]:
+    """(the topology without the machines that a topo.xml has, {computer: the machine it is on})."""
+    names = {computer.name for computer in topology.computers if containers_attribute(computer, NODE_TYPE) == PNODE}
+    if not names:
+        return topology, {}
+    elements, pnodes = [], {}
+    for element in topology.elements:
+        vhost = containers_attribute(element, VHOST)
+        if not isinstance(element, Computer) or element.name not in names:
+            elements.append(with_containers_attribute(element, VHOST, None) if vhost in names else element)
+            pnodes[element.name] = vhost
+    for name, vhost in pnodes.items():  # a process in a virtual machine is where that is
+        pnodes[name] = pnodes.get(vhost, vhost)
+    theirs = {interface.substrate for computer in topology.computers if computer.name in names for interface in computer.interfaces}
+    substrates = tuple(substrate for substrate in topology.substrates if substrate.name not in theirs)
+    return dataclasses.replace(topology, elements=tuple(elements), substrates=substrates), {name: pnode for name, pnode in pnodes.items() if pnode}
+
+
+def _pnodes(topology: Topology) -> dict[str, str]:
+    """{computer: its pnode}; where not all that pnodes are numbered by is known, {computer: "partition P"}."""
+    if all(kind_of(computer) in KINDS and partition_of(computer) is not None for computer in topology.computers):
+        return pnode_of(machines(topology))
+    return {computer.name: f"partition {partition_of(computer)}" for computer in topology.computers if partition_of(computer) is not None}
+
+
+def _carriers(topology: Topology) -> dict[str, str]:
+    """{process: the virtual machine it is in}."""
+    known = tuple(computer for computer in topology.computers if kind_of(computer) in KINDS)
+    return carriers(dataclasses.replace(topology, elements=known))
+
+
+# --- where it goes -------------------------------------------------------------------------------
+
+
+def _destination(request: PictureRequest, name: str) -> tuple[str, str]:
+    """(absolute path, format)."""
+    given = request.out or os.path.splitext(os.path.basename(name))[0] + ".svg"
+    form = os.path.splitext(given)[1].lstrip(".").lower()
+    if form not in FORMATS:
+        raise InputError(Problem(f"{given!r} does not end like a picture", element="out", hint="with ." + ", .".join(FORMATS)))
+    path = os.path.abspath(os.path.join(request.chdir, os.path.expanduser(given)))
+    if os.path.isdir(path):
+        raise InputError(Problem(f"{given} is a folder", element="out", hint="a file in it"))
+    if not os.path.isdir(os.path.dirname(path)):
+        raise InputError(Problem(f"there is no folder {os.path.dirname(path)}", element="out"))
+    return path, form

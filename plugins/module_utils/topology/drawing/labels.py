@@ -1,0 +1,72 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a picture says of addresses, capacity, latency and loss, in as few words as can be."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ..attributes import IP4_ADDRESS
+from ..model import Interface, Substrate
+from ..ns.hops import Port, ports_of, way_between
+from ..ns.network import Way
+
+_RATES = ((1_000_000, "Gb/s"), (1000, "Mb/s"), (1, "kb/s"))
+
+
+def address(interface: Interface) -> str:
+    """Its address, "" without one."""
+    return (interface.attribute(IP4_ADDRESS) or "").strip()
+
+
+def words_of(way: Way) -> list[str]:
+    """``["100 Mb/s", "10 ms", "loses 1 %"]``: what there is of it; latency one way, in ms."""
+    words = []
+    if way.kbps > 0:
+        factor, unit = next((factor, unit) for factor, unit in _RATES if way.kbps >= factor)
+        words.append(f"{way.kbps / factor:.4g} {unit}")
+    if way.delay_ms > 0:
+        words.append(f"{way.delay_ms:.4g} ms")
+    if way.loss > 0:
+        words.append(f"loses {way.loss * 100:.3g} %")
+    return words
+
+
+def link_words(substrate: Substrate, members, latency_model: str) -> list[str]:
+    """Lines about what shapes a link of two members, which are (element, interface) pairs: from end to end; both ways where they differ."""
+    ports = _ports(substrate, members, latency_model)
+    if len(ports) != 2:
+        return []
+    there, back = (words_of(way_between(*pair)) for pair in ((ports[0], ports[1]), (ports[1], ports[0])))
+    if there == back:
+        return [", ".join(there)] if there else []
+    names = [element.name for element, _interface in members]
+    return [f"{sender} → {receiver}: {', '.join(words) or 'unshaped'}" for sender, receiver, words in ((*names, there), (*reversed(names), back))]
+
+
+def lan_words(substrate: Substrate, members, latency_model: str) -> tuple[list[str], dict[int, list[str]]]:
+    """(lines about a LAN, {number of a member: lines about its own attachment}).
+
+    The LAN's are of the way between two members that have what most have; the others say what shapes the hop from them (out) and to them (in).
+    """
+    ports = _ports(substrate, members, latency_model)
+    if not ports:
+        return [], {}
+    hops = [_hops(port) for port in ports]
+    usual = Counter(hops).most_common(1)[0][0]
+    port = ports[hops.index(usual)]
+    whole = words_of(way_between(port, port))
+    return ([", ".join(whole)] if whole else []), {number: list(hop) for number, hop in enumerate(hops) if hop != usual}
+
+
+def _hops(port: Port) -> tuple[str, ...]:
+    out, into = ", ".join(words_of(port.out)) or "unshaped", ", ".join(words_of(port.into)) or "unshaped"
+    return (out,) if out == into else (f"out: {out}", f"in: {into}")
+
+
+def _ports(substrate: Substrate, members, latency_model: str) -> list[Port]:
+    """The ports; none where the numbers are impossible, which a topology that is only looked at may have."""
+    try:
+        return ports_of(substrate, members, latency_model)
+    except (ValueError, OverflowError):
+        return []

@@ -1,0 +1,175 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs Graphviz's programs on pictures, each in a child process with a limit on time and memory, which is killed when its time is over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...errors import BenitoError
+
+PROGRAMS = ("dot", "neato", "fdp", "sfdp", "twopi", "circo")
+FORMATS = ("svg", "png", "pdf", "dot")
+DOT = "dot"  # the format that is the text itself, and a program
+MEMORY_MB = 1536
+_LARGEST_FILE_MB = 256
+_SHARE = 0.6  # of the time that is left, for one after which there is another
+_LONGEST_COMPLAINT = 200
+_TEXT = "picture.dot"
+_DATE = re.compile(rb"/CreationDate \(D:([0-9]{14})")  # the same topology gives the same PDF
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A way to make a picture: the program, and a function that gives the text for it.
+
+    again  None, or a function that makes of what Graphviz tells of the picture (``-Tjson0``) a text with the place of everything, "" for none
+    note   what is less good about it, to stand behind "the program drew it"
+    """
+
+    program: str
+    text: Callable[[], str]
+    again: Callable[[dict], str] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A picture.
+
+    files    {format: content}
+    program  what laid it out
+    failed   what was tried before, in words: "neato did not end within 12 s"
+    note     of the attempt
+    """
+
+    files: dict[str, bytes]
+    program: str
+    failed: tuple[str, ...] = ()
+    note: str = ""
+
+
+class _Failed(Exception):
+    """One program made no picture; the message says why, with the program as its subject."""
+
+
+def render(attempts: list[Attempt], formats: tuple[str, ...], seconds: float) -> Rendering:
+    """The picture by the first of the attempts that succeeds, all within ``seconds``; each has at most its share of what is left.
+
+    Raises BenitoError with what each said when none does, or when the first one's program is not there.
+    """
+    deadline = time.monotonic() + seconds
+    failed = []
+    for attempt in attempts:
+        left = deadline - time.monotonic()
+        if failed and left <= 0:
+            break
+        share = left if attempt is attempts[-1] else left * _SHARE
+        try:
+            return Rendering(_files(attempt, formats, share), attempt.program, tuple(failed), attempt.note)
+        except _Failed as exc:
+            failed.append(str(exc))
+    raise BenitoError("; ".join(failed))
+
+
+def _files(attempt: Attempt, formats: tuple[str, ...], seconds: float) -> dict[str, bytes]:
+    text = attempt.text().encode()
+    drawn = [form for form in formats if form != DOT]
+    files = {DOT: text} if DOT in formats else {}
+    if not drawn:
+        return files
+    program = program_path(attempt.program)
+    with tempfile.TemporaryDirectory(prefix="benito-picture-") as work:
+        began = time.monotonic()
+        _write(work, text)
+        command = [program]
+        if attempt.again:
+            _run([program, "-Tjson0", "-opicture.json", _TEXT], attempt.program, work, seconds)
+            placed = _placed(attempt.again, _read(work, "json"))
+            if placed:
+                _write(work, placed.encode())
+                command = [program_path("neato"), "-n2"]
+        outputs = [word for form in drawn for word in (f"-T{form}", f"-opicture.{form}")]
+        _run([*command, *outputs, _TEXT], attempt.program, work, seconds - (time.monotonic() - began))
+        files.update((form, _read(work, form)) for form in drawn)
+    if "pdf" in files:
+        files["pdf"] = _DATE.sub(lambda found: b"/CreationDate (D:" + b"19700101000000"[: len(found[1])], files["pdf"])
+    return files
+
+
+def _placed(again: Callable[[dict], str], told: bytes) -> str:
+    """The text with the place of everything, "" where what Graphviz tells is not understood: the picture is the one without it then."""
+    try:
+        return again(json.loads(told))
+    except (ValueError, LookupError):
+        return ""
+
+
+def _write(work: str, text: bytes) -> None:
+    with open(os.path.join(work, _TEXT), "wb") as handle:
+        handle.write(text)
+
+
+def _read(work: str, form: str) -> bytes:
+    with open(os.path.join(work, f"picture.{form}"), "rb") as handle:
+        return handle.read()
+
+
+def program_path(program: str) -> str:
+    """Where a program of Graphviz is. Raises BenitoError when it is none, or not there."""
+    if program not in PROGRAMS:
+        raise BenitoError(f"there is no program {program!r}: it is one of {', '.join(PROGRAMS)}")
+    path = shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/local/bin")
+    if path is None:
+        raise BenitoError(f"pictures need the program {program}: install the package graphviz")
+    return path
+
+
+def _limit_child(seconds: float) -> None:
+    """Runs in the child, before the program."""
+    for limit, value in (
+        (resource.RLIMIT_AS, MEMORY_MB * 2**20),
+        (resource.RLIMIT_CPU, math.ceil(seconds) + 1),
+        (resource.RLIMIT_FSIZE, _LARGEST_FILE_MB * 2**20),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))
+
+
+def _run(command: list[str], program: str, work: str, seconds: float) -> None:
+    """Raises _Failed unless it ends well within ``seconds``."""
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": work}
+    with open(os.path.join(work, "complaints"), "w+b") as complaints:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints, cwd=work, env=environment, start_new_session=True,
+            preexec_fn=lambda: _limit_child(seconds)
+        )  # fmt: skip
+        try:
+            status = child.wait(timeout=max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            raise _Failed(f"{program} did not end within {seconds:.2g} s") from None
+        finally:
+            if child.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        complaints.seek(0)
+        said = " ".join(complaints.read(10_000).decode("utf-8", "replace").split())[:_LONGEST_COMPLAINT]
+    if status == -signal.SIGXCPU or status == -signal.SIGKILL:
+        raise _Failed(f"{program} did not end within {seconds:.2g} s")
+    if status:
+        raise _Failed(f"{program} failed ({f'signal {-status}' if status < 0 else status}): {said or 'it said nothing'}")

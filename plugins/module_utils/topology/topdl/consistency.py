@@ -1,0 +1,111 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What must hold between the parts of a topology that was read (spec/topdl.md "Consistency")."""
+
+from __future__ import annotations
+
+from collections import Counter
+from difflib import get_close_matches
+
+from ..model import Computer, OtherElement
+from ..problem_log import ProblemLog
+from ..scope import named, shown
+
+_MOST_SUGGESTIONS = 10
+
+
+class _Place:
+    """The topology itself or one fragment: names hold within it.
+
+    prefix  what stands before the labels of its elements: "" or "fragment f, "
+    """
+
+    def __init__(self, problems: ProblemLog, substrates, elements, prefix: str):
+        self.problems = problems
+        self.substrates = substrates
+        self.elements = elements
+        self.prefix = prefix
+        self.suggestions = 0
+
+    def label(self, element) -> str:
+        kind = element.kind if isinstance(element, OtherElement) else "computer"
+        return self.prefix + named(kind, element.name)
+
+    def suggestion(self, wrong: str, right) -> str:
+        """A name that was probably meant; the search is slow, so only for the first few."""
+        self.suggestions += 1
+        if self.suggestions > _MOST_SUGGESTIONS:
+            return ""
+        close = get_close_matches(wrong, right, n=1)
+        return f"did you mean {shown(close[0])}?" if close else "every substrate needs a <substrates> of its own"
+
+
+def check_names(problems: ProblemLog, substrates, elements, fragment: str = "") -> None:
+    """Log duplicate names, unknown substrates, and what a careful author would want to know.
+
+    fragment  name of the fragment this is the inside of; there interfaces and substrates may be
+              completed from outside, so that missing members are no news
+    """
+    place = _Place(problems, substrates, elements, named("fragment", fragment) + ", " if fragment else "")
+    _check_unique(problems, [(place.prefix + named("substrate", substrate.name), substrate) for substrate in substrates])
+    _check_unique(problems, [(place.label(element), element) for element in elements])
+    members = _check_attachments(place)
+    if not fragment:
+        _warn_of_lonely_substrates(place, members)
+
+
+def check_several_substrates(problems: ProblemLog, elements) -> None:
+    """Log interfaces with more than one substrate, which version 2.0 does not have."""
+    for element in elements:
+        for interface in element.interfaces:
+            if len(interface.substrates) > 1:
+                label = named("computer" if isinstance(element, Computer) else element.kind, element.name)
+                label = f"{label}, {named('interface', interface.name)}"
+                problems.error(interface.line, label, "has more than one <substrate>, which TopDL 2.0 does not allow", "one interface for each substrate")
+
+
+def _check_unique(problems: ProblemLog, labelled) -> None:
+    first_lines: dict[str, int] = {}
+    for label, item in labelled:
+        if not item.name:
+            continue
+        if item.name in first_lines:
+            problems.error(item.line, label, "this name is taken", f"the first to have it is in line {first_lines[item.name]}")
+        else:
+            first_lines[item.name] = item.line
+
+
+def _check_attachments(place: _Place) -> Counter:
+    """Number of members of each substrate; faults of single interfaces are logged."""
+    known = {substrate.name for substrate in place.substrates}
+    members: Counter = Counter()
+    for element in place.elements:
+        own: Counter = Counter()
+        for interface in element.interfaces:
+            own.update(interface.substrates)
+            if interface.substrates and known.issuperset(interface.substrates):
+                continue
+            _report_attachment(place, element, interface, known)
+        members.update(own)
+        if isinstance(element, Computer) and not element.interfaces:
+            place.problems.warn("computers without interfaces", element.line, place.label(element), "has no interface")
+        for name, times in own.items():
+            if times > 1:
+                place.problems.warn("repeated attachments", element.line, place.label(element), f"is attached to substrate {name} {times} times")
+    return members
+
+
+def _report_attachment(place: _Place, element, interface, known) -> None:
+    label = f"{place.label(element)}, {named('interface', interface.name)}"
+    if not interface.substrates and not place.prefix:
+        place.problems.error(interface.line, label, "has no <substrate>", "name the substrate it is attached to")
+    for name in interface.substrates:
+        if name and name not in known:
+            place.problems.error(interface.line, label, f"there is no substrate {shown(name)}", place.suggestion(name, known))
+
+
+def _warn_of_lonely_substrates(place: _Place, members: Counter) -> None:
+    for substrate in place.substrates:
+        if members[substrate.name] < 2:
+            number = "only one interface" if members[substrate.name] else "no interface"
+            place.problems.warn("substrates with fewer than two interfaces", substrate.line, named("substrate", substrate.name), f"has {number}")

@@ -1,0 +1,130 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The host plan as JSON: what was written comes back, anything else is one clear error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_check import check_plan
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, from_json, to_json
+from ansible_collections.deter.benito.tests.unit.host.plans import TUNNEL, plan, with_vnode
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+
+
+def read(text):
+    found = from_json(text)
+    check_plan(found, "host plan")
+    return found
+
+
+def test_a_plan_survives_its_file():
+    assert read(to_json(plan())) == plan()
+
+
+@given(TEXT, st.dictionaries(TEXT, TEXT, max_size=3), st.dictionaries(TEXT, st.integers(), max_size=3), TEXT.filter(bool))
+def test_any_text_in_it_survives_its_file(command, environment, sysctls, name):
+    made = with_vnode(dataclasses.replace(plan(), sysctls=sysctls), "a", start_command=command, environment=environment, hostname=name)
+    assert from_json(to_json(made)) == made
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("", "not a host plan"), ("{", "not a host plan"), ("[" * 100_000, "not a host plan"), ("[]", "host plan of version None"), ("3", "version None"),
+    ("{}", "host plan of version None, this benito-host understands 3: swap in again"), ('{"version": 1}', "version 1"),
+    ('{"version": 3}', "HostPlan: .*missing"), ('{"version": true, "pid": "a"}', "host plan of version True"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": 3}', "vhost: expected str, found 3"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "colour": "red"}', "HostPlan has no field colour"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "vnodes": {}}', "vnodes: expected a list"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "vnodes": [3]}', "expected an object for VnodePlan, found int"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "sysctls": {"a.b": true}}', "sysctls: expected int, found True"),
+    ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "sysctls": []}', "sysctls: expected an object of int"),
+    ('{"version": 3, "pid": "a\\ud800", "eid": "b", "vhost": "c"}', "is not text"),
+])
+def test_what_is_no_plan_is_one_clear_error(text, message):
+    with pytest.raises(HostError, match=message):
+        from_json(text)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_plan_in_which_anything_was_replaced_by_anything_is_a_plan_or_a_clear_error(data):
+    changed = json.loads(to_json(plan()))
+    where = changed
+    while True:
+        key = data.draw(st.sampled_from(sorted(where) if isinstance(where, dict) else range(len(where))))
+        if isinstance(where[key], (dict, list)) and where[key] and data.draw(st.booleans()):
+            where = where[key]
+        else:
+            break
+    if data.draw(st.booleans()):
+        where[key] = data.draw(JSON)
+    elif isinstance(where, dict):
+        where[data.draw(st.text())] = where.pop(key)
+    try:
+        assert isinstance(read(json.dumps(changed)), HostPlan)
+    except HostError:
+        pass
+
+
+def tunnel(**changes):
+    lan0, lan1 = plan().substrates
+    return {"substrates": (lan0, dataclasses.replace(lan1, tunnel=dataclasses.replace(TUNNEL, **changes)))}
+
+
+def lan(**changes):
+    lan0, lan1 = plan().substrates
+    return {"substrates": (dataclasses.replace(lan0, **changes), lan1)}
+
+
+INTERFACE = plan().vnodes[0].interfaces[0]
+ROUTE = plan().vnodes[0].routes[0]
+ENTRY = plan().hosts[0]
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"pid": "../x"}, "pid '../x' is no name"), ({"eid": "a b"}, "eid 'a b' is no name"), ({"eid": "a.b"}, "is no name"),
+    ({"sysctls": {"../../x": 1}}, "sysctl '../../x' is none"), ({"sysctls": {"a/b.c": 1}}, "is none"),
+    ({"hosts": (dataclasses.replace(ENTRY, address="10.0.0.1\n6.6.6.6 evil"),)}, "is no line of a hosts file"),
+    ({"hosts": (dataclasses.replace(ENTRY, names=("a b",)),)}, "is no line of a hosts file"),
+    (lan(name="a;b"), "substrate 'a;b': is no name"), (lan(bridge="eth0"), "bridge 'eth0' is no name of a device of ours"),
+    (lan(bridge="bx; drop"), "is no name"), (lan(mtu=0), "MTU 0 cannot be"), (lan(name="lan1"), "substrate 'lan1' is there twice"),
+    (lan(bridge=TUNNEL.device), "device 'bxtunnel00000' is there twice"), (lan(probe_address="x"), "probe address 'x' is none"),
+    (tunnel(mode="x"), "neither unicast nor multicast"), (tunnel(vni=0), "identifier 0"), (tunnel(vni=1 << 24), "identifier 16777216"),
+    (tunnel(port=65536), "port 65536"), (tunnel(local="1.2.3"), "tunnel end '1.2.3' is no address"),
+    (tunnel(remotes=("1.2.3.4 } accept",)), "is no address"), (tunnel(mode="multicast"), "tunnel end '' is no address"),
+    (tunnel(device="lo"), "'lo' is no name"),
+])
+def test_a_plan_that_no_host_can_follow_is_refused(changes, message):
+    with pytest.raises(HostError, match=message):
+        check_plan(plan(**changes), "host.json")
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"name": "../../../etc"}, "node '../../../etc'"), ({"name": "b"}, "node 'b' is there twice"), ({"hostname": "a b"}, "host name 'a b'"),
+    ({"interfaces": (dataclasses.replace(INTERFACE, name="lo"),)}, "interface 'lo'"),
+    ({"interfaces": (dataclasses.replace(INTERFACE, port="eth0"),)}, "port 'eth0'"),
+    ({"interfaces": (dataclasses.replace(INTERFACE, mac_address="03:00:00:00:00:00"),)}, "MAC address"),
+    ({"interfaces": (dataclasses.replace(INTERFACE, substrate="lan9"),)}, "there is no substrate 'lan9'"),
+    ({"interfaces": (dataclasses.replace(INTERFACE, ip4_address="10.0.0.1"),)}, "no address with prefix length"),
+    ({"interfaces": (dataclasses.replace(INTERFACE, ip4_address="10.0.0.1/33"),)}, "no address with prefix length"),
+    ({"interfaces": (INTERFACE, dataclasses.replace(INTERFACE, port="bvother"))}, "interface 'inf000' is there twice"),
+    ({"routes": (dataclasses.replace(ROUTE, to="default"),)}, "route to 'default'"), ({"routes": (dataclasses.replace(ROUTE, via=""),)}, "via ''"),
+    ({"aliases": {"r": "10.9.9.9"}}, "no host has the address '10.9.9.9'"), ({"aliases": {"r\n": "10.0.0.1"}}, "alias"),
+    ({"start_command": "a\0b"}, "null byte"), ({"environment": {"A=B": "c"}}, "variable 'A=B' cannot be set"), ({"environment": {"A": "\0"}}, "variable 'A'"),
+])
+def test_a_node_that_no_host_can_make_is_refused(changes, message):
+    with pytest.raises(HostError, match=message):
+        check_plan(with_vnode(plan(), "a", **changes), "host.json")
+
+
+def test_of_many_problems_the_first_are_said():
+    bad = dataclasses.replace(plan(), vnodes=tuple(dataclasses.replace(plan().vnodes[0], name=f"a b{n}", interfaces=()) for n in range(20)))
+    with pytest.raises(HostError, match="and 15 more$"):
+        check_plan(bad, "host.json")

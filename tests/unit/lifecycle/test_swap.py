@@ -1,0 +1,71 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is said at the end of a swap-in or swap-out, and who carries which node."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.allocation import Allocation, PoolHost
+from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ACTIVE, SWAPPED, ExperimentDirectory, state_json
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, VnodePlan, to_json
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.swap import Carrier, carriers, failures_of, table
+
+ROW = {"node": "a", "kind": "process", "pnode": "pnode-0000", "machine": "m1", "state": "booted", "start_command": "exit 0"}
+
+
+def test_a_vhost_that_reported_nothing_was_lost_and_one_that_is_built_is_no_failure():
+    reports = {"p0": {"done": True}, "p1": {"built": True}, "p2": {"failure": "no disk"}, "p3": {}}
+    assert failures_of(reports) == {"p2": "no disk", "p3": "the connection to it was lost"}
+    assert failures_of({}) == {}
+
+
+def test_the_table_is_aligned():
+    assert table([ROW, {**ROW, "node": "longer-name", "start_command": "-"}]) == [
+        "NODE         KIND     PNODE       MACHINE  STATE   START COMMAND",
+        "a            process  pnode-0000  m1       booted  exit 0",
+        "longer-name  process  pnode-0000  m1       booted  -",
+    ]
+    assert table([]) == []
+
+
+def test_of_many_nodes_those_that_are_not_as_they_should_be_come_first():
+    rows = [{**ROW, "node": f"n{number}"} for number in range(100)]
+    rows[70] = {**rows[70], "state": "missing"}
+    rows[80] = {**rows[80], "start_command": "lost"}
+    lines = table(rows, most=10)
+    assert [line.split()[0] for line in lines[1:4]] == ["n70", "n80", "n0"]
+    assert len(lines) == 12 and lines[-1] == "… and 90 more nodes"
+
+
+@pytest.fixture(name="active")
+def fixture_active(tmp_path):
+    """Three nodes: r is a machine itself, a and the ghost g are on another."""
+    directory = ExperimentDirectory(str(tmp_path), "Proj", "exp")
+    nodes = {"pnode-0000": (VnodePlan("r", "embedded_pnode", "r"),), "pnode-0001": (VnodePlan("a", "process", "a"), VnodePlan("g", "process", "g", ghost=True))}
+    plans = {f"plan/{vhost}.json": to_json(HostPlan("Proj", "exp", vhost, vnodes=vnodes)) for vhost, vnodes in nodes.items()}
+    lent = Allocation({vhost: PoolHost(f"m{number}", variables={"ansible_host": f"192.0.2.{number}"}) for number, vhost in enumerate(nodes)})
+    directory.create({"state.json": state_json(ACTIVE), "activity.log": "", "allocation.json": lent.to_json(), **plans})
+    return directory
+
+
+def test_nodes_are_found_on_the_machines_that_carry_them(active):
+    assert carriers(active, ["a", "r", "a"]) == {
+        "pnode-0000": Carrier(("r",), True, {"ansible_host": "192.0.2.0"}), "pnode-0001": Carrier(("a",), False, {"ansible_host": "192.0.2.1"})}
+
+
+@pytest.mark.parametrize(("nodes", "message"), [
+    (["a", "x", "y", "x"], "experiment Proj/exp has no node x and no node y; it has r, a, g"), ([], "no node is named"),
+    (["r", "g"], "g of experiment Proj/exp never runs: a ghost"),
+])
+def test_nodes_that_are_not_there_or_never_run_are_named(active, nodes, message):
+    with pytest.raises(ExperimentError, match=message):
+        carriers(active, nodes)
+
+
+def test_of_an_experiment_that_is_not_swapped_in_nobody_carries_nodes(active):
+    active.write_state(SWAPPED)
+    with pytest.raises(ExperimentError, match="experiment Proj/exp is swapped, not active: swap it in first"):
+        carriers(active, ["a"])
+    with pytest.raises(ExperimentError):
+        carriers(ExperimentDirectory(active.home, "Proj", "none"), ["a"])

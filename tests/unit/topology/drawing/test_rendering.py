@@ -1,0 +1,225 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Pictures that Graphviz really draws: that names come out as they went in, that nothing lies over something else, and that every limit holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from math import dist
+from pathlib import Path
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.topology.drawing import rendering
+from ansible_collections.deter.benito.plugins.module_utils.topology.drawing.drawing import Placement, Wanted, dot_text
+from ansible_collections.deter.benito.plugins.module_utils.topology.drawing.layouts import MOST_MARKS, attempts
+from ansible_collections.deter.benito.plugins.module_utils.topology.drawing.rendering import PROGRAMS, Attempt, render
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Computer, Interface, OtherElement, Substrate, Topology
+from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
+from ansible_collections.deter.benito.tests.unit.topology.drawing import gallery
+from ansible_collections.deter.benito.tests.unit.topology.drawing.graphviz import Parsed, classes_of, line_texts_of, nodes_of, overlaps_of, texts_of, titles_of
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+NOWHERE = Placement()
+AMPLE = 60
+
+
+def folder_of(process: Path) -> str:
+    """The working folder of a process, "" of one that is gone."""
+    with contextlib.suppress(OSError):
+        return os.readlink(process / "cwd")
+    return ""
+
+
+def svg(topology, placement=NOWHERE, program=None, seconds=AMPLE, **wanted):
+    return render(attempts(topology, Wanted(**wanted), placement, program), ("svg",), seconds)
+
+
+# --- names -----------------------------------------------------------------------------------------
+
+ODD = [
+    '"', "\\", 'a\\"', "\\N", "\\G", "&amp;", "&lt;", "&foo;", "&#65;", "<b>", "<", "-->", "a\nb", "\\n", "\x00", "\x1b[1m", "\u202e", "größe", "節点", "😀",
+    "a:b", "{|}", "graph", "node", "", " ", "cluster", "cluster_a", "x" * 500, "%d%s", "//", "/*", "#", ";", "\ud800", "\ufffe",
+]  # fmt: skip
+names = st.sampled_from(ODD) | st.text(st.characters() | st.sampled_from("\\\"&<>\n;#{}|"), max_size=12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(names, min_size=1, max_size=5), names, names)
+@example(ODD, "\\", '"')
+def test_any_name_is_shown_as_it_is_and_breaks_nothing(found, substrate, box):
+    elements = tuple(Computer(name=name, interfaces=(Interface(name="i", substrates=(substrate,)),)) for name in found)
+    topology = Topology(substrates=(Substrate(name=substrate),), elements=(*elements, OtherElement(name=box)))
+    placement = Placement(dict.fromkeys(found, box), {found[0]: substrate})
+    parsed = Parsed(dot_text(topology, Wanted(title=box), placement))
+    joints = 0 if len(found) == 2 else 1
+    assert (len(parsed.nodes), len(parsed.lines)) == (len(elements) + 1 + joints, 1 if len(found) == 2 else len(found))
+    drawn = svg(topology, placement, program="fdp", title=box).files["svg"]
+    shown = texts_of(drawn)
+    for name in found:
+        if name.strip() == name != "" and name.isprintable() and "  " not in name and len(name) <= 40:
+            assert name in [text.replace("\xa0", " ") for text in shown], (name, shown)
+
+
+def test_every_node_is_named_in_the_picture_and_drawn_once():
+    topology = gallery.every_kind()
+    drawn = svg(topology).files["svg"]
+    computers = [computer.name for computer in topology.computers]
+    assert set(computers) <= set(texts_of(drawn)) & set(titles_of(drawn))
+    assert classes_of(drawn).count("node") == len(topology.elements) + 4, "LANs: of three, four, one and no members"
+    assert {"10.0.0.1", "uplink", "dmz"} <= set(texts_of(drawn))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_draws_every_sort_of_thing(program):
+    topology = gallery.every_kind()
+    placement = Placement({computer.name: "pnode-0000" for computer in topology.computers}, {"a": "vm-1", "b": "vm-2"})
+    rendering_ = svg(topology, placement, program=program)
+    assert (rendering_.program, rendering_.failed) == (program, ())
+    assert {computer.name for computer in topology.computers} <= set(texts_of(rendering_.files["svg"]))
+    assert classes_of(rendering_.files["svg"]).count("cluster") == (3 if program in ("dot", "fdp") else 0)
+
+
+@pytest.mark.parametrize("topology", [Topology(), vtopo({}, nodes="a"), vtopo({"s": ""})], ids=["nothing", "one node", "a lonely substrate"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_next_to_nothing_can_be_drawn(topology, program):
+    assert svg(topology, program=program, title="next to nothing").failed == ()
+
+
+def test_each_format_is_what_it_says():
+    files = render(attempts(gallery.ring(5), Wanted(), NOWHERE), ("svg", "png", "pdf", "dot"), AMPLE).files
+    assert [files[form][:4] for form in ("png", "pdf")] == [b"\x89PNG", b"%PDF"]
+    assert b"<svg" in files["svg"]
+    assert files["dot"].startswith(b"graph ")
+
+
+def test_the_same_topology_gives_the_same_bytes():
+    first, second = (render(attempts(gallery.every_kind(), Wanted(), NOWHERE), ("svg", "png", "pdf"), AMPLE).files for _time in range(2))
+    assert first == second
+
+
+# --- places of texts -------------------------------------------------------------------------------
+
+TEN = {
+    "a star": gallery.shaped(gallery.star(10)),
+    "a ring": gallery.shaped(gallery.ring(10)),
+    "a tree": gallery.shaped(gallery.tree(10)),
+    "a grid": gallery.shaped(gallery.grid(3, 3)),
+    "a LAN": gallery.lan(10),
+    "LANs": gallery.shaped(gallery.lans_in_a_tree(3, 2)),
+    "a web": gallery.shaped(gallery.preferential(10, kinds=gallery.KINDS)),
+    "all with all": gallery.full(10),
+    "every kind": gallery.every_kind(),
+}
+
+
+@pytest.mark.parametrize("name", TEN)
+def test_of_ten_nodes_nothing_lies_over_anything_else(name):
+    assert overlaps_of(svg(TEN[name]).files["svg"]) == []
+
+
+@pytest.mark.parametrize("name", ["a tree", "LANs", "every kind"])
+def test_with_boxes_nothing_lies_over_anything_else_either(name):
+    computers = [computer.name for computer in TEN[name].computers]
+    placement = Placement({computer: f"pnode-{number // 4:04}" for number, computer in enumerate(computers)})
+    drawn = svg(TEN[name], placement)
+    assert drawn.program == "dot"
+    assert classes_of(drawn.files["svg"]).count("cluster") == -(-len(computers) // 4)
+    assert overlaps_of(drawn.files["svg"]) == []
+
+
+def test_an_address_is_nearer_to_the_node_that_has_it_than_to_the_one_at_the_other_end():
+    drawn = etree.fromstring(svg(gallery.star(6)).files["svg"])
+    middles = {box.what: box.middle for box in nodes_of(drawn)}
+    for number in range(5):
+        (text,) = (box for box in line_texts_of(drawn) if box.what == f"10.0.{number}.2")
+        assert dist(text.middle, middles[f"n-{number + 1}"]) < dist(text.middle, middles["n-0"])
+
+
+# --- size and limits -------------------------------------------------------------------------------
+
+
+def test_ten_nodes_take_well_under_a_second():
+    began = time.monotonic()
+    render(attempts(gallery.preferential(10, kinds=gallery.KINDS), Wanted(), NOWHERE), ("svg", "png"), AMPLE)
+    assert time.monotonic() - began < 3, "it is a tenth of that on a machine with nothing else to do"
+
+
+@pytest.mark.parametrize("topology", [gallery.preferential(500), gallery.tree(500), gallery.lans_in_a_tree(20, 24)], ids=["preferential", "tree", "LANs"])
+def test_five_hundred_nodes_are_drawn_within_the_default_limit_and_all_named(topology):
+    drawn = svg(topology, seconds=20)
+    assert {computer.name for computer in topology.computers} <= set(texts_of(drawn.files["svg"]))
+
+
+def test_a_program_that_takes_too_long_is_ended_and_a_faster_one_draws_it_which_is_said():
+    began = time.monotonic()
+    drawn = svg(gallery.preferential(400), program="circo", seconds=8)
+    assert drawn.program == "sfdp"
+    assert drawn.failed == ("circo did not end within 4.8 s",)
+    assert time.monotonic() - began < 10
+
+
+def test_a_limit_that_nothing_can_keep_is_an_error_in_time_and_leaves_no_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(rendering.tempfile, "tempdir", None)
+    began = time.monotonic()
+    with pytest.raises(BenitoError, match="neato did not end within 0.0006 s"):
+        svg(gallery.ring(50), seconds=0.001)
+    assert time.monotonic() - began < 5
+    assert list(tmp_path.iterdir()) == []
+    assert not [process for process in Path("/proc").glob("[0-9]*") if str(tmp_path) in folder_of(process)]
+
+
+def test_a_program_that_takes_too_much_memory_is_ended(monkeypatch):
+    monkeypatch.setattr(rendering, "MEMORY_MB", 40)
+    with pytest.raises(BenitoError, match="neato failed .*; sfdp failed"):
+        svg(gallery.ring(50))
+
+
+def test_five_thousand_nodes_are_drawn_or_given_up_in_time():
+    began = time.monotonic()
+    try:
+        drawn = svg(gallery.tree(5000), seconds=15)
+        assert len(texts_of(drawn.files["svg"])) > 5000
+    except BenitoError as exc:
+        assert "sfdp did not end within" in str(exc)
+    assert time.monotonic() - began < 25
+
+
+def test_a_large_picture_that_takes_too_long_is_drawn_with_nodes_over_each_other_which_is_said():
+    ways = attempts(gallery.ring(1100), Wanted(), NOWHERE)
+    assert [(way.program, way.note) for way in ways] == [("sfdp", ""), ("sfdp", " with nodes over each other")]
+    assert render(ways[1:], ("svg",), AMPLE).note == " with nodes over each other"
+
+
+def test_too_many_nodes_are_refused_at_once():
+    topology = Topology(elements=tuple(Computer(name=f"n{number}") for number in range(MOST_MARKS + 1)))
+    with pytest.raises(BenitoError, match="are too many for a picture"):
+        svg(topology)
+
+
+def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    with pytest.raises(BenitoError, match="pictures need the program neato: install the package graphviz"):
+        svg(gallery.ring(5))
+
+
+def test_what_is_no_program_of_graphviz_is_never_run():
+    with pytest.raises(BenitoError, match="there is no program '/bin/sh'"):
+        render([Attempt("/bin/sh", lambda: "graph {}")], ("svg",), AMPLE)
+
+
+def test_a_text_that_graphviz_refuses_is_an_error_with_its_words():
+    with pytest.raises(BenitoError, match="dot failed .*syntax error"):
+        render([Attempt("dot", lambda: "graph {")], ("svg",), AMPLE)
+
+
+def test_graphviz_itself_need_not_be_there_for_the_text(monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert render(attempts(gallery.ring(5), Wanted(), NOWHERE), ("dot",), AMPLE).files["dot"].startswith(b"graph ")
