@@ -26,7 +26,7 @@ class ActionModule(HostAction):
         return outcome({"changed": bool(changes), "changes": changes, "templates": templates, "table": table(templates)})
 
     def _listed(self, limit_mb):
-        return self.run_task("benito_host.host.qemu.template_notes", {"limit_mb": limit_mb, "check_mode": self.check_mode})
+        return self.run_task("benito_host.host.qemu.template_task", {"limit_mb": limit_mb, "check_mode": self.check_mode})
 
 
 def table(templates: list[dict]) -> list[str]:

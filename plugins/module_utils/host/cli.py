@@ -200,7 +200,7 @@ def _make_templates(options) -> dict:
 
 
 def _templates(options) -> dict:
-    from .qemu.template_notes import run_task
+    from .qemu.template_task import run_task
 
     return run_task({"limit_mb": options.limit_mb, "check_mode": options.check})
 

@@ -19,9 +19,8 @@ from ...errors import InputError, Problem
 from ...topology.attributes import IP4_ADDRESS, IP4_NETMASK
 from ...topology.model import Attribute, Computer, Interface, Substrate, Topology
 from ..computers import map_computers
-from ..routing.network import dotted, netmask, network_of
 from .profiles import PROFILES, AddressProfile
-from .subnets import Pool, PoolExhausted, free_hosts, is_host, smallest_prefix
+from .subnets import Pool, PoolExhausted, dotted, free_hosts, is_host, netmask, network_of, smallest_prefix
 
 _DEFAULT_LENGTH = 24
 _LENGTHS = range(8, 31)

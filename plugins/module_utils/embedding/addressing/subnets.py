@@ -12,6 +12,21 @@ _PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.
 _HOSTS_OF_24 = 254
 
 
+def dotted(address: int) -> str:
+    """An address as text: 10.0.0.1."""
+    return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
+
+
+def network_of(address: int, prefix_length: int) -> int:
+    """First address of the prefix that holds ``address``."""
+    return address & netmask(prefix_length)
+
+
+def netmask(prefix_length: int) -> int:
+    """The netmask of a prefix length as an integer."""
+    return 0xFFFFFFFF << (32 - prefix_length) & 0xFFFFFFFF
+
+
 class PoolExhausted(Exception):
     """No free prefix of the wanted length is left."""
 

@@ -15,12 +15,13 @@ from ...errors import BenitoError, HostError, Problem
 from ...hostplan import ControlPlan, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
 from ...topology.attributes import STARTUP
 from ...topology.model import Computer, Topology
+from ..addressing.subnets import dotted
 from ..computers import is_ghost, kind_of
 from ..kinds import KINDS, QEMU
 from ..placement.allocation import Allocation
 from ..placement.machines import Machine, Nested, machines
 from ..placement.provisioning import Hosting, Resources
-from ..routing.network import Attachment, Network, dotted, read_network
+from ..routing.network import Attachment, Network, read_network
 from ..routing.routes import Routes
 from ..settings import EmbeddingSettings
 from .environment import environment_of

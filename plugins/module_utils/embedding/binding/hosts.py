@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from ...errors import Problem
 from ...hostplan import HostsEntry
-from ..routing.network import Attachment, Network, dotted
+from ..addressing.subnets import dotted
+from ..routing.network import Attachment, Network
 
 _RESERVED = ("localhost", "loghost", "ip6-localhost", "ip6-loopback")
 _HEAD = "127.0.0.1\tlocalhost loghost\n"

@@ -15,8 +15,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..addressing.subnets import private_block
-from .network import dotted, netmask
+from ..addressing.subnets import dotted, netmask, private_block
 
 _UNIFORM = 1  # lowest bit of a set of hops: nothing below this node wants anything else
 

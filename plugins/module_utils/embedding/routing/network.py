@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ...topology.attributes import IP4_ADDRESS, IP4_NETMASK
 from ...topology.model import Computer, Topology
+from ..addressing.subnets import network_of
 from .declared import COMPUTED, GivenRoute, costs, given_routes, protocols
 
 
@@ -62,21 +63,6 @@ def read_network(topology: Topology) -> Network:
     silent = frozenset(node for node, protocol in protocols(topology).items() if protocol != COMPUTED)
     in_order = {name: subnets[name] for name in substrates if name in subnets}
     return Network(nodes, substrates, in_order, silent, costs(topology), given_routes(topology))
-
-
-def dotted(address: int) -> str:
-    """An address as text: 10.0.0.1."""
-    return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
-
-
-def network_of(address: int, prefix_length: int) -> int:
-    """First address of the prefix that holds ``address``."""
-    return address & netmask(prefix_length)
-
-
-def netmask(prefix_length: int) -> int:
-    """The netmask of a prefix length as an integer."""
-    return 0xFFFFFFFF << (32 - prefix_length) & 0xFFFFFFFF
 
 
 def _attachments(computer: Computer) -> tuple[Attachment, ...]:

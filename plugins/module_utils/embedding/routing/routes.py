@@ -13,8 +13,9 @@ import ipaddress
 from functools import cached_property
 
 from ...hostplan import RoutePlan
+from ..addressing.subnets import dotted
 from .aggregate import forests
-from .network import Network, dotted
+from .network import Network
 from .shortest import Paths
 
 

@@ -16,8 +16,8 @@ from ..base.jobs import progress
 from ..base.locks import staying
 from ..base.paths import Place
 from ..base.syscalls import installed
+from ..base.systemctl import systemctl
 from ..guest.report import Report
-from ..run.setup import systemctl
 from .config import cgroup, container, containers, lxc_name, mounts
 from .files import Tree
 

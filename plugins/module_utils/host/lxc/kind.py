@@ -20,13 +20,13 @@ from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
 from ..base.paths import Place, read_json, write_atomically
 from ..base.syscalls import umount
+from ..base.systemctl import systemctl
 from ..guest.files import guest_files
 from ..guest.network import CONTROL, GuestFile, container_network
 from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
 from ..net.probe import close_endpoints
 from ..net.substrates import NO_IPV6_ADDRESS, ours, port_attributes
-from ..run.setup import systemctl
 from .boot import boot, discard, left_cgroups, left_locks, node_status, shown, units
 from .config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text, wires
 from .disk import mounted_below, open_disk

@@ -15,13 +15,13 @@ import shutil
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
 from ..base.paths import RUN_ROOT, Place, write_atomically
+from ..base.systemctl import systemctl
 from ..guest.files import guest_files, resolv_conf
 from ..guest.network import machine_network
 from ..guest.report import read_report
 from ..net import netlink
 from ..net.netlink import Batch
 from ..net.probe import close_endpoints
-from ..run.setup import systemctl
 from .acceleration import acceleration
 from .command import IMAGES, REPORT_PORT, UNIT_KEY, Hardware, MachinePlace, cards, cold_words, hardware_of, qemu_command, unit_text
 from .disk import make_disk

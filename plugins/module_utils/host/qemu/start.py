@@ -15,8 +15,8 @@ from ...hostplan import QEMU_MB, HostPlan, VnodePlan
 from ..base.jobs import progress
 from ..base.locks import staying
 from ..base.paths import Place
+from ..base.systemctl import systemctl
 from ..guest.report import read_report
-from ..run.setup import systemctl
 from .command import DEFAULT_MEMORY_MB, Card, Hardware, MachinePlace
 from .disk import make_disk
 from .logs import console_end

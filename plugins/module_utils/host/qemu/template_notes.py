@@ -46,17 +46,3 @@ def templates_here() -> list[dict]:
             continue
         found.append({**note["words"], "key": key, "size_mb": -(-size >> 20), "private_mb": note.get("private_mb", 0), "used": int(used)})
     return sorted(found, key=lambda template: (-template["used"], template["key"]))
-
-
-def run_task(options: dict) -> dict:
-    """The host's part of the module ``warm_templates``: removes what is over "limit_mb", unless that is None; in "check_mode" only says so.
-
-    Returns {"changed", "changes": [words], "templates": see templates_here()}.
-    """
-    changes, limit_mb, check_mode = [], options["limit_mb"], options["check_mode"]
-    if limit_mb is not None:
-        from .template_making import sweep
-        from .templates import shrink
-
-        changes = [*sweep(check_mode), *shrink(limit_mb, check_mode)]
-    return {"changed": bool(changes), "changes": changes, "templates": templates_here()}

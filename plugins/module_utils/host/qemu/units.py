@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..base.paths import Place
-from ..run.setup import systemctl
+from ..base.systemctl import systemctl
 
 
 def machine_units(place: Place, names: list[str]) -> dict[str, tuple[str, int | None]]:

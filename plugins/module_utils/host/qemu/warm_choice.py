@@ -13,7 +13,7 @@ from ..base import syscalls
 from ..base.jobs import progress
 from ..base.locks import staying
 from ..base.paths import Place
-from ..run.setup import systemctl
+from ..base.systemctl import systemctl
 from .acceleration import acceleration
 from .command import Hardware, hardware_of
 from .template_making import make_template

@@ -13,12 +13,13 @@ from ...errors import BenitoError, HostError
 from ..base.locks import experiment_lock, leaving, staying
 from ..base.paths import Place
 from ..base.plan_file import read_applied, read_plan, remember_applied
+from ..base.systemctl import systemctl
 from ..net import netlink
 from ..net.firewall import apply_firewall, remove_firewall
 from ..net.netlink import Batch
 from ..net.probe import answering, make_endpoints
 from ..net.substrates import SORTS, apply_network, ours
-from . import setup
+from . import setup, sysctls, unit_file
 from .kinds import KIND_PARTS
 
 PARTS = ("network", *(part.name for part in KIND_PARTS))
@@ -40,7 +41,7 @@ def apply(place: Place, parts=PARTS, dry_run: bool = False) -> dict:
         with staying(place):
             os.makedirs(place.run, mode=0o700, exist_ok=True)
         try:
-            changes, refused = setup.apply_sysctls(place, plan.sysctls, dry_run) if "network" in parts else ([], [])
+            changes, refused = sysctls.apply_sysctls(place, plan.sysctls, dry_run) if "network" in parts else ([], [])
             changes += _apply_parts(plan, place, parts, dry_run)
             return {**_result(changes), "warnings": [f"not set on this host: {reason}" for reason in refused]}
         except OSError as exc:
@@ -76,7 +77,7 @@ def down(place: Place) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with leaving(place), experiment_lock(place):
-        for step in (end_templates, _stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, setup.release_sysctls,
+        for step in (end_templates, _stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, sysctls.release_sysctls,
                      _leave_control_bridge, _remove_files, setup.remove_if_last):
             try:
                 changes += step(place)
@@ -109,12 +110,12 @@ def _apply_parts(plan, place, parts, dry_run) -> list[str]:
 
 def _stop_unit(place: Place) -> list[str]:
     """Also kills every process of every node: they are in the unit's cgroup."""
-    active, enabled = setup.unit_state(place)
+    active, enabled = unit_file.unit_state(place)
     if active:
-        setup.systemctl("stop", "--quiet", place.unit)
-        setup.systemctl("reset-failed", "--quiet", place.unit, check=False)
+        systemctl("stop", "--quiet", place.unit)
+        systemctl("reset-failed", "--quiet", place.unit, check=False)
     if enabled:
-        setup.disable(place)
+        unit_file.disable(place)
     return [f"unit {place.unit}: stopped"] if active or enabled else []
 
 

@@ -4,20 +4,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 
 from ...errors import HostError
-from ..base import syscalls
 from ..base.locks import machine_lock
-from ..base.paths import ROOT, Place, experiments_here, read_json, write_atomically
+from ..base.paths import ROOT, Place, experiments_here, write_atomically
+from ..base.systemctl import systemctl
 
 UNIT_FILE = "/etc/systemd/system/benito-host@.service"
 PROGRAM = f"{ROOT}/bin/benito-host"  # the version installed last
 COMMAND = "/usr/local/sbin/benito-host"
 COMPATIBLE = "/var/containers"  # where the original had /var/benito
-MACHINE_BELOW = "/etc/benito/machine-sysctls.json"  # in a container: what its maker set on the machine it runs on
 _COMMANDS = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
 _COMMANDS_OF_KIND = {"openvz": {"lxc-start": "lxc", "zstd": "zstd", "tar": "tar", "mkfs.ext4": "e2fsprogs"}}
 _VERSION = "[0-9a-f]" * 16  # of benito-host, see archive.py
@@ -141,114 +138,6 @@ def remove_if_last(place: Place) -> list[str]:
     for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):
         _remove_empty(path)
     return changes
-
-
-@machine_lock()
-def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -> tuple[list[str], list[str]]:
-    """Raise kernel settings to what the plan needs; never lower one.
-
-    Returns (changes, what could not be set and why), both in words.
-    """
-    book = read_json(f"{ROOT}/sysctls.json", {})
-    below = read_json(MACHINE_BELOW, {})
-    changes, refused = [], []
-    for name, value in sorted(wanted.items()):
-        path = f"/proc/sys/{name.replace('.', '/')}"
-        current = _number(path)
-        if current is None or current < value:
-            reason = _cannot(name, path, value, current)
-            if reason:
-                refused += [reason] if below.get(name, 0) < value else []
-                continue
-            changes.append(f"sysctl {name}: {current} -> {value}")
-        if not dry_run:
-            entry = book.setdefault(name, {"before": current, "users": {}})
-            entry["users"][place.experiment] = value
-            if current < value:
-                _write(path, value)
-    if not dry_run and book:
-        write_atomically(f"{ROOT}/sysctls.json", json.dumps(book, indent=1))
-    return changes, refused
-
-
-@machine_lock()
-def release_sysctls(place: Place) -> list[str]:
-    """Put back what this experiment raised, as far as no other still needs it."""
-    book = read_json(f"{ROOT}/sysctls.json", {})
-    changes = []
-    for name, entry in list(book.items()):
-        if entry["users"].pop(place.experiment, None) is None:
-            continue
-        path, value = f"/proc/sys/{name.replace('.', '/')}", max([entry["before"], *entry["users"].values()])
-        if (_number(path) or 0) > value:
-            _write(path, value)
-            changes.append(f"sysctl {name}: back to {value}")
-        if not entry["users"]:
-            del book[name]
-    if book:
-        write_atomically(f"{ROOT}/sysctls.json", json.dumps(book, indent=1))
-    elif os.path.exists(f"{ROOT}/sysctls.json"):
-        os.unlink(f"{ROOT}/sysctls.json")
-    return changes
-
-
-def unit_state(place: Place) -> tuple[bool, bool]:
-    """Whether systemd has this experiment's unit in any state but inactive, whether it is enabled. A link to a unit file that is gone also counts."""
-    shown = systemctl("show", "--property=ActiveState", place.unit, check=False).stdout if syscalls.installed("systemctl") else ""
-    return "ActiveState=" in shown and "ActiveState=inactive" not in shown, os.path.lexists(_wanted(place))
-
-
-def disable(place: Place) -> None:
-    """The unit is not started at boots any more. Raises HostError."""
-    systemctl("disable", "--quiet", place.unit, check=False)
-    if os.path.lexists(_wanted(place)):  # systemctl refuses when the unit's file is gone
-        os.unlink(_wanted(place))
-        systemctl("daemon-reload")
-
-
-def _wanted(place: Place) -> str:
-    return f"/etc/systemd/system/multi-user.target.wants/{place.unit}"
-
-
-def systemctl(*arguments: str, check: bool = True):
-    """Run systemctl. Raises HostError with what it and the unit said."""
-    try:
-        result = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError as exc:
-        raise HostError("this host has no systemd: a vhost must be booted with it") from exc
-    if check and result.returncode:
-        raise HostError(f"systemctl {' '.join(arguments)}: {result.stderr.strip()}")
-    return result
-
-
-def _cannot(name: str, path: str, value: int, current) -> str:
-    if current is None:
-        return f"{name} = {value}: this kernel namespace does not have it; set it on the machine below"
-    if not name.startswith("net.") and _in_container():
-        return f"{name} = {value} (now {current}): belongs to the machine this container runs on; set it there"
-    if not os.access(path, os.W_OK):
-        return f"{name} = {value} (now {current}): may not be written here"
-    return ""
-
-
-def _in_container() -> bool:
-    return subprocess.run(["systemd-detect-virt", "--container", "--quiet"], check=False).returncode == 0
-
-
-def _number(path: str):
-    try:
-        with open(path, encoding="ascii") as stream:
-            return int(stream.read().split()[0])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _write(path: str, value: int) -> None:
-    try:
-        with open(path, "w", encoding="ascii") as stream:
-            stream.write(str(value))
-    except OSError as exc:
-        raise HostError(f"cannot set {path} to {value}: {exc.strerror}") from exc
 
 
 def _link(path: str, target: str, dry_run: bool) -> list[str]:

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from ..base.paths import Place
 from ..base.plan_file import read_plan
+from ..base.systemctl import systemctl
 from ..net import netlink
 from ..net.substrates import ours
 from .kinds import KIND_PARTS
-from .setup import systemctl
 
 
 def status(place: Place) -> dict:

@@ -12,8 +12,8 @@ from ...errors import HostError
 from ..base.locks import staying
 from ..base.paths import Place, write_atomically
 from ..base.plan_file import read_plan
+from ..base.systemctl import systemctl
 from ..start_commands import starter
-from .setup import systemctl
 from .status import status
 
 

@@ -11,9 +11,10 @@ import ipaddress
 import networkx
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.addressing.addresses import assign_addresses
+from ansible_collections.deter.benito.plugins.module_utils.embedding.addressing.subnets import dotted
 from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.components import separate_parts
 from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.declared import check_routing
-from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.network import dotted, read_network
+from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.network import read_network
 from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.routes import Routes
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute

@@ -11,8 +11,9 @@ from functools import cache
 import networkx
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.addressing.addresses import assign_addresses
+from ansible_collections.deter.benito.plugins.module_utils.embedding.addressing.subnets import dotted
 from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.aggregate import address_space, forests
-from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.network import dotted, read_network
+from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.network import read_network
 from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.routes import Routes
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo, vtopos, with_attribute
 from hypothesis import assume, given, settings

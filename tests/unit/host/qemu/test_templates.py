@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
-from ansible_collections.deter.benito.plugins.module_utils.host.qemu import template_making, template_notes, templates
+from ansible_collections.deter.benito.plugins.module_utils.host.qemu import template_making, template_notes, template_task, templates
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.command import Hardware
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.template_notes import templates_here
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ImagePlan
@@ -185,10 +185,10 @@ def test_a_visit_lists_them_and_removes_only_what_is_over_a_limit_that_was_given
     made("a" * 32, used=1000.0)
     made("b" * 32, used=2000.0)
     (Path(templates.TEMPLATES) / f".making-{'c' * 32}").mkdir()
-    listed = template_notes.run_task({"limit_mb": None, "check_mode": False})
+    listed = template_task.run_task({"limit_mb": None, "check_mode": False})
     assert (listed["changed"], listed["changes"], [template["key"][0] for template in listed["templates"]]) == (False, [], ["b", "a"])
-    told = template_notes.run_task({"limit_mb": 0, "check_mode": True})
+    told = template_task.run_task({"limit_mb": 0, "check_mode": True})
     assert (told["changed"], len(told["changes"]), told["templates"]) == (True, 3, listed["templates"])
-    done = template_notes.run_task({"limit_mb": 0, "check_mode": False})
+    done = template_task.run_task({"limit_mb": 0, "check_mode": False})
     assert done == {"changed": True, "changes": told["changes"], "templates": []}
     assert os.listdir(templates.TEMPLATES) == []

@@ -1,0 +1,20 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The part of the module ``warm_templates`` that runs on the host."""
+
+from __future__ import annotations
+
+from .template_making import sweep
+from .template_notes import templates_here
+from .templates import shrink
+
+
+def run_task(options: dict) -> dict:
+    """Remove the templates that are over "limit_mb", unless that is None. In "check_mode" only report them.
+
+    Returns {"changed", "changes": [words], "templates": see templates_here()}.
+    """
+    changes, limit_mb, check_mode = [], options["limit_mb"], options["check_mode"]
+    if limit_mb is not None:
+        changes = [*sweep(check_mode), *shrink(limit_mb, check_mode)]
+    return {"changed": bool(changes), "changes": changes, "templates": templates_here()}
