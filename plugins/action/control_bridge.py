@@ -17,12 +17,12 @@ class ActionModule(HostAction):
         "timeout": {"type": "int", "default": 60},
     }
 
-    def act(self, options, place):
+    def act(self, options, paths):
         state = options["state"]
         if (self.check_mode or state == "absent") and not self.is_there(options["program"]):
             changes = ["control0: made"] if state == "present" else []  # nothing of ours is there
             return outcome({"changed": bool(changes), "changes": changes, "pending": False, "users": []})
-        given = ["control-bridge", _COMMANDS[state], "--user", place.experiment]
+        given = ["control-bridge", _COMMANDS[state], "--user", paths.experiment]
         if state == "present":
             given += ["--interface", options["interface"], "--timeout", str(options["timeout"])]
-        return self.call(options["program"], *given, *(["--check"] if self.check_mode else []))
+        return self.run_program(options["program"], *given, *(["--check"] if self.check_mode else []))

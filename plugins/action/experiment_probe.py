@@ -10,7 +10,7 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 class ActionModule(HostAction):
     options = {"answer": {"type": "bool", "default": False}}
 
-    def act(self, options, place):
+    def act(self, options, paths):
         if self.check_mode:
             return {"changed": False, "probed": 0}
-        return self.call(options["program"], "probe", *(["--answer"] if options["answer"] else []), "-e", place.experiment)
+        return self.run_program(options["program"], "probe", *(["--answer"] if options["answer"] else []), "-e", paths.experiment)

@@ -21,5 +21,5 @@ class ActionModule(HostAction):
         "control_addresses": {"type": "str", "default": ""},
     }
 
-    def act(self, options, place):
-        return self.run_task("benito_host.host.pool.lease", {**options, "experiment": place.experiment, "check_mode": self.check_mode})
+    def act(self, options, paths):
+        return self.run_task("benito_host.host.pool.lease", {**options, "experiment": paths.experiment, "check_mode": self.check_mode})

@@ -19,17 +19,17 @@ class ActionModule(HostAction):
     takes_program = False
     options = {"cache": {"type": "path", "required": True}}
 
-    def act(self, options, place):
-        asked = {"experiment": place.experiment, "check_mode": self.check_mode}
+    def act(self, options, paths):
+        asked = {"experiment": paths.experiment, "check_mode": self.check_mode}
         said = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": False})
         if said["missing"]:
             cache = os.path.abspath(options["cache"])
             wanted = [(image, files_to_bring(cache, image)) for image in said["missing"]]
             for image, files in wanted:
-                here, there = f"{cache}/{image['digest']}", arriving_at(image["digest"], place.experiment)
+                here, there = f"{cache}/{image['digest']}", arriving_at(image["digest"], paths.experiment)
                 for file, size in files.items():
-                    self.bring(f"{here}/{file}", f"{there}/{file}", f"image {image['name']}: {file}, {-(-size >> 20)} MiB")
-            with self.lasting("images: what has come is checked"):
+                    self.push_file(f"{here}/{file}", f"{there}/{file}", f"image {image['name']}: {file}, {-(-size >> 20)} MiB")
+            with self.show_progress("images: what has come is checked"):
                 said = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": True})
         return outcome({"changed": bool(said["changes"]), "changes": said["changes"]})
 

@@ -10,5 +10,5 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 class ActionModule(HostAction):
     options = {"nodes": {"type": "list", "elements": "str", "required": True}}
 
-    def act(self, options, place):
-        return self.tell(options, place, "reboot", *options["nodes"])
+    def act(self, options, paths):
+        return self.apply_command(options, paths, "reboot", *options["nodes"])

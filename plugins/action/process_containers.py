@@ -10,6 +10,6 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 class ActionModule(HostAction):
     options = {"network": {"type": "bool", "default": False}}
 
-    def act(self, options, place):
+    def act(self, options, paths):
         network = ["--part", "network"] if options["network"] else []
-        return self.tell(options, place, "apply", *network, "--part", "processes", "--start-unit")
+        return self.apply_command(options, paths, "apply", *network, "--part", "processes", "--start-unit")

@@ -8,5 +8,5 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 
 
 class ActionModule(HostAction):
-    def act(self, options, place):
-        return self.tell(options, place, "apply", "--part", "containers", "--start-unit", *self.in_background)
+    def act(self, options, paths):
+        return self.apply_command(options, paths, "apply", "--part", "containers", "--start-unit", *self.in_background)

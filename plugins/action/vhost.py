@@ -23,10 +23,10 @@ class ActionModule(HostAction):
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
 
-    def act(self, options, place):
-        return self._absent(place) if options["state"] == "absent" else self._present(options, place)
+    def act(self, options, paths):
+        return self._absent(paths) if options["state"] == "absent" else self._present(options, paths)
 
-    def _present(self, options, place):
+    def _present(self, options, paths):
         if options["plan"]:
             try:
                 from_json(options["plan"])
@@ -34,22 +34,22 @@ class ActionModule(HostAction):
                 raise Failure(str(exc)) from exc
         program = f"{program_files()[0]}/benito-host"
         if self.check_mode and not self.is_there(program):
-            changes = [f"{program}: installed", *(f"{path}: written" for path in (place.directory, place.plan))]
+            changes = [f"{program}: installed", *(f"{path}: written" for path in (paths.directory, paths.plan))]
             return {**outcome({"changed": True, "changes": changes}), "program": program, "missing": []}
         handed = json.dumps({"plan": options["plan"], "secrets": options["secrets"]})
-        result, installed = self._with_program("install", "-e", place.experiment, *(["--check"] if self.check_mode else []), data=handed)
+        result, installed = self._with_program("install", "-e", paths.experiment, *(["--check"] if self.check_mode else []), data=handed)
         changes = [*installed, *result["changes"]]
         return {**outcome({**result, "changed": bool(changes), "changes": changes}), "program": program}
 
-    def _absent(self, place):
+    def _absent(self, paths):
         """By the version of now, which knows what earlier ones left, also where it is not, and where no file can be written."""
         if self.check_mode:
-            changes = [f"{place.experiment}: removed"] if self.is_there(place.directory) else []
+            changes = [f"{paths.experiment}: removed"] if self.is_there(paths.directory) else []
             return outcome({"changed": bool(changes), "changes": changes})
         try:
-            return outcome(self.call(f"{program_files()[0]}/benito-host", "down", "-e", place.experiment, newest=True))
+            return outcome(self.run_program(f"{program_files()[0]}/benito-host", "down", "-e", paths.experiment, newest=True))
         except NotInstalled:
-            return outcome(self.run_task("benito_host.host.run.apply", {"experiment": place.experiment}))
+            return outcome(self.run_task("benito_host.host.run.apply", {"experiment": paths.experiment}))
 
     def _with_program(self, *arguments, data=""):
         """What this version of the program says, installed first where it is not, or not any more: the end of another experiment takes it away."""
@@ -57,11 +57,11 @@ class ActionModule(HostAction):
         changes = []
         for _attempt in range(_ATTEMPTS):
             try:
-                return self.call(f"{directory}/benito-host", *arguments, data=data, newest=True), changes
+                return self.run_program(f"{directory}/benito-host", *arguments, data=data, newest=True), changes
             except NotInstalled as exc:
                 if self.check_mode:
                     raise
-                like_this = exc.python == f"python{sys.version_info.major}.{sys.version_info.minor}"
-                self.python(installer(), {"directory": directory, "files": files, "compiled": compiled_files() if like_this else {}})
+                like_this = exc.interpreter == f"python{sys.version_info.major}.{sys.version_info.minor}"
+                self.run_python(installer(), {"directory": directory, "files": files, "compiled": compiled_files() if like_this else {}})
                 changes = [f"{directory}/benito-host: installed"]
         raise Failure(f"{directory} goes away each time that it is installed")

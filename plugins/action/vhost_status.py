@@ -8,5 +8,5 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 
 
 class ActionModule(HostAction):
-    def act(self, options, place):
-        return self.call(options["program"], "status", "-e", place.experiment)
+    def act(self, options, paths):
+        return self.run_program(options["program"], "status", "-e", paths.experiment)

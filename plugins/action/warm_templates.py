@@ -14,12 +14,12 @@ class ActionModule(HostAction):
     needs_experiment = False
     options = {"limit_mb": {"type": "int"}}
 
-    def act(self, options, place):
+    def act(self, options, paths):
         removed, begun = {}, {}
         if options["limit_mb"] is not None:
             removed = self._listed(options["limit_mb"])
-        if place:
-            begun = self.tell(options, place, "make-templates", "--begin")
+        if paths:
+            begun = self.apply_command(options, paths, "make-templates", "--begin")
         said = {**removed, **begun}
         templates = said["templates"] if "templates" in said else self._listed(None)["templates"]
         changes = [*removed.get("changes", ()), *begun.get("changes", ())]

@@ -116,7 +116,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.testbed.bed import Bed
+from ansible_collections.deter.benito.plugins.module_utils.testbed.local_testbed import LocalTestbed
 from ansible_collections.deter.benito.plugins.module_utils.testbed.machines import Size
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
 
@@ -141,11 +141,11 @@ def main():
     try:
         identity = identify(given["home"], given["name"])
         size = Size(given["memory_mb"], given["cpus"])
-        bed = Bed(identity, given["cache"] or os.path.join(identity.home, "cache"), given["backend"] or "", size, given["program"])
+        testbed = LocalTestbed(identity, given["cache"] or os.path.join(identity.home, "cache"), given["backend"] or "", size, given["program"])
         actions = {
-            "ready": lambda: bed.ready(module.check_mode),
-            "up": lambda: bed.up(given["pnodes"], module.check_mode),
-            "down": lambda: bed.down(module.check_mode),
+            "ready": lambda: testbed.ready(module.check_mode),
+            "up": lambda: testbed.up(given["pnodes"], module.check_mode),
+            "down": lambda: testbed.down(module.check_mode),
         }
         outcome = actions[given["state"]]()
     except BenitoError as exc:
@@ -158,7 +158,7 @@ def main():
         diff={"before": outcome.before, "after": outcome.after},
         pnodes=outcome.pnode_facts,
         table=outcome.table,
-        inventory=bed.paths.inventory,
+        inventory=testbed.paths.inventory,
     )
 
 

@@ -61,7 +61,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.testbed.bed import Bed
+from ansible_collections.deter.benito.plugins.module_utils.testbed.local_testbed import LocalTestbed
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
 
 
@@ -72,11 +72,11 @@ def main():
     )
     try:
         identity = identify(module.params["home"], module.params["name"])
-        bed = Bed(identity, os.path.join(identity.home, "cache"))
-        outcome = bed.list()
+        testbed = LocalTestbed(identity, os.path.join(identity.home, "cache"))
+        outcome = testbed.list()
     except BenitoError as exc:
         module.fail_json(msg=str(exc))
-    module.exit_json(changed=False, pnodes=outcome.pnode_facts, table=outcome.table, inventory=bed.paths.inventory)
+    module.exit_json(changed=False, pnodes=outcome.pnode_facts, table=outcome.table, inventory=testbed.paths.inventory)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
 from ansible_collections.deter.benito.plugins.module_utils.host_program import PROGRAM, outcome
 from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
@@ -44,11 +44,11 @@ class Failure(Exception):
 
 
 class NotInstalled(Failure):
-    """The program is not on the vhost, whose Python is ``python``, "python3.11" say."""
+    """The program is not on the vhost, whose Python is ``interpreter``, "python3.11" say."""
 
-    def __init__(self, text: str, python: str):
+    def __init__(self, text: str, interpreter: str):
         super().__init__(text)
-        self.python = python
+        self.interpreter = interpreter
 
 
 class HostAction(ActionBase):
@@ -64,8 +64,8 @@ class HostAction(ActionBase):
     takes_program = True
     needs_experiment = True
 
-    def act(self, options: dict, place: Place | None) -> dict:
-        """Do it; ``place`` is None only where no experiment is named, and none is needed. Returns the task's result. Raises Failure."""
+    def act(self, options: dict, paths: ExperimentPaths | None) -> dict:
+        """Do it; ``paths`` is None only where no experiment is named, and none is needed. Returns the task's result. Raises Failure."""
         raise NotImplementedError
 
     def run(self, tmp=None, task_vars=None):
@@ -76,7 +76,7 @@ class HostAction(ActionBase):
             spec["program"] = {"type": "path", "default": PROGRAM}
         _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options}, required_together=[("pid", "eid")])
         try:
-            return self.act(options, _place(options) if self.needs_experiment or options["pid"] else None)
+            return self.act(options, _paths(options) if self.needs_experiment or options["pid"] else None)
         except Failure as exc:
             return {"failed": True, "changed": False, "msg": str(exc)}
 
@@ -89,21 +89,21 @@ class HostAction(ActionBase):
         """Said of a command that takes long: it goes on by itself and is asked how far it is."""
         return () if self.check_mode else ("--background",)
 
-    def tell(self, options: dict, place: Place, *arguments: str) -> dict:
+    def apply_command(self, options: dict, paths: ExperimentPaths, *arguments: str) -> dict:
         """What ``benito-host … --json`` says; in check mode what it would do, also where nothing of it is there yet. Raises Failure."""
         program, check = options["program"], ["--check"] if self.check_mode else []
         if self.check_mode:
-            for path, here in ((program, f"a host without {program}"), (place.plan, f"a host without {place.experiment}")):
+            for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
                 if not self.is_there(path):
                     return outcome({"changed": True, "changes": [f"{arguments[0]}: all of it, on {here} yet"]})
-        result = self.call(program, *arguments, "-e", place.experiment, *check)
+        result = self.run_program(program, *arguments, "-e", paths.experiment, *check)
         return outcome(self._end_of(result) if "job" in result else result)
 
     def is_there(self, path: str) -> bool:
         """Whether a file is there on the vhost."""
         return self._run(f"[ -e {shlex.quote(path)} ]")["rc"] == 0
 
-    def call(self, program: str, *arguments: str, data: str = "", newest: bool = False) -> dict:
+    def run_program(self, program: str, *arguments: str, data: str = "", newest: bool = False) -> dict:
         """Run ``program`` with ``data`` as its input. Raises Failure with what it says when it fails.
 
         newest  whether this program acts even where the experiment was swapped in with another
@@ -111,25 +111,25 @@ class HostAction(ActionBase):
         words = " ".join(shlex.quote(word) for word in (program, *arguments, "--json"))
         chosen = "BENITO_VERSION_CHOSEN=1; export BENITO_VERSION_CHOSEN; " if newest else ""
         script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {words}; fi; {_ABSENT}"
-        said = self._said(script, data, " ".join((program, *arguments)))
+        said = self._json_output(script, data, " ".join((program, *arguments)))
         if "absent" in said:
             raise NotInstalled(f"{program} is not installed on this host: the role deter.benito.vhost does it", said["absent"])
         return said
 
-    def python(self, text: str, data: dict) -> dict:
+    def run_python(self, text: str, data: dict) -> dict:
         """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises Failure."""
-        return self._said(f"exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
+        return self._json_output(f"exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
 
     def run_task(self, module: str, options: dict) -> dict:
         """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises Failure."""
-        return self.python(remote_call(), {"files": program_files()[1], "module": module, "options": options})
+        return self.run_python(remote_call(), {"files": program_files()[1], "module": module, "options": options})
 
-    def bring(self, path: str, target: str, what: str) -> None:
+    def push_file(self, path: str, target: str, what: str) -> None:
         """Copy a file of the controller's to the vhost, into a directory that only who runs benito-host gets into. Raises Failure.
 
         what  it is, for a person who waits for it
         """
-        with self.lasting(what):
+        with self.show_progress(what):
             if not self._connection.become or self._get_remote_user() == self.get_become_option("become_user"):
                 self._transfer_file(path, target)
                 return
@@ -144,7 +144,7 @@ class HostAction(ActionBase):
                 self._remove_tmp_path(folder)
 
     @contextmanager
-    def lasting(self, what: str) -> Iterator[None]:
+    def show_progress(self, what: str) -> Iterator[None]:
         """Show now and then that something goes on, once it takes long."""
         began, ended = time.monotonic(), threading.Event()
 
@@ -165,7 +165,7 @@ class HostAction(ActionBase):
     def _show(self, what: str, began: float) -> None:
         display.display(f"{self._host}: {what} ({time.monotonic() - began:.0f} s)")
 
-    def _said(self, script: str, data: str, what: str) -> dict:
+    def _json_output(self, script: str, data: str, what: str) -> dict:
         done = self._run(script, data)
         said = _last_object(done["stdout"])
         if said is None:
@@ -214,12 +214,12 @@ class HostAction(ActionBase):
             self._remove_tmp_path(folder)
 
 
-def _place(options: dict) -> Place:
+def _paths(options: dict) -> ExperimentPaths:
     """Of the experiment that is named. Raises Failure."""
     experiment = experiment_name(options["pid"], options["eid"])
     if not is_experiment(experiment):
         raise Failure(f"{experiment!r} does not name an experiment")
-    return Place(experiment)
+    return ExperimentPaths(experiment)
 
 
 def _last_object(text: str) -> dict | None:

@@ -17,9 +17,9 @@ from ..topology.model import Attribute, Topology
 from ..topology.scope import shown
 from ..topology.xml_source import MAX_BYTES
 from .checking import name_remark, value_fault
-from .draft import Draft, Place
+from .draft import Draft, ElementRef
 from .patterns import PatternError, any_glob
-from .rules import EXPERIMENT, SORTS, Rule
+from .rules import ELEMENT_TYPES, EXPERIMENT, Rule
 from .selecting import Structure, chosen
 from .values import values
 
@@ -81,16 +81,16 @@ class _Work:
     def apply(self, rule: Rule) -> int:
         """Apply one rule; how many elements it selected."""
         faults = len(self.problems)
-        places = chosen(self._draft, self._structure, rule, self.problems)
-        if not places and not rule.allow_none and len(self.problems) == faults:
+        refs = chosen(self._draft, self._structure, rule, self.problems)
+        if not refs and not rule.allow_none and len(self.problems) == faults:
             self.problems.append(rule.where.problem("selects nothing", self._there_is(rule) or "allow_none: true, if that is all right", "select"))
-        self._remove(rule, places)
+        self._remove(rule, refs)
         for name in rule.set:
             self._remark(rule, "set", name)
-            self._set(rule, name, places)
-        return len(places)
+            self._set(rule, name, refs)
+        return len(refs)
 
-    def _remove(self, rule: Rule, places: list[Place]) -> None:
+    def _remove(self, rule: Rule, refs: list[ElementRef]) -> None:
         if not rule.remove:
             return
         try:
@@ -101,27 +101,27 @@ class _Work:
         for pattern in rule.remove:
             if not set(pattern) & set("*?["):
                 self._remark(rule, "remove", pattern)
-                if rule.select.sort == EXPERIMENT and containers_name(pattern) == LATENCY_MODEL:
+                if rule.select.element_type == EXPERIMENT and containers_name(pattern) == LATENCY_MODEL:
                     self.problems.append(rule.where.problem(f"{PREFIX}{LATENCY_MODEL} is always there", "set it to hop or path", "remove"))
-        for place in places:
-            self._draft.remove(place, unwanted)
+        for ref in refs:
+            self._draft.remove(ref, unwanted)
 
     def _remark(self, rule: Rule, key: str, name: str) -> None:
-        remark = name_remark(rule.select.sort, name)
+        remark = name_remark(rule.select.element_type, name)
         if remark:
             self.warnings.append(rule.where.problem(f"the attribute {name} {remark[0]}", remark[1], key, name))
 
-    def _set(self, rule: Rule, name: str, places: list[Place]) -> None:
-        found = values(self._draft, self._structure, rule, name, places, self.problems)
+    def _set(self, rule: Rule, name: str, refs: list[ElementRef]) -> None:
+        found = values(self._draft, self._structure, rule, name, refs, self.problems)
         self._characters += sum(len(value) for value in found if value is not None)
         if self._characters > MAX_BYTES:
             self.problems.append(rule.where.problem(f"all values together are longer than {MAX_BYTES // 2**20} MB", "shorter ones", "set", name))
             return
         faulty: Counter[str] = Counter()
-        for place, value in zip(places, found):
+        for ref, value in zip(refs, found):
             if value is None:
                 continue
-            self._draft.set(place, name, value)
+            self._draft.set(ref, name, value)
             if value not in faulty:
                 fault = value_fault(name, value)
                 if fault:
@@ -133,9 +133,9 @@ class _Work:
 
     def _there_is(self, rule: Rule) -> str:
         """What there is, for a rule that selects nothing."""
-        there = [self._draft.name(place) for place in self._draft.places(rule.select.sort)]
+        there = [self._draft.name(ref) for ref in self._draft.refs(rule.select.element_type)]
         if not there:
-            return f"there is no element of the sort {rule.select.sort}"
+            return f"there is no element of the sort {rule.select.element_type}"
         return f"there are {_some(there)}" if rule.select.names else ""
 
 
@@ -144,17 +144,17 @@ def _some(names: list[str], most: int = 6) -> str:
 
 
 def _changes(before: Draft, after: Draft) -> Iterable[Change]:
-    for sort in (EXPERIMENT, *(sort for sort in SORTS if sort != EXPERIMENT)):
-        for place in before.places(sort):
-            old, new = _pairs(before, place), _pairs(after, place)
+    for element_type in (EXPERIMENT, *(element_type for element_type in ELEMENT_TYPES if element_type != EXPERIMENT)):
+        for ref in before.refs(element_type):
+            old, new = _pairs(before, ref), _pairs(after, ref)
             if old != new:
-                yield Change(after.label(place), *_difference(old, new))
+                yield Change(after.label(ref), *_difference(old, new))
 
 
-def _pairs(draft: Draft, place: Place) -> list[tuple[str, str]]:
-    attributes: tuple[Attribute, ...] = draft.at(place).attributes
-    if place.sort == EXPERIMENT:
-        attributes = (*attributes, Attribute(PREFIX + LATENCY_MODEL, draft.at(place).latency_model))
+def _pairs(draft: Draft, ref: ElementRef) -> list[tuple[str, str]]:
+    attributes: tuple[Attribute, ...] = draft.at(ref).attributes
+    if ref.element_type == EXPERIMENT:
+        attributes = (*attributes, Attribute(PREFIX + LATENCY_MODEL, draft.at(ref).latency_model))
     return [(attribute.name, attribute.value) for attribute in attributes]
 
 

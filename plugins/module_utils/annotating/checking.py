@@ -69,20 +69,20 @@ _WITHOUT_PREFIX = ("rtproto",)  # of computers, which has an effect there
 _BY_LOWER = {name.lower(): name for name in KNOWN}
 
 
-def name_remark(sort: str, name: str) -> tuple[str, str] | None:
+def name_remark(element_type: str, name: str) -> tuple[str, str] | None:
     """(what is odd, what was meant perhaps) about an attribute of that name on that sort of element; None where nothing is."""
     canonical = containers_name(name)
     if canonical is None:
         return _foreign(name)
     family, colon, _rest = canonical.partition(":")
     if colon and family in _FAMILIES:
-        sorts = (_FAMILIES[family],)
+        element_types = (_FAMILIES[family],)
     elif canonical in KNOWN:
-        sorts = KNOWN[canonical][0]
+        element_types = KNOWN[canonical][0]
     else:
         near = difflib.get_close_matches(canonical.lower(), _BY_LOWER, 1)
         return "is not known here; it has no effect", f"perhaps {PREFIX}{_BY_LOWER[near[0]]}" if near else ""
-    return None if sort in sorts else (f"has no effect on {_a(sort)}", f"it belongs to {' or '.join(map(_a, sorts))}")
+    return None if element_type in element_types else (f"has no effect on {_a(element_type)}", f"it belongs to {' or '.join(map(_a, element_types))}")
 
 
 def value_fault(name: str, value: str) -> tuple[str, str] | None:
@@ -109,5 +109,6 @@ def _foreign(name: str) -> tuple[str, str] | None:
     return None
 
 
-def _a(sort: str) -> str:
-    return {EXPERIMENT: "the experiment as a whole", INTERFACE: "an interface", "other": "an element that is no computer"}.get(sort, f"a {sort}")
+def _a(element_type: str) -> str:
+    special = {EXPERIMENT: "the experiment as a whole", INTERFACE: "an interface", "other": "an element that is no computer"}
+    return special.get(element_type, f"a {element_type}")

@@ -14,10 +14,10 @@ from ..topology.scope import named
 from .rules import COMPUTER, EXPERIMENT, INTERFACE, OTHER, SUBSTRATE
 
 
-class Place(NamedTuple):
+class ElementRef(NamedTuple):
     """An element's: number counts elements, or substrates; port counts the interfaces of an element."""
 
-    sort: str
+    element_type: str
     number: int = 0
     port: int = 0
 
@@ -34,86 +34,87 @@ class Draft:
         """What has become of it."""
         return replace(self._topology, substrates=tuple(self._substrates), elements=tuple(self._elements))
 
-    def places(self, sort: str) -> list[Place]:
-        """All of a sort, in document order."""
-        if sort == EXPERIMENT:
-            return [Place(EXPERIMENT)]
-        if sort == SUBSTRATE:
-            return [Place(SUBSTRATE, number) for number in range(len(self._substrates))]
-        if sort == INTERFACE:
-            return [Place(INTERFACE, number, port) for number, element in enumerate(self._elements) for port in range(len(element.interfaces))]
-        return [Place(sort, number) for number, element in enumerate(self._elements) if isinstance(element, Computer) == (sort == COMPUTER)]
+    def refs(self, element_type: str) -> list[ElementRef]:
+        """Return the elements of one type, in document order."""
+        if element_type == EXPERIMENT:
+            return [ElementRef(EXPERIMENT)]
+        if element_type == SUBSTRATE:
+            return [ElementRef(SUBSTRATE, number) for number in range(len(self._substrates))]
+        if element_type == INTERFACE:
+            return [ElementRef(INTERFACE, number, port) for number, element in enumerate(self._elements) for port in range(len(element.interfaces))]
+        wants_computers = element_type == COMPUTER
+        return [ElementRef(element_type, number) for number, element in enumerate(self._elements) if isinstance(element, Computer) == wants_computers]
 
-    def at(self, place: Place):
+    def at(self, ref: ElementRef):
         """The element there."""
-        if place.sort == EXPERIMENT:
+        if ref.element_type == EXPERIMENT:
             return self._topology
-        if place.sort == SUBSTRATE:
-            return self._substrates[place.number]
-        element = self._elements[place.number]
-        return element.interfaces[place.port] if place.sort == INTERFACE else element
+        if ref.element_type == SUBSTRATE:
+            return self._substrates[ref.number]
+        element = self._elements[ref.number]
+        return element.interfaces[ref.port] if ref.element_type == INTERFACE else element
 
-    def name(self, place: Place) -> str:
+    def name(self, ref: ElementRef) -> str:
         """Its name; the experiment has none."""
-        return "" if place.sort == EXPERIMENT else self.at(place).name
+        return "" if ref.element_type == EXPERIMENT else self.at(ref).name
 
-    def owner(self, place: Place):
+    def owner(self, ref: ElementRef):
         """The element that an interface is of."""
-        return self._elements[place.number]
+        return self._elements[ref.number]
 
-    def label(self, place: Place) -> str:
+    def label(self, ref: ElementRef) -> str:
         """What it is called in messages."""
-        if place.sort == EXPERIMENT:
+        if ref.element_type == EXPERIMENT:
             return EXPERIMENT
-        if place.sort == INTERFACE:
-            owner = self.owner(place)
-            return f"{named(getattr(owner, 'kind', COMPUTER), owner.name)}, {named(INTERFACE, self.name(place))}"
-        return named(self.at(place).kind if place.sort == OTHER else place.sort, self.name(place))
+        if ref.element_type == INTERFACE:
+            owner = self.owner(ref)
+            return f"{named(getattr(owner, 'kind', COMPUTER), owner.name)}, {named(INTERFACE, self.name(ref))}"
+        return named(self.at(ref).kind if ref.element_type == OTHER else ref.element_type, self.name(ref))
 
-    def value(self, place: Place, name: str) -> str | None:
+    def value(self, ref: ElementRef, name: str) -> str | None:
         """The value of an attribute by any spelling of its name; None where it is not."""
-        if place.sort == EXPERIMENT and containers_name(name) == LATENCY_MODEL:
+        if ref.element_type == EXPERIMENT and containers_name(name) == LATENCY_MODEL:
             return self._topology.latency_model
         usual, found = usual_name(name), None
-        for attribute in self.at(place).attributes:
+        for attribute in self.at(ref).attributes:
             if attribute.name == usual:
                 return attribute.value
             if found is None and same_name(attribute.name, name):
                 found = attribute.value
         return found
 
-    def set(self, place: Place, name: str, value: str) -> None:
+    def set(self, ref: ElementRef, name: str, value: str) -> None:
         """Give it the attribute, once, in the place of the first of that name, else at the end."""
-        if place.sort == EXPERIMENT and containers_name(name) == LATENCY_MODEL:
+        if ref.element_type == EXPERIMENT and containers_name(name) == LATENCY_MODEL:
             self._topology = replace(self._topology, latency_model=value)
             return
         made, attributes = None, []
-        for attribute in self.at(place).attributes:
+        for attribute in self.at(ref).attributes:
             if not same_name(attribute.name, name):
                 attributes.append(attribute)
             elif made is None:
                 made = replace(attribute, name=name, value=value)
                 attributes.append(made)
-        self._put(place, attributes if made else [*attributes, Attribute(name, value)])
+        self._put(ref, attributes if made else [*attributes, Attribute(name, value)])
 
-    def remove(self, place: Place, unwanted) -> None:
+    def remove(self, ref: ElementRef, unwanted) -> None:
         """Take away the attributes whose name ``unwanted(name)`` is true of, as it is written or in its usual spelling."""
-        self._put(place, [one for one in self.at(place).attributes if not (unwanted(one.name) or unwanted(usual_name(one.name)))])
+        self._put(ref, [one for one in self.at(ref).attributes if not (unwanted(one.name) or unwanted(usual_name(one.name)))])
 
-    def _put(self, place: Place, attributes: list[Attribute]) -> None:
-        element = self.at(place)
+    def _put(self, ref: ElementRef, attributes: list[Attribute]) -> None:
+        element = self.at(ref)
         if tuple(attributes) == element.attributes:
             return
         changed = replace(element, attributes=tuple(attributes))
-        if place.sort == EXPERIMENT:
+        if ref.element_type == EXPERIMENT:
             self._topology = changed
-        elif place.sort == SUBSTRATE:
-            self._substrates[place.number] = changed
-        elif place.sort == INTERFACE:
-            owner = self._elements[place.number]
-            self._elements[place.number] = replace(owner, interfaces=(*owner.interfaces[: place.port], changed, *owner.interfaces[place.port + 1 :]))
+        elif ref.element_type == SUBSTRATE:
+            self._substrates[ref.number] = changed
+        elif ref.element_type == INTERFACE:
+            owner = self._elements[ref.number]
+            self._elements[ref.number] = replace(owner, interfaces=(*owner.interfaces[: ref.port], changed, *owner.interfaces[ref.port + 1 :]))
         else:
-            self._elements[place.number] = changed
+            self._elements[ref.number] = changed
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from .applying import MOST_RULES
 from .checking import written_name
 from .patterns import LONGEST
 from .rule_file import read_rule_file
-from .rules import COMPUTER, CYCLE, EACH, EXPERIMENT, SORTS, SPREAD, Range, Rule, Select, Value, Where
+from .rules import COMPUTER, CYCLE, EACH, ELEMENT_TYPES, EXPERIMENT, SPREAD, Range, Rule, Select, Value, Where
 from .selecting import MEANINGFUL
 from .values import PLACEHOLDERS, used
 
@@ -102,13 +102,13 @@ class _Reader:
             self.wrong("selects nothing in particular", _SELECT_HINT, "select")
             return Select()
         data = self._map(data, SELECT_KEYS, "select")
-        sort = data.get("element", COMPUTER)
-        if sort not in SORTS:
-            self.wrong(f"{_short(sort)} is no sort of element", f"one of {', '.join(SORTS)}", "select", "element")
-            sort = COMPUTER
-        self._refuse_meaningless(data, sort)
+        element_type = data.get("element", COMPUTER)
+        if element_type not in ELEMENT_TYPES:
+            self.wrong(f"{_short(element_type)} is no sort of element", f"one of {', '.join(ELEMENT_TYPES)}", "select", "element")
+            element_type = COMPUTER
+        self._refuse_meaningless(data, element_type)
         return Select(
-            sort=sort,
+            element_type=element_type,
             names=self._words(data.get("name"), "select", "name"),
             regex=self._text(data.get("regex", ""), "select", "regex", most=LONGEST),
             exceptions=self._words(data.get("except"), "select", "except"),
@@ -121,12 +121,12 @@ class _Reader:
             lacks=self._conditions(data.get("lacks"), "lacks"),
         )
 
-    def _refuse_meaningless(self, data: dict, sort: str) -> None:
-        always = ("element", "has", "lacks") if sort == EXPERIMENT else ("element", "name", "regex", "except", "has", "lacks")
-        meaningful = (*always, *MEANINGFUL.get(sort, ()))
+    def _refuse_meaningless(self, data: dict, element_type: str) -> None:
+        always = ("element", "has", "lacks") if element_type == EXPERIMENT else ("element", "name", "regex", "except", "has", "lacks")
+        meaningful = (*always, *MEANINGFUL.get(element_type, ()))
         for key in data:
-            if key in SELECT_KEYS and key not in meaningful and sort in SORTS:
-                self.wrong(f"says nothing about elements of the sort {sort}", f"these do: {', '.join(meaningful[1:])}", "select", key)
+            if key in SELECT_KEYS and key not in meaningful and element_type in ELEMENT_TYPES:
+                self.wrong(f"says nothing about elements of the sort {element_type}", f"these do: {', '.join(meaningful[1:])}", "select", key)
 
     def _kinds(self, data) -> tuple[str, ...]:
         found = []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..errors import Problem
 
 COMPUTER, SUBSTRATE, INTERFACE, OTHER, EXPERIMENT = "computer", "substrate", "interface", "other", "experiment"
-SORTS = (COMPUTER, SUBSTRATE, INTERFACE, OTHER, EXPERIMENT)
+ELEMENT_TYPES = (COMPUTER, SUBSTRATE, INTERFACE, OTHER, EXPERIMENT)
 CYCLE, SPREAD, EACH = "cycle", "spread", "each"
 
 
@@ -57,7 +57,7 @@ class Range:
 class Select:
     """Which elements. All that is said must be true of an element; what is empty or None says nothing.
 
-    sort        one of SORTS
+    element_type  one of ELEMENT_TYPES
     names       shell globs of its name: one of them
     regex       a regular expression of its whole name
     exceptions  shell globs of names that are left out
@@ -70,7 +70,7 @@ class Select:
     lacks       likewise: none of them
     """
 
-    sort: str = COMPUTER
+    element_type: str = COMPUTER
     names: tuple[str, ...] = ()
     regex: str = ""
     exceptions: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from ..embedding.kinds import kind_named
 from ..topology.attributes import NODE_TYPE, PREFIX
 from ..topology.model import Topology
 from ..topology.scope import shown
-from .draft import Draft, Place
+from .draft import Draft, ElementRef
 from .patterns import PatternError, any_glob, glob, matched_by_expression
 from .rules import COMPUTER, INTERFACE, OTHER, SUBSTRATE, Rule
 
@@ -39,28 +39,28 @@ class Structure:
                     found.setdefault(name, []).append(number)
         return found
 
-    def substrates(self, place: Place) -> tuple[str, ...]:
+    def substrates(self, ref: ElementRef) -> tuple[str, ...]:
         """The substrates of an element or an interface, each once, in the order of its interfaces."""
-        interfaces = self._topology.elements[place.number].interfaces
-        chosen = interfaces[place.port : place.port + 1] if place.sort == INTERFACE else interfaces
+        interfaces = self._topology.elements[ref.number].interfaces
+        chosen = interfaces[ref.port : ref.port + 1] if ref.element_type == INTERFACE else interfaces
         return tuple(dict.fromkeys(name for interface in chosen for name in interface.substrates))
 
-    def degree(self, place: Place) -> int:
+    def degree(self, ref: ElementRef) -> int:
         """The number of its interfaces, or of those attached to a substrate."""
-        if place.sort == SUBSTRATE:
-            return len(self.members.get(self._topology.substrates[place.number].name, ()))
-        return len(self._topology.elements[place.number].interfaces)
+        if ref.element_type == SUBSTRATE:
+            return len(self.members.get(self._topology.substrates[ref.number].name, ()))
+        return len(self._topology.elements[ref.number].interfaces)
 
-    def neighbours(self, place: Place) -> int:
+    def neighbours(self, ref: ElementRef) -> int:
         """The number of other elements that an element shares a substrate with."""
-        largest, *others = sorted((self._on(name) for name in self.substrates(place)), key=len, reverse=True) or [{place.number}]
+        largest, *others = sorted((self._on(name) for name in self.substrates(ref)), key=len, reverse=True) or [{ref.number}]
         return len(largest) - 1 + len(set().union(*others) - largest)
 
-    def computers(self, place: Place) -> list[str]:
+    def computers(self, ref: ElementRef) -> list[str]:
         """The name of an interface's element, or of those attached to a substrate."""
-        if place.sort == INTERFACE:
-            return [self._topology.elements[place.number].name]
-        name = self._topology.substrates[place.number].name
+        if ref.element_type == INTERFACE:
+            return [self._topology.elements[ref.number].name]
+        name = self._topology.substrates[ref.number].name
         return [self._topology.elements[number].name for number in self.members.get(name, ())]
 
     def _on(self, name: str) -> set[int]:
@@ -73,19 +73,19 @@ class Structure:
         return {}
 
 
-def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> list[Place]:
+def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> list[ElementRef]:
     """The places of the elements that a rule selects, in document order; what is wrong with its patterns goes into ``problems``."""
-    places = draft.places(rule.select.sort)
+    refs = draft.refs(rule.select.element_type)
     for test in _tests(draft, structure, rule, problems):
-        places = [place for place in places if test(place)]
-    if places and rule.select.regex:
+        refs = [ref for ref in refs if test(ref)]
+    if refs and rule.select.regex:
         try:
-            matching = matched_by_expression(rule.select.regex, [draft.name(place) for place in places])
+            matching = matched_by_expression(rule.select.regex, [draft.name(ref) for ref in refs])
         except PatternError as exc:
             problems.append(rule.where.problem(f"{shown(rule.select.regex)} {exc}", "", "select", "regex"))
             return []
-        places = [place for place in places if draft.name(place) in matching]
-    return places
+        refs = [ref for ref in refs if draft.name(ref) in matching]
+    return refs
 
 
 def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
@@ -101,22 +101,22 @@ def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
 
     if select.names:
         named = globs("name", select.names)
-        yield lambda place: named(draft.name(place))
+        yield lambda ref: named(draft.name(ref))
     if select.exceptions:
         left_out = globs("except", select.exceptions)
-        yield lambda place: not left_out(draft.name(place))
+        yield lambda ref: not left_out(draft.name(ref))
     if select.degree is not None:
-        yield lambda place: structure.degree(place) in select.degree
+        yield lambda ref: structure.degree(ref) in select.degree
     if select.substrates:
         substrate = globs("substrate", select.substrates)
-        yield lambda place: any(map(substrate, structure.substrates(place)))
+        yield lambda ref: any(map(substrate, structure.substrates(ref)))
     if select.computers:
         computer = globs("computer", select.computers)
-        yield lambda place: any(map(computer, structure.computers(place)))
+        yield lambda ref: any(map(computer, structure.computers(ref)))
     if select.kinds:
-        yield lambda place: _kind(draft, place) in select.kinds
+        yield lambda ref: _kind(draft, ref) in select.kinds
     if select.neighbours is not None:
-        yield lambda place: structure.neighbours(place) in select.neighbours
+        yield lambda ref: structure.neighbours(ref) in select.neighbours
     for key, pairs in (("has", select.has), ("lacks", select.lacks)):
         for name, pattern in pairs:
             yield _attribute_test(draft, rule, problems, key, name, pattern)
@@ -129,14 +129,14 @@ def _attribute_test(draft: Draft, rule: Rule, problems: list, key: str, name: st
         problems.append(rule.where.problem(f"{shown(pattern)} {exc}", "", "select", key, name))
         return lambda _place: False
 
-    def has(place):
-        value = draft.value(place, name)
+    def has(ref):
+        value = draft.value(ref, name)
         return value is not None and fits(value)
 
-    return has if key == "has" else lambda place: not has(place)
+    return has if key == "has" else lambda ref: not has(ref)
 
 
-def _kind(draft: Draft, place: Place) -> str | None:
+def _kind(draft: Draft, ref: ElementRef) -> str | None:
     """The kind that an element, or an interface's element, asks for; None where it asks for none."""
-    text = draft.value(place._replace(sort=COMPUTER), PREFIX + NODE_TYPE)
+    text = draft.value(ref._replace(element_type=COMPUTER), PREFIX + NODE_TYPE)
     return None if text is None else kind_named(text)

@@ -9,7 +9,7 @@ import re
 from ..errors import Problem
 from ..topology.scope import XML_SPACE, shown
 from ..topology.topdl.writer import NOT_XML
-from .draft import Draft, Place
+from .draft import Draft, ElementRef
 from .patterns import any_glob
 from .rules import CYCLE, INTERFACE, SPREAD, SUBSTRATE, Rule, Value
 from .selecting import Structure
@@ -29,18 +29,18 @@ class _NoText(Exception):
         self.why, self.hint = why, hint
 
 
-def values(draft: Draft, structure: Structure, rule: Rule, name: str, places: list[Place], problems: list[Problem]) -> list[str | None]:
+def values(draft: Draft, structure: Structure, rule: Rule, name: str, refs: list[ElementRef], problems: list[Problem]) -> list[str | None]:
     """The value of the attribute ``name`` for each of the places; None where there is none, of which ``problems`` has the first."""
     value = rule.set[name]
     found: list[str | None] = []
     told = False
-    for index, place in enumerate(places):
+    for index, ref in enumerate(refs):
         try:
-            found.append(_text(draft, structure, rule, value, places, index))
+            found.append(_text(draft, structure, rule, value, refs, index))
         except _NoText as exc:
             found.append(None)
             if not told:
-                problems.append(rule.where.problem(f"{exc.why} (the first: {draft.label(place)})", exc.hint, "set", name))
+                problems.append(rule.where.problem(f"{exc.why} (the first: {draft.label(ref)})", exc.hint, "set", name))
             told = True
     return found
 
@@ -50,11 +50,11 @@ def used(value: Value) -> set[str]:
     return set() if value.literal else set(_PLACEHOLDER.findall(value.text))
 
 
-def _text(draft: Draft, structure: Structure, rule: Rule, value: Value, places: list[Place], index: int) -> str:
-    distributed = _distributed(value, index, len(places)) if value.how else ""
+def _text(draft: Draft, structure: Structure, rule: Rule, value: Value, refs: list[ElementRef], index: int) -> str:
+    distributed = _distributed(value, index, len(refs)) if value.how else ""
 
     def filled(match):
-        return _fill(draft, structure, rule, places, index, distributed, match[1])
+        return _fill(draft, structure, rule, refs, index, distributed, match[1])
 
     text = value.text if value.literal else _PLACEHOLDER.sub(filled, value.text)
     text = text.strip(XML_SPACE)
@@ -80,32 +80,32 @@ def _distributed(value: Value, index: int, count: int) -> str:
     return str(turn) if value.values is None else value.values[turn]
 
 
-def _fill(draft: Draft, structure: Structure, rule: Rule, places: list[Place], index: int, distributed: str, placeholder: str) -> str:
-    place = places[index]
+def _fill(draft: Draft, structure: Structure, rule: Rule, refs: list[ElementRef], index: int, distributed: str, placeholder: str) -> str:
+    ref = refs[index]
     if placeholder == "index":
         return str(index)
     if placeholder == "count":
-        return str(len(places))
+        return str(len(refs))
     if placeholder == "value":
         return distributed
     if placeholder == "name":
-        return draft.name(place)
+        return draft.name(ref)
     if placeholder == "number":
-        digits = _DIGITS.findall(draft.name(place))
+        digits = _DIGITS.findall(draft.name(ref))
         if not digits:
             raise _NoText(hint="{index} counts the chosen elements from 0", why="there is no number in its name for {number}")
         return digits[-1]
     if placeholder == "computer":
-        if place.sort != INTERFACE:
+        if ref.element_type != INTERFACE:
             raise _NoText(hint="{name} is its own name", why="only an interface has a {computer}")
-        return draft.owner(place).name
-    return _substrate(structure, rule, place)
+        return draft.owner(ref).name
+    return _substrate(structure, rule, ref)
 
 
-def _substrate(structure: Structure, rule: Rule, place: Place) -> str:
-    if place.sort == SUBSTRATE:
+def _substrate(structure: Structure, rule: Rule, ref: ElementRef) -> str:
+    if ref.element_type == SUBSTRATE:
         raise _NoText(hint="{name} is its own name", why="a substrate is on no {substrate}")
-    names = structure.substrates(place)
+    names = structure.substrates(ref)
     if rule.select.substrates:
         names = tuple(filter(any_glob(rule.select.substrates), names))
     if len(names) != 1:

@@ -46,8 +46,8 @@ def physical_topology(partitioned: Topology, carrying: tuple[Machine, ...], type
     return Topology(substrates=tuple(substrates), elements=computers, attributes=tuple(attributes), source="phys_topo.xml")
 
 
-def _of_machine(sort: str) -> tuple[Attribute, ...]:
-    return Attribute("type", sort), Attribute("failureaction", "nonfatal")
+def _of_machine(machine_type: str) -> tuple[Attribute, ...]:
+    return Attribute("type", machine_type), Attribute("failureaction", "nonfatal")
 
 
 def physical_files(partitioned: Topology, carrying: tuple[Machine, ...], types: dict[str, tuple[str, ...]]) -> tuple[dict[str, str], tuple[Problem, ...]]:

@@ -18,7 +18,7 @@ import os
 import sys
 
 from ..errors import BenitoError, HostError
-from .base.paths import Place, experiments_here, is_experiment
+from .base.paths import ExperimentPaths, experiments_here, is_experiment
 
 _SHOWN = 40  # changes that a person is shown; --json has all
 
@@ -109,15 +109,15 @@ def _install(options) -> dict:
     from .base.locks import machine_lock
     from .run.setup import install, install_secrets, missing_packages
 
-    place = _place(options)
+    paths = _paths(options)
     try:
         given = json.load(sys.stdin)
         handed, secrets = given["plan"], given["secrets"]
     except (ValueError, TypeError, KeyError) as exc:
         raise HostError(f"the input is not what the role deter.benito.vhost hands over: {type(exc).__name__}: {exc}") from exc
     with machine_lock():
-        changes = install(place, os.path.abspath(sys.argv[0]), handed, options.check)
-        changes += install_secrets(place, secrets, options.check)
+        changes = install(paths, os.path.abspath(sys.argv[0]), handed, options.check)
+        changes += install_secrets(paths, secrets, options.check)
     kinds = {vnode.kind for vnode in from_json(handed).vnodes if not vnode.ghost} if handed else ()
     return {"changed": bool(changes), "changes": changes, "missing": missing_packages(kinds)}
 
@@ -127,65 +127,65 @@ def _apply(options) -> dict:
         return _applied(options)
     from .base.jobs import begin
 
-    return begin(_place(options), lambda: _applied(options))
+    return begin(_paths(options), lambda: _applied(options))
 
 
 def _applied(options) -> dict:
     from .run.apply import PARTS, apply
 
-    place = _place(options)
-    result = apply(place, tuple(options.part or PARTS), options.check)
+    paths = _paths(options)
+    result = apply(paths, tuple(options.part or PARTS), options.check)
     started = _start_unit(options)["changes"] if options.start_unit else []
     return {**result, "changed": bool(result["changes"] or started), "changes": [*result["changes"], *started]}
 
 
 def _probe(options) -> dict:
-    place = _place(options)
+    paths = _paths(options)
     if options.answer:
         from .run.apply import answer
 
-        return answer(place)
+        return answer(paths)
     from .base.plan_file import read_plan
     from .net.probe import probe
 
-    return probe(read_plan(place), place)
+    return probe(read_plan(paths), paths)
 
 
 def _start_unit(options) -> dict:
     from .run.unit import start_unit
 
-    changes = start_unit(_place(options), options.check)
+    changes = start_unit(_paths(options), options.check)
     return {"changed": bool(changes), "changes": changes}
 
 
 def _start_commands(options) -> dict:
     from .run.unit import start_commands
 
-    return start_commands(_place(options), options.check)
+    return start_commands(_paths(options), options.check)
 
 
 def _reboot(options) -> dict:
     from .run.reboot import reboot
 
-    return reboot(_place(options), options.node, options.check)
+    return reboot(_paths(options), options.node, options.check)
 
 
 def _status(options) -> dict:
     from .run.status import status
 
-    return status(_place(options))
+    return status(_paths(options))
 
 
 def _down(options) -> dict:
     from .run.apply import down
 
-    return down(_place(options))
+    return down(_paths(options))
 
 
 def _supervise(options) -> None:
     from .run.supervisor import supervise
 
-    supervise(_place(options))
+    supervise(_paths(options))
 
 
 def _make_templates(options) -> dict:
@@ -193,9 +193,9 @@ def _make_templates(options) -> dict:
     from .qemu.template_notes import templates_here
     from .qemu.warm_choice import begin_templates, make_templates
 
-    place = _place(options)
-    plan = read_plan(place)
-    changes = begin_templates(plan, place, options.check) if options.begin or options.check else make_templates(plan, place)
+    paths = _paths(options)
+    plan = read_plan(paths)
+    changes = begin_templates(plan, paths, options.check) if options.begin or options.check else make_templates(plan, paths)
     return {"changed": bool(changes), "changes": changes, "templates": templates_here()}
 
 
@@ -241,14 +241,14 @@ def _named(options) -> str | None:
     return options.experiment
 
 
-def _place(options) -> Place:
+def _paths(options) -> ExperimentPaths:
     """The experiment that was named, or the only one here. Raises HostError."""
     if _named(options):
-        return Place(options.experiment)
+        return ExperimentPaths(options.experiment)
     found = experiments_here()
     if len(found) != 1:
         raise HostError(f"say which experiment with -e PID.EID: {', '.join(found) or 'none is on this machine'}")
-    return Place(found[0])
+    return ExperimentPaths(found[0])
 
 
 def _use_the_experiments_own_version(options) -> None:
@@ -258,12 +258,12 @@ def _use_the_experiments_own_version(options) -> None:
     if options.command == "enter":
         from .run.enter import find_node
 
-        place = find_node(options.node, _named(options))
+        paths = find_node(options.node, _named(options))
     else:
-        place = _place(options)
-    if os.path.exists(place.program) and not os.path.samefile(place.program, sys.argv[0]):
+        paths = _paths(options)
+    if os.path.exists(paths.program) and not os.path.samefile(paths.program, sys.argv[0]):
         os.environ["BENITO_VERSION_CHOSEN"] = "1"
-        os.execv(place.program, [place.program, *sys.argv[1:]])
+        os.execv(paths.program, [paths.program, *sys.argv[1:]])
 
 
 def _print(result) -> None:

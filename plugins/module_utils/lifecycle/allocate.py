@@ -18,7 +18,7 @@ from ..embedding.placement.choose import Need, Offer, choose
 from ..embedding.placement.control_addresses import ControlOffer, assign_control_addresses
 from ..embedding.placement.machines import machines
 from ..embedding.placement.memory import HostMemory, WarmMemory, memory_need
-from ..embedding.placement.provisioning import Hosting, Resources
+from ..embedding.placement.provisioning import Provisioning, Resources
 from ..embedding.placement.resources import node_resources
 from ..errors import BenitoError, ExperimentError
 from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
@@ -166,14 +166,14 @@ def _control_addresses(directory, carrying, topology, chosen, offers) -> dict[st
     return assign_control_addresses(nodes, [ControlOffer.of(name, offer) for name, offer in offers.items()], read_allocation(directory).control)
 
 
-def _hosting(directory, settings) -> Hosting:
+def _hosting(directory, settings) -> Provisioning:
     """What nodes with a system of their own are made with: images.json, and the site's accounts and keys."""
     found = json.loads(directory.read("images.json"))
     fields = {field.name for field in dataclasses.fields(ImagePlan)}
     images = {digest: ImagePlan(**{name: value for name, value in image.items() if name in fields}) for digest, image in found["images"].items()}
     access = directory.read(f"{ACCESS_KEY}.pub").strip()  # what ssh_config logs in with
     users = tuple(UserPlan(user["name"], (access, *user.get("authorized_keys", ()))) for user in settings.node_users)
-    return Hosting(
+    return Provisioning(
         images={node: images[digest] for node, digest in found["nodes"].items()},
         resources={node: Resources(**resources) for node, resources in found["resources"].items()},
         users=users,

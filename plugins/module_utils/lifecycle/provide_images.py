@@ -76,7 +76,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     store, kept, now = store_of(directory.home), _kept(directory), time.gmtime()
     changes, plans, commands = [], {}, {}
     for image, form in dict.fromkeys(choice.images.values()):
-        way = _way(image, form, now)
+        way = _source(image, form, now)
         plan = kept.get((image.name, form), way.plan)
         plans[image, form] = plan
         if not store.has(plan.digest):
@@ -108,7 +108,7 @@ def _kept(directory: ExperimentDirectory) -> dict[tuple[str, str], ImagePlan]:
 
 
 @dataclass(frozen=True)
-class _Way:
+class ImageSource:
     """How to have an image: its plan, what fills a directory with it, that in words, what commands it takes."""
 
     plan: ImagePlan
@@ -117,9 +117,9 @@ class _Way:
     commands: dict[str, str]
 
 
-def _way(image: CatalogueImage, form: str, now: time.struct_time) -> _Way:
+def _source(image: CatalogueImage, form: str, now: time.struct_time) -> ImageSource:
     words = f"image {image.name} ({'disk' if form == DISK else 'root directory'})"
     if image.suite:
         made_of = recipe(image.name, form, image.suite, image.packages)
-        return _Way(made_of.plan(now), lambda directory: build(made_of, directory), f"{words}: built", needed_commands(form))
-    return _Way(fetched_plan(image), lambda directory: fetch(image, directory), f"{words}: fetched from {image.url or image.path}", NEEDED_COMMANDS)
+        return ImageSource(made_of.plan(now), lambda directory: build(made_of, directory), f"{words}: built", needed_commands(form))
+    return ImageSource(fetched_plan(image), lambda directory: fetch(image, directory), f"{words}: fetched from {image.url or image.path}", NEEDED_COMMANDS)

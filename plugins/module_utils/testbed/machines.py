@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ..commands import PATH, read_text, run
 from ..embedding.binding.identifiers import BRIDGE, PORT, Identifiers
 from ..errors import HostError, InputError, Problem
-from ..host.base.paths import Place
+from ..host.base.paths import ExperimentPaths
 from ..host.delivery.node_images import IMAGES, NOTE
 from ..hostplan import ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
 from ..images.build import build, needed_commands, require
@@ -114,7 +114,7 @@ class Machines:
         self.subnets = subnets
         self.carrier = identity.carrier
         self.lxc = Pnodes(identity, paths, subnets)
-        self.place = Place(f"{PROJECT}.{identity.name}")
+        self.experiment_paths = ExperimentPaths(f"{PROJECT}.{identity.name}")
         self._program = program or {}
 
     def existing(self) -> tuple:
@@ -127,10 +127,10 @@ class Machines:
     def states(self) -> dict:
         """``running``, ``booting`` or ``stopped`` of each, ``unknown`` where the carrier does not tell."""
         names = self.existing()
-        if self.carrier_state() != "running" or not os.path.exists(self._inside(self.place.plan)):
+        if self.carrier_state() != "running" or not os.path.exists(self._inside(self.experiment_paths.plan)):
             return dict.fromkeys(names, "stopped")
         try:
-            nodes = self._host(self.place.program, "status", "-e", self.place.experiment)["nodes"]
+            nodes = self._host(self.experiment_paths.program, "status", "-e", self.experiment_paths.experiment)["nodes"]
         except HostError:  # who brings them up hears it again, who takes them away can do without
             return dict.fromkeys(names, "unknown")
         words = {"booted": "running", "running": "booting"}
@@ -182,7 +182,7 @@ class Machines:
 
     def is_told(self, plan: HostPlan) -> bool:
         """Whether the carrier has this plan."""
-        return read_text(self._inside(self.place.plan)) == to_json(plan)
+        return read_text(self._inside(self.experiment_paths.plan)) == to_json(plan)
 
     def start(self, plan: HostPlan, images: Images) -> None:
         """Have the virtual machines of ``plan``, all booted, and no others. The carrier runs. Raises HostError."""
@@ -192,11 +192,11 @@ class Machines:
         secrets = {vnode.name: {name: read_text(os.path.join(self.paths.pnode(vnode.name), name)) for name in (HOST_KEY, HOST_KEY + ".pub")}
                    for vnode in plan.vnodes}
         program = self._install()
-        experiment = ("-e", self.place.experiment)
+        experiment = ("-e", self.experiment_paths.experiment)
         self._host(program, "install", *experiment, data=json.dumps({"plan": to_json(plan), "secrets": secrets}), newest=True)
-        program = self.place.program
-        self._host(program, "control-bridge", "up", "--user", self.place.experiment, "--interface", CONTROL)
-        self._host(program, "control-bridge", "confirm", "--user", self.place.experiment)
+        program = self.experiment_paths.program
+        self._host(program, "control-bridge", "up", "--user", self.experiment_paths.experiment, "--interface", CONTROL)
+        self._host(program, "control-bridge", "confirm", "--user", self.experiment_paths.experiment)
         self._host(program, "apply", *experiment, "--part", "network")
         self._host(program, "make-templates", *experiment)
         self._host(program, "apply", *experiment, "--part", "machines", "--start-unit")

@@ -298,9 +298,9 @@ def test_distributing_is_even_and_in_order(topology, number, how):
 @given(topologies())
 def test_nothing_else_of_a_topology_changes(topology):
     """Setting an attribute everywhere and removing it again gives the topology, whatever is in it; what is written is read back."""
-    sorts = ["computer", "substrate", "interface", "other", "experiment"]
-    there = [{"select": {"element": sort}, "set": {"a mark": "x"}, "allow_none": True} for sort in sorts]
-    away = [{"select": {"element": sort}, "remove": "a mark", "allow_none": True} for sort in sorts]
+    element_types = ["computer", "substrate", "interface", "other", "experiment"]
+    there = [{"select": {"element": element_type}, "set": {"a mark": "x"}, "allow_none": True} for element_type in element_types]
+    away = [{"select": {"element": element_type}, "remove": "a mark", "allow_none": True} for element_type in element_types]
     once = annotated(*there, topology=topology).topology
     assert annotated(*there, topology=once).changes == ()
     assert annotated(*away, topology=once).topology == topology

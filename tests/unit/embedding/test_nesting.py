@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.binding.bind import bind
 from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.machines import pnode_of, vhost_of
-from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.provisioning import Hosting, Resources
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.provisioning import Provisioning, Resources
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, InputError
 from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_check import check_plan
@@ -31,8 +31,8 @@ def plans_of(topology, chosen=QEMU, nodes=("v", "w", "x", "hidden"), image=DISK,
     allocation = lend(*(machine.vhost for machine in embedding.machines))
     hosts = {vhost: dataclasses.replace(host, control_gateway="172.28.4.1") for vhost, host in allocation.hosts.items()}
     addresses = {name: f"172.28.6.{number}/21" for number, name in enumerate(nodes, 1)} if control is None else control
-    hosting = Hosting(dict.fromkeys(nodes, image), {"v": Resources(512, 2, 4096)}, (UserPlan("mike"),), ("ssh-ed25519 AAAA root",))
-    plans = bind("Proj", "exp", embedding.partitioned, dataclasses.replace(allocation, hosts=hosts, control=addresses), chosen, hosting)
+    provisioning = Provisioning(dict.fromkeys(nodes, image), {"v": Resources(512, 2, 4096)}, (UserPlan("mike"),), ("ssh-ed25519 AAAA root",))
+    plans = bind("Proj", "exp", embedding.partitioned, dataclasses.replace(allocation, hosts=hosts, control=addresses), chosen, provisioning)
     for vhost, plan in plans.items():
         check_plan(plan, vhost)
         assert from_json(to_json(plan)) == plan

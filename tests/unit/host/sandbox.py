@@ -14,7 +14,7 @@ import traceback
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base import syscalls
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import to_json
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
@@ -64,13 +64,13 @@ def _isolate() -> None:
         syscalls.mount("tmpfs", path, "tmpfs", 0, "mode=0755")
 
 
-def install_plan(plan) -> Place:
+def install_plan(plan) -> ExperimentPaths:
     """The plan where the host has it, as the role puts it there."""
-    place = Place(plan.experiment)
-    os.makedirs(place.directory, mode=0o700, exist_ok=True)
-    with open(place.plan, "w", encoding="utf-8") as stream:
+    paths = ExperimentPaths(plan.experiment)
+    os.makedirs(paths.directory, mode=0o700, exist_ok=True)
+    with open(paths.plan, "w", encoding="utf-8") as stream:
         stream.write(to_json(plan))
-    return place
+    return paths
 
 
 def in_processes(count, body):

@@ -9,7 +9,7 @@ import os
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.host import cli
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place, experiments_here, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.cli import main
 from ansible_collections.deter.benito.plugins.module_utils.host.start_commands.start_command import environment
 from ansible_collections.deter.benito.tests.unit.host.plans import plan, with_vnode
@@ -62,12 +62,12 @@ def test_what_cannot_be_done_is_one_clear_error(arguments, message, as_json, cap
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[]", b'{"version": 2}', b"[" * 100_000, None])
 @sandboxed
 def test_a_damaged_plan_is_an_error_for_every_command(text):
-    place = install_plan(plan())
-    os.unlink(place.plan)
+    paths = install_plan(plan())
+    os.unlink(paths.plan)
     if text is None:
-        os.mkdir(place.plan)
+        os.mkdir(paths.plan)
     else:
-        with open(place.plan, "wb") as stream:
+        with open(paths.plan, "wb") as stream:
             stream.write(text)
     for command in ("apply", "status", "probe", "start-commands", "supervise", "make-templates", "enter", "reboot"):
         assert main([command, "-e", "Proj.exp", *(["a"] if command in ("enter", "reboot") else ["--json"])]) == 1
@@ -76,7 +76,7 @@ def test_a_damaged_plan_is_an_error_for_every_command(text):
 
 
 def test_paths_and_marks_of_two_experiments_differ():
-    one, two = Place("Proj.exp"), Place("Proj.exp2")
+    one, two = ExperimentPaths("Proj.exp"), ExperimentPaths("Proj.exp2")
     assert (one.directory, one.run, one.unit) == ("/var/benito/exp/Proj.exp", "/run/benito/exp/Proj.exp", "benito-host@Proj.exp.service")
     assert not two.mark.startswith(one.mark) and one.mark == "benito:Proj.exp:"
     assert one.group != two.group and one.nft_table != two.nft_table
@@ -86,8 +86,8 @@ def test_paths_and_marks_of_two_experiments_differ():
 @given(st.text())
 def test_whatever_is_an_experiment_is_a_safe_path(text):
     if is_experiment(text):
-        assert os.path.normpath(Place(text).directory) == Place(text).directory
-        assert Place(text).directory.count("/") == 4
+        assert os.path.normpath(ExperimentPaths(text).directory) == ExperimentPaths(text).directory
+        assert ExperimentPaths(text).directory.count("/") == 4
         assert text.isascii() and not set(text) & set(" \n\t/\\'\"$`;&|<>*?~%@:")
 
 

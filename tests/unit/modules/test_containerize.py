@@ -467,16 +467,16 @@ BAD_OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("sort", BAD_TOPOLOGIES)
-def test_a_bad_topology_gets_one_clear_message_and_leaves_nothing(files, tmp_path, sort):
-    content, expected = BAD_TOPOLOGIES[sort]
+@pytest.mark.parametrize("case", BAD_TOPOLOGIES)
+def test_a_bad_topology_gets_one_clear_message_and_leaves_nothing(files, tmp_path, case):
+    content, expected = BAD_TOPOLOGIES[case]
     (files / "bad.xml").write_bytes(content if isinstance(content, bytes) else content.encode())
     assert_refused(run(**good(topology="bad.xml")), expected, tmp_path)
 
 
-@pytest.mark.parametrize("sort", BAD_OPTIONS)
-def test_a_bad_option_gets_one_clear_message_and_leaves_nothing(files, tmp_path, sort):
-    options, expected = BAD_OPTIONS[sort]
+@pytest.mark.parametrize("case", BAD_OPTIONS)
+def test_a_bad_option_gets_one_clear_message_and_leaves_nothing(files, tmp_path, case):
+    options, expected = BAD_OPTIONS[case]
     outcome = run(**good(**options))
     assert_refused(outcome, expected, tmp_path)
     assert len(outcome.message.splitlines()) == 1

@@ -191,16 +191,16 @@ BAD_OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("sort", BAD_RULES)
-def test_rules_that_are_none_are_refused_with_their_line(files, sort):
-    content, expected = BAD_RULES[sort]
+@pytest.mark.parametrize("case", BAD_RULES)
+def test_rules_that_are_none_are_refused_with_their_line(files, case):
+    content, expected = BAD_RULES[case]
     (files / "rules.yml").write_text(content)
     assert_refused(files, run(topology="lab.xml", rules="rules.yml"), expected)
 
 
-@pytest.mark.parametrize("sort", BAD_OPTIONS)
-def test_a_bad_option_gets_one_clear_message(files, sort):
-    options, expected = BAD_OPTIONS[sort]
+@pytest.mark.parametrize("case", BAD_OPTIONS)
+def test_a_bad_option_gets_one_clear_message(files, case):
+    options, expected = BAD_OPTIONS[case]
     assert_refused(files, run(**options), expected)
 
 

@@ -102,11 +102,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("sort", REFUSED)
-def test_what_cannot_be_done_is_refused_and_nothing_is_written(work, sort):
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_done_is_refused_and_nothing_is_written(work, case):
     (work / "dev.xml").symlink_to("/dev/null")
     (work / "odd.xml").write_text("<experiment><elements><computer><name>a_b</name></computer></elements></experiment>")
-    options, expected = REFUSED[sort]
+    options, expected = REFUSED[case]
     failed, result = run(**options)
     assert failed and expected in result["msg"]
     assert sorted(os.listdir(work)) == ["dev.xml", "odd.xml"]

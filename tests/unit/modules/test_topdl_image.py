@@ -190,9 +190,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("sort", REFUSED)
-def test_what_cannot_be_drawn_gets_one_clear_message_and_leaves_nothing(run, work, sort):
-    options, expected = REFUSED[sort]
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_drawn_gets_one_clear_message_and_leaves_nothing(run, work, case):
+    options, expected = REFUSED[case]
     (work / "folder.svg").mkdir()
     (work / "bad.xml").write_text("<nothing/>")
     before = sorted(os.listdir(work))

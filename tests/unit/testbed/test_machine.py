@@ -174,6 +174,6 @@ def test_a_daemon_that_keeps_our_output_open_does_not_make_us_wait():
 
 
 def test_the_testbed_needs_nothing_but_the_standard_library():
-    code = f"import {kernel.__package__}.bed, sys; print([name for name in ('yaml', 'lxml', 'ansible') if name in sys.modules])"
+    code = f"import {kernel.__package__}.local_testbed, sys; print([name for name in ('yaml', 'lxml', 'ansible') if name in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": ".ansible/collections"}
     assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -11,7 +11,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_check 
 from ansible_collections.deter.benito.plugins.module_utils.host.guest.network import addresses, machine_network
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ImagePlan, from_json, ports_of, to_json
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
-from ansible_collections.deter.benito.plugins.module_utils.testbed.bed import Bed
+from ansible_collections.deter.benito.plugins.module_utils.testbed.local_testbed import LocalTestbed
 from ansible_collections.deter.benito.plugins.module_utils.testbed.machines import Images, Machines, Size, check_size
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity, Paths
 
@@ -84,22 +84,22 @@ def test_pnodes_that_do_not_fit_into_the_machine_are_refused_before_anything_is_
 
 
 def test_a_testbed_keeps_the_image_it_began_with_as_long_as_that_is_there(machines, tmp_path):
-    bed = Bed(machines.identity, str(tmp_path / "cache"), "qemu")
+    testbed = LocalTestbed(machines.identity, str(tmp_path / "cache"), "qemu")
     kept = "f" * 32
     with open(machines.paths.state, "w", encoding="utf-8") as stream:
         json.dump({"backend": "qemu", "image": kept}, stream)
-    assert bed.image().digest not in (kept, "")
+    assert testbed.image().digest not in (kept, "")
     os.makedirs(f"{machines.paths.pnode(machines.carrier)}/var/cache/benito/images/{kept}")
     with open(f"{machines.paths.pnode(machines.carrier)}/var/cache/benito/images/{kept}/image.json", "w", encoding="utf-8") as stream:
         stream.write("{}")
-    assert bed.image().digest == kept
+    assert testbed.image().digest == kept
 
 
 def test_a_testbed_has_the_backend_it_began_with_where_none_is_said(machines, tmp_path):
-    assert Bed(machines.identity, str(tmp_path / "cache")).backend == "lxc"
+    assert LocalTestbed(machines.identity, str(tmp_path / "cache")).backend == "lxc"
     with open(machines.paths.state, "w", encoding="utf-8") as stream:
         json.dump({"backend": "qemu"}, stream)
-    assert Bed(machines.identity, str(tmp_path / "cache")).backend == "qemu"
+    assert LocalTestbed(machines.identity, str(tmp_path / "cache")).backend == "qemu"
 
 
 def test_an_image_is_brought_whole_and_an_interrupted_copy_is_begun_anew(tmp_path):

@@ -20,7 +20,7 @@ from ..computers import is_ghost, kind_of
 from ..kinds import KINDS, QEMU
 from ..placement.allocation import Allocation
 from ..placement.machines import Machine, Nested, machines
-from ..placement.provisioning import Hosting, Resources
+from ..placement.provisioning import Provisioning, Resources
 from ..routing.network import Attachment, Network, read_network
 from ..routing.routes import Routes
 from ..settings import EmbeddingSettings
@@ -31,19 +31,20 @@ from .sysctls import vhost_sysctls
 
 MTU = 1500
 CONTROL = "control0"
-NOTHING = Hosting()
+NOTHING = Provisioning()
 VXLAN_OVERHEAD = 50
 _LEAST_MTU = 576
 _LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.1"))
 _PROBE_ADDRESSES = 254 * 254
 
 
-def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings, hosting: Hosting = NOTHING) -> dict[str, HostPlan]:
+def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings,
+         provisioning: Provisioning = NOTHING) -> dict[str, HostPlan]:
     """{vhost: its plan} for every machine of the partitioned topology (``create.embed``), in order, then for every nested vhost.
 
     Raises HostError when a lent machine cannot carry the tunnels, BenitoError when one is missing, or an image or control address.
     """
-    binding = _Binding(pid, eid, partitioned, allocation, settings, hosting)
+    binding = _Binding(pid, eid, partitioned, allocation, settings, provisioning)
     plans = {machine.vhost: binding.plan(machine) for machine in binding.machines}
     return {**plans, **{nested.vhost: binding.nested_plan(nested) for machine in binding.machines for nested in machine.nested}}
 
@@ -58,8 +59,8 @@ def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
 class _Binding:
     """What the plans of one experiment have in common."""
 
-    def __init__(self, pid, eid, topology, allocation, settings, hosting):
-        self.pid, self.eid, self.settings, self.hosting, self.control = pid, eid, settings, hosting, allocation.control
+    def __init__(self, pid, eid, topology, allocation, settings, provisioning):
+        self.pid, self.eid, self.settings, self.provisioning, self.control = pid, eid, settings, provisioning, allocation.control
         self.identifiers = Identifiers(pid, eid)
         self.machines = machines(topology)
         self.lent = _lent(self.machines, allocation)
@@ -86,7 +87,7 @@ class _Binding:
         vnodes = tuple(self._vnode(self.computers[node], machine.vhost, taken, nested.get(node)) for node in machine.nodes)
         vnodes += tuple(self._hidden(nested[name], machine.vhost, taken) for name in machine.hidden)
         tunnels = any(substrate.tunnel for substrate in substrates)
-        images = {vnode.image: self.hosting.image(vnode.name) for vnode in vnodes if vnode.image}
+        images = {vnode.image: self.provisioning.image(vnode.name) for vnode in vnodes if vnode.image}
         with_system = bool(images)
         return HostPlan(
             pid=self.pid,
@@ -98,8 +99,8 @@ class _Binding:
             underlay_mtu=self.lent[machine.vhost].underlay_mtu if tunnels else 0,
             sysctls=self._sysctls(machine, vnodes),
             images=tuple(images.values()),
-            users=self.hosting.users if with_system else (),
-            root_keys=self.hosting.root_keys if with_system else (),
+            users=self.provisioning.users if with_system else (),
+            root_keys=self.provisioning.root_keys if with_system else (),
             acceleration=self.settings.acceleration,
             boot_limit_s=self.settings.boot_limit_s,
             qemu_start=self.settings.qemu_start,
@@ -162,13 +163,13 @@ class _Binding:
 
     def _system(self, node: str, vhost: str, taken: set[str], nested: Nested | None) -> dict:
         """The fields of a node that has a system of its own."""
-        resources = self.hosting.resources.get(node, Resources())
+        resources = self.provisioning.resources.get(node, Resources())
         uplinks = tuple(
             UplinkPlan(self.identifiers.device(PORT, (node, f"uplink {name}"), taken), name, self.uplinks[node, name])
             for name in (self._substrates(nested.nodes) if nested else ())
         )
         return {
-            "control": self._control(node, vhost, taken), "uplinks": uplinks, "image": self.hosting.image(node).digest,
+            "control": self._control(node, vhost, taken), "uplinks": uplinks, "image": self.provisioning.image(node).digest,
             "memory_mb": resources.memory_mb, "cpus": resources.cpus, "disk_mb": resources.disk_mb,
         }
 

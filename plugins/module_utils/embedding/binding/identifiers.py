@@ -22,9 +22,9 @@ class Identifiers:
     def __init__(self, pid: str, eid: str):
         self._experiment = f"{pid}\0{eid}"
 
-    def device(self, sort: str, parts: tuple[str, ...], taken: set[str]) -> str:
+    def device(self, prefix: str, parts: tuple[str, ...], taken: set[str]) -> str:
         """A device name of 15 characters that is not in ``taken``, which then holds it too."""
-        return self._first(lambda digest: sort + base64.b32encode(digest)[:13].decode().lower(), (sort, *parts), taken)
+        return self._first(lambda digest: prefix + base64.b32encode(digest)[:13].decode().lower(), (prefix, *parts), taken)
 
     def vni(self, substrate: str, taken: set[int]) -> int:
         """A VXLAN network identifier, 1 to 2^24-1, not in ``taken``, which then holds it too."""

@@ -20,7 +20,7 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Hosting:
+class Provisioning:
     """images and resources: {node: its own}; users: accounts on all of them; root_keys: SSH public keys that log in as root."""
 
     images: dict[str, ImagePlan] = field(default_factory=dict)

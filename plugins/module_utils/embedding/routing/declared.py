@@ -108,7 +108,7 @@ def _read_routes(topology: Topology) -> tuple[list[GivenRoute], list[Problem], l
     with_routes = [computer for computer in topology.computers if containers_attribute(computer, ROUTE)]
     if not with_routes:
         return [], [], []
-    places = _Places(topology)
+    places = _RouteReader(topology)
     for computer in with_routes:
         texts = [text.split() for text in containers_attribute(computer, ROUTE).split(";")]
         for words in texts:
@@ -117,7 +117,7 @@ def _read_routes(topology: Topology) -> tuple[list[GivenRoute], list[Problem], l
     return places.routes, places.wrong, places.odd
 
 
-class _Places:
+class _RouteReader:
     """Reads routes by names. A destination that is both a computer and a substrate is the computer."""
 
     def __init__(self, topology: Topology):

@@ -13,13 +13,13 @@ import os
 from collections.abc import Callable
 
 from ...errors import BenitoError, HostError
-from .paths import Place, write_atomically
+from .paths import ExperimentPaths, write_atomically
 
 _folder = ""  # of the job that this process is
 _said = ""  # its progress
 
 
-def begin(place: Place, act: Callable[[], dict]) -> dict:
+def begin(paths: ExperimentPaths, act: Callable[[], dict]) -> dict:
     """Have ``act`` done by a process of its own, which does not end with the caller's session.
 
     Returns {"job": its folder, "pid": its process}. The result is what ``act`` returns or {"error": why not}. Raises HostError.
@@ -28,9 +28,9 @@ def begin(place: Place, act: Callable[[], dict]) -> dict:
     import tempfile
 
     global _folder  # pylint: disable=global-statement
-    if not os.path.isdir(place.directory):
-        raise HostError(f"no experiment {place.experiment} on this host: there is no {place.directory}")
-    jobs = f"{place.directory}/jobs"
+    if not os.path.isdir(paths.directory):
+        raise HostError(f"no experiment {paths.experiment} on this host: there is no {paths.directory}")
+    jobs = f"{paths.directory}/jobs"
     os.makedirs(jobs, mode=0o700, exist_ok=True)
     for old in os.listdir(jobs):
         if os.path.exists(f"{jobs}/{old}/result"):

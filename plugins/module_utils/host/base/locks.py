@@ -1,11 +1,11 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Locks on a vhost: one for each experiment, one for what its experiments share. Who needs both takes the experiment's first.
+"""Locks on a vhost: one for each experiment, one for what its experiments share. Whoever needs both takes the experiment's first.
 
-Who takes an experiment away says so before (``leaving``): nodes may take minutes to boot, and who waits for them with the
-experiment's lock gives up at that (``staying``).
+A removal announces itself first (``removal_lock``). Nodes may take minutes to boot: a process that waits for them while it holds
+the experiment's lock gives up when a removal is announced (``removal_blocked``).
 
-They end with the process, and leave no file: who is done removes it, and who waits for a file that is gone tries again.
+A lock ends with its process. Its file is removed by the last holder; a process that waits on a removed file opens it anew.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import time
 from contextlib import contextmanager, suppress
 
 from ...errors import HostError
-from .paths import RUN_ROOT, Place, make_run_root
+from .paths import RUN_ROOT, ExperimentPaths, make_run_root
 
 
-def experiment_lock(place: Place, limit_s: float = 60.0):
+def experiment_lock(paths: ExperimentPaths, limit_s: float = 60.0):
     """Nobody else changes this experiment on this host meanwhile. Raises HostError when somebody does for too long."""
-    busy = f"another benito-host has been changing {place.experiment} on this host for {limit_s:.0f} s"
-    return _alone(f"{RUN_ROOT}/exp/{place.experiment}.lock", busy, limit_s)
+    busy = f"another benito-host has been changing {paths.experiment} on this host for {limit_s:.0f} s"
+    return _alone(f"{RUN_ROOT}/exp/{paths.experiment}.lock", busy, limit_s)
 
 
 def machine_lock(limit_s: float = 60.0):
@@ -31,25 +31,25 @@ def machine_lock(limit_s: float = 60.0):
     return _alone(f"{RUN_ROOT}/machine.lock", busy, limit_s)
 
 
-def leaving(place: Place, limit_s: float = 60.0):
+def removal_lock(paths: ExperimentPaths, limit_s: float = 60.0):
     """The experiment is being taken away from this host meanwhile. Taken before its lock. Raises HostError when somebody else does that for too long."""
-    busy = f"another benito-host has been taking {place.experiment} away from this host for {limit_s:.0f} s"
-    return _alone(_leaving_path(place), busy, limit_s)
+    busy = f"another benito-host has been taking {paths.experiment} away from this host for {limit_s:.0f} s"
+    return _alone(_removal_path(paths), busy, limit_s)
 
 
-def staying(place: Place):
+def removal_blocked(paths: ExperimentPaths):
     """Nobody begins to take the experiment away meanwhile; any number may hold this. Raises HostError when somebody has begun."""
-    return _alone(_leaving_path(place), f"{place.experiment} is being taken away from this host", 1.0, fcntl.LOCK_SH)
+    return _alone(_removal_path(paths), f"{paths.experiment} is being taken away from this host", 1.0, fcntl.LOCK_SH)
 
 
-def _leaving_path(place: Place) -> str:
-    return f"{RUN_ROOT}/exp/{place.experiment}.leaving"
+def _removal_path(paths: ExperimentPaths) -> str:
+    return f"{RUN_ROOT}/exp/{paths.experiment}.leaving"
 
 
 @contextmanager
-def _alone(path: str, busy: str, limit_s: float, sort: int = fcntl.LOCK_EX):
+def _alone(path: str, busy: str, limit_s: float, lock_type: int = fcntl.LOCK_EX):
     deadline = time.monotonic() + limit_s
-    while (fd := try_lock(path, sort)) is None:
+    while (fd := try_lock(path, lock_type)) is None:
         if time.monotonic() > deadline:
             raise HostError(busy)
         time.sleep(0.05)
@@ -63,7 +63,7 @@ def _alone(path: str, busy: str, limit_s: float, sort: int = fcntl.LOCK_EX):
         _remove_empty(os.path.dirname(path))
 
 
-def try_lock(path: str, sort: int = fcntl.LOCK_EX):
+def try_lock(path: str, lock_type: int = fcntl.LOCK_EX):
     """A descriptor that holds the lock, or None; the file may have been removed in between, with its lock."""
     try:
         make_run_root()
@@ -72,7 +72,7 @@ def try_lock(path: str, sort: int = fcntl.LOCK_EX):
     except (FileExistsError, FileNotFoundError):
         return None
     try:
-        fcntl.flock(fd, sort | fcntl.LOCK_NB)
+        fcntl.flock(fd, lock_type | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(fd), os.stat(path)):
             return fd
     except (BlockingIOError, FileNotFoundError):

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 from ...errors import HostError
 from . import syscalls
-from .paths import Place
+from .paths import ExperimentPaths
 from .syscalls import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_BIND, MS_PRIVATE, MS_REC, mount, setns, umount, unshare
 
 PINS = "/run/benito"  # of the registry: a tmpfs of its own over the host's directory
@@ -48,23 +48,23 @@ class Home:
 @contextmanager
 def home():
     """A Home that is returned to whatever happens."""
-    place = Home()
+    inside = Home()
     try:
-        yield place
+        yield inside
     finally:
-        place.close()
+        inside.close()
 
 
 class Registry:
     """The pins of one experiment. Every method leaves the process in the registry's mount namespace."""
 
-    def __init__(self, place: Place):
-        self._place = place
+    def __init__(self, paths: ExperimentPaths):
+        self._paths = paths
         self._fd = -1
 
     @property
     def exists(self) -> bool:
-        return syscalls.is_mount_point(self._place.registry)
+        return syscalls.is_mount_point(self._paths.registry)
 
     def open(self, origin: Home, create: bool = False) -> bool:
         """Enter the registry, making it if asked to. False when there is none. Raises HostError."""
@@ -73,7 +73,7 @@ class Registry:
             if not create:
                 return False
             self._create(origin)
-        self._fd = os.open(self._place.registry, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = os.open(self._paths.registry, os.O_RDONLY | os.O_CLOEXEC)
         self.enter()
         return True
 
@@ -128,7 +128,7 @@ class Registry:
         try:
             return {kind: os.open(f"{PINS}/{name}.{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
         except FileNotFoundError as exc:
-            raise HostError(f"no process node {name} of {self._place.experiment} is built on this host") from exc
+            raise HostError(f"no process node {name} of {self._paths.experiment} is built on this host") from exc
 
     @contextmanager
     def alone(self):
@@ -145,30 +145,30 @@ class Registry:
         return _network(f"{PINS}/{name}.net")
 
     def _create(self, origin: Home) -> None:
-        os.makedirs(self._place.run, mode=0o700, exist_ok=True)
+        os.makedirs(self._paths.run, mode=0o700, exist_ok=True)
         self._make_private_mount()
 
         def make() -> int:
             origin.enter("mnt")
             unshare(CLONE_NEWNS)
             mount(None, "/", None, MS_REC | MS_PRIVATE)
-            umount(self._place.run)
+            umount(self._paths.run)
             mount("benito", PINS, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC, "mode=0700,size=64m,nr_inodes=0")
             fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
             origin.enter("mnt")
             return fd
 
         def pin(fd: int) -> None:
-            os.close(os.open(self._place.registry, os.O_CREAT | os.O_CLOEXEC, 0o600))
-            mount(f"/proc/self/fd/{fd}", self._place.registry, None, MS_BIND)
+            os.close(os.open(self._paths.registry, os.O_CREAT | os.O_CLOEXEC, 0o600))
+            mount(f"/proc/self/fd/{fd}", self._paths.registry, None, MS_BIND)
 
         pin_mount_namespace(make, pin)
 
     def _make_private_mount(self) -> None:
         """The run directory becomes a mount of its own that propagates nowhere, as a pinned mount namespace demands."""
-        if not syscalls.is_mount_point(self._place.run):
-            mount(self._place.run, self._place.run, None, MS_BIND)
-        mount(None, self._place.run, None, MS_PRIVATE)
+        if not syscalls.is_mount_point(self._paths.run):
+            mount(self._paths.run, self._paths.run, None, MS_BIND)
+        mount(None, self._paths.run, None, MS_PRIVATE)
 
 
 def pin_mount_namespace(make, pin) -> None:
@@ -221,10 +221,10 @@ def join(descriptors: dict[str, int]) -> None:
         os.close(descriptors[kind])
 
 
-def remove_registry(place: Place) -> bool:
+def remove_registry(paths: ExperimentPaths) -> bool:
     """Let go of all namespaces of an experiment. Returns whether there was anything."""
     found = False
-    for path in (place.registry, place.run):
+    for path in (paths.registry, paths.run):
         while os.path.exists(path) and syscalls.is_mount_point(path):
             umount(path)
             found = True

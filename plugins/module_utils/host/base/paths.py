@@ -21,7 +21,7 @@ UNIT = "benito-host@{}.service"
 
 
 @dataclass(frozen=True)
-class Place:
+class ExperimentPaths:
     """The paths and marks of one experiment (``pid.eid``) on this vhost."""
 
     experiment: str

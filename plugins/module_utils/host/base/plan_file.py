@@ -8,36 +8,36 @@ import os
 
 from ...errors import HostError
 from ...hostplan import HostPlan, from_json, to_json
-from .paths import Place, write_atomically
+from .paths import ExperimentPaths, write_atomically
 from .plan_check import check_plan
 
 
-def read_plan(place: Place) -> HostPlan:
+def read_plan(paths: ExperimentPaths) -> HostPlan:
     """The plan that this host was given. Raises HostError when there is none or it is of another experiment."""
-    plan = _read(place.plan)
+    plan = _read(paths.plan)
     if plan is None:
-        raise HostError(f"no experiment {place.experiment} on this host: there is no {place.plan}")
-    if plan.experiment != place.experiment:
-        raise HostError(f"{place.plan} is the plan of {plan.experiment}, not of {place.experiment}")
+        raise HostError(f"no experiment {paths.experiment} on this host: there is no {paths.plan}")
+    if plan.experiment != paths.experiment:
+        raise HostError(f"{paths.plan} is the plan of {plan.experiment}, not of {paths.experiment}")
     return plan
 
 
-def read_applied(place: Place, part: str) -> HostPlan | None:
+def read_applied(paths: ExperimentPaths, part: str) -> HostPlan | None:
     """The plan of which this part was applied last since this host's boot."""
-    return _read(_applied(place, part))
+    return _read(_applied(paths, part))
 
 
-def remember_applied(place: Place, part: str, plan: HostPlan) -> None:
-    write_atomically(_applied(place, part), to_json(plan))
+def remember_applied(paths: ExperimentPaths, part: str, plan: HostPlan) -> None:
+    write_atomically(_applied(paths, part), to_json(plan))
 
 
-def is_applied(place: Place, part: str) -> bool:
+def is_applied(paths: ExperimentPaths, part: str) -> bool:
     """Whether this part was applied since this host's boot."""
-    return os.path.exists(_applied(place, part))
+    return os.path.exists(_applied(paths, part))
 
 
-def _applied(place: Place, part: str) -> str:
-    return f"{place.run}/applied-{part}.json"
+def _applied(paths: ExperimentPaths, part: str) -> str:
+    return f"{paths.run}/applied-{part}.json"
 
 
 def _read(path: str) -> HostPlan | None:

@@ -15,7 +15,7 @@ import signal
 from ...errors import HostError
 from . import state
 from .device import BRIDGE, bring_back, find_interface, is_bridge, mac_of, master_of, members, refuse_unless_plain, tune
-from .link_config import Belongings, index_of, write_settings
+from .link_config import LinkConfig, index_of, write_settings
 from .managers import in_charge, manager
 from .state import CONFIRMED, PENDING, Record
 
@@ -78,7 +78,7 @@ def _prepare(interface: str, user: str) -> Record:
     interface = interface or find_interface()
     refuse_unless_plain(interface)
     name = in_charge(interface)
-    record = Record(interface, name, mac_of(interface), Belongings.of(interface).to_plain(), program=state.this_program(), user=user)
+    record = Record(interface, name, mac_of(interface), LinkConfig.of(interface).to_plain(), program=state.this_program(), user=user)
     if not record.carried().global_addresses():
         raise HostError(f"control interface {interface} has no address: nothing was changed")
     return manager(name).prepare(record)
@@ -146,9 +146,9 @@ def down(args) -> dict:
 def _leave(record: Record) -> list[str]:
     for ignored in (signal.SIGHUP, signal.SIGPIPE):
         signal.signal(ignored, signal.SIG_IGN)
-    now = Belongings.of(BRIDGE) if is_bridge() else record.carried()
+    now = LinkConfig.of(BRIDGE) if is_bridge() else record.carried()
     now.settings = record.carried().settings
-    leaving = dataclasses.replace(record, belongings=now.to_plain(), leaving=True)
+    leaving = dataclasses.replace(record, link_config=now.to_plain(), leaving=True)
     state.arm_rollback(record.program, DEFAULT_TIMEOUT)  # finishes this should we die half-way
     state.save(leaving, PENDING)
     return _restore(leaving, now)
@@ -164,16 +164,16 @@ def rollback(_args) -> dict:
         return {**_result(True, before), "warnings": warnings}
 
 
-def _restore(record: Record, belongings: Belongings) -> list[str]:
+def _restore(record: Record, link_config: LinkConfig) -> list[str]:
     """The interface as it was, by its manager; and by hand where the manager did not: then that is in what is returned."""
     warnings = []
     try:
-        manager(record.manager).release(record, belongings)
-        write_settings(record.interface, belongings.settings)
+        manager(record.manager).release(record, link_config)
+        write_settings(record.interface, link_config.settings)
     except (HostError, OSError) as exc:
         warnings = [f"{record.manager} did not give {record.interface} back what it had, so benito-host did: {exc}"]
     if warnings or master_of(record.interface) == BRIDGE:
-        bring_back(record.interface, belongings)
+        bring_back(record.interface, link_config)
     state.forget_confirmed()
     state.disarm_rollback()
     state.forget_pending()
@@ -188,11 +188,11 @@ def boot(args) -> dict:
             return {"changed": False}
         if args.leave:
             return {"changed": _step_aside(record)}
-        now = Belongings.of(record.interface)
+        now = LinkConfig.of(record.interface)
         if master_of(record.interface) == BRIDGE and not now.addresses:
             return {"changed": False}
         try:
-            manager(record.manager).adopt(dataclasses.replace(record, belongings=now.to_plain()))
+            manager(record.manager).adopt(dataclasses.replace(record, link_config=now.to_plain()))
         except (HostError, OSError):
             bring_back(record.interface, now)
             raise
@@ -202,7 +202,7 @@ def boot(args) -> dict:
 def _step_aside(record: Record) -> bool:
     if not is_bridge():
         return False
-    now = Belongings.of(BRIDGE)
+    now = LinkConfig.of(BRIDGE)
     now.settings = record.carried().settings
     bring_back(record.interface, now)
     return True
@@ -227,7 +227,7 @@ def _facts() -> dict:
         return {"state": "foreign" if index_of(BRIDGE) else "absent", "pending": False, "users": []}
     name = "leaving" if record.leaving else "pending" if pending else "confirmed"
     return {"state": name, "pending": bool(pending) and not record.leaving, "interface": record.interface, "manager": record.manager,
-            "mac_address": record.mac, "users": state.users(), "stands": _stands(record), "carries": Belongings.of(BRIDGE).describe() if is_bridge() else [],
+            "mac_address": record.mac, "users": state.users(), "stands": _stands(record), "carries": LinkConfig.of(BRIDGE).describe() if is_bridge() else [],
             "files": sorted(record.files)}
 
 

@@ -11,7 +11,7 @@ import struct
 
 from ...errors import HostError
 from ..net import netlink
-from .link_config import RTA_MULTIPATH, Belongings, addresses, all_routes, index_of, link_attribute, master_of, move, write_settings
+from .link_config import RTA_MULTIPATH, LinkConfig, addresses, all_routes, index_of, link_attribute, master_of, move, write_settings
 
 BRIDGE = "control0"
 ARPHRD_ETHER = "1"
@@ -147,7 +147,7 @@ def members() -> list[str]:
     return sorted(os.listdir(f"/sys/class/net/{BRIDGE}/brif")) if is_bridge() else []
 
 
-def bring_over(interface: str, belongings: Belongings) -> None:
+def bring_over(interface: str, link_config: LinkConfig) -> None:
     """Create control0 over the interface and move to it what the interface carries. Raises HostError."""
     mac, mtu = mac_of(interface), int(link_attribute(interface, "mtu"))
     batch = netlink.Batch()
@@ -156,26 +156,26 @@ def bring_over(interface: str, belongings: Belongings) -> None:
                  ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", NO_SPANNING_TREE)])]
         batch.link(f"bridge {BRIDGE}", attrs=attrs, create=True)
         batch.send()
-    write_settings(BRIDGE, belongings.settings)
+    write_settings(BRIDGE, link_config.settings)
     up = {"index": index_of(BRIDGE), "flags": netlink.IFF_UP, "change": netlink.IFF_UP}
     batch.link(f"bridge {BRIDGE} up", up, [("IFLA_IFALIAS", alias(interface))])  # a link takes no alias while it is made
     batch.link(f"{interface} into {BRIDGE}", {"index": index_of(interface)}, [("IFLA_MASTER", index_of(BRIDGE))])
     batch.send()
     write_settings(interface, {"ipv6/disable_ipv6": "1"})
-    move(belongings, interface, BRIDGE, nodad=True)
+    move(link_config, interface, BRIDGE, nodad=True)
 
 
-def bring_back(interface: str, belongings: Belongings) -> None:
+def bring_back(interface: str, link_config: LinkConfig) -> None:
     """Take control0 away and give the interface what it, or what control0, carried. Raises HostError."""
     delete_bridge()
-    write_settings(interface, belongings.settings)
+    write_settings(interface, link_config.settings)
     batch = netlink.Batch()
     batch.link(f"{interface} up", {"index": index_of(interface), "flags": netlink.IFF_UP, "change": netlink.IFF_UP})
     batch.send()
-    move(belongings, interface, interface, nodad=False)
+    move(link_config, interface, interface, nodad=False)
 
 
-def tune(interface: str, carried: Belongings) -> None:
+def tune(interface: str, carried: LinkConfig) -> None:
     """Give a control0 that the network manager made our mark, the interface's settings, and what the manager cannot be told to set."""
     write_settings(BRIDGE, carried.settings)
     batch = netlink.Batch()

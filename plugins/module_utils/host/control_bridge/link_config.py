@@ -86,7 +86,7 @@ class Route:
         self.index = _u32(self.attributes.get(RTA_OIF))
 
     @property
-    def way(self):
+    def destination_key(self):
         """Where it leads and through whom; its metric may be another on another device."""
         return (self.family, self.table, self.length, self.attributes.get(RTA_DST, b""), self.tos, self.attributes.get(RTA_GATEWAY, b""))
 
@@ -153,7 +153,7 @@ def all_routes() -> list[Route]:
             and route.table != TABLE_LOCAL and not route.flags & RTM_F_CLONED]
 
 
-class Belongings:
+class LinkConfig:
     """What a device carries: addresses, the routes through it, routes elsewhere that name its addresses as source, and its settings."""
 
     def __init__(self, address_list, route_list, others=(), settings=None):
@@ -161,7 +161,7 @@ class Belongings:
         self.settings = dict(settings or {})
 
     @classmethod
-    def of(cls, name: str) -> Belongings:
+    def of(cls, name: str) -> LinkConfig:
         index = index_of(name)
         mine = addresses(index) if index else []
         sources = {address.address for address in mine}
@@ -175,7 +175,7 @@ class Belongings:
         return {**{name: [item.body.hex() for item in items] for name, items in lists.items()}, "settings": self.settings}
 
     @classmethod
-    def from_plain(cls, data: dict) -> Belongings:
+    def from_plain(cls, data: dict) -> LinkConfig:
         """What ``to_plain`` gave."""
         routes, others = ([Route(bytes.fromhex(text)) for text in data[name]] for name in ("routes", "others"))
         return cls([Address(bytes.fromhex(text)) for text in data["addresses"]], routes, others, data["settings"])
@@ -217,7 +217,7 @@ def write_settings(name: str, wanted: dict[str, str]) -> None:
             continue
 
 
-def move(belongings: Belongings, source: str, target: str, nodad: bool) -> None:
+def move(link_config: LinkConfig, source: str, target: str, nodad: bool) -> None:
     """Take addresses and routes from ``source`` (which may be gone) and give them to ``target``, in one batch.
 
     nodad  IPv6 addresses are usable at once, without looking for duplicates again
@@ -227,11 +227,11 @@ def move(belongings: Belongings, source: str, target: str, nodad: bool) -> None:
     giver, taker = index_of(source), index_of(target)
     if giver:
         _take_away(batch, giver)
-    for address in belongings.addresses:
+    for address in link_config.addresses:
         batch.raw(f"address {address} on {target}", netlink.RTM_NEWADDR, netlink.CREATE | netlink.REPLACE, address.on(taker, target, nodad))
-    for route in sorted(belongings.routes, key=lambda route: route.through_gateway):
+    for route in sorted(link_config.routes, key=lambda route: route.through_gateway):
         batch.raw(f"route {route} on {target}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(taker), errno.EEXIST)
-    for route in belongings.others:
+    for route in link_config.others:
         batch.raw(f"route {route}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(route.index), errno.EEXIST)
     batch.send()
 
@@ -244,7 +244,7 @@ def _take_away(batch, index: int) -> None:
         batch.raw(f"address {address}", netlink.RTM_DELADDR, 0, address.body, errno.EADDRNOTAVAIL)
 
 
-def complete(belongings: Belongings, target: str) -> None:
+def complete(link_config: LinkConfig, target: str) -> None:
     """Give ``target`` the lasting addresses and routes it lacks: those nobody's configuration knows of.
 
     What has a lifetime, or came from DHCP or router advertisements, is for whoever manages the interface to renew.
@@ -252,35 +252,35 @@ def complete(belongings: Belongings, target: str) -> None:
     index = index_of(target)
     batch = netlink.Batch()
     present = {address.key for address in addresses(index)}
-    for address in belongings.addresses:
+    for address in link_config.addresses:
         if address.key not in present and address.permanent and not address.link_local:
             batch.raw(f"address {address} on {target}", netlink.RTM_NEWADDR, netlink.CREATE | netlink.REPLACE, address.on(index, target, False))
     batch.send()
-    present = {route.way for route in all_routes() if route.index == index}
-    missing = [route for route in belongings.routes if route.way not in present and route.protocol not in (PROTO_KERNEL, PROTO_RA, PROTO_DHCP)]
+    present = {route.destination_key for route in all_routes() if route.index == index}
+    missing = [route for route in link_config.routes if route.destination_key not in present and route.protocol not in (PROTO_KERNEL, PROTO_RA, PROTO_DHCP)]
     for route in sorted(missing, key=lambda route: route.through_gateway):
         batch.raw(f"route {route} on {target}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(index), errno.EEXIST)
-    for route in belongings.others:
+    for route in link_config.others:
         batch.raw(f"route {route}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(route.index), errno.EEXIST)
     batch.send()
 
 
-def missing(belongings: Belongings, target: str) -> list[str]:
+def missing(link_config: LinkConfig, target: str) -> list[str]:
     """What ``target`` still lacks for the host to be reached as before: global addresses and default routes; not yet usable ones count."""
     index = index_of(target)
     usable = {address.key for address in addresses(index) if not address.flags & IFA_F_TENTATIVE}
-    wanted = [address for address in belongings.global_addresses() if address.family == socket.AF_INET or address.permanent]
+    wanted = [address for address in link_config.global_addresses() if address.family == socket.AF_INET or address.permanent]
     lacking = [f"address {address}" for address in wanted if address.key not in usable]
-    defaults = {route.way[:3] for route in all_routes() if route.index == index and not route.length}
-    return lacking + [f"route {route}" for route in belongings.routes
-                      if not route.length and route.protocol != PROTO_RA and route.way[:3] not in defaults]
+    defaults = {route.destination_key[:3] for route in all_routes() if route.index == index and not route.length}
+    return lacking + [f"route {route}" for route in link_config.routes
+                      if not route.length and route.protocol != PROTO_RA and route.destination_key[:3] not in defaults]
 
 
-def await_belongings(belongings: Belongings, target: str, seconds: float) -> None:
+def await_link_config(link_config: LinkConfig, target: str, seconds: float) -> None:
     """Wait until ``target`` has what the host is reached by. Raises HostError with what is missing after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
-        lacking = missing(belongings, target) if index_of(target) else ["the device"]
+        lacking = missing(link_config, target) if index_of(target) else ["the device"]
         if not lacking:
             return
         if time.monotonic() > deadline:

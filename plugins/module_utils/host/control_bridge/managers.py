@@ -18,7 +18,7 @@ from ...errors import HostError
 from ..base.paths import write_atomically
 from . import networkd, networkmanager
 from .device import BRIDGE, bring_back, bring_over, is_bridge
-from .link_config import Belongings, addresses, index_of, missing
+from .link_config import LinkConfig, addresses, index_of, missing
 from .state import CONFIRMED, Record, make_directory, run
 
 MARK = "deter.benito control0"
@@ -67,12 +67,12 @@ class Moved:
             make_directory(os.path.dirname(path))
             write_atomically(path, text, 0o755 if path in HOOKS else 0o644)
 
-    def release(self, record: Record, belongings: Belongings) -> None:
+    def release(self, record: Record, link_config: LinkConfig) -> None:
         for path in record.files:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-        if is_bridge() or missing(belongings, record.interface):
-            bring_back(record.interface, belongings)
+        if is_bridge() or missing(link_config, record.interface):
+            bring_back(record.interface, link_config)
 
     def is_kept(self, record: Record) -> bool:
         """Whether the persistent form is there as it was written."""
@@ -93,10 +93,10 @@ class Unmanaged(Moved):
         super().persist(record)
         run("systemctl", "enable", "--quiet", BOOT_UNIT)
 
-    def release(self, record: Record, belongings: Belongings) -> None:
+    def release(self, record: Record, link_config: LinkConfig) -> None:
         if os.path.exists(BOOT_UNIT_PATH):
             run("systemctl", "disable", "--quiet", BOOT_UNIT, accept=True)
-        super().release(record, belongings)
+        super().release(record, link_config)
         reload_units()
 
 
@@ -119,8 +119,8 @@ class Ifupdown(Moved):
         super().persist(record)
         reload_units()
 
-    def release(self, record: Record, belongings: Belongings) -> None:
-        super().release(record, belongings)
+    def release(self, record: Record, link_config: LinkConfig) -> None:
+        super().release(record, link_config)
         hand_over_leases(BRIDGE, record.interface)
         reload_units()
 

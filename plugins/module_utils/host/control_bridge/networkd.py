@@ -18,7 +18,7 @@ import time
 from ...errors import HostError
 from ..base.paths import write_atomically
 from .device import BRIDGE, delete_bridge, is_bridge, master_of
-from .link_config import Belongings, await_belongings, complete, index_of
+from .link_config import LinkConfig, await_link_config, complete, index_of
 from .state import Record, make_directory, run
 
 PERSISTENT, VOLATILE = "/etc/systemd/network", "/run/systemd/network"
@@ -26,7 +26,7 @@ PERSISTENT, VOLATILE = "/etc/systemd/network", "/run/systemd/network"
 NETDEV, NETWORK, PORT = "0-benito-control0.netdev", "0-benito-control0.network", "0-benito-control0-port.network"
 IN_ORDER = (NETDEV, NETWORK, PORT)  # the port last in, first out: never an interface under a bridge that is not there
 HEAD = "# deter.benito control0: written by benito-host, removed by 'benito-host control-bridge down'\n"
-PATIENCE = 25  # seconds for networkd to be done, a DHCP lease included
+TIMEOUT_S = 25  # seconds for networkd to be done, a DHCP lease included
 NOT_UNDERSTOOD = ("Bridge", "Bond", "VLAN", "MACVLAN", "MACVTAP", "IPVLAN", "IPVTAP", "VRF", "VXLAN", "Tunnel", "BatmanAdvanced", "Xfrm", "IPoIB")
 
 _NETDEV = """\
@@ -123,7 +123,7 @@ class Networkd:
                f"systemd-networkd did not put {record.interface} into {BRIDGE}")
         carried = record.carried()
         complete(carried, BRIDGE)
-        await_belongings(carried, BRIDGE, PATIENCE)
+        await_link_config(carried, BRIDGE, TIMEOUT_S)
 
     def persist(self, record: Record) -> None:
         """The files for every boot; the same text, so that networkd has nothing to do."""
@@ -131,7 +131,7 @@ class Networkd:
             _write(f"{PERSISTENT}/{name}", record.files[f"{PERSISTENT}/{name}"])
         _remove(VOLATILE)
 
-    def release(self, record: Record, belongings: Belongings) -> None:
+    def release(self, record: Record, link_config: LinkConfig) -> None:
         """networkd configures the interface from the operator's files again, and nothing of ours is left."""
         _remove(PERSISTENT)
         _remove(VOLATILE)
@@ -140,8 +140,8 @@ class Networkd:
         run("networkctl", "reconfigure", record.interface, accept=True)
         with contextlib.suppress(HostError):
             _until(lambda: _uses(record.interface, record.memory["file"]) and not master_of(record.interface), "")
-        complete(belongings, record.interface)
-        await_belongings(belongings, record.interface, PATIENCE)
+        complete(link_config, record.interface)
+        await_link_config(link_config, record.interface, TIMEOUT_S)
         if record.memory["made"]:
             with contextlib.suppress(OSError):
                 os.rmdir(record.memory["made"])
@@ -188,8 +188,8 @@ def _text_of(path: str) -> str:
 
 
 def _until(condition, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_S
     while not condition():
         if time.monotonic() > deadline:
-            raise HostError(f"{what} within {PATIENCE} s")
+            raise HostError(f"{what} within {TIMEOUT_S} s")
         time.sleep(0.05)

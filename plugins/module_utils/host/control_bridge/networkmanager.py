@@ -15,7 +15,7 @@ import os
 from ...errors import HostError
 from ..base.paths import write_atomically
 from .device import BRIDGE, delete_bridge, master_of
-from .link_config import Belongings, await_belongings, complete
+from .link_config import LinkConfig, await_link_config, complete
 from .networkd import sections
 from .state import Record, make_directory, run
 
@@ -23,7 +23,7 @@ PERSISTENT, VOLATILE = "/etc/NetworkManager/system-connections", "/run/NetworkMa
 BRIDGE_PROFILE, PORT_PROFILE = "benito-control0", "benito-control0-port"
 IN_ORDER = (BRIDGE_PROFILE, PORT_PROFILE)
 HEAD = "# deter.benito control0: written by benito-host, removed by 'benito-host control-bridge down'\n"
-PATIENCE = 35  # seconds for NetworkManager to be done, a DHCP lease included
+TIMEOUT_S = 35  # seconds for NetworkManager to be done, a DHCP lease included
 ADDRESSING = ("ipv4", "ipv6", "proxy")
 HARDWARE = ("ethernet", "802-3-ethernet", "ethtool")
 ORDINARY = ("connection", "user", ".nmmeta", *ADDRESSING, *HARDWARE)
@@ -97,12 +97,12 @@ class NetworkManager:
         for path, text in record.files.items():
             _write(f"{VOLATILE}/{os.path.basename(path)}", text)
         run("nmcli", "connection", "reload")
-        run("nmcli", "-w", str(PATIENCE), "connection", "up", "uuid", _uuid(PORT_PROFILE), seconds=PATIENCE + 5)
+        run("nmcli", "-w", str(TIMEOUT_S), "connection", "up", "uuid", _uuid(PORT_PROFILE), seconds=TIMEOUT_S + 5)
         if master_of(record.interface) != BRIDGE:
             raise HostError(f"NetworkManager did not put {record.interface} into {BRIDGE}")
         carried = record.carried()
         complete(carried, BRIDGE)
-        await_belongings(carried, BRIDGE, PATIENCE)
+        await_link_config(carried, BRIDGE, TIMEOUT_S)
 
     def persist(self, record: Record) -> None:
         """The keyfiles for every boot: the same profiles, so that NetworkManager has nothing to do."""
@@ -111,17 +111,17 @@ class NetworkManager:
         _remove(VOLATILE)
         run("nmcli", "connection", "reload")
 
-    def release(self, record: Record, belongings: Belongings) -> None:
+    def release(self, record: Record, link_config: LinkConfig) -> None:
         """The interface has its own profile again, and nothing of ours is left."""
         _remove(PERSISTENT)
         _remove(VOLATILE)
         run("nmcli", "connection", "reload", accept=True)
-        up = run("nmcli", "-w", str(PATIENCE), "connection", "up", "uuid", record.memory.get("profile", ""), "ifname", record.interface, accept=True)
+        up = run("nmcli", "-w", str(TIMEOUT_S), "connection", "up", "uuid", record.memory.get("profile", ""), "ifname", record.interface, accept=True)
         if not up:
-            run("nmcli", "-w", str(PATIENCE), "device", "connect", record.interface, accept=True)
+            run("nmcli", "-w", str(TIMEOUT_S), "device", "connect", record.interface, accept=True)
         delete_bridge()
-        complete(belongings, record.interface)
-        await_belongings(belongings, record.interface, PATIENCE)
+        complete(link_config, record.interface)
+        await_link_config(link_config, record.interface, TIMEOUT_S)
 
     def is_kept(self, record: Record) -> bool:
         """Whether the persistent form is there as it was written."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from ...errors import HostError
 from ...names import is_project_name
 from ..base.paths import ROOT, RUN_ROOT, read_json, write_atomically
-from .link_config import Belongings
+from .link_config import LinkConfig
 
 DIRECTORY = f"{ROOT}/control0"
 CONFIRMED = f"{DIRECTORY}/state.json"
@@ -39,7 +39,7 @@ class Record:
     interface   the interface under control0
     manager     who configures it: ``networkd``, ``netplan``, ``NetworkManager``, ``ifupdown`` or ``none``
     mac         its MAC address, which control0 has too
-    belongings  what it carried before, as Belongings.to_plain() gives it
+    link_config what it carried before, as LinkConfig.to_plain() gives it
     files       {path: text} of the persistent form: our files, all of them
     memory      what the manager needs to undo it, {name: text}
     program     argv of benito-host, for the roll-back and for boots
@@ -50,7 +50,7 @@ class Record:
     interface: str
     manager: str
     mac: str
-    belongings: dict
+    link_config: dict
     files: dict = field(default_factory=dict)
     memory: dict = field(default_factory=dict)
     program: tuple = ()
@@ -58,9 +58,9 @@ class Record:
     leaving: bool = False
     version: int = VERSION
 
-    def carried(self) -> Belongings:
+    def carried(self) -> LinkConfig:
         """What the interface carried before."""
-        return Belongings.from_plain(self.belongings)
+        return LinkConfig.from_plain(self.link_config)
 
 
 def load(path: str):

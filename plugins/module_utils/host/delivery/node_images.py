@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import ImagePlan, from_json
-from ..base.paths import Place, read_json, write_atomically
+from ..base.paths import ExperimentPaths, read_json, write_atomically
 
 IMAGES = "/var/cache/benito/images"
 NOTE = "image.json"
@@ -47,12 +47,12 @@ def run_task(options: dict) -> dict:
     options  "experiment"; "check_mode"; "brought", whether the controller has brought what was missing
     Returns {"missing": [{"digest", "name", "arrived": {file: SHA-256} of what an interrupted run has brought}], "changes": [words]}. Raises HostError, OSError.
     """
-    place = Place(options["experiment"])
-    missing = [] if options["brought"] else missing_images(place, options["check_mode"])
+    paths = ExperimentPaths(options["experiment"])
+    missing = [] if options["brought"] else missing_images(paths, options["check_mode"])
     if options["check_mode"]:
         return {"missing": [], "changes": [f"image {image.name} ({image.digest}): to be brought here" for image in missing]}
     told = [{"digest": image.digest, "name": image.name, "arrived": arrived(image)} for image in missing]
-    return {"missing": told, "changes": [] if missing else take_in(place)}
+    return {"missing": told, "changes": [] if missing else take_in(paths)}
 
 
 def arriving_at(digest: str, experiment: str) -> str:
@@ -60,22 +60,22 @@ def arriving_at(digest: str, experiment: str) -> str:
     return f"{IMAGES}/{_ARRIVING}{digest}-{experiment}"
 
 
-def planned_images(place: Place) -> tuple[ImagePlan, ...]:
+def planned_images(paths: ExperimentPaths) -> tuple[ImagePlan, ...]:
     """The images that the plan of the experiment needs here. Raises HostError."""
     try:
-        with open(place.plan, encoding="utf-8") as stream:
-            return from_json(stream.read(), place.plan).images
+        with open(paths.plan, encoding="utf-8") as stream:
+            return from_json(stream.read(), paths.plan).images
     except FileNotFoundError as exc:
-        raise HostError(f"{place.experiment} has no host plan here: the role deter.benito.vhost brings it") from exc
+        raise HostError(f"{paths.experiment} has no host plan here: the role deter.benito.vhost brings it") from exc
 
 
-def missing_images(place: Place, dry_run: bool = False) -> list[Missing]:
+def missing_images(paths: ExperimentPaths, dry_run: bool = False) -> list[Missing]:
     """What is not here yet, with a directory made for each. Raises HostError."""
     found = []
-    for image in planned_images(place):
+    for image in planned_images(paths):
         if _is_whole(image, dry_run):
             continue
-        missing = Missing(image.digest, image.name, arriving_at(image.digest, place.experiment), files_of(image))
+        missing = Missing(image.digest, image.name, arriving_at(image.digest, paths.experiment), files_of(image))
         found.append(missing)
         if not dry_run:
             os.makedirs(missing.arriving, mode=0o700, exist_ok=True)  # what an interrupted run brought is not brought again
@@ -96,16 +96,16 @@ def arrived(missing: Missing) -> dict[str, str]:
     return found
 
 
-def take_in(place: Place) -> list[str]:
+def take_in(paths: ExperimentPaths) -> list[str]:
     """Make images of what has arrived, each file with the checksum in image.json. Returns changes in words.
 
     Raises HostError for a file that is absent or damaged (what arrived of that image is removed), and for a
     container's image that cannot start here.
     """
     changes = []
-    for image in planned_images(place):
+    for image in planned_images(paths):
         if not _is_whole(image):
-            _prove_and_rename(image, arriving_at(image.digest, place.experiment))
+            _prove_and_rename(image, arriving_at(image.digest, paths.experiment))
             changes.append(f"image {image.name} ({image.digest}): brought here")
         _refuse_what_cannot_start(image)
     return changes

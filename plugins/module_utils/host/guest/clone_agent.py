@@ -248,10 +248,10 @@ def rename(boot_id: str) -> None:
                 setting.write(value.strip())
 
 
-def mount(what: str, where: str, sort: str | None, flags: int) -> None:
+def mount(what: str, where: str, filesystem: str | None, flags: int) -> None:
     """Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(what.encode(), where.encode(), sort and sort.encode(), ctypes.c_ulong(flags), None):
+    if libc.mount(what.encode(), where.encode(), filesystem and filesystem.encode(), ctypes.c_ulong(flags), None):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), where)
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ...errors import HostError
 from ...hostplan import VnodePlan
 from ..base.jobs import progress
-from ..base.locks import staying
-from ..base.paths import Place
+from ..base.locks import removal_blocked
+from ..base.paths import ExperimentPaths
 from ..base.syscalls import installed
 from ..base.systemctl import systemctl
 from ..guest.report import Report
@@ -38,47 +38,47 @@ class Unit:
     pid: int = 0
 
 
-def units(place: Place) -> set[str]:
+def units(paths: ExperimentPaths) -> set[str]:
     """Names of the nodes that have a unit of ours; nodes of other kinds have units of the same names."""
-    prefix, suffix = place.node_unit("\0").split("\0")
+    prefix, suffix = paths.node_unit("\0").split("\0")
     found = set()
     for path in glob.glob(f"{_UNITS}/{glob.escape(prefix)}*{suffix}"):
         name = os.path.basename(path)[len(prefix):-len(suffix)]
         with open(path, encoding="utf-8", errors="replace") as stream:
-            if f"ExecStart=/bin/sh {containers(place)}/" in stream.read():
+            if f"ExecStart=/bin/sh {containers(paths)}/" in stream.read():
                 found.add(name)
     return found
 
 
-def shown(place: Place, names: list[str]) -> dict[str, Unit]:
+def shown(paths: ExperimentPaths, names: list[str]) -> dict[str, Unit]:
     """What systemd says of nodes' units."""
     if not names:
         return {}
-    wanted = {place.node_unit(name): name for name in names}
+    wanted = {paths.node_unit(name): name for name in names}
     out = systemctl("show", "--property=Id,LoadState,ActiveState,ExecMainCode,ExecMainStatus,MainPID", *wanted).stdout
     found = {}
     for block in out.strip().split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         name = wanted.get(values.get("Id", ""))
         if name:
-            found[name] = _unit(place, name, values)
+            found[name] = _unit(paths, name, values)
     return {name: found.get(name, Unit("missing")) for name in names}
 
 
-def _unit(place: Place, name: str, values: dict[str, str]) -> Unit:
+def _unit(paths: ExperimentPaths, name: str, values: dict[str, str]) -> Unit:
     if values.get("LoadState") != "loaded":
         return Unit("missing")
     if values["ActiveState"] in ("active", "activating", "deactivating", "reloading"):
         return Unit("active", pid=int(values.get("MainPID") or 0))
     status = int(values.get("ExecMainStatus") or 0)
     killed = values.get("ExecMainCode") in ("2", "3")  # CLD_KILLED, CLD_DUMPED
-    return Unit("dead", 128 + status if killed else status or _signal_of_init(place, name))
+    return Unit("dead", 128 + status if killed else status or _signal_of_init(paths, name))
 
 
-def _signal_of_init(place: Place, name: str) -> int:
+def _signal_of_init(paths: ExperimentPaths, name: str) -> int:
     """LXC ends with 0 when the node's init is killed, and says in its log by what."""
     try:
-        with open(f"{container(place, name)}/lxc.log", encoding="utf-8", errors="replace") as stream:
+        with open(f"{container(paths, name)}/lxc.log", encoding="utf-8", errors="replace") as stream:
             return exit_code_in(stream.read())
     except OSError:
         return 0
@@ -90,17 +90,17 @@ def exit_code_in(log: str) -> int:
     return 0 if not found or int(found[-1]) == _INTERRUPT else 128 + int(found[-1])
 
 
-def report(place: Place, name: str) -> Report:
-    return Tree(f"{container(place, name)}/data/upper").report()
+def report(paths: ExperimentPaths, name: str) -> Report:
+    return Tree(f"{container(paths, name)}/data/upper").report()
 
 
-def node_status(place: Place, vnode: VnodePlan, unit: Unit | None) -> dict:
+def node_status(paths: ExperimentPaths, vnode: VnodePlan, unit: Unit | None) -> dict:
     """A node as parts.Part.status tells it."""
     if vnode.ghost or unit is None:
         return {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
     if unit.state == "missing":
         return {"state": "missing", "exit_code": None, "start_command": "waiting" if vnode.start_command else "", "exit_status": None}
-    said = report(place, vnode.name)
+    said = report(paths, vnode.name)
     command = (said.start_command or "waiting") if vnode.start_command else ""
     if unit.state == "dead" and command == "running":
         command = "lost"
@@ -112,7 +112,7 @@ def node_status(place: Place, vnode: VnodePlan, unit: Unit | None) -> dict:
     }
 
 
-def boot(place: Place, vnodes: list[VnodePlan], limit_s: float) -> None:
+def boot(paths: ExperimentPaths, vnodes: list[VnodePlan], limit_s: float) -> None:
     """Start nodes, at most so many at once as the processors carry, and wait until all have booted.
 
     Raises HostError that names those which did not, with the end of what they said, and when the experiment is taken away meanwhile.
@@ -124,32 +124,32 @@ def boot(place: Place, vnodes: list[VnodePlan], limit_s: float) -> None:
         room = at_once - len(booting)
         some, waiting = waiting[:max(room, 0)], waiting[max(room, 0):]
         if some:
-            systemctl("start", "--no-block", *(place.node_unit(name) for name in some))
+            systemctl("start", "--no-block", *(paths.node_unit(name) for name in some))
             booting.update(dict.fromkeys(some, time.monotonic()))
-        for name in [name for name in booting if report(place, name).state == "booted"]:
+        for name in [name for name in booting if report(paths, name).state == "booted"]:
             del booting[name]
         progress(f"{len(vnodes) - len(waiting) - len(booting) - len(failed)} of {len(vnodes)} system containers are up")
         now = time.monotonic()
         failed.update({name: f"has not booted within {limit_s:.0f} s" for name, began in booting.items() if now - began > limit_s})
         if booting and now - looked > 1:
-            states = shown(place, list(booting))
+            states = shown(paths, list(booting))
             failed.update({name: f"ended while it booted, with {states[name].exit_code}" for name in booting if states[name].state == "dead"})
             looked = now
-            with staying(place):
+            with removal_blocked(paths):
                 pass
         for name in failed:
             booting.pop(name, None)
         time.sleep(0.05)
     if failed:
-        raise HostError("; ".join(f"openvz node {name} {what}{_last_words(place, name)}" for name, what in failed.items()))
+        raise HostError("; ".join(f"openvz node {name} {what}{_last_words(paths, name)}" for name, what in failed.items()))
 
 
-def _last_words(place: Place, name: str) -> str:
+def _last_words(paths: ExperimentPaths, name: str) -> str:
     """The end of a node's console, or where it is empty LXC's first complaints."""
     try:
-        with open(f"{container(place, name)}/console.log", "rb") as stream:
+        with open(f"{container(paths, name)}/console.log", "rb") as stream:
             console = stream.read()[-_CONSOLE:].decode(errors="replace").strip()
-        with open(f"{container(place, name)}/lxc.log", encoding="utf-8", errors="replace") as stream:
+        with open(f"{container(paths, name)}/lxc.log", encoding="utf-8", errors="replace") as stream:
             errors = [re.sub(r"^.*? - \S+ - ", "", line.strip()) for line in stream if " ERROR " in line][:2]
     except OSError:
         return ""
@@ -158,25 +158,25 @@ def _last_words(place: Place, name: str) -> str:
     return f": {' / '.join(errors)}" if errors else ""
 
 
-def discard(place: Place, names: list[str]) -> None:
+def discard(paths: ExperimentPaths, names: list[str]) -> None:
     """Kill nodes at once, with all their processes, and remove their units."""
-    paths = {place.node_unit(name): f"{_UNITS}/{place.node_unit(name)}" for name in names}
-    there = [unit for unit, path in paths.items() if os.path.exists(path)]
+    unit_files = {paths.node_unit(name): f"{_UNITS}/{paths.node_unit(name)}" for name in names}
+    there = [unit for unit, path in unit_files.items() if os.path.exists(path)]
     if not there or not installed("systemctl"):
         return
     systemctl("kill", "--signal=SIGKILL", *there, check=False)
     systemctl("stop", *there, check=False)
     systemctl("reset-failed", "--quiet", *there, check=False)
     for unit in there:
-        os.unlink(paths[unit])
+        os.unlink(unit_files[unit])
     systemctl("daemon-reload")
     for name in names:
-        left_cgroups(place, name)
+        left_cgroups(paths, name)
 
 
-def left_cgroups(place: Place, name: str = "") -> None:
+def left_cgroups(paths: ExperimentPaths, name: str = "") -> None:
     """Cgroups of hierarchies that systemd leaves alone (version 1), and which LXC had no time to remove."""
-    for top in glob.glob(f"/sys/fs/cgroup/*/{glob.escape(cgroup(place, name))}{'' if name else '*'}"):
+    for top in glob.glob(f"/sys/fs/cgroup/*/{glob.escape(cgroup(paths, name))}{'' if name else '*'}"):
         for directory, _below, _files in sorted(os.walk(top), reverse=True):
             try:
                 os.rmdir(directory)
@@ -184,10 +184,10 @@ def left_cgroups(place: Place, name: str = "") -> None:
                 pass  # something still ends in it
 
 
-def left_locks(place: Place) -> None:
+def left_locks(paths: ExperimentPaths) -> None:
     """LXC leaves its lock files, below a copy of the path, for ever."""
-    folder = _LOCKS + mounts(place)
-    for path in glob.glob(f"{glob.escape(folder)}/.{glob.escape(lxc_name(place, ''))}*"):
+    folder = _LOCKS + mounts(paths)
+    for path in glob.glob(f"{glob.escape(folder)}/.{glob.escape(lxc_name(paths, ''))}*"):
         os.unlink(path)
     try:
         while folder.startswith(os.path.dirname(_LOCKS)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 
 from ...hostplan import HostPlan, VnodePlan
-from ..base.paths import RUN_ROOT, Place
+from ..base.paths import RUN_ROOT, ExperimentPaths
 from ..guest.network import CONTROL
 
 FIRST_ID, IDS = 100000, 65536
@@ -73,29 +73,29 @@ exec /usr/bin/lxc-start --foreground --lxcpath {mounts} --rcfile {directory}/con
 """
 
 
-def containers(place: Place) -> str:
+def containers(paths: ExperimentPaths) -> str:
     """The directory of all openvz nodes of the experiment, 0700; what is in it outlives a reboot."""
-    return f"{place.directory}/containers"
+    return f"{paths.directory}/containers"
 
 
-def container(place: Place, name: str) -> str:
+def container(paths: ExperimentPaths, name: str) -> str:
     """A node's directory: config, start, logs; ``data`` (upper and work of the overlay), or ``disk`` with that inside."""
-    return f"{containers(place)}/{name}"
+    return f"{containers(paths)}/{name}"
 
 
-def mounts(place: Place) -> str:
+def mounts(paths: ExperimentPaths) -> str:
     """A directory that a node's root may pass, as the way to its files must be; what is mounted in it is seen by each unit alone."""
-    return f"{_CONTAINERS}/{place.experiment}"
+    return f"{_CONTAINERS}/{paths.experiment}"
 
 
-def rootfs(place: Place) -> str:
+def rootfs(paths: ExperimentPaths) -> str:
     """Where each unit mounts its node's files."""
-    return f"{mounts(place)}/root"
+    return f"{mounts(paths)}/root"
 
 
-def cgroup(place: Place, name: str = "") -> str:
+def cgroup(paths: ExperimentPaths, name: str = "") -> str:
     """How the node's cgroups are called, or begin to be for all nodes."""
-    return f"benito-node-{place.experiment}:{name}"
+    return f"benito-node-{paths.experiment}:{name}"
 
 
 def inside(port: str) -> str:
@@ -112,13 +112,13 @@ def wires(vnode: VnodePlan, bridges: dict[str, str]) -> list[tuple[str, str, str
     return control + [(i.name, i.port, i.mac_address, bridges[i.substrate]) for i in vnode.interfaces]
 
 
-def lxc_config(plan: HostPlan, place: Place, vnode: VnodePlan, init: str) -> str:
+def lxc_config(plan: HostPlan, paths: ExperimentPaths, vnode: VnodePlan, init: str) -> str:
     """The LXC configuration. Interfaces are devices that are made before and come back when the node reboots or ends.
 
     init  the command line of its init
     """
-    text = _LXC.format(name=vnode.name, experiment=place.experiment, hostname=vnode.hostname, rootfs=rootfs(place), first=FIRST_ID, ids=IDS,
-                       directory=container(place, vnode.name), cgroup=cgroup(place, vnode.name), init=init)
+    text = _LXC.format(name=vnode.name, experiment=paths.experiment, hostname=vnode.hostname, rootfs=rootfs(paths), first=FIRST_ID, ids=IDS,
+                       directory=container(paths, vnode.name), cgroup=cgroup(paths, vnode.name), init=init)
     text += "".join(f"{key} = a\n" for key in ("lxc.cgroup.devices.deny", "lxc.cgroup2.devices.deny"))
     text += "".join(f"lxc.{version}.devices.allow = {device} rwm\n" for version in ("cgroup", "cgroup2") for device in _DEVICES)
     for number, (name, port, _mac, _bridge) in enumerate(wires(vnode, {s.name: s.bridge for s in plan.substrates})):
@@ -126,23 +126,23 @@ def lxc_config(plan: HostPlan, place: Place, vnode: VnodePlan, init: str) -> str
     return text if vnode.control or vnode.interfaces else f"{text}lxc.net.0.type = empty\n"
 
 
-def unit_text(place: Place, vnode: VnodePlan) -> str:
+def unit_text(paths: ExperimentPaths, vnode: VnodePlan) -> str:
     """The systemd unit, with the limits of memory and processors where the node has any."""
     limits = f"MemoryMax={vnode.memory_mb}M\n" if vnode.memory_mb else ""
     limits += f"CPUQuota={vnode.cpus * 100}%\n" if vnode.cpus else ""
-    text = _UNIT.format(name=vnode.name, experiment=place.experiment, directory=container(place, vnode.name), mounts=mounts(place),
-                        lxc_name=lxc_name(place, vnode.name), tasks=_MOST_TASKS, limits=limits)
+    text = _UNIT.format(name=vnode.name, experiment=paths.experiment, directory=container(paths, vnode.name), mounts=mounts(paths),
+                        lxc_name=lxc_name(paths, vnode.name), tasks=_MOST_TASKS, limits=limits)
     return text
 
 
-def lxc_name(place: Place, name: str) -> str:
+def lxc_name(paths: ExperimentPaths, name: str) -> str:
     """What LXC calls the node: it is unique on the host."""
-    return f"{place.experiment}:{name}"
+    return f"{paths.experiment}:{name}"
 
 
-def start_text(place: Place, vnode: VnodePlan, lower: str) -> str:
+def start_text(paths: ExperimentPaths, vnode: VnodePlan, lower: str) -> str:
     """The shell script of the unit. lower: the image's tree."""
-    directory = container(place, vnode.name)
+    directory = container(paths, vnode.name)
     options = f"nodev,lowerdir={lower},upperdir={directory}/data/upper,workdir={directory}/data/work"
-    words = {"options": options, "rootfs": rootfs(place), "mounts": mounts(place), "directory": directory, "lxc_name": lxc_name(place, vnode.name)}
+    words = {"options": options, "rootfs": rootfs(paths), "mounts": mounts(paths), "directory": directory, "lxc_name": lxc_name(paths, vnode.name)}
     return _START.format(**{key: shlex.quote(value) for key, value in words.items()})

@@ -138,16 +138,16 @@ def _tune(root: str) -> None:
 def shift_owners(root: str) -> None:
     """Add FIRST_ID to every owner and group, in file capabilities too. Devices go: a node gets its own from LXC."""
     seen: set[int] = set()
-    paths = [root]
-    while paths:
-        path = paths.pop()
+    pending = [root]
+    while pending:
+        path = pending.pop()
         found = os.lstat(path)
         kind = stat.S_IFMT(found.st_mode)
         if kind in (stat.S_IFBLK, stat.S_IFCHR):
             os.unlink(path)
             continue
         if kind == stat.S_IFDIR:
-            paths.extend(entry.path for entry in os.scandir(path))
+            pending.extend(entry.path for entry in os.scandir(path))
         elif found.st_nlink > 1:  # another name of the same file
             if found.st_ino in seen:
                 continue

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
-from ..base.paths import Place, read_json, write_atomically
+from ..base.paths import ExperimentPaths, read_json, write_atomically
 from ..base.syscalls import umount
 from ..base.systemctl import systemctl
 from ..guest.files import guest_files
@@ -60,70 +60,70 @@ class _Wanted:
         return {path: _digest([file.text, file.mode, file.target]) for path, file in self.files.items()}
 
 
-def apply_containers(plan: HostPlan, place: Place, applied: HostPlan | None, dry_run: bool) -> list[str]:
+def apply_containers(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
     """See parts.Part. A node that was powered off or died is started again."""
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "openvz" and not vnode.ghost}
-    present = _present(place)
+    present = _present(paths)
     surplus = sorted(present - set(wanted))
     changes = [f"openvz node {name}: removed" for name in surplus]
     if surplus and not dry_run:
-        _remove_nodes(place, surplus)
+        _remove_nodes(paths, surplus)
     if not wanted:
         return changes
     if dry_run:
-        states = shown(place, sorted(wanted))
+        states = shown(paths, sorted(wanted))
         images = [change for image in _images(plan, wanted) for change in prepare_image(image, True)]
         return changes + images + [f"openvz node {name}: {'started' if name in present else 'made'}" for name in wanted if states[name].state != "active"]
     _require_programs()
-    close_endpoints(place)
-    return changes + _Builder(plan, place).run(wanted)
+    close_endpoints(paths)
+    return changes + _Builder(plan, paths).run(wanted)
 
 
-def remove_containers(place: Place) -> list[str]:
+def remove_containers(paths: ExperimentPaths) -> list[str]:
     """See parts.Part."""
-    names = _present(place)
+    names = _present(paths)
     if names:
-        _remove_nodes(place, sorted(names))
-    for directory in (containers(place), mounts(place)):
+        _remove_nodes(paths, sorted(names))
+    for directory in (containers(paths), mounts(paths)):
         if os.path.isdir(directory):
             shutil.rmtree(directory)
     try:
-        os.rmdir(os.path.dirname(mounts(place)))
+        os.rmdir(os.path.dirname(mounts(paths)))
     except OSError:
         pass  # not there, or another experiment's
-    left_cgroups(place)
-    left_locks(place)
+    left_cgroups(paths)
+    left_locks(paths)
     return [f"openvz nodes: {len(names)} removed"] if names else []
 
 
-def reboot_containers(plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+def reboot_containers(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
     """See parts.Part. What does not run is started as ``apply`` would."""
-    states = shown(place, list(names))
+    states = shown(paths, list(names))
     running = [name for name in names if states[name].state == "active"]
     for name in running:
-        Tree(f"{container(place, name)}/data/upper").say("stopping")
+        Tree(f"{container(paths, name)}/data/upper").say("stopping")
     if running:
-        systemctl("restart", "--no-block", *(place.node_unit(name) for name in running))
+        systemctl("restart", "--no-block", *(paths.node_unit(name) for name in running))
     ended = {vnode.name: vnode for vnode in plan.vnodes if vnode.name in names and vnode.name not in running and not vnode.ghost}
     if ended:
-        _Builder(plan, place).run(ended)
+        _Builder(plan, paths).run(ended)
     return [f"openvz node {name}: rebooted" for name in names]
 
 
-def containers_status(plan: HostPlan, place: Place) -> dict[str, dict]:
+def containers_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
     """See parts.Part."""
     mine = [vnode for vnode in plan.vnodes if vnode.kind == "openvz"]
-    states = shown(place, [vnode.name for vnode in mine if not vnode.ghost])
-    return {vnode.name: node_status(place, vnode, states.get(vnode.name)) for vnode in mine}
+    states = shown(paths, [vnode.name for vnode in mine if not vnode.ghost])
+    return {vnode.name: node_status(paths, vnode, states.get(vnode.name)) for vnode in mine}
 
 
-def _present(place: Place) -> set[str]:
+def _present(paths: ExperimentPaths) -> set[str]:
     """Nodes that have something here, though it may be half made."""
     try:
-        found = {entry.name for entry in os.scandir(containers(place))}
+        found = {entry.name for entry in os.scandir(containers(paths))}
     except FileNotFoundError:
         found = set()
-    return found | units(place)
+    return found | units(paths)
 
 
 def _images(plan: HostPlan, wanted: dict[str, VnodePlan]):
@@ -140,8 +140,8 @@ def _require_programs() -> None:
 class _Builder:
     """One application of a plan to the openvz nodes."""
 
-    def __init__(self, plan: HostPlan, place: Place):
-        self._plan, self._place = plan, place
+    def __init__(self, plan: HostPlan, paths: ExperimentPaths):
+        self._plan, self._paths = plan, paths
         self._bridges = {substrate.name: substrate.bridge for substrate in plan.substrates}
         self._mtu = {substrate.bridge: substrate.mtu for substrate in plan.substrates}
         self._live = netlink.links()
@@ -153,7 +153,7 @@ class _Builder:
         changes = [change for image in images for change in prepare_image(image)]
         self._inits = {image.digest: init_command(image) for image in images}
         wanted = [self._wanted(vnode) for vnode in vnodes.values()]
-        states = shown(self._place, list(vnodes))
+        states = shown(self._paths, list(vnodes))
         starting: list[_Wanted] = []
         for node in wanted:
             changes += self._decide(node, states[node.vnode.name], starting)
@@ -162,18 +162,18 @@ class _Builder:
         return changes
 
     def _wanted(self, vnode: VnodePlan) -> _Wanted:
-        place, plan = self._place, self._plan
+        paths, plan = self._paths, self._plan
         system = {
-            "config": lxc_config(plan, place, vnode, self._inits[vnode.image]),
-            "start": start_text(place, vnode, tree(vnode.image)),
-            "unit": unit_text(place, vnode),
+            "config": lxc_config(plan, paths, vnode, self._inits[vnode.image]),
+            "start": start_text(paths, vnode, tree(vnode.image)),
+            "unit": unit_text(paths, vnode),
         }
         key = tuple(self._secret(vnode, name) for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
         files = guest_files(plan, vnode, REPORT, self._resolv_conf, key)
         return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._mtu[CONTROL])})
 
     def _secret(self, vnode: VnodePlan, file: str) -> str:
-        path = self._place.secret(vnode.name, file)
+        path = self._paths.secret(vnode.name, file)
         try:
             with open(path, encoding="utf-8") as stream:
                 return stream.read()
@@ -183,19 +183,19 @@ class _Builder:
     def _decide(self, node: _Wanted, unit, starting: list[_Wanted]) -> list[str]:
         """What is to be done about a node; what needs no start is done."""
         name = node.vnode.name
-        known = read_json(f"{container(self._place, name)}/state.json", {})
+        known = read_json(f"{container(self._paths, name)}/state.json", {})
         if unit.state != "active" or known.get("system") != node.system_digest or known.get("base") != node.base:
             if known and known.get("base") != node.base:
-                _remove_nodes(self._place, [name])
+                _remove_nodes(self._paths, [name])
                 known = {}
             elif unit.state != "missing":
-                systemctl("stop", self._place.node_unit(name), check=False)
-                systemctl("reset-failed", "--quiet", self._place.node_unit(name), check=False)
+                systemctl("stop", self._paths.node_unit(name), check=False)
+                systemctl("reset-failed", "--quiet", self._paths.node_unit(name), check=False)
             starting.append(node)
             return [f"openvz node {name}: {'started' if known else 'made'}", *self._unlimited(node.vnode, known)]
         missing = [port for _name, port, _mac, _bridge in wires(node.vnode, self._bridges) if port not in self._live]
         if missing:
-            systemctl("stop", self._place.node_unit(name), check=False)
+            systemctl("stop", self._paths.node_unit(name), check=False)
             starting.append(node)
             return [f"openvz node {name}: started again, as its interface behind {port} was gone" for port in missing[:1]]
         return self._repair_ports(node.vnode) + self._rewrite(node, known, unit.pid)
@@ -234,16 +234,16 @@ class _Builder:
             raise HostError(f"bridge {bridge} is not on this host, which openvz nodes are to be attached to") from exc
 
     def _start(self, nodes: list[_Wanted]) -> None:
-        os.makedirs(rootfs(self._place), mode=0o755, exist_ok=True)
+        os.makedirs(rootfs(self._paths), mode=0o755, exist_ok=True)
         for node in nodes:
             self._write(node)
         self._make_links([node.vnode for node in nodes])
         systemctl("daemon-reload")
-        boot(self._place, [node.vnode for node in nodes], self._plan.boot_limit_s)
+        boot(self._paths, [node.vnode for node in nodes], self._plan.boot_limit_s)
 
     def _write(self, node: _Wanted) -> None:
-        directory, name = container(self._place, node.vnode.name), node.vnode.name
-        for folder in (containers(self._place), directory):
+        directory, name = container(self._paths, node.vnode.name), node.vnode.name
+        for folder in (containers(self._paths), directory):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         try:
             open_disk(directory, node.vnode.disk_mb)
@@ -258,12 +258,12 @@ class _Builder:
         for file in ("config", "start"):
             write_atomically(f"{directory}/{file}", node.system[file])
         os.makedirs(_UNITS, exist_ok=True)
-        write_atomically(f"{_UNITS}/{self._place.node_unit(name)}", node.system["unit"], 0o644)
+        write_atomically(f"{_UNITS}/{self._paths.node_unit(name)}", node.system["unit"], 0o644)
         self._remember(node)
 
     def _remember(self, node: _Wanted) -> None:
         text = json.dumps({"base": node.base, "system": node.system_digest, "files": node.files_digests})
-        write_atomically(f"{container(self._place, node.vnode.name)}/state.json", text)
+        write_atomically(f"{container(self._paths, node.vnode.name)}/state.json", text)
 
     def _make_links(self, vnodes: list[VnodePlan]) -> None:
         """Both ends of each wire, afresh: ours on its bridge, the node's where LXC finds it."""
@@ -272,32 +272,32 @@ class _Builder:
             for name, port, mac_address, bridge in wires(vnode, self._bridges):
                 what = f"port {port} of {vnode.name}:{name}"
                 there = self._live.get(port)
-                if there and not ours(there, self._place):
+                if there and not ours(there, self._paths):
                     raise HostError(f"{what}: a device of that name exists on this host and is not this experiment's")
                 if there:
                     batch.delete_link(what, there["ifindex"])
                 mtu = self._mtu[bridge]
                 peer = [("IFLA_IFNAME", inside(port)), ("IFLA_ADDRESS", mac_address), ("IFLA_MTU", mtu), *_ONE_QUEUE]
                 info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
-                batch.link(what, attrs=[("IFLA_IFNAME", port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group), *_ONE_QUEUE, ("IFLA_LINKINFO", info)],
+                batch.link(what, attrs=[("IFLA_IFNAME", port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._paths.group), *_ONE_QUEUE, ("IFLA_LINKINFO", info)],
                            create=True)
                 batch.link(what, attrs=[("IFLA_IFNAME", inside(port)), NO_IPV6_ADDRESS])
-                attrs = port_attributes(f"{self._place.mark}port:{vnode.name}:{name}", self._master(bridge))
+                attrs = port_attributes(f"{self._paths.mark}port:{vnode.name}:{name}", self._master(bridge))
                 batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", port), *attrs])
         batch.send()
 
 
-def _remove_nodes(place: Place, names: list[str]) -> None:
+def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:
     """Units, mounts, links and directories of nodes, whatever of it there is."""
-    discard(place, names)
-    marks = tuple(f"{place.mark}port:{name}:" for name in names)
+    discard(paths, names)
+    marks = tuple(f"{paths.mark}port:{name}:" for name in names)
     batch = Batch()
     for link in netlink.links().values():
         if link.get("ifalias", "").startswith(marks):
             batch.delete_link(f"removing port {link['ifname']}", link["ifindex"])
     batch.send()
     for name in names:
-        directory = container(place, name)
+        directory = container(paths, name)
         for point in mounted_below(directory):
             umount(point)
         if os.path.isdir(directory):

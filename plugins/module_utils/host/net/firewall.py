@@ -14,35 +14,35 @@ import subprocess
 from ...errors import HostError
 from ...hostplan import HostPlan
 from ..base import syscalls
-from ..base.paths import Place, read_json, write_atomically
+from ..base.paths import ExperimentPaths, read_json, write_atomically
 
 
-def apply_firewall(plan: HostPlan, place: Place, dry_run: bool = False) -> list[str]:
+def apply_firewall(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
     """Load the table when it is not there as it was loaded. Returns changes in words. Raises HostError."""
-    wanted = ruleset(plan, place)
+    wanted = ruleset(plan, paths)
     if not wanted:
-        return remove_firewall(place, dry_run)
-    live = _listing(place)
-    record = f"{place.run}/firewall.json"
+        return remove_firewall(paths, dry_run)
+    live = _listing(paths)
+    record = f"{paths.run}/firewall.json"
     last = read_json(record, {})
     if live and last.get("wanted") == wanted and last.get("live") == live:
         return []
     if not dry_run:
-        _nft("-f", "-", text=f"table inet {place.nft_table}\ndelete table inet {place.nft_table}\n{wanted}")
-        write_atomically(record, json.dumps({"wanted": wanted, "live": _listing(place)}))
-    return [f"firewall table {place.nft_table}: {'changed' if live else 'made'}"]
+        _nft("-f", "-", text=f"table inet {paths.nft_table}\ndelete table inet {paths.nft_table}\n{wanted}")
+        write_atomically(record, json.dumps({"wanted": wanted, "live": _listing(paths)}))
+    return [f"firewall table {paths.nft_table}: {'changed' if live else 'made'}"]
 
 
-def remove_firewall(place: Place, dry_run: bool = False) -> list[str]:
+def remove_firewall(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
     """Drop the table if it is there. Returns changes in words. Raises HostError."""
-    if not syscalls.installed("nft") or not _listing(place):
+    if not syscalls.installed("nft") or not _listing(paths):
         return []
     if not dry_run:
-        _nft("delete", "table", "inet", place.nft_table)
-    return [f"firewall table {place.nft_table}: removed"]
+        _nft("delete", "table", "inet", paths.nft_table)
+    return [f"firewall table {paths.nft_table}: removed"]
 
 
-def ruleset(plan: HostPlan, place: Place) -> str:
+def ruleset(plan: HostPlan, paths: ExperimentPaths) -> str:
     """The table as nft reads it, "" when the plan has no tunnel. VXLAN's identifier is 96 bits into UDP."""
     tunnels = [(substrate, substrate.tunnel) for substrate in plan.substrates if substrate.tunnel]
     if not tunnels:
@@ -50,13 +50,13 @@ def ruleset(plan: HostPlan, place: Place) -> str:
     rules = [f"    udp dport {tunnel.port} @th,96,24 {tunnel.vni} ip saddr != {{ {', '.join(tunnel.remotes)} }} drop"
              for _substrate, tunnel in tunnels if tunnel.remotes]
     rules += [f"    meta nfproto ipv6 udp dport {tunnel.port} @th,96,24 {tunnel.vni} drop" for _substrate, tunnel in tunnels]
-    return "\n".join([f"table inet {place.nft_table} {{", "  chain input {", "    type filter hook input priority -10; policy accept;",
+    return "\n".join([f"table inet {paths.nft_table} {{", "  chain input {", "    type filter hook input priority -10; policy accept;",
                       *rules, "  }", "}"]) + "\n"
 
 
-def _listing(place: Place) -> str:
+def _listing(paths: ExperimentPaths) -> str:
     tables = _nft("list", "tables").stdout.split("\n")
-    return _nft("list", "table", "inet", place.nft_table).stdout if f"table inet {place.nft_table}" in tables else ""
+    return _nft("list", "table", "inet", paths.nft_table).stdout if f"table inet {paths.nft_table}" in tables else ""
 
 
 def _nft(*arguments: str, text: str | None = None):

@@ -20,7 +20,7 @@ from ...errors import HostError
 from ...hostplan import HostPlan
 from ..base import syscalls
 from ..base.namespaces import home
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from ..base.syscalls import CLONE_NEWNET, MS_BIND
 from . import netlink
 from .netlink import IFF_UP, Batch
@@ -30,10 +30,10 @@ _IP_MTU_DISCOVER, _PMTUDISC_PROBE = 10, 3
 _SMALL = 64
 
 
-def make_endpoints(plan: HostPlan, place: Place) -> None:
+def make_endpoints(plan: HostPlan, paths: ExperimentPaths) -> None:
     """Make this vhost answer on every substrate that has a tunnel. Raises HostError."""
     substrates = [substrate for substrate in plan.substrates if substrate.tunnel and substrate.probe_address]
-    close_endpoints(place)
+    close_endpoints(paths)
     if not substrates:
         return
     with home() as origin:
@@ -43,26 +43,26 @@ def make_endpoints(plan: HostPlan, place: Place) -> None:
         try:
             with open("/proc/sys/net/ipv4/icmp_ratelimit", "w", encoding="ascii") as stream:
                 stream.write("0")
-            os.close(os.open(_pin(place), os.O_CREAT | os.O_CLOEXEC, 0o600))
-            syscalls.mount("/proc/self/ns/net", _pin(place), None, MS_BIND)
+            os.close(os.open(_pin(paths), os.O_CREAT | os.O_CLOEXEC, 0o600))
+            syscalls.mount("/proc/self/ns/net", _pin(paths), None, MS_BIND)
             origin.enter("net")
-            _make_wires(place, substrates, masters, network)
+            _make_wires(paths, substrates, masters, network)
             syscalls.setns(network, CLONE_NEWNET)
             _make_addresses(substrates)
         finally:
             os.close(network)
 
 
-def answering(place: Place) -> bool:
+def answering(paths: ExperimentPaths) -> bool:
     """Whether this vhost answers probes."""
-    return os.path.exists(_pin(place))
+    return os.path.exists(_pin(paths))
 
 
-def close_endpoints(place: Place) -> None:
+def close_endpoints(paths: ExperimentPaths) -> None:
     """Stop answering; the wires go with their namespace."""
-    if os.path.exists(_pin(place)):
+    if os.path.exists(_pin(paths)):
         with home():
-            with open(_pin(place), "rb") as pin:
+            with open(_pin(paths), "rb") as pin:
                 try:
                     syscalls.setns(pin.fileno(), CLONE_NEWNET)
                 except OSError as exc:
@@ -74,12 +74,12 @@ def close_endpoints(place: Place) -> None:
                         if name != "lo":
                             batch.delete_link(f"removing the probe's {name}", index)
                     batch.send()
-        while syscalls.is_mount_point(_pin(place)):
-            syscalls.umount(_pin(place))
-        os.unlink(_pin(place))
+        while syscalls.is_mount_point(_pin(paths)):
+            syscalls.umount(_pin(paths))
+        os.unlink(_pin(paths))
 
 
-def probe(plan: HostPlan, place: Place, limit_s: float = 10.0) -> dict:
+def probe(plan: HostPlan, paths: ExperimentPaths, limit_s: float = 10.0) -> dict:
     """Send to every peer of every substrate until it answered or ``limit_s`` seconds have passed.
 
     Returns {"changed": False, "probed": number of (substrate, vhost) pairs}. Raises HostError that names all
@@ -87,10 +87,10 @@ def probe(plan: HostPlan, place: Place, limit_s: float = 10.0) -> dict:
     """
     targets = {(number, vhost): (substrate, address) for number, substrate in enumerate(plan.substrates)
                for vhost, address in substrate.probe_peers.items()}
-    if not targets or not os.path.exists(_pin(place)):
+    if not targets or not os.path.exists(_pin(paths)):
         return {"changed": False, "probed": 0}
     with home():
-        with open(_pin(place), "rb") as pin:
+        with open(_pin(paths), "rb") as pin:
             syscalls.setns(pin.fileno(), CLONE_NEWNET)
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sock:
             sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
@@ -109,8 +109,8 @@ def _verdict(plan: HostPlan, substrate, vhost: str, small_passes: bool) -> str:
     return f"{path}: nothing passes; is UDP port {substrate.tunnel.port} open between them on the experiment network?"
 
 
-def _pin(place: Place) -> str:
-    return f"{place.run}/probe"
+def _pin(paths: ExperimentPaths) -> str:
+    return f"{paths.run}/probe"
 
 
 def _wire(bridge: str) -> str:
@@ -122,14 +122,14 @@ def _mac(address: str) -> str:
     return "02:62:" + ":".join(f"{byte:02x}" for byte in socket.inet_aton(address))
 
 
-def _make_wires(place, substrates, masters, network) -> None:
+def _make_wires(paths, substrates, masters, network) -> None:
     batch = Batch()
     for number, (substrate, master) in enumerate(zip(substrates, masters)):
         name, what = _wire(substrate.bridge), f"probe of substrate {substrate.name}"
         peer = [("IFLA_IFNAME", f"p{number}"), ("IFLA_ADDRESS", _mac(substrate.probe_address)), ("IFLA_MTU", substrate.mtu), ("IFLA_NET_NS_FD", network)]
         info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
-        batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu), ("IFLA_GROUP", place.group), ("IFLA_LINKINFO", info)], create=True)
-        batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(f"{place.mark}probe:{substrate.name}", master)])
+        batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu), ("IFLA_GROUP", paths.group), ("IFLA_LINKINFO", info)], create=True)
+        batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(f"{paths.mark}probe:{substrate.name}", master)])
         batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", name)])
     batch.send()
 

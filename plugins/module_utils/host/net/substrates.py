@@ -16,7 +16,7 @@ import time
 
 from ...errors import HostError
 from ...hostplan import HostPlan, SubstratePlan, Tunnel
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from . import netlink
 from .netlink import IFF_UP, Batch
 
@@ -26,20 +26,20 @@ _BRIDGE = [
     ("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0), ("IFLA_BR_GROUP_FWD_MASK", _PASS_LINK_LOCAL_FRAMES),
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),
 ]
-SORTS = ("bb", "bv", "bx", "bp")  # how names of our devices begin: bridge, port, tunnel, probe
+PREFIXES = ("bb", "bv", "bx", "bp")  # how names of our devices begin: bridge, port, tunnel, probe
 NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", [("AF_INET6", [("IFLA_INET6_ADDR_GEN_MODE", 1)])])
 
 
-def apply_network(plan: HostPlan, place: Place, dry_run: bool = False) -> list[str]:
+def apply_network(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
     """Make bridges and tunnels as planned, remove those of this experiment that are not planned.
 
     Returns what was (or with ``dry_run`` would be) changed, in words. Raises HostError.
     """
     live = netlink.links()
-    changes = _remove_unplanned(plan, place, live, dry_run)
+    changes = _remove_unplanned(plan, paths, live, dry_run)
     batch = Batch()
     for substrate in plan.substrates:
-        changes += _bridge(substrate, place, live, batch)
+        changes += _bridge(substrate, paths, live, batch)
     if not dry_run:
         batch.send()
     batch = Batch()
@@ -47,7 +47,7 @@ def apply_network(plan: HostPlan, place: Place, dry_run: bool = False) -> list[s
         if substrate.uplink:
             changes += _uplink(substrate, live, batch, dry_run)
         if substrate.tunnel:
-            changes += _tunnel(substrate, substrate.tunnel, place, live, batch, dry_run)
+            changes += _tunnel(substrate, substrate.tunnel, paths, live, batch, dry_run)
     if not dry_run:
         batch.send()
     for substrate in plan.substrates:
@@ -62,33 +62,33 @@ def port_attributes(alias: str, master: int | None) -> list:
     return attrs if master is None else [*attrs, ("IFLA_MASTER", master)]
 
 
-def ours(link: dict, place: Place) -> bool:
+def ours(link: dict, paths: ExperimentPaths) -> bool:
     """Whether a live link carries this experiment's mark; one whose making was interrupted has its group and no alias yet."""
-    unfinished = link.get("group") == str(place.group) and link["ifname"].startswith(SORTS)
-    return link["ifalias"].startswith(place.mark) if link.get("ifalias") else unfinished
+    unfinished = link.get("group") == str(paths.group) and link["ifname"].startswith(PREFIXES)
+    return link["ifalias"].startswith(paths.mark) if link.get("ifalias") else unfinished
 
 
-def _alias(place, *parts):
-    return place.mark + ":".join(parts)
+def _alias(paths, *parts):
+    return paths.mark + ":".join(parts)
 
 
-def _claim(name, place, live, what):
+def _claim(name, paths, live, what):
     """The live link of that name if it is ours; none if absent. A stranger's is never touched."""
     link = live.get(name)
-    if link and not ours(link, place):
+    if link and not ours(link, paths):
         raise HostError(f"{what}: a device named {name} exists on this host and is not this experiment's")
     return link
 
 
-def _bridge(substrate: SubstratePlan, place: Place, live, batch: Batch) -> list[str]:
+def _bridge(substrate: SubstratePlan, paths: ExperimentPaths, live, batch: Batch) -> list[str]:
     name, what = substrate.bridge, f"bridge {substrate.bridge} of substrate {substrate.name}"
-    link = _claim(name, place, live, what)
+    link = _claim(name, paths, live, what)
     if link and link["mtu"] == substrate.mtu and "UP" in link["flags"] and link.get("ifalias"):
         return []
     if not link:
         info = [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", _BRIDGE)]
-        batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_GROUP", place.group), ("IFLA_LINKINFO", info)], create=True)
-    batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(_alias(place, "substrate", substrate.name), None)])
+        batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_GROUP", paths.group), ("IFLA_LINKINFO", info)], create=True)
+    batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(_alias(paths, "substrate", substrate.name), None)])
     batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu)])
     return [f"{what}: {'changed' if link else 'made'}"]
 
@@ -108,19 +108,19 @@ def _uplink(substrate: SubstratePlan, live, batch: Batch, dry_run: bool) -> list
     return [f"{what}: put on {substrate.bridge}"]
 
 
-def _tunnel(substrate: SubstratePlan, tunnel: Tunnel, place: Place, live, batch: Batch, dry_run: bool) -> list[str]:
+def _tunnel(substrate: SubstratePlan, tunnel: Tunnel, paths: ExperimentPaths, live, batch: Batch, dry_run: bool) -> list[str]:
     name, what = tunnel.device, f"tunnel {tunnel.device} of substrate {substrate.name}"
-    link = _claim(name, place, live, what)
+    link = _claim(name, paths, live, what)
     if link and link.get("ifalias") and _as_planned(link, substrate, tunnel):
         return []
     if dry_run:
         return [f"{what}: {'changed' if link else 'made'}"]
     if link:
         batch.delete_link(what, link["ifindex"])
-    batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_GROUP", place.group), ("IFLA_LINKINFO", _vxlan(tunnel))], create=True)
+    batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_GROUP", paths.group), ("IFLA_LINKINFO", _vxlan(tunnel))], create=True)
     master = socket.if_nametoindex(substrate.bridge)
     batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu),
-                            *port_attributes(_alias(place, "tunnel", substrate.name), master)])
+                            *port_attributes(_alias(paths, "tunnel", substrate.name), master)])
     batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", name)])
     return [f"{what}: {'changed' if link else 'made'}"]
 
@@ -167,11 +167,11 @@ def _flood_entries(tunnel: Tunnel, dry_run: bool) -> list[str]:
         f"tunnel {tunnel.device}: no longer floods to {remote}" for remote in surplus]
 
 
-def _remove_unplanned(plan: HostPlan, place: Place, live, dry_run: bool) -> list[str]:
+def _remove_unplanned(plan: HostPlan, paths: ExperimentPaths, live, dry_run: bool) -> list[str]:
     planned = {substrate.bridge for substrate in plan.substrates}
     planned |= {substrate.tunnel.device for substrate in plan.substrates if substrate.tunnel}
-    sorts = tuple(place.mark + sort for sort in ("substrate:", "tunnel:"))
-    surplus = [link for name, link in live.items() if link.get("ifalias", "").startswith(sorts) and name not in planned]
+    marks = tuple(paths.mark + suffix for suffix in ("substrate:", "tunnel:"))
+    surplus = [link for name, link in live.items() if link.get("ifalias", "").startswith(marks) and name not in planned]
     if not dry_run:
         batch = Batch()
         for link in surplus:

@@ -15,58 +15,58 @@ import shutil
 
 from ...errors import HostError
 from ..base import syscalls
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 
 PATH = "/etc/hosts"
 
 
-def apply_hosts(place: Place, lines: str, dry_run: bool = False) -> list[str]:
+def apply_hosts(paths: ExperimentPaths, lines: str, dry_run: bool = False) -> list[str]:
     """Have exactly these lines in the experiment's block. Returns changes in words. Raises HostError."""
     text = _read()
     if text is None:
         raise HostError(f"this host has no {PATH} for the experiment's names")
-    block = f"{_begin(place)}: made by deter.benito, removed at swap-out\n{lines}{_end(place)}\n".encode()
-    wanted = _blocks(place).sub(lambda _found: b"", text)
-    _refuse_half(place, wanted)
+    block = f"{_begin(paths)}: made by deter.benito, removed at swap-out\n{lines}{_end(paths)}\n".encode()
+    wanted = _blocks(paths).sub(lambda _found: b"", text)
+    _refuse_half(paths, wanted)
     wanted = block + wanted
     if wanted == text:
         return []
     if not dry_run:
         _replace(wanted)
-    return [f"{PATH}: the names of {place.experiment} written"]
+    return [f"{PATH}: the names of {paths.experiment} written"]
 
 
-def remove_hosts(place: Place) -> list[str]:
+def remove_hosts(paths: ExperimentPaths) -> list[str]:
     """Take the block out. Returns changes in words. Raises HostError when its end cannot be told."""
     try:
         os.unlink(_temporary())
     except FileNotFoundError:
         pass
     text = _read()
-    rest = _blocks(place).sub(lambda _found: b"", text or b"")
-    _refuse_half(place, rest)
+    rest = _blocks(paths).sub(lambda _found: b"", text or b"")
+    _refuse_half(paths, rest)
     if text is None or rest == text:
         return []
     _replace(rest)
-    return [f"{PATH}: the names of {place.experiment} removed"]
+    return [f"{PATH}: the names of {paths.experiment} removed"]
 
 
-def _begin(place: Place) -> str:
-    return f"# BEGIN benito {place.experiment}"
+def _begin(paths: ExperimentPaths) -> str:
+    return f"# BEGIN benito {paths.experiment}"
 
 
-def _end(place: Place) -> str:
-    return f"# END benito {place.experiment}"
+def _end(paths: ExperimentPaths) -> str:
+    return f"# END benito {paths.experiment}"
 
 
-def _blocks(place: Place):
-    begin, end = (re.escape(line.encode()) for line in (_begin(place), _end(place)))
+def _blocks(paths: ExperimentPaths):
+    begin, end = (re.escape(line.encode()) for line in (_begin(paths), _end(paths)))
     return re.compile(rb"^%b:[^\n]*\n(?:(?!%b:|%b\n)[^\n]*\n)*%b(?:\n|\Z)" % (begin, begin, end, end), re.MULTILINE)
 
 
-def _refuse_half(place: Place, text: bytes) -> None:
-    if re.search(rb"^%b:" % re.escape(_begin(place).encode()), text, re.MULTILINE):
-        raise HostError(f"{PATH}: the line '{_end(place)}' is gone, so the block of this experiment has no end: remove the block by hand")
+def _refuse_half(paths: ExperimentPaths, text: bytes) -> None:
+    if re.search(rb"^%b:" % re.escape(_begin(paths).encode()), text, re.MULTILINE):
+        raise HostError(f"{PATH}: the line '{_end(paths)}' is gone, so the block of this experiment has no end: remove the block by hand")
 
 
 def _read() -> bytes | None:

@@ -14,7 +14,7 @@ import subprocess
 from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
 from ..base.hosts_file import HostsFile
-from ..base.paths import ROOT, Place, experiments_here, write_atomically
+from ..base.paths import ROOT, ExperimentPaths, experiments_here, write_atomically
 from ..net import netlink
 from ..net.probe import close_endpoints
 from ..start_commands.start_command import forget, has_started, outcome
@@ -25,44 +25,44 @@ KIND = "embedded_pnode"
 _SEEN = ("pid", "eid", "hosts", "log")  # below /var/benito, as on every node
 
 
-def apply_physical_node(plan: HostPlan, place: Place, applied: HostPlan | None, dry_run: bool) -> list[str]:
+def apply_physical_node(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
     """See parts.Part."""
     vnode = _node(plan)
     if vnode is None:
-        return [] if dry_run or not _traces(place) else remove_physical_node(place)
+        return [] if dry_run or not _traces(paths) else remove_physical_node(paths)
     earlier = _node(applied) if applied else None
-    _refuse_another(place)
+    _refuse_another(paths)
     if not dry_run:
-        close_endpoints(place)
-    changes = apply_links(plan, vnode, place, earlier, dry_run)
-    changes += _files(plan, vnode, place, dry_run)
-    changes += apply_hosts(place, _names(plan, vnode), dry_run)
-    if earlier is None and not dry_run and not has_started(place, vnode.name):
-        forget(place, vnode.name)
+        close_endpoints(paths)
+    changes = apply_links(plan, vnode, paths, earlier, dry_run)
+    changes += _files(plan, vnode, paths, dry_run)
+    changes += apply_hosts(paths, _names(plan, vnode), dry_run)
+    if earlier is None and not dry_run and not has_started(paths, vnode.name):
+        forget(paths, vnode.name)
     return [f"{vnode.name}: {change}" for change in changes]
 
 
-def remove_physical_node(place: Place) -> list[str]:
+def remove_physical_node(paths: ExperimentPaths) -> list[str]:
     """See parts.Part."""
-    changes = remove_hosts(place) + remove_links(place)
+    changes = remove_hosts(paths) + remove_links(paths)
     for name in _SEEN:
         path = f"{ROOT}/{name}"
-        if _is_ours(path, place):
+        if _is_ours(path, paths):
             os.unlink(path)
             changes.append(f"{path}: removed")
     return changes
 
 
-def reboot_physical_node(_plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+def reboot_physical_node(_plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
     """See parts.Part. The machine goes down in a second, so that whoever asked for it is answered first."""
     command = ["systemd-run", "--quiet", "--collect", "--on-active=1s", "--timer-property=AccuracySec=100ms", "systemctl", "reboot"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise HostError(f"{place.experiment}: this machine cannot be rebooted: {result.stderr.strip()}")
+        raise HostError(f"{paths.experiment}: this machine cannot be rebooted: {result.stderr.strip()}")
     return [f"{name}: rebooted, as this machine" for name in names]
 
 
-def physical_status(plan: HostPlan, place: Place) -> dict[str, dict]:
+def physical_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
     """See parts.Part. The machine runs, or it would not answer: it is the node when its interfaces are there."""
     found = {}
     live = netlink.links()
@@ -73,8 +73,8 @@ def physical_status(plan: HostPlan, place: Place) -> dict[str, dict]:
             found[vnode.name] = {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
             continue
         links = [live.get(interface.name) for interface in vnode.interfaces]
-        stands = all(link and is_interface(link, place) and "UP" in link["flags"] for link in links) and _is_ours(f"{ROOT}/eid", place)
-        run = (outcome(place, vnode.name) or {"state": "running"}) if has_started(place, vnode.name) else {"state": "waiting"}
+        stands = all(link and is_interface(link, paths) and "UP" in link["flags"] for link in links) and _is_ours(f"{ROOT}/eid", paths)
+        run = (outcome(paths, vnode.name) or {"state": "running"}) if has_started(paths, vnode.name) else {"state": "waiting"}
         found[vnode.name] = {
             "state": "booted" if stands else "missing",
             "exit_code": None,
@@ -94,10 +94,10 @@ def _names(plan: HostPlan, vnode: VnodePlan) -> str:
     return lines if any(vnode.name in entry.names for entry in plan.hosts) else f"{lines}127.0.1.1\t{vnode.name}\n"
 
 
-def _files(plan: HostPlan, vnode: VnodePlan, place: Place, dry_run: bool) -> list[str]:
+def _files(plan: HostPlan, vnode: VnodePlan, paths: ExperimentPaths, dry_run: bool) -> list[str]:
     """The node's own folder, and links to it where it looks for it."""
     changes = []
-    directory = place.node(vnode.name)
+    directory = paths.node(vnode.name)
     for name, text in (("pid", plan.pid + "\n"), ("eid", plan.eid + "\n"), ("hosts", HostsFile(plan.hosts).text(vnode.aliases))):
         if _text(f"{directory}/{name}") != text:
             changes.append(f"{directory}/{name}: written")
@@ -121,23 +121,23 @@ def _link(path: str, target: str) -> None:
     os.replace(temporary, path)
 
 
-def _refuse_another(place: Place) -> None:
-    others = [name for name in experiments_here() if name != place.experiment]
+def _refuse_another(paths: ExperimentPaths) -> None:
+    others = [name for name in experiments_here() if name != paths.experiment]
     if others:
         raise HostError(f"this machine also carries {' and '.join(others)}: a machine that is a node itself is shared with no other experiment")
     for name in _SEEN:
         path = f"{ROOT}/{name}"
-        if os.path.lexists(path) and not _is_ours(path, place):
+        if os.path.lexists(path) and not _is_ours(path, paths):
             whose = f"points to {os.readlink(path)}" if os.path.islink(path) else "is not ours"
             raise HostError(f"{path} exists on this host and {whose}: a machine can be a node of one experiment only")
 
 
-def _is_ours(path: str, place: Place) -> bool:
-    return os.path.islink(path) and os.readlink(path).startswith(f"{place.directory}/")
+def _is_ours(path: str, paths: ExperimentPaths) -> bool:
+    return os.path.islink(path) and os.readlink(path).startswith(f"{paths.directory}/")
 
 
-def _traces(place: Place) -> bool:
-    return any(_is_ours(f"{ROOT}/{name}", place) for name in _SEEN) or any(is_interface(link, place) for link in netlink.links().values())
+def _traces(paths: ExperimentPaths) -> bool:
+    return any(_is_ours(f"{ROOT}/{name}", paths) for name in _SEEN) or any(is_interface(link, paths) for link in netlink.links().values())
 
 
 def _text(path: str) -> str | None:

@@ -16,49 +16,49 @@ import socket
 
 from ...errors import HostError
 from ...hostplan import HostPlan, InterfacePlan, VnodePlan
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from ..guest.network import routes_of
 from ..net import netlink
 from ..net import netlink_encoding as encoding
 from ..net.netlink import IFF_UP, Batch
 from ..net.substrates import NO_IPV6_ADDRESS, port_attributes
-from .routes import refuse_capture, ways
+from .routes import main_routes, refuse_capture
 
 
-def apply_links(plan: HostPlan, vnode: VnodePlan, place: Place, earlier: VnodePlan | None, dry_run: bool) -> list[str]:
+def apply_links(plan: HostPlan, vnode: VnodePlan, paths: ExperimentPaths, earlier: VnodePlan | None, dry_run: bool) -> list[str]:
     """Interfaces, addresses and routes of the node as planned.
 
     earlier  the node as it was planned when it was applied last
     Returns what was (or with ``dry_run`` would be) changed, in words. Raises HostError.
     """
-    return _Links(plan, vnode, place, earlier, dry_run).run()
+    return _Links(plan, vnode, paths, earlier, dry_run).run()
 
 
-def remove_links(place: Place) -> list[str]:
+def remove_links(paths: ExperimentPaths) -> list[str]:
     """All interfaces with the experiment's mark, and with them their ports. Returns changes in words. Raises HostError."""
     batch, gone = Batch(), []
     if not any(name.startswith("bv") for name in netlink.devices()):  # an interface never is without its port
         return gone
     for name, link in netlink.links().items():
-        if is_interface(link, place):
+        if is_interface(link, paths):
             batch.delete_link(f"removing interface {name}", link["ifindex"])
             gone.append(f"interface {name}: removed")
     batch.send()
     return gone
 
 
-def is_interface(link: dict, place: Place) -> bool:
+def is_interface(link: dict, paths: ExperimentPaths) -> bool:
     """Whether a live link is an interface of the node; one whose making was interrupted has the experiment's group and no alias yet."""
     alias = link.get("ifalias", "")
-    unfinished = not alias and link.get("group") == str(place.group) and link.get("linkinfo", {}).get("info_kind") == "veth"
-    return alias.startswith(f"{place.mark}interface:") or (unfinished and not link["ifname"].startswith(("bv", "bp")))
+    unfinished = not alias and link.get("group") == str(paths.group) and link.get("linkinfo", {}).get("info_kind") == "veth"
+    return alias.startswith(f"{paths.mark}interface:") or (unfinished and not link["ifname"].startswith(("bv", "bp")))
 
 
 class _Links:
     """One application of a plan."""
 
-    def __init__(self, plan, vnode, place, earlier, dry_run):
-        self._plan, self._vnode, self._place, self._dry_run = plan, vnode, place, dry_run
+    def __init__(self, plan, vnode, paths, earlier, dry_run):
+        self._plan, self._vnode, self._paths, self._dry_run = plan, vnode, paths, dry_run
         self._substrates = {substrate.name: substrate for substrate in plan.substrates}
         self._earlier = {interface.name: interface for interface in earlier.interfaces} if earlier else {}
         self._earlier_routes = earlier.routes if earlier else ()
@@ -66,8 +66,8 @@ class _Links:
 
     def run(self) -> list[str]:
         self._refuse_strangers()
-        mine = {name for name, link in self._live.items() if is_interface(link, self._place)}
-        refuse_capture(self._plan, self._vnode, [way for way in ways() if way.device not in mine])
+        mine = {name for name, link in self._live.items() if is_interface(link, self._paths)}
+        refuse_capture(self._plan, self._vnode, [entry for entry in main_routes() if entry.device not in mine])
         missing = [interface for interface in self._vnode.interfaces if not self._stands(interface)]
         changes = self._remove(missing)
         changes += [f"interface {interface.name}: made" for interface in missing]
@@ -81,10 +81,10 @@ class _Links:
     def _refuse_strangers(self) -> None:
         for interface in self._vnode.interfaces:
             link, port = self._live.get(interface.name), self._live.get(interface.port)
-            if link and not is_interface(link, self._place):
+            if link and not is_interface(link, self._paths):
                 raise HostError(f"{self._vnode.name}: this machine has a device {interface.name} of its own: "
                                 "call the interface otherwise in the topology, or take another machine")
-            if port and not (port.get("ifalias", "").startswith(self._place.mark) or port.get("group") == str(self._place.group)):
+            if port and not (port.get("ifalias", "").startswith(self._paths.mark) or port.get("group") == str(self._paths.group)):
                 raise HostError(f"{self._vnode.name}: port {interface.port}: a device of that name exists on this host and is not this experiment's")
 
     def _stands(self, interface: InterfacePlan) -> bool:
@@ -98,7 +98,7 @@ class _Links:
         planned, batch, changes = {interface.name for interface in self._vnode.interfaces}, Batch(), []
         ends = {name for interface in missing for name in (interface.name, interface.port)}
         for name, link in self._live.items():
-            unplanned = is_interface(link, self._place) and name not in planned
+            unplanned = is_interface(link, self._paths) and name not in planned
             if unplanned or name in ends:
                 batch.delete_link(f"removing {name}", link["ifindex"])
             if unplanned:
@@ -111,14 +111,14 @@ class _Links:
         batch = Batch()
         for interface in interfaces:
             what, mtu = f"{self._vnode.name}: interface {interface.name}", self._substrates[interface.substrate].mtu
-            peer = [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group)]
+            peer = [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._paths.group)]
             info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
-            batch.link(what, attrs=[("IFLA_IFNAME", interface.port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group), ("IFLA_LINKINFO", info)],
+            batch.link(what, attrs=[("IFLA_IFNAME", interface.port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._paths.group), ("IFLA_LINKINFO", info)],
                        create=True)
             alias = f"{self._vnode.name}:{interface.name}"
-            attrs = port_attributes(f"{self._place.mark}port:{alias}", self._bridge(interface))
+            attrs = port_attributes(f"{self._paths.mark}port:{alias}", self._bridge(interface))
             batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", interface.port), *attrs])
-            batch.link(what, attrs=[("IFLA_IFNAME", interface.name), ("IFLA_IFALIAS", f"{self._place.mark}interface:{alias}"), NO_IPV6_ADDRESS])
+            batch.link(what, attrs=[("IFLA_IFNAME", interface.name), ("IFLA_IFALIAS", f"{self._paths.mark}interface:{alias}"), NO_IPV6_ADDRESS])
         batch.send()
 
     def _bridge(self, interface: InterfacePlan) -> int:
@@ -172,7 +172,7 @@ class _Links:
     def _repair_routes(self, interfaces) -> list[str]:
         """By device as well as gateway, so that no route of the machine's own is ever meant."""
         changes, batch = [], Batch()
-        here = {(str(way.to), way.via, way.device) for way in ways()}
+        here = {(str(entry.to), entry.via, entry.device) for entry in main_routes()}
         wanted = {(_network(to), via, interface.name) for interface in interfaces for to, via in routes_of(self._vnode, interface)}
         was = {(_network(route.to), route.via) for route in self._earlier_routes}
         mine = {interface.name for interface in interfaces}

@@ -18,7 +18,7 @@ _ESTABLISHED = "01"
 
 
 @dataclass(frozen=True)
-class Way:
+class RouteEntry:
     """A route of the main table: where to, through whom ("" for what is on the wire), by which device."""
 
     to: ipaddress.IPv4Network
@@ -26,30 +26,30 @@ class Way:
     device: str
 
 
-def ways() -> list[Way]:
+def main_routes() -> list[RouteEntry]:
     """Every IPv4 route of the main table that leads anywhere."""
     found = []
     for route in netlink.ip_json("-4", "route", "show", "table", "main"):
         to = ipaddress.IPv4Network("0.0.0.0/0" if route["dst"] == "default" else route["dst"])
         for hop in route.get("nexthops", [route]):
-            found.append(Way(to, hop.get("gateway", ""), hop.get("dev", "")))
+            found.append(RouteEntry(to, hop.get("gateway", ""), hop.get("dev", "")))
     return found
 
 
-def refuse_capture(plan: HostPlan, vnode: VnodePlan, others: list[Way]) -> None:
+def refuse_capture(plan: HostPlan, vnode: VnodePlan, others: list[RouteEntry]) -> None:
     """Raises HostError when a subnet or route of the node would cut this machine off from what it reaches by its own ways, ``others``."""
     needed = _needed(plan, vnode)
     for interface in vnode.interfaces:
         if interface.ip4_address:
             subnet = ipaddress.IPv4Interface(interface.ip4_address).network
-            conflict = next((way for way in others if way.to.prefixlen and way.to.subnet_of(subnet)), None)
+            conflict = next((entry for entry in others if entry.to.prefixlen and entry.to.subnet_of(subnet)), None)
             _refuse(vnode, f"subnet {subnet} of interface {interface.name}", conflict and f"{conflict.to}, which it reaches by {conflict.device}")
             _refuse(vnode, f"subnet {subnet} of interface {interface.name}", _captured(subnet, others, needed))
     for route in vnode.routes:
         prefix = ipaddress.IPv4Network(route.to, strict=False)
         if not prefix.prefixlen:
             raise HostError(f"{vnode.name}: route to {route.to}: this machine keeps its own default route, by which it is managed")
-        conflict = next((way for way in others if way.to == prefix), None)
+        conflict = next((entry for entry in others if entry.to == prefix), None)
         _refuse(vnode, f"route to {route.to}", conflict and f"{conflict.to}, which it reaches by {conflict.device}")
         _refuse(vnode, f"route to {route.to}", _captured(prefix, others, needed))
 
@@ -64,7 +64,7 @@ def _captured(prefix, others, needed) -> str | None:
     """An address that the machine needs and that would from now on be sought in the experiment."""
     for address, what in needed.items():
         number = ipaddress.IPv4Address(address)
-        if number in prefix and max((way.to.prefixlen for way in others if number in way.to), default=0) < prefix.prefixlen:
+        if number in prefix and max((entry.to.prefixlen for entry in others if number in entry.to), default=0) < prefix.prefixlen:
             return f"{what} {address}"
     return None
 

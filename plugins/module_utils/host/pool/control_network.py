@@ -9,7 +9,7 @@ import json
 import socket
 
 from ...errors import HostError
-from ..base.paths import Place, experiments_here
+from ..base.paths import ExperimentPaths, experiments_here
 from ..control_bridge.device import find_interface
 from ..net import netlink
 
@@ -43,7 +43,7 @@ def control_addresses_used(but: str = "") -> list[str]:
     found = set()
     for experiment in experiments_here():
         if experiment != but:
-            found.update(_planned(Place(experiment).plan))
+            found.update(_planned(ExperimentPaths(experiment).plan))
     return sorted(found, key=socket.inet_aton)
 
 

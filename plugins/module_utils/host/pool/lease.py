@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 
 from ...errors import HostError
 from ..base.locks import machine_lock
-from ..base.paths import ROOT, Place, is_experiment, read_json, write_atomically
+from ..base.paths import ROOT, ExperimentPaths, is_experiment, read_json, write_atomically
 
 LEASES = f"{ROOT}/leases"
 
@@ -69,7 +69,7 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
 
     _check(claim.experiment)
     live = netlink.links()
-    mark = Place(claim.experiment).mark
+    mark = ExperimentPaths(claim.experiment).mark
     others = {name: link for name, link in live.items() if not link.get("ifalias", "").startswith(mark)}
     vnis = [link.get("linkinfo", {}).get("info_data", {}).get("id") for link in others.values()]
     leases = _leases()

@@ -11,73 +11,73 @@ from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
 from ..base import cgroups
 from ..base.namespaces import Registry, home, remove_registry
-from ..base.paths import Place, read_json
+from ..base.paths import ExperimentPaths, read_json
 from ..base.plan_file import read_applied
 from ..net.probe import close_endpoints
 from ..start_commands.start_command import outcome
 from .nodes import apply_processes
 
 
-def apply_process_nodes(plan: HostPlan, place: Place, applied: HostPlan | None, dry_run: bool) -> list[str]:
+def apply_process_nodes(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
     """See parts.Part."""
     if not dry_run:
-        close_endpoints(place)
-    return apply_processes(plan, place, applied, dry_run)
+        close_endpoints(paths)
+    return apply_processes(plan, paths, applied, dry_run)
 
 
-def remove_process_nodes(place: Place) -> list[str]:
+def remove_process_nodes(paths: ExperimentPaths) -> list[str]:
     """See parts.Part. Also kills what the unit did not take with it, because it had ended before."""
-    unit = read_json(f"{place.run}/supervisor.json", {}).get("cgroup", "")
+    unit = read_json(f"{paths.run}/supervisor.json", {}).get("cgroup", "")
     left = [entry.path for entry in os.scandir(unit) if entry.name.startswith("node-")] if os.path.isdir(unit) else []
     cgroups.kill_all(left)
     changes = [f"processes of {len(left)} nodes: killed"] if left else []
-    close_endpoints(place)
-    return [*changes, "namespaces: removed"] if remove_registry(place) else changes
+    close_endpoints(paths)
+    return [*changes, "namespaces: removed"] if remove_registry(paths) else changes
 
 
-def reboot_process_nodes(plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+def reboot_process_nodes(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
     """See parts.Part. A process node has no system to reboot: it is made anew, its own files stay."""
-    unit = read_json(f"{place.run}/supervisor.json", {}).get("cgroup", "")
+    unit = read_json(f"{paths.run}/supervisor.json", {}).get("cgroup", "")
     with home() as origin:
-        registry = Registry(place)
+        registry = Registry(paths)
         if not registry.open(origin):
-            raise HostError(f"{place.experiment} is not built on this host")
-        running = [name for name in names if name in registry.started() and outcome(place, name) is None] if os.path.isdir(unit) else []
+            raise HostError(f"{paths.experiment} is not built on this host")
+        running = [name for name in names if name in registry.started() and outcome(paths, name) is None] if os.path.isdir(unit) else []
         registry.close()
     cgroups.kill_all([f"{unit}/node-{name}" for name in names] if unit else [])
-    _await_ends(place, running)
+    _await_ends(paths, running)
     with home() as origin:
-        registry = Registry(place)
+        registry = Registry(paths)
         registry.open(origin)
         for name in names:
             registry.unpin(name)
         registry.close()
     made = [f"process node {name}: made" for name in names]
-    others = [change for change in apply_processes(plan, place, read_applied(place, "processes")) if change not in made]
+    others = [change for change in apply_processes(plan, paths, read_applied(paths, "processes")) if change not in made]
     return [*(f"{name}: rebooted" for name in names), *others]
 
 
-def _await_ends(place: Place, names: list[str], limit_s: float = 5.0) -> None:
+def _await_ends(paths: ExperimentPaths, names: list[str], limit_s: float = 5.0) -> None:
     """Until the supervisor has noted how the killed start commands ended, so that it does not note it of the next run. A node that
     hinders it from writing spoils its own files only."""
     deadline = time.monotonic() + limit_s
-    while any(outcome(place, name) is None for name in names) and time.monotonic() < deadline:
+    while any(outcome(paths, name) is None for name in names) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def process_status(plan: HostPlan, place: Place) -> dict[str, dict]:
+def process_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
     """See parts.Part. A process node has nothing to boot: it is there, or it is not."""
     with home() as origin:
-        registry = Registry(place)
+        registry = Registry(paths)
         built, started = (registry.nodes(), registry.started()) if registry.open(origin) else (set(), set())
         registry.close()
-    return {vnode.name: _node(place, vnode, built, started) for vnode in plan.vnodes if vnode.kind == "process"}
+    return {vnode.name: _node(paths, vnode, built, started) for vnode in plan.vnodes if vnode.kind == "process"}
 
 
-def _node(place: Place, vnode: VnodePlan, built: set[str], started: set[str]) -> dict:
+def _node(paths: ExperimentPaths, vnode: VnodePlan, built: set[str], started: set[str]) -> dict:
     if vnode.ghost:
         return {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
-    run = outcome(place, vnode.name) if vnode.start_command and vnode.name in started else None
+    run = outcome(paths, vnode.name) if vnode.start_command and vnode.name in started else None
     state = (run or {}).get("state", "running" if vnode.name in started else "waiting")
     return {
         "state": "booted" if vnode.name in built else "missing",

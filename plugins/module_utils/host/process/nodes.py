@@ -17,7 +17,7 @@ from ..base import cgroups, syscalls
 from ..base.child import in_a_child
 from ..base.hosts_file import HostsFile
 from ..base.namespaces import Registry, home, pin_mount_namespace
-from ..base.paths import Place, read_json, write_atomically
+from ..base.paths import ExperimentPaths, read_json, write_atomically
 from ..base.syscalls import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_BIND, MS_REC, MS_SLAVE
 from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
@@ -29,7 +29,7 @@ _ONE_QUEUE = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)]  # the defau
 _HOSTS_INSIDE = "/var/benito/hosts"
 
 
-def apply_processes(plan: HostPlan, place: Place, before: HostPlan | None, dry_run: bool = False) -> list[str]:
+def apply_processes(plan: HostPlan, paths: ExperimentPaths, before: HostPlan | None, dry_run: bool = False) -> list[str]:
     """Make this host's process vnodes as planned; remove those that are not planned any more.
 
     before  the plan that was applied last, so that its addresses and routes can be taken back
@@ -38,11 +38,11 @@ def apply_processes(plan: HostPlan, place: Place, before: HostPlan | None, dry_r
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "process" and not vnode.ghost}
     earlier = {vnode.name: vnode for vnode in before.vnodes} if before else {}
     with home() as origin:
-        registry = Registry(place)
+        registry = Registry(paths)
         if not registry.open(origin, create=bool(wanted) and not dry_run):
             return [f"process node {name}: made" for name in wanted]
         try:
-            builder = _Builder(plan, place, origin, registry, dry_run)
+            builder = _Builder(plan, paths, origin, registry, dry_run)
             return builder.run(wanted, earlier)
         finally:
             registry.close()
@@ -51,8 +51,8 @@ def apply_processes(plan: HostPlan, place: Place, before: HostPlan | None, dry_r
 class _Builder:
     """One application of a plan to the nodes of one registry."""
 
-    def __init__(self, plan, place, origin, registry, dry_run):
-        self._plan, self._place, self._origin, self._registry, self._dry_run = plan, place, origin, registry, dry_run
+    def __init__(self, plan, paths, origin, registry, dry_run):
+        self._plan, self._paths, self._origin, self._registry, self._dry_run = plan, paths, origin, registry, dry_run
         self._mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
         self._bridge = {substrate.name: substrate.bridge for substrate in plan.substrates}
         self._hosts = HostsFile(plan.hosts)
@@ -75,7 +75,7 @@ class _Builder:
 
     def _remove(self, names: list[str]) -> list[str]:
         if names and not self._dry_run:
-            unit = read_json(f"{self._place.run}/supervisor.json", {}).get("cgroup")
+            unit = read_json(f"{self._paths.run}/supervisor.json", {}).get("cgroup")
             cgroups.kill_all([f"{unit}/node-{name}" for name in names] if unit else [])
             for name in names:
                 self._registry.unpin(name)
@@ -85,7 +85,7 @@ class _Builder:
         """Those that no node has any more, of whatever kind it was."""
         planned = {port for vnode in self._plan.vnodes for port in ports_of(vnode)}
         surplus = [link for name, link in self._live.items()
-                   if link.get("ifalias", "").startswith(self._place.mark + "port:") and name not in planned]
+                   if link.get("ifalias", "").startswith(self._paths.mark + "port:") and name not in planned]
         batch = Batch()
         for link in surplus:
             batch.delete_link(f"removing port {link['ifname']}", link["ifindex"])
@@ -111,7 +111,7 @@ class _Builder:
     def _write_all_files(self, vnodes: list[VnodePlan]) -> None:
         for vnode in vnodes:
             self._write_files(vnode)
-            forget(self._place, vnode.name)
+            forget(self._paths, vnode.name)
 
     def _make_networks(self, vnodes: list[VnodePlan], networks: dict[str, int]) -> None:
         for vnode in vnodes:
@@ -131,7 +131,7 @@ class _Builder:
         os.close(template)
 
     def _write_files(self, vnode: VnodePlan) -> None:
-        directory = self._place.node(vnode.name)
+        directory = self._paths.node(vnode.name)
         os.makedirs(f"{directory}/log", exist_ok=True)
         for name, text in (("pid", self._plan.pid + "\n"), ("eid", self._plan.eid + "\n"), ("hosts", self._hosts.text(vnode.aliases))):
             _write(f"{directory}/{name}", text)
@@ -149,7 +149,7 @@ class _Builder:
         for interface in interfaces:
             what = f"port {interface.port} of {vnode.name}:{interface.name}"
             stranger = self._live.get(interface.port)
-            if stranger and not ours(stranger, self._place):
+            if stranger and not ours(stranger, self._paths):
                 raise HostError(f"{what}: a device of that name exists on this host and is not this experiment's")
             if stranger:
                 batch.delete_link(what, stranger["ifindex"])
@@ -157,9 +157,9 @@ class _Builder:
             peer = [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac_address), ("IFLA_MTU", mtu),
                     *_ONE_QUEUE, ("IFLA_NET_NS_FD", network)]
             info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
-            batch.link(what, attrs=[("IFLA_IFNAME", interface.port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._place.group),
+            batch.link(what, attrs=[("IFLA_IFNAME", interface.port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._paths.group),
                                     *_ONE_QUEUE, ("IFLA_LINKINFO", info)], create=True)
-            alias = f"{self._place.mark}port:{vnode.name}:{interface.name}"
+            alias = f"{self._paths.mark}port:{vnode.name}:{interface.name}"
             attrs = port_attributes(alias, self._masters[interface.substrate])
             batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", interface.port), *attrs])
 
@@ -186,8 +186,8 @@ class _Builder:
         self._origin.enter("mnt")
         syscalls.unshare(CLONE_NEWNS)
         syscalls.mount(None, "/", None, MS_REC | MS_SLAVE)
-        if syscalls.is_mount_point(self._place.run):
-            syscalls.umount(self._place.run)
+        if syscalls.is_mount_point(self._paths.run):
+            syscalls.umount(self._paths.run)
         syscalls.umount("/sys")
         template = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self._registry.enter()
@@ -209,12 +209,12 @@ class _Builder:
     def _bind_own(self, vnode: VnodePlan) -> None:
         if not os.path.exists("/etc/hosts"):
             raise HostError("this host has no /etc/hosts for its nodes to have their own in place of")
-        syscalls.mount(self._place.node(vnode.name), "/var/benito", None, MS_BIND)
+        syscalls.mount(self._paths.node(vnode.name), "/var/benito", None, MS_BIND)
         syscalls.mount(_HOSTS_INSIDE, "/etc/hosts", None, MS_BIND)
 
     def _repair(self, vnode: VnodePlan, earlier: VnodePlan | None) -> list[str]:
         changes = self._repair_network(vnode, earlier)
-        if not os.path.exists(self._place.node_hosts(vnode.name)) or (earlier is not None and earlier.aliases != vnode.aliases):
+        if not os.path.exists(self._paths.node_hosts(vnode.name)) or (earlier is not None and earlier.aliases != vnode.aliases):
             changes.append(f"{vnode.name}: hosts file written")
             if not self._dry_run:
                 self._write_files(vnode)

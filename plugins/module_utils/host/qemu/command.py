@@ -54,7 +54,7 @@ OOMPolicy=stop
 
 
 @dataclass(frozen=True)
-class MachinePlace:
+class MachinePaths:
     """directory: what outlives a reboot of the host (disk, seed); sockets: what does not (sockets, logs), a short path."""
 
     directory: str
@@ -117,12 +117,12 @@ def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardwa
     return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb)
 
 
-def qemu_command(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, where: MachinePlace) -> list[str]:
-    """argv of the node's QEMU, but for the words that differ between a cold start (``cold_words``) and a warm one (``warm_words``)."""
+def qemu_command(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, where: MachinePaths) -> list[str]:
+    """Return argv of the node's QEMU without what differs between a cold start (``cold_boot_args``) and a warm one (``incoming_args``)."""
     return bare_command(hardware, vnode.name, user_id(plan.experiment, vnode.name), where)
 
 
-def cold_words(cards: list[Card]) -> list[str]:
+def cold_boot_args(cards: list[Card]) -> list[str]:
     """Further words of a QEMU that boots from its disk: its network cards."""
     words = []
     for card in cards:
@@ -132,12 +132,12 @@ def cold_words(cards: list[Card]) -> list[str]:
     return words
 
 
-def warm_words(hardware: Hardware, memory: str) -> list[str]:
+def incoming_args(hardware: Hardware, memory: str) -> list[str]:
     """Further words of a QEMU that waits for a template's state, with a private view of its memory; its cards are plugged in later."""
-    return ["-incoming", "defer", *memory_words(hardware, memory, shared=False)]
+    return ["-incoming", "defer", *memory_args(hardware, memory, shared=False)]
 
 
-def bare_command(hardware: Hardware, name: str, user: int, where: MachinePlace) -> list[str]:
+def bare_command(hardware: Hardware, name: str, user: int, where: MachinePaths) -> list[str]:
     """argv of a QEMU without network cards."""
     image, path = hardware.image, f"{IMAGES}/{hardware.image.digest}"
     kvm = hardware.acceleration == "kvm"
@@ -171,7 +171,7 @@ def bare_command(hardware: Hardware, name: str, user: int, where: MachinePlace) 
     return command
 
 
-def memory_words(hardware: Hardware, path: str, shared: bool) -> list[str]:
+def memory_args(hardware: Hardware, path: str, shared: bool) -> list[str]:
     """Further words of a command: its memory is that file, be it the file itself or a private view of it, which changes nothing in it."""
     memory = f"memory-backend-file,id=memory,size={hardware.memory_mb}M,mem-path={path},share={'on' if shared else 'off'}"
     return ["-object", memory, "-machine", "memory-backend=memory"]
@@ -228,7 +228,7 @@ def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[Card]:
     return [Card(port, number, mac_address, size) for number, (port, mac_address, size) in enumerate(found)]
 
 
-def unit_text(experiment: str, name: str, where: MachinePlace, command: list[str], cold: list[str]) -> str:
+def unit_text(experiment: str, name: str, where: MachinePaths, command: list[str], cold: list[str]) -> str:
     """The node's systemd unit, which starts it cold, unless there is a file ``where.start``. The words of ``cold`` have no spaces."""
     return _UNIT.format(
         experiment=experiment, name=name, key=UNIT_KEY, report=where.report, start=where.start, start_key=_START,
@@ -241,6 +241,6 @@ def quoted(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
 
 
-def start_words(words: list[str]) -> str:
-    """The text of ``MachinePlace.start``. The words have no spaces."""
+def start_args(words: list[str]) -> str:
+    """The text of ``MachinePaths.start``. The words have no spaces."""
     return f'{_START}="{" ".join(words)}"\n'

@@ -14,7 +14,7 @@ import shutil
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
-from ..base.paths import RUN_ROOT, Place, write_atomically
+from ..base.paths import RUN_ROOT, ExperimentPaths, write_atomically
 from ..base.systemctl import systemctl
 from ..guest.files import guest_files, resolv_conf
 from ..guest.network import machine_network
@@ -23,7 +23,7 @@ from ..net import netlink
 from ..net.netlink import Batch
 from ..net.probe import close_endpoints
 from .acceleration import acceleration
-from .command import IMAGES, REPORT_PORT, UNIT_KEY, Hardware, MachinePlace, cards, cold_words, hardware_of, qemu_command, unit_text
+from .command import IMAGES, REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, cards, cold_boot_args, hardware_of, qemu_command, unit_text
 from .disk import make_disk
 from .logs import make_logs, remove_logs
 from .seed import cloud_init_files, seed_tar, write_seed_iso
@@ -37,76 +37,76 @@ _UNITS = "/run/systemd/system"
 _SOCKETS = f"{RUN_ROOT}/vm"
 
 
-def apply_machines(plan: HostPlan, place: Place, applied: HostPlan | None, dry_run: bool) -> list[str]:
+def apply_machines(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
     """See parts.Part. Started in batches of as many as there are processors; waits until all have booted.
 
     A virtual machine whose unit would be another one now is stopped and started again; one that died is started.
     """
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "qemu" and not vnode.ghost}
-    surplus = sorted(set(_present(place)) - set(wanted))
+    surplus = sorted(set(_present(paths)) - set(wanted))
     changes = [f"qemu node {name}: removed" for name in surplus]
     if not dry_run:
         for name in surplus:
-            _remove(place, name)
+            _remove(paths, name)
     if not wanted:
         return changes
     if not dry_run:
-        close_endpoints(place)
-    changes += apply_taps(plan, list(wanted.values()), place, dry_run)
+        close_endpoints(paths)
+    changes += apply_taps(plan, list(wanted.values()), paths, dry_run)
     accelerator = acceleration(plan.acceleration)[0] if not dry_run else "tcg"
     images, control_mtu = {image.digest: image for image in plan.images}, mtu_of_control(netlink.links())
-    choice, starting = WarmChoice(plan, place), []
+    choice, starting = WarmChoice(plan, paths), []
     for vnode in wanted.values():
         hardware = hardware_of(vnode, images[vnode.image], accelerator)
-        starting += _prepare(plan, vnode, hardware, place, control_mtu, choice, changes, dry_run)
+        starting += _prepare(plan, vnode, hardware, paths, control_mtu, choice, changes, dry_run)
     if not dry_run:
-        changes += Starter(plan, place, {name: machine_place(place, vnode) for name, vnode in wanted.items()}).run(starting)
+        changes += Starter(plan, paths, {name: machine_paths(paths, vnode) for name, vnode in wanted.items()}).run(starting)
     return changes
 
 
-def remove_machines(place: Place) -> list[str]:
+def remove_machines(paths: ExperimentPaths) -> list[str]:
     """See parts.Part."""
-    names = _present(place)
+    names = _present(paths)
     for name in names:
-        _remove(place, name)
-    shutil.rmtree(f"{place.directory}/machines", ignore_errors=True)
+        _remove(paths, name)
+    shutil.rmtree(f"{paths.directory}/machines", ignore_errors=True)
     for path in glob.glob(f"{_SOCKETS}/*/experiment"):
-        if _text(path) == place.experiment:
+        if _text(path) == paths.experiment:
             remove_logs(os.path.dirname(path))
             shutil.rmtree(os.path.dirname(path))
     _remove_empty(_SOCKETS)
     return [f"qemu node {name}: removed" for name in names]
 
 
-def machines_status(plan: HostPlan, place: Place) -> dict[str, dict]:
+def machines_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
     """See parts.Part."""
     vnodes = [vnode for vnode in plan.vnodes if vnode.kind == "qemu"]
-    units = machine_units(place, [vnode.name for vnode in vnodes])
-    return {vnode.name: _status(place, vnode, *units[vnode.name]) for vnode in vnodes}
+    units = machine_units(paths, [vnode.name for vnode in vnodes])
+    return {vnode.name: _status(paths, vnode, *units[vnode.name]) for vnode in vnodes}
 
 
-def reboot_machines(plan: HostPlan, place: Place, names: tuple[str, ...]) -> list[str]:
+def reboot_machines(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
     """See parts.Part."""
     for name in names:
-        if not os.path.exists(_unit_path(place, name)):
+        if not os.path.exists(_unit_path(paths, name)):
             raise HostError(f"qemu node {name} is not there to be rebooted")
-    systemctl("restart", *(place.node_unit(name) for name in names))
+    systemctl("restart", *(paths.node_unit(name) for name in names))
     return [f"qemu node {name}: rebooted" for name in names]
 
 
-def machine_place(place: Place, vnode: VnodePlan) -> MachinePlace:
+def machine_paths(paths: ExperimentPaths, vnode: VnodePlan) -> MachinePaths:
     """Where a node's files are. Names of sockets are at most 108 characters, so their folder is called after a device of the node's."""
     port = vnode.control.port if vnode.control else vnode.interfaces[0].port
-    return MachinePlace(f"{place.directory}/machines/{vnode.name}", f"{_SOCKETS}/{port}")
+    return MachinePaths(f"{paths.directory}/machines/{vnode.name}", f"{_SOCKETS}/{port}")
 
 
-def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, place: Place, control_mtu: int, choice: WarmChoice, changes: list[str],
+def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, paths: ExperimentPaths, control_mtu: int, choice: WarmChoice, changes: list[str],
              dry_run: bool) -> list[Start]:
     """Have the node's files as planned. The node, if it has to be started, or started again."""
-    where, image = machine_place(place, vnode), hardware.image
+    where, image = machine_paths(paths, vnode), hardware.image
     plugged = cards(plan, vnode, control_mtu)
-    unit = unit_text(place.experiment, vnode.name, where, qemu_command(plan, vnode, hardware, where), cold_words(plugged))
-    active = machine_units(place, [vnode.name])[vnode.name][0] == "active"
+    unit = unit_text(paths.experiment, vnode.name, where, qemu_command(plan, vnode, hardware, where), cold_boot_args(plugged))
+    active = machine_units(paths, [vnode.name])[vnode.name][0] == "active"
     if dry_run:
         if not active:
             changes.append(f"qemu node {vnode.name}: {'started' if os.path.exists(where.directory) else 'made'}")
@@ -114,20 +114,20 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, place: Place,
     if not os.path.exists(f"{IMAGES}/{image.digest}/image.json"):
         raise HostError(f"image {image.name} of {vnode.name} is not on this host: the role deter.benito.node_images brings it")
     if os.path.exists(where.waking):  # a warm start that was interrupted: nobody knows how far it came
-        systemctl("stop", place.node_unit(vnode.name))
+        systemctl("stop", paths.node_unit(vnode.name))
         forget_clone(where)
         active = False
     new = not os.path.exists(f"{where.directory}/disk.qcow2")
     for folder in (where.directory, where.sockets):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     make_logs(where)
-    write_atomically(f"{where.sockets}/experiment", place.experiment)
+    write_atomically(f"{where.sockets}/experiment", paths.experiment)
     template, why = choice.template(hardware) if new else (None, "")
     if new and not template:
         make_disk(image, vnode.disk_mb, f"{where.directory}/disk.qcow2")
-    if _write_identity(plan, vnode, image, place, where, control_mtu) and not new:
+    if _write_identity(plan, vnode, image, paths, where, control_mtu) and not new:
         changes.append(f"qemu node {vnode.name}: identity written, it has it from its next boot on")
-    path = _unit_path(place, vnode.name)
+    path = _unit_path(paths, vnode.name)
     other = _text(path) != unit
     if other:
         os.makedirs(_UNITS, exist_ok=True)
@@ -135,14 +135,14 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, place: Place,
     if active and not other:
         return []
     if active:
-        systemctl("stop", place.node_unit(vnode.name))
+        systemctl("stop", paths.node_unit(vnode.name))
     what = ("made, a clone of a warm template" if template else "made") if new else "started again" if active else "started"
     changes.append(f"qemu node {vnode.name}: {what}{f', boots from its disk: {why}' if why else ''}")
     return [Start(vnode, where, hardware, plugged, template)]
 
 
-def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, place: Place, where: MachinePlace, control_mtu: int) -> bool:
-    key = tuple(_text(place.secret(vnode.name, file)) for file in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
+def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, paths: ExperimentPaths, where: MachinePaths, control_mtu: int) -> bool:
+    key = tuple(_text(paths.secret(vnode.name, file)) for file in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
     if None in key:
         raise HostError(f"the SSH host key of {vnode.name} is not on this host: the role deter.benito.vhost brings it")
     files = guest_files(plan, vnode, REPORT_PORT, resolv_conf(), key)
@@ -164,13 +164,13 @@ def _overwrite(path: str, content: bytes) -> None:
         stream.truncate()
 
 
-def _status(place: Place, vnode: VnodePlan, state: str, code: int | None) -> dict:
+def _status(paths: ExperimentPaths, vnode: VnodePlan, state: str, code: int | None) -> dict:
     nothing = {"exit_code": None, "start_command": "waiting" if vnode.start_command else "", "exit_status": None}
     if vnode.ghost:
         return {"state": "ghost", **nothing, "start_command": ""}
     if state == "missing":
         return {"state": "missing", **nothing}
-    report = read_report(machine_place(place, vnode).report)
+    report = read_report(machine_paths(paths, vnode).report)
     command = (report.start_command or "waiting") if vnode.start_command else ""
     if state == "dead":
         lost = report.start_command == "running"
@@ -178,33 +178,33 @@ def _status(place: Place, vnode: VnodePlan, state: str, code: int | None) -> dic
     return {"state": report.state, "exit_code": None, "start_command": command, "exit_status": report.exit_status}
 
 
-def _present(place: Place) -> list[str]:
+def _present(paths: ExperimentPaths) -> list[str]:
     """Nodes of ours by what is there: units, and directories."""
-    prefix = f"{UNIT_KEY}={place.experiment}:"
+    prefix = f"{UNIT_KEY}={paths.experiment}:"
     names = set()
-    for path in glob.glob(f"{_UNITS}/{glob.escape(place.node_unit('*')).replace('[*]', '*')}"):
+    for path in glob.glob(f"{_UNITS}/{glob.escape(paths.node_unit('*')).replace('[*]', '*')}"):
         names.update(line[len(prefix):] for line in (_text(path) or "").splitlines() if line.startswith(prefix))
-    machines = f"{place.directory}/machines"
+    machines = f"{paths.directory}/machines"
     return sorted(names | set(os.listdir(machines) if os.path.isdir(machines) else ()))
 
 
-def _remove(place: Place, name: str) -> None:
-    path = _unit_path(place, name)
+def _remove(paths: ExperimentPaths, name: str) -> None:
+    path = _unit_path(paths, name)
     if os.path.exists(path):
-        systemctl("stop", place.node_unit(name), check=False)
-        systemctl("reset-failed", "--quiet", place.node_unit(name), check=False)
+        systemctl("stop", paths.node_unit(name), check=False)
+        systemctl("reset-failed", "--quiet", paths.node_unit(name), check=False)
         os.unlink(path)
         systemctl("daemon-reload")
     batch = Batch()
     for link in netlink.links().values():
-        if link.get("ifalias", "").startswith(f"{place.mark}port:{name}:"):
+        if link.get("ifalias", "").startswith(f"{paths.mark}port:{name}:"):
             batch.delete_link(f"removing {link['ifname']}", link["ifindex"])
     batch.send()
-    shutil.rmtree(f"{place.directory}/machines/{name}", ignore_errors=True)
+    shutil.rmtree(f"{paths.directory}/machines/{name}", ignore_errors=True)
 
 
-def _unit_path(place: Place, name: str) -> str:
-    return f"{_UNITS}/{place.node_unit(name)}"
+def _unit_path(paths: ExperimentPaths, name: str) -> str:
+    return f"{_UNITS}/{paths.node_unit(name)}"
 
 
 def _text(path: str) -> str | None:

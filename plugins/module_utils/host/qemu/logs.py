@@ -12,7 +12,7 @@ import os
 import re
 
 from ..base import syscalls
-from .command import MachinePlace
+from .command import MachinePaths
 
 _CONSOLE_KB, _REPORT_KB = 1024, 256
 _KEPT = 65536  # bytes
@@ -20,7 +20,7 @@ _LINES = 15
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\^_a-z])")  # colours, movements, resets
 
 
-def make_logs(where: MachinePlace) -> None:
+def make_logs(where: MachinePaths) -> None:
     """Have the file systems of both logs."""
     for path, size in ((where.console, _CONSOLE_KB), (where.report, _REPORT_KB)):
         folder = os.path.dirname(path)
@@ -37,7 +37,7 @@ def remove_logs(folder: str) -> None:
             syscalls.umount(path)
 
 
-def console_end(where: MachinePlace) -> str:
+def console_end(where: MachinePaths) -> str:
     """Its last lines, for a person."""
     try:
         with open(where.console, "rb") as stream:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from ...errors import HostError
 from ...hostplan import QEMU_MB, HostPlan, VnodePlan
 from ..base.jobs import progress
-from ..base.locks import staying
-from ..base.paths import Place
+from ..base.locks import removal_blocked
+from ..base.paths import ExperimentPaths
 from ..base.systemctl import systemctl
 from ..guest.report import read_report
-from .command import DEFAULT_MEMORY_MB, Card, Hardware, MachinePlace
+from .command import DEFAULT_MEMORY_MB, Card, Hardware, MachinePaths
 from .disk import make_disk
 from .logs import console_end
 from .templates import Template, remember_private
@@ -37,7 +37,7 @@ class Start:
     """
 
     vnode: VnodePlan
-    where: MachinePlace
+    where: MachinePaths
     hardware: Hardware
     cards: list[Card]
     template: Template | None = None
@@ -46,10 +46,10 @@ class Start:
 class Starter:
     """Starts virtual machines. ``places``: {node: its place} of all that are to run, started now or before."""
 
-    def __init__(self, plan: HostPlan, place: Place, places: dict[str, MachinePlace]):
+    def __init__(self, plan: HostPlan, paths: ExperimentPaths, machine_paths: dict[str, MachinePaths]):
         self._plan = plan
-        self._place = place
-        self._places = places
+        self._paths = paths
+        self._machine_paths = machine_paths
         self._waking: dict[str, Future] = {}
         self._booting: dict[str, float] = {}
         self._cloned: set[str] = set()
@@ -65,7 +65,7 @@ class Starter:
         if starting:
             systemctl("daemon-reload")
         waiting, starts = list(starting), {start.vnode.name: start for start in starting}
-        self._booting = {name: time.monotonic() for name in self._places if name not in starts}
+        self._booting = {name: time.monotonic() for name in self._machine_paths if name not in starts}
         pool = ThreadPoolExecutor(max_workers=_processors())
         try:
             while waiting or self._waking or self._booting:
@@ -75,17 +75,17 @@ class Starter:
                     self._woken(starts[name], self._waking.pop(name))
                 self._look()
                 missing = len(waiting) + len(self._waking) + len(self._booting)
-                progress(f"{len(self._places) - missing - len(self._failed)} of {len(self._places)} virtual machines are up")
-                with staying(self._place):
+                progress(f"{len(self._machine_paths) - missing - len(self._failed)} of {len(self._machine_paths)} virtual machines are up")
+                with removal_blocked(self._paths):
                     pass
                 if self._waking or self._booting:
                     time.sleep(_POLL_S)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # who takes the experiment away does not wait for a clone's answer
         for number, name in enumerate(self._cloned):
-            settle(self._places[name], _SETTLE_S * (number + 2))
+            settle(self._machine_paths[name], _SETTLE_S * (number + 2))
         if self._failed:
-            logs = {name: console_end(self._places[name]) for name in self._failed}
+            logs = {name: console_end(self._machine_paths[name]) for name in self._failed}
             raise HostError("\n".join(f"qemu node {name} {why}; the end of its console:\n{logs[name]}" for name, why in self._failed.items()))
         self._measure([start for start in starting if start.vnode.name in self._cloned])
         return self._changes
@@ -95,8 +95,8 @@ class Starter:
         _discard(start.where.report)
         if start.template:
             prepare_clone(start.template, start.hardware, start.where)
-        systemctl("reset-failed", "--quiet", self._place.node_unit(name), check=False)
-        systemctl("start", self._place.node_unit(name))
+        systemctl("reset-failed", "--quiet", self._paths.node_unit(name), check=False)
+        systemctl("start", self._paths.node_unit(name))
         if start.template:
             self._waking[name] = pool.submit(wake, start.template, start.where, start.cards)
         else:
@@ -114,22 +114,22 @@ class Starter:
         if self._plan.qemu_start == WARM:
             self._failed[name] = f"could not be cloned from its template: {exc}"
             return
-        systemctl("stop", self._place.node_unit(name))
+        systemctl("stop", self._paths.node_unit(name))
         forget_clone(start.where)
         make_disk(start.hardware.image, start.hardware.disk_mb, f"{start.where.directory}/disk.qcow2")
-        systemctl("start", self._place.node_unit(name))
+        systemctl("start", self._paths.node_unit(name))
         self._changes.append(f"qemu node {name}: booted from its disk, because the warm start failed: {exc}")
         self._booting[name] = time.monotonic()
 
     def _look(self) -> None:
-        states = machine_units(self._place, list(self._booting))
+        states = machine_units(self._paths, list(self._booting))
         for name, began in list(self._booting.items()):
             state, code = states[name]
             if state == "dead":
                 self._failed[name] = f"ended while it booted, with {code}"
             elif time.monotonic() - began > self._plan.boot_limit_s:
                 self._failed[name] = f"has not booted within {self._plan.boot_limit_s} s"
-            elif read_report(self._places[name].report).state != "booted":
+            elif read_report(self._machine_paths[name].report).state != "booted":
                 continue
             del self._booting[name]
 
@@ -144,7 +144,7 @@ class Starter:
 
     def _measure(self, cloned: list[Start]) -> None:
         """Note what the clones take for themselves, for the next time that memory is planned."""
-        for name, process in machine_processes(self._place, [start.vnode.name for start in cloned]).items():
+        for name, process in machine_processes(self._paths, [start.vnode.name for start in cloned]).items():
             template = next(start.template for start in cloned if start.vnode.name == name)
             remember_private(template.key, _private_mb(process))
 

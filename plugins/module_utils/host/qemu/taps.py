@@ -11,7 +11,7 @@ import struct
 
 from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from ..guest.network import CONTROL
 from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
@@ -21,7 +21,7 @@ _TUNSETIFF, _TUNSETPERSIST, _TUNSETOWNER = 0x400454CA, 0x400454CB, 0x400454CC
 _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 
 
-def apply_taps(plan: HostPlan, vnodes: list[VnodePlan], place: Place, dry_run: bool = False) -> list[str]:
+def apply_taps(plan: HostPlan, vnodes: list[VnodePlan], paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
     """Have every tap of these nodes, up on its bridge. Returns changes in words. Raises HostError."""
     live = netlink.links()
     bridges = {substrate.name: substrate.bridge for substrate in plan.substrates}
@@ -33,7 +33,7 @@ def apply_taps(plan: HostPlan, vnodes: list[VnodePlan], place: Place, dry_run: b
         wires += [(wire.port, wire.name, bridges[wire.substrate], mtu[wire.substrate]) for wire in vnode.interfaces]
         wires += [(wire.port, f"uplink-{wire.substrate}", bridges[wire.substrate], mtu[wire.substrate]) for wire in vnode.uplinks]
         for port, name, bridge, size in wires:
-            changes += _tap(batch, place, live, port, f"{vnode.name}:{name}", bridge, size, dry_run)
+            changes += _tap(batch, paths, live, port, f"{vnode.name}:{name}", bridge, size, dry_run)
     if not dry_run:
         batch.send()
     return changes
@@ -44,9 +44,9 @@ def mtu_of_control(live: dict) -> int:
     return live.get(CONTROL, {}).get("mtu", 1500)
 
 
-def _tap(batch: Batch, place: Place, live: dict, port: str, whose: str, bridge: str, mtu: int, dry_run: bool) -> list[str]:
+def _tap(batch: Batch, paths: ExperimentPaths, live: dict, port: str, whose: str, bridge: str, mtu: int, dry_run: bool) -> list[str]:
     found, what = live.get(port), f"tap {port} of {whose}"
-    if found and not ours(found, place):
+    if found and not ours(found, paths):
         raise HostError(f"{what}: a device of that name exists on this host and is not this experiment's")
     if bridge == CONTROL and CONTROL not in live:
         raise HostError(f"{what}: there is no bridge {CONTROL} on this host: the role deter.benito.control_bridge makes it")
@@ -55,8 +55,8 @@ def _tap(batch: Batch, place: Place, live: dict, port: str, whose: str, bridge: 
     if not dry_run:
         if not found:
             make_tap(port)
-        attributes = [("IFLA_IFNAME", port), ("IFLA_MTU", mtu), ("IFLA_GROUP", place.group)]
-        batch.link(what, attrs=[*attributes, *port_attributes(f"{place.mark}port:{whose}", socket.if_nametoindex(bridge))])
+        attributes = [("IFLA_IFNAME", port), ("IFLA_MTU", mtu), ("IFLA_GROUP", paths.group)]
+        batch.link(what, attrs=[*attributes, *port_attributes(f"{paths.mark}port:{whose}", socket.if_nametoindex(bridge))])
         batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", port)])
     return [f"{what}: {'put on ' + bridge if found else 'made'}"]
 

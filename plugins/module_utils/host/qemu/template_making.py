@@ -16,12 +16,12 @@ from collections.abc import Callable
 
 from ...errors import HostError
 from ..base import syscalls
-from .command import Hardware, MachinePlace, bare_command, memory_words, user_id
+from .command import Hardware, MachinePaths, bare_command, memory_args, user_id
 from .disk import make_disk
 from .logs import console_end
 from .qmp import Qmp
 from .seed import seed_tar, waking_files
-from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_words
+from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_fingerprint
 
 STATE_LIMIT_S = 60.0
 # Becoming another user, QEMU loses the order to end with its parent; a shell that is the init of its process namespace keeps it, and takes QEMU along.
@@ -45,7 +45,7 @@ def make_template(hardware: Hardware, key: str, limit_s: float, cache_mb: int, g
         try:
             os.makedirs(making, mode=0o700)
             _boot_and_save(hardware, making, limit_s, go_on)
-            keep(key, template_words(hardware), making, time.monotonic() - began)
+            keep(key, template_fingerprint(hardware), making, time.monotonic() - began)
         except OSError as exc:
             raise HostError(f"template {key} cannot be made: {exc.strerror or exc}") from exc
         finally:
@@ -78,7 +78,7 @@ def _do_not_wait() -> None:
 
 
 def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Callable[[], None]) -> None:
-    where = MachinePlace(making, making)
+    where = MachinePaths(making, making)
     for path in (where.console, where.report):
         os.mkdir(os.path.dirname(path), 0o700)
     with open(f"{making}/seed.tar", "wb") as stream:
@@ -86,7 +86,7 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
     with open(f"{making}/memory", "wb") as stream:
         stream.truncate(hardware.memory_mb << 20)
     make_disk(hardware.image, hardware.disk_mb, f"{making}/disk.qcow2")
-    command = bare_command(hardware, "template", user_id("template", making), where) + memory_words(hardware, f"{making}/memory", shared=True)
+    command = bare_command(hardware, "template", user_id("template", making), where) + memory_args(hardware, f"{making}/memory", shared=True)
     with open(f"{making}/errors", "wb") as errors, subprocess.Popen(
             [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=syscalls.end_with_parent) as qemu:  # no thread is about
         try:
@@ -108,7 +108,7 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
                 qemu.send_signal(signal.SIGKILL)
 
 
-def _wait_until_ready(qemu: subprocess.Popen, where: MachinePlace, limit_s: float, go_on: Callable[[], None]) -> None:
+def _wait_until_ready(qemu: subprocess.Popen, where: MachinePaths, limit_s: float, go_on: Callable[[], None]) -> None:
     deadline = time.monotonic() + limit_s
     while True:
         try:
@@ -128,7 +128,7 @@ def _wait_until_ready(qemu: subprocess.Popen, where: MachinePlace, limit_s: floa
         time.sleep(0.1)
 
 
-def _words(where: MachinePlace) -> str:
+def _words(where: MachinePaths) -> str:
     """What QEMU itself said, behind a colon."""
     with open(f"{where.directory}/errors", encoding="utf-8", errors="replace") as stream:
         said = stream.read(2000).strip()

@@ -26,7 +26,7 @@ def read_note(key: str) -> dict:
         raise Damaged(NOTE) from exc
     if note is None:
         raise FileNotFoundError(f"{TEMPLATES}/{key}/{NOTE}")
-    if not isinstance(note.get("files"), dict) or not isinstance(note.get("words"), dict):
+    if not isinstance(note.get("files"), dict) or not isinstance(note.get("fingerprint"), dict):
         raise Damaged(NOTE)
     return note
 
@@ -44,5 +44,5 @@ def templates_here() -> list[dict]:
             size = sum(os.stat(f"{TEMPLATES}/{key}/{name}").st_blocks for name in FILES) * 512
         except (FileNotFoundError, NotADirectoryError, Damaged):
             continue
-        found.append({**note["words"], "key": key, "size_mb": -(-size >> 20), "private_mb": note.get("private_mb", 0), "used": int(used)})
+        found.append({**note["fingerprint"], "key": key, "size_mb": -(-size >> 20), "private_mb": note.get("private_mb", 0), "used": int(used)})
     return sorted(found, key=lambda template: (-template["used"], template["key"]))

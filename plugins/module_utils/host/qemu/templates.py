@@ -28,8 +28,8 @@ from dataclasses import dataclass, replace
 
 from ...errors import HostError
 from ..base.locks import try_lock
-from ..base.paths import Place, write_atomically
-from .command import Hardware, MachinePlace, bare_command, program
+from ..base.paths import ExperimentPaths, write_atomically
+from .command import Hardware, MachinePaths, bare_command, program
 from .seed import waking_files
 from .template_notes import FILES, NOTE, TEMPLATES, Damaged, read_note, templates_here
 
@@ -61,9 +61,9 @@ class Template:
         return f"{self.directory}/disk.qcow2"
 
 
-def template_words(hardware: Hardware) -> dict:
+def template_fingerprint(hardware: Hardware) -> dict:
     """Everything that decides whether a guest's memory and devices fit a QEMU: equal words, equal template. Raises HostError without QEMU."""
-    command = bare_command(replace(hardware, translation_mb=0), "template", 0, MachinePlace("", ""))
+    command = bare_command(replace(hardware, translation_mb=0), "template", 0, MachinePaths("", ""))
     recipe = hashlib.sha256(json.dumps([command, {path: file.text for path, file in waking_files().items()}]).encode()).hexdigest()
     return {
         "image": hardware.image.digest, "image_name": hardware.image.name, "architecture": hardware.image.architecture, "memory_mb": hardware.memory_mb,
@@ -72,21 +72,21 @@ def template_words(hardware: Hardware) -> dict:
     }
 
 
-def template_key(words: dict) -> str:
+def template_key(fingerprint: dict) -> str:
     """Thirty-two hexadecimal digits of the words."""
-    return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def is_there(key: str) -> bool:
     return os.path.exists(f"{TEMPLATES}/{key}/{NOTE}")
 
 
-def take(key: str, place: Place) -> Template | None:
+def take(key: str, paths: ExperimentPaths) -> Template | None:
     """The experiment's own copy of a template, proven since the host's boot; None when there is no such template, or it was damaged (then it is removed).
 
     Raises HostError when it cannot be copied.
     """
-    mine, proven = f"{place.directory}/templates/{key}", f"{place.run}/template-{key}"
+    mine, proven = f"{paths.directory}/templates/{key}", f"{paths.run}/template-{key}"
     if not os.path.exists(proven):
         shutil.rmtree(mine, ignore_errors=True)
         try:
@@ -107,11 +107,11 @@ def take(key: str, place: Place) -> Template | None:
     return Template(key, mine, private_mb(key))
 
 
-def keep(key: str, words: dict, making: str, seconds: float) -> None:
+def keep(key: str, fingerprint: dict, making: str, seconds: float) -> None:
     """Make a template of the files in ``making``, which becomes its directory. Raises HostError."""
     try:
         _dig_holes(f"{making}/memory")
-        note = {"words": words, "files": {name: _digest(f"{making}/{name}") for name in FILES}, "seconds": round(seconds, 1)}
+        note = {"fingerprint": fingerprint, "files": {name: _digest(f"{making}/{name}") for name in FILES}, "seconds": round(seconds, 1)}
         for entry in list(os.scandir(making)):
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path)

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from ..base.systemctl import systemctl
 
 
-def machine_units(place: Place, names: list[str]) -> dict[str, tuple[str, int | None]]:
+def machine_units(paths: ExperimentPaths, names: list[str]) -> dict[str, tuple[str, int | None]]:
     """{node: (``active``, ``dead`` or ``missing``, exit code of a dead one: as a shell has it, 128 + n for signal n)}."""
     found = {}
-    for name, fields in _shown(place, names, "LoadState", "ActiveState", "ExecMainCode", "ExecMainStatus").items():
+    for name, fields in _shown(paths, names, "LoadState", "ActiveState", "ExecMainCode", "ExecMainStatus").items():
         if fields.get("LoadState") != "loaded":
             found[name] = ("missing", None)
         elif fields["ActiveState"] in ("active", "activating", "reloading"):
@@ -22,13 +22,13 @@ def machine_units(place: Place, names: list[str]) -> dict[str, tuple[str, int | 
     return {name: found.get(name, ("missing", None)) for name in names}
 
 
-def machine_processes(place: Place, names: list[str]) -> dict[str, int]:
+def machine_processes(paths: ExperimentPaths, names: list[str]) -> dict[str, int]:
     """{node: process id of its QEMU}, of those that run."""
-    return {name: int(fields["MainPID"]) for name, fields in _shown(place, names, "MainPID").items() if fields.get("MainPID", "0") != "0"}
+    return {name: int(fields["MainPID"]) for name, fields in _shown(paths, names, "MainPID").items() if fields.get("MainPID", "0") != "0"}
 
 
-def _shown(place: Place, names: list[str], *properties: str) -> dict[str, dict[str, str]]:
+def _shown(paths: ExperimentPaths, names: list[str], *properties: str) -> dict[str, dict[str, str]]:
     if not names:
         return {}
-    text = systemctl("show", f"--property={','.join(properties)}", *(place.node_unit(name) for name in names), check=False).stdout
+    text = systemctl("show", f"--property={','.join(properties)}", *(paths.node_unit(name) for name in names), check=False).stdout
     return {name: dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for name, block in zip(names, text.strip().split("\n\n"))}

@@ -11,13 +11,13 @@ from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan
 from ..base import syscalls
 from ..base.jobs import progress
-from ..base.locks import staying
-from ..base.paths import Place
+from ..base.locks import removal_blocked
+from ..base.paths import ExperimentPaths
 from ..base.systemctl import systemctl
 from .acceleration import acceleration
 from .command import Hardware, hardware_of
 from .template_making import make_template
-from .templates import Template, is_there, take, template_key, template_words
+from .templates import Template, is_there, take, template_fingerprint, template_key
 
 COLD, WARM = "cold", "warm"
 
@@ -25,9 +25,9 @@ COLD, WARM = "cold", "warm"
 class WarmChoice:
     """The templates that nodes of one experiment are cloned from in this run, each made if it is not there."""
 
-    def __init__(self, plan: HostPlan, place: Place):
+    def __init__(self, plan: HostPlan, paths: ExperimentPaths):
         self._plan = plan
-        self._place = place
+        self._paths = paths
         self._found: dict[Hardware, tuple[Template | None, str]] = {}
 
     def template(self, hardware: Hardware) -> tuple[Template | None, str]:
@@ -45,7 +45,7 @@ class WarmChoice:
             return None, ""
         try:
             refuse_cold_image(image)
-            return have_template(self._plan, self._place, hardware), ""
+            return have_template(self._plan, self._paths, hardware), ""
         except HostError as exc:
             if way == WARM:
                 raise HostError(f"image {image.name}: no warm start: {exc}") from exc
@@ -58,64 +58,64 @@ def refuse_cold_image(image: ImagePlan) -> None:
         raise HostError("an image that was not built here takes its identity when it boots, and has nothing that waits for it afterwards")
 
 
-def have_template(plan: HostPlan, place: Place, hardware: Hardware) -> Template:
+def have_template(plan: HostPlan, paths: ExperimentPaths, hardware: Hardware) -> Template:
     """The experiment's copy of a template, which is made if there is none. Raises HostError."""
-    key = template_key(template_words(hardware))
+    key = template_key(template_fingerprint(hardware))
     for _attempt in range(2):
-        found = take(key, place)
+        found = take(key, paths)
         if found:
             return found
         progress(f"a warm template of {hardware.image.name} with {hardware.memory_mb} MiB is being made, once on this machine")
-        make_template(hardware, key, plan.boot_limit_s, plan.template_cache_mb, lambda: still_wanted(place))
+        make_template(hardware, key, plan.boot_limit_s, plan.template_cache_mb, lambda: still_wanted(paths))
     raise HostError(f"the template that was just made is damaged: {key}")
 
 
-def still_wanted(place: Place) -> None:
+def still_wanted(paths: ExperimentPaths) -> None:
     """Raise HostError when somebody has begun to take the experiment away."""
-    with staying(place):
+    with removal_blocked(paths):
         pass
 
 
-def begin_templates(plan: HostPlan, place: Place, dry_run: bool = False) -> list[str]:
+def begin_templates(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
     """Have the templates that the plan's nodes will need made meanwhile, by a unit of their own. Returns changes in words."""
-    missing = [hardware for hardware in needed(plan, place) if not is_there(template_key(template_words(hardware)))]
+    missing = [hardware for hardware in needed(plan, paths) if not is_there(template_key(template_fingerprint(hardware)))]
     if missing and not dry_run:
-        systemctl("reset-failed", "--quiet", unit(place), check=False)
-        command = ["systemd-run", "--quiet", "--collect", f"--unit={unit(place)}", place.program, "make-templates", "-e", place.experiment]
+        systemctl("reset-failed", "--quiet", unit(paths), check=False)
+        command = ["systemd-run", "--quiet", "--collect", f"--unit={unit(paths)}", paths.program, "make-templates", "-e", paths.experiment]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode and "already" not in done.stderr:
             raise HostError(f"{' '.join(command)}: {done.stderr.strip()}")
     return [f"template of {hardware.image.name} with {hardware.memory_mb} MiB: being made" for hardware in missing]
 
 
-def make_templates(plan: HostPlan, place: Place) -> list[str]:
+def make_templates(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
     """Make them, and wait for that. Returns changes in words. Raises HostError."""
     made = []
-    for hardware in needed(plan, place):
-        if make_template(hardware, template_key(template_words(hardware)), plan.boot_limit_s, plan.template_cache_mb, lambda: still_wanted(place)):
+    for hardware in needed(plan, paths):
+        if make_template(hardware, template_key(template_fingerprint(hardware)), plan.boot_limit_s, plan.template_cache_mb, lambda: still_wanted(paths)):
             made.append(f"template of {hardware.image.name} with {hardware.memory_mb} MiB: made")
     return made
 
 
-def end_templates(place: Place) -> list[str]:
+def end_templates(paths: ExperimentPaths) -> list[str]:
     """Nothing is made for this experiment any more."""
-    if syscalls.installed("systemctl") and systemctl("is-active", unit(place), check=False).returncode == 0:
-        systemctl("stop", unit(place), check=False)
+    if syscalls.installed("systemctl") and systemctl("is-active", unit(paths), check=False).returncode == 0:
+        systemctl("stop", unit(paths), check=False)
         return ["making of templates: ended"]
     return []
 
 
-def unit(place: Place) -> str:
+def unit(paths: ExperimentPaths) -> str:
     """Who makes templates for the experiment in the background."""
-    return f"benito-templates-{place.experiment}.service"
+    return f"benito-templates-{paths.experiment}.service"
 
 
-def needed(plan: HostPlan, place: Place) -> list[Hardware]:
+def needed(plan: HostPlan, paths: ExperimentPaths) -> list[Hardware]:
     """What templates the plan's nodes that are not there yet will be cloned from."""
     images, accelerator = {image.digest: image for image in plan.images}, ""
     found: dict[Hardware, None] = {}
     for vnode in plan.vnodes:
-        if vnode.kind == "qemu" and not vnode.ghost and plan.qemu_start != COLD and not os.path.exists(f"{place.directory}/machines/{vnode.name}/disk.qcow2"):
+        if vnode.kind == "qemu" and not vnode.ghost and plan.qemu_start != COLD and not os.path.exists(f"{paths.directory}/machines/{vnode.name}/disk.qcow2"):
             accelerator = accelerator or acceleration(plan.acceleration)[0]
             hardware = hardware_of(vnode, images[vnode.image], accelerator)
             try:

@@ -17,7 +17,7 @@ import uuid
 
 from ...errors import HostError
 from ..base.paths import write_atomically
-from .command import Card, Hardware, MachinePlace, start_words, warm_words
+from .command import Card, Hardware, MachinePaths, incoming_args, start_args
 from .qmp import Qmp, connect
 from .taps import open_tap
 from .template_making import STATE_LIMIT_S, X_IGNORE_SHARED
@@ -28,16 +28,16 @@ _ENTROPY = 64  # bytes
 _CLOCK_TRIES, _CLOCK_S = 5, 1.0
 
 
-def prepare_clone(template: Template, hardware: Hardware, where: MachinePlace) -> None:
+def prepare_clone(template: Template, hardware: Hardware, where: MachinePaths) -> None:
     """Have a disk like the template's, and its memory for the next start of the node's unit."""
     disk = f"{where.directory}/disk.qcow2"
     write_atomically(where.waking, "")
     shutil.copyfile(template.disk, f"{disk}.new")
     os.rename(f"{disk}.new", disk)
-    write_atomically(where.start, start_words(warm_words(hardware, template.memory)))
+    write_atomically(where.start, start_args(incoming_args(hardware, template.memory)))
 
 
-def wake(template: Template, where: MachinePlace, cards: list[Card]) -> None:
+def wake(template: Template, where: MachinePaths, cards: list[Card]) -> None:
     """Make the QEMU that waits there this node. Its unit has just been started. Raises HostError; then it is good for nothing."""
     with Qmp(f"{where.sockets}/qmp") as qmp, connect(where.identity, _LIMIT_S) as identity, open(template.state, "rb") as state:
         qmp.execute("migrate-set-capabilities", capabilities=[X_IGNORE_SHARED])
@@ -50,7 +50,7 @@ def wake(template: Template, where: MachinePlace, cards: list[Card]) -> None:
     os.unlink(where.waking)
 
 
-def settle(where: MachinePlace, delay_s: float) -> None:
+def settle(where: MachinePaths, delay_s: float) -> None:
     """Let a clone do what could wait, in ``delay_s`` seconds. It does so by itself after a while, should it not hear this."""
     try:
         with connect(where.identity, _SETTLE_S) as identity:
@@ -59,7 +59,7 @@ def settle(where: MachinePlace, delay_s: float) -> None:
         pass
 
 
-def forget_clone(where: MachinePlace) -> None:
+def forget_clone(where: MachinePaths) -> None:
     """Have nothing of a clone that was not finished; its QEMU is stopped."""
     for path in (f"{where.directory}/disk.qcow2", where.start, where.waking):  # the mark last
         try:

@@ -9,17 +9,17 @@ import os
 from ...errors import HostError
 from ..base import cgroups
 from ..base.namespaces import Home, Registry, join
-from ..base.paths import Place, experiments_here, read_json
+from ..base.paths import ExperimentPaths, experiments_here, read_json
 from ..base.plan_file import read_plan
 from ..start_commands.start_command import environment
 
 
-def find_node(name: str, experiment: str | None) -> Place:
+def find_node(name: str, experiment: str | None) -> ExperimentPaths:
     """The experiment on this vhost that carries the node. Raises HostError when there is none, or more than one."""
     candidates = [experiment] if experiment else experiments_here()
     carrying = []
     for candidate in candidates:
-        plan = read_plan(Place(candidate))
+        plan = read_plan(ExperimentPaths(candidate))
         if any(vnode.name == name for vnode in plan.vnodes):
             carrying.append(candidate)
     if not carrying:
@@ -27,23 +27,23 @@ def find_node(name: str, experiment: str | None) -> Place:
         raise HostError(f"no node {name} {where}on this host")
     if len(carrying) > 1:
         raise HostError(f"node {name} is in {' and '.join(carrying)}: say which with -e PID.EID")
-    return Place(carrying[0])
+    return ExperimentPaths(carrying[0])
 
 
 def enter(name: str, experiment: str | None, command: list[str]) -> None:
     """Become ``command`` (default: the user's shell) inside the node. Returns never. Raises HostError."""
-    place = find_node(name, experiment)
-    plan = read_plan(place)
+    paths = find_node(name, experiment)
+    plan = read_plan(paths)
     vnode = next(vnode for vnode in plan.vnodes if vnode.name == name)
     if vnode.kind not in ("process", "embedded_pnode"):
         raise HostError(f"{name} is a node of kind {vnode.kind}, only process nodes can be entered; use ssh")
-    unit = read_json(f"{place.run}/supervisor.json", {}).get("cgroup")
+    unit = read_json(f"{paths.run}/supervisor.json", {}).get("cgroup")
     if not unit or not os.path.isdir(unit):
-        raise HostError(f"{place.experiment} is not running on this host: systemctl start {place.unit}")
+        raise HostError(f"{paths.experiment} is not running on this host: systemctl start {paths.unit}")
     directory = os.getcwd()
     variables = {key: value for key, value in os.environ.items() if key in ("TERM", "LANG", "COLORTERM") or key.startswith("LC_")}
     variables = {**environment(plan, vnode), **variables}
-    descriptors = _namespaces(place, name) if vnode.kind == "process" else {}
+    descriptors = _namespaces(paths, name) if vnode.kind == "process" else {}
     cgroups.move_self(cgroups.node_cgroup(unit, name))
     join(descriptors)
     try:
@@ -57,8 +57,8 @@ def enter(name: str, experiment: str | None, command: list[str]) -> None:
         raise HostError(f"{command[0]}: {exc.strerror}") from exc
 
 
-def _namespaces(place: Place, name: str) -> dict[str, int]:
-    registry = Registry(place)
+def _namespaces(paths: ExperimentPaths, name: str) -> dict[str, int]:
+    registry = Registry(paths)
     if not registry.open(Home()):
-        raise HostError(f"{place.experiment} is not built on this host")
+        raise HostError(f"{paths.experiment} is not built on this host")
     return registry.descriptors(name)

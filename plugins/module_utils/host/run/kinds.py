@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ...hostplan import HostPlan
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from ..base.plan_file import is_applied
 
 
@@ -36,10 +36,10 @@ class Part:
 
     name: str
     kind: str
-    apply: Callable[[HostPlan, Place, HostPlan | None, bool], list[str]]
-    remove: Callable[[Place], list[str]]
-    status: Callable[[HostPlan, Place], dict[str, dict]]
-    reboot: Callable[[HostPlan, Place, tuple[str, ...]], list[str]] | None = None
+    apply: Callable[[HostPlan, ExperimentPaths, HostPlan | None, bool], list[str]]
+    remove: Callable[[ExperimentPaths], list[str]]
+    status: Callable[[HostPlan, ExperimentPaths], dict[str, dict]]
+    reboot: Callable[[HostPlan, ExperimentPaths, tuple[str, ...]], list[str]] | None = None
     boots: bool = False
 
 
@@ -63,9 +63,9 @@ KIND_PARTS = (
 )
 
 
-def is_built(plan: HostPlan, place: Place, boots: bool = False) -> bool:
+def is_built(plan: HostPlan, paths: ExperimentPaths, boots: bool = False) -> bool:
     """Whether every kind that the plan has was applied since this host's boot; ``boots`` chooses which kinds, see Part."""
     kinds = {vnode.kind for vnode in plan.vnodes}
     some = [part for part in KIND_PARTS if part.boots == boots]
     needed = [part for part in some if part.kind in kinds] or ([] if boots else some)
-    return all(is_applied(place, part.name) for part in needed)
+    return all(is_applied(paths, part.name) for part in needed)

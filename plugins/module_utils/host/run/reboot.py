@@ -9,37 +9,37 @@ import os
 from ...errors import HostError
 from ...hostplan import HostPlan
 from ..base.locks import experiment_lock
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_plan
 from .kinds import KIND_PARTS, Part
 from .status import status
 from .unit import start_commands
 
 
-def reboot(place: Place, names: list[str], dry_run: bool = False) -> dict:
+def reboot(paths: ExperimentPaths, names: list[str], dry_run: bool = False) -> dict:
     """Reboot nodes of this host; does not wait until they are up again. A node that is the machine itself comes last.
 
     Returns {"changed": bool, "changes": [words], "status": see ``status``}. Raises HostError, with nothing done when a node
     is not here, is a ghost or of a kind that cannot.
     """
-    plan = read_plan(place)
-    shares = _shares(plan, place, names)
+    plan = read_plan(paths)
+    shares = _shares(plan, paths, names)
     changes = []
     if dry_run:
         changes = [f"{name}: rebooted" for _part, mine in shares for name in mine]
     else:
-        with experiment_lock(place):
+        with experiment_lock(paths):
             for part, mine in shares:
-                changes += part.reboot(plan, place, mine)
-        if not os.path.exists(f"{place.run}/hold"):  # else a swap-in is at it, which starts them itself
-            changes += start_commands(place)["changes"]
-    return {"changed": bool(changes), "changes": changes, "status": status(place)}
+                changes += part.reboot(plan, paths, mine)
+        if not os.path.exists(f"{paths.run}/hold"):  # else a swap-in is at it, which starts them itself
+            changes += start_commands(paths)["changes"]
+    return {"changed": bool(changes), "changes": changes, "status": status(paths)}
 
 
-def _shares(plan: HostPlan, place: Place, names: list[str]) -> list[tuple[Part, tuple[str, ...]]]:
+def _shares(plan: HostPlan, paths: ExperimentPaths, names: list[str]) -> list[tuple[Part, tuple[str, ...]]]:
     """What each kind has to do."""
     here = {vnode.name: vnode for vnode in plan.vnodes}
-    wrong = [f"no node {name} of {place.experiment} is on this host" for name in names if name not in here]
+    wrong = [f"no node {name} of {paths.experiment} is on this host" for name in names if name not in here]
     wrong += [f"{name} is a ghost, which never runs" for name in names if name in here and here[name].ghost]
     parts = {part.kind: part for part in KIND_PARTS}
     wrong += [f"{name} is of kind {here[name].kind}, which cannot be rebooted from its host"

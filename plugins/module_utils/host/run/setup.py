@@ -8,7 +8,7 @@ import os
 
 from ...errors import HostError
 from ..base.locks import machine_lock
-from ..base.paths import ROOT, Place, experiments_here, write_atomically
+from ..base.paths import ROOT, ExperimentPaths, experiments_here, write_atomically
 from ..base.systemctl import systemctl
 
 UNIT_FILE = "/etc/systemd/system/benito-host@.service"
@@ -47,25 +47,25 @@ WantedBy=multi-user.target
 """
 
 
-def install(place: Place, program: str, plan: str | None, dry_run: bool = False) -> list[str]:
+def install(paths: ExperimentPaths, program: str, plan: str | None, dry_run: bool = False) -> list[str]:
     """Put directories, program, plan and unit of an experiment in place. Returns changes in words. Raises HostError.
 
     program  path of the installed, content-addressed benito-host
     plan     JSON of the HostPlan, None to leave it as it is
     """
     changes = []
-    if not os.path.isdir(place.directory):
-        changes.append(f"{place.directory}: made")
+    if not os.path.isdir(paths.directory):
+        changes.append(f"{paths.directory}: made")
         if not dry_run:
             os.makedirs(f"{ROOT}/exp", mode=0o755, exist_ok=True)
-            os.mkdir(place.directory, 0o700)
-    own = os.path.realpath(place.program) if _runs(place) else program
-    for path, target in ((place.program, own), (PROGRAM, program), (COMMAND, PROGRAM), (COMPATIBLE, ROOT)):
+            os.mkdir(paths.directory, 0o700)
+    own = os.path.realpath(paths.program) if _runs(paths) else program
+    for path, target in ((paths.program, own), (PROGRAM, program), (COMMAND, PROGRAM), (COMPATIBLE, ROOT)):
         changes += _link(path, target, dry_run)
-    if plan is not None and _text(place.plan) != plan:
-        changes.append(f"{place.plan}: written")
+    if plan is not None and _text(paths.plan) != plan:
+        changes.append(f"{paths.plan}: written")
         if not dry_run:
-            write_atomically(place.plan, plan)
+            write_atomically(paths.plan, plan)
     if _text(UNIT_FILE) != _UNIT:
         changes.append(f"{UNIT_FILE}: written")
         if not dry_run:
@@ -74,10 +74,10 @@ def install(place: Place, program: str, plan: str | None, dry_run: bool = False)
     return changes
 
 
-def install_secrets(place: Place, secrets: dict[str, dict[str, str]], dry_run: bool = False) -> list[str]:
+def install_secrets(paths: ExperimentPaths, secrets: dict[str, dict[str, str]], dry_run: bool = False) -> list[str]:
     """Keep {node: {file: text}} where only root reads it, and nothing that is not in it. Returns changes in words. Raises HostError."""
-    top = os.path.dirname(os.path.dirname(place.secret("node", "file")))
-    wanted = {place.secret(node, name): text for node, files in secrets.items() for name, text in files.items()}
+    top = os.path.dirname(os.path.dirname(paths.secret("node", "file")))
+    wanted = {paths.secret(node, name): text for node, files in secrets.items() for name, text in files.items()}
     wrong = [path for path in wanted if os.path.normpath(path) != path or os.path.dirname(os.path.dirname(path)) != top]
     if wrong:
         raise HostError(f"{wrong[0]} is no place for a node's secrets")
@@ -98,9 +98,9 @@ def install_secrets(place: Place, secrets: dict[str, dict[str, str]], dry_run: b
     return changes
 
 
-def _runs(place: Place) -> bool:
+def _runs(paths: ExperimentPaths) -> bool:
     """Whether the experiment runs, and so keeps the version it was swapped in with."""
-    return os.path.exists(place.program) and systemctl("is-active", "--quiet", place.unit, check=False).returncode == 0
+    return os.path.exists(paths.program) and systemctl("is-active", "--quiet", paths.unit, check=False).returncode == 0
 
 
 def missing_packages(kinds=()) -> list[str]:
@@ -114,14 +114,14 @@ def missing_packages(kinds=()) -> list[str]:
 
 
 @machine_lock()
-def remove_if_last(place: Place) -> list[str]:
+def remove_if_last(paths: ExperimentPaths) -> list[str]:
     """What all experiments of a vhost share goes with the last of them; a vhost that is itself a node, see guest/files.py, keeps what makes it one."""
     import glob
     import shutil
 
     from ..qemu.acceleration import forget_acceleration  # before its file goes, too
 
-    if [name for name in experiments_here() if name != place.experiment]:
+    if [name for name in experiments_here() if name != paths.experiment]:
         return []
     changes, is_node = [], os.path.exists(f"{ROOT}/lib/boot")
     for path in (COMMAND,) if is_node else (COMMAND, COMPATIBLE):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_plan
 from ..base.systemctl import systemctl
 from ..net import netlink
@@ -12,20 +12,20 @@ from ..net.substrates import ours
 from .kinds import KIND_PARTS
 
 
-def status(place: Place) -> dict:
+def status(paths: ExperimentPaths) -> dict:
     """The state of every node and substrate.
 
     Returns {"changed": False, "unit": "active", "nodes": {name: {"kind", "state", "exit_code", "start_command",
     "exit_status"}}, "substrates": {name: "up" or "missing"}}, nodes in the plan's order, as parts.Part.status tells.
     Raises HostError.
     """
-    plan = read_plan(place)
-    live = {name for name, link in netlink.links().items() if ours(link, place)}
+    plan = read_plan(paths)
+    live = {name for name, link in netlink.links().items() if ours(link, paths)}
     kinds = {vnode.kind for vnode in plan.vnodes}
-    found = {name: node for part in KIND_PARTS if part.kind in kinds for name, node in part.status(plan, place).items()}
+    found = {name: node for part in KIND_PARTS if part.kind in kinds for name, node in part.status(plan, paths).items()}
     return {
         "changed": False,
-        "unit": systemctl("show", "--value", "--property=ActiveState", place.unit).stdout.strip(),
+        "unit": systemctl("show", "--value", "--property=ActiveState", paths.unit).stdout.strip(),
         "nodes": {vnode.name: {"kind": vnode.kind, **found[vnode.name]} for vnode in plan.vnodes if vnode.name in found},
         "substrates": {substrate.name: "up" if substrate.bridge in live else "missing" for substrate in plan.substrates},
     }

@@ -22,7 +22,7 @@ import sys
 from ...errors import BenitoError, HostError
 from ..base import cgroups, syscalls
 from ..base.namespaces import Registry, home
-from ..base.paths import Place, write_atomically
+from ..base.paths import ExperimentPaths, write_atomically
 from ..base.plan_file import read_plan
 from ..process.nodes import rebind_hosts
 from ..start_commands import starter
@@ -30,33 +30,33 @@ from ..start_commands.start_command import StartCommand, declare_lost
 from .kinds import KIND_PARTS, is_built
 
 
-def supervise(place: Place) -> None:
+def supervise(paths: ExperimentPaths) -> None:
     """Run until stopped. Raises HostError when the experiment cannot be built.
 
     While start commands are held back, a swap-in is at it, which builds one kind after the other itself.
     """
-    if not os.path.exists(f"{place.run}/hold") and not is_built(read_plan(place), place):
-        built = subprocess.run(_apply_command(place, boots=False), check=False)
+    if not os.path.exists(f"{paths.run}/hold") and not is_built(read_plan(paths), paths):
+        built = subprocess.run(_apply_command(paths, boots=False), check=False)
         if built.returncode:
-            raise HostError(f"{place.experiment} could not be built; the reason stands above")
-    _Supervisor(place).run()
+            raise HostError(f"{paths.experiment} could not be built; the reason stands above")
+    _Supervisor(paths).run()
 
 
 class _Supervisor:
     """Waits for signals and for changes of /etc/hosts; everything it knows is also on disk."""
 
-    def __init__(self, place: Place):
-        self._place = place
+    def __init__(self, paths: ExperimentPaths):
+        self._paths = paths
         self._cgroup = cgroups.own_cgroup()
         self._running: dict[int, StartCommand] = {}
         self._booting: subprocess.Popen | None = None
-        self._hold = f"{place.run}/hold"
+        self._hold = f"{paths.run}/hold"
 
     def run(self) -> None:
         wake = _signal_pipe(signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM)
         syscalls.adopt_orphans()
         watch = syscalls.inotify_watch("/etc", syscalls.IN_MOVED_TO | syscalls.IN_CREATE)
-        write_atomically(f"{self._place.run}/supervisor.json", json.dumps({"cgroup": self._cgroup}))
+        write_atomically(f"{self._paths.run}/supervisor.json", json.dumps({"cgroup": self._cgroup}))
         self._declare_lost()
         held = os.path.exists(self._hold)
         if not held:
@@ -86,10 +86,10 @@ class _Supervisor:
 
     def _start_commands(self) -> None:
         """Start the command of every node that has not had its own since the node was made."""
-        plan = read_plan(self._place)
-        vnodes = {vnode.name: vnode for vnode in starter.waiting(self._place, plan)}
-        for started in starter.start(self._place, plan, list(vnodes.values()), self._cgroup):
-            command = StartCommand(self._place, plan, vnodes[started.name])
+        plan = read_plan(self._paths)
+        vnodes = {vnode.name: vnode for vnode in starter.waiting(self._paths, plan)}
+        for started in starter.start(self._paths, plan, list(vnodes.values()), self._cgroup):
+            command = StartCommand(self._paths, plan, vnodes[started.name])
             if started.error:
                 _keep(command.fail, started.error)
                 print(f"benito-host: start command of {started.name}: {started.error}", file=sys.stderr, flush=True)
@@ -100,8 +100,8 @@ class _Supervisor:
 
     def _boot_nodes(self) -> None:
         """Containers and virtual machines, each with its own start command; nobody waits for them."""
-        if not is_built(read_plan(self._place), self._place, boots=True):
-            self._booting = subprocess.Popen(_apply_command(self._place, boots=True))  # pylint: disable=consider-using-with
+        if not is_built(read_plan(self._paths), self._paths, boots=True):
+            self._booting = subprocess.Popen(_apply_command(self._paths, boots=True))  # pylint: disable=consider-using-with
 
     def _reap(self) -> None:
         while True:
@@ -118,11 +118,11 @@ class _Supervisor:
                 _keep(command.end, status)
 
     def _declare_lost(self) -> None:
-        plan = read_plan(self._place)
-        begun = starter.started(self._place, plan)
+        plan = read_plan(self._paths)
+        begun = starter.started(self._paths, plan)
         for vnode in plan.vnodes:
             if begun.get(vnode.name):
-                _keep(declare_lost, self._place, plan, vnode)
+                _keep(declare_lost, self._paths, plan, vnode)
 
     def _rebind_hosts(self) -> None:
         """In a child, so that the supervisor itself never leaves its place for long."""
@@ -131,7 +131,7 @@ class _Supervisor:
         code = 1
         try:
             with home() as origin:
-                registry = Registry(self._place)
+                registry = Registry(self._paths)
                 if registry.open(origin):
                     for name in sorted(registry.nodes()):
                         rebind_hosts(registry, name)
@@ -142,11 +142,11 @@ class _Supervisor:
             os._exit(code)
 
 
-def _apply_command(place: Place, boots: bool) -> list[str]:
+def _apply_command(paths: ExperimentPaths, boots: bool) -> list[str]:
     """What builds the substrates and the nodes that are there at once, or those that boot."""
     parts = [part.name for part in KIND_PARTS if part.boots == boots]
     names = parts if boots else ["network", *parts]
-    return [place.program, "apply", "-e", place.experiment, *(word for name in names for word in ("--part", name))]
+    return [paths.program, "apply", "-e", paths.experiment, *(word for name in names for word in ("--part", name))]
 
 
 def _keep(write, *what) -> None:

@@ -10,13 +10,13 @@ import subprocess
 
 from ...errors import HostError
 from ..base.locks import machine_lock
-from ..base.paths import ROOT, Place, read_json, write_atomically
+from ..base.paths import ROOT, ExperimentPaths, read_json, write_atomically
 
 MACHINE_BELOW = "/etc/benito/machine-sysctls.json"  # in a container: what its maker set on the machine it runs on
 
 
 @machine_lock()
-def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -> tuple[list[str], list[str]]:
+def apply_sysctls(paths: ExperimentPaths, wanted: dict[str, int], dry_run: bool = False) -> tuple[list[str], list[str]]:
     """Raise kernel settings to what the plan needs; never lower one.
 
     Returns (changes, what could not be set and why), both in words.
@@ -35,7 +35,7 @@ def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -
             changes.append(f"sysctl {name}: {current} -> {value}")
         if not dry_run:
             entry = book.setdefault(name, {"before": current, "users": {}})
-            entry["users"][place.experiment] = value
+            entry["users"][paths.experiment] = value
             if current < value:
                 _write(path, value)
     if not dry_run and book:
@@ -44,12 +44,12 @@ def apply_sysctls(place: Place, wanted: dict[str, int], dry_run: bool = False) -
 
 
 @machine_lock()
-def release_sysctls(place: Place) -> list[str]:
+def release_sysctls(paths: ExperimentPaths) -> list[str]:
     """Put back what this experiment raised, as far as no other still needs it."""
     book = read_json(f"{ROOT}/sysctls.json", {})
     changes = []
     for name, entry in list(book.items()):
-        if entry["users"].pop(place.experiment, None) is None:
+        if entry["users"].pop(paths.experiment, None) is None:
             continue
         path, value = f"/proc/sys/{name.replace('.', '/')}", max([entry["before"], *entry["users"].values()])
         if (_number(path) or 0) > value:

@@ -9,60 +9,60 @@ import subprocess
 import time
 
 from ...errors import HostError
-from ..base.locks import staying
-from ..base.paths import Place, write_atomically
+from ..base.locks import removal_blocked
+from ..base.paths import ExperimentPaths, write_atomically
 from ..base.plan_file import read_plan
 from ..base.systemctl import systemctl
 from ..start_commands import starter
 from .status import status
 
 
-def start_unit(place: Place, dry_run: bool = False) -> list[str]:
+def start_unit(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
     """Enable and start the unit; its start commands wait for ``start_commands``. Returns changes in words.
 
     Raises HostError; also when the experiment is taken away, or was a moment ago.
     """
-    shown = systemctl("show", "--property=ActiveState,UnitFileState", place.unit).stdout
+    shown = systemctl("show", "--property=ActiveState,UnitFileState", paths.unit).stdout
     if "ActiveState=active" in shown and "UnitFileState=enabled" in shown:
         return []
     if not dry_run:
-        with staying(place):
+        with removal_blocked(paths):
             if "ActiveState=active" not in shown:
-                write_atomically(f"{place.run}/hold", "")  # fails where all was taken away
-                systemctl("reset-failed", "--quiet", place.unit, check=False)
+                write_atomically(f"{paths.run}/hold", "")  # fails where all was taken away
+                systemctl("reset-failed", "--quiet", paths.unit, check=False)
             try:
-                systemctl("enable", "--now", "--quiet", place.unit)
+                systemctl("enable", "--now", "--quiet", paths.unit)
             except HostError as exc:
-                raise HostError(f"{exc}\n{_journal(place)}") from exc
-    return [f"unit {place.unit}: started"]
+                raise HostError(f"{exc}\n{_journal(paths)}") from exc
+    return [f"unit {paths.unit}: started"]
 
 
-def start_commands(place: Place, dry_run: bool = False, limit_s: float = 300.0) -> dict:
+def start_commands(paths: ExperimentPaths, dry_run: bool = False, limit_s: float = 300.0) -> dict:
     """Start every start command that has not been started since its node was made; does not wait for their ends.
 
     Returns {"changed": bool, "changes": [words], "status": see ``status``}. Raises HostError.
     """
-    waiting = [vnode.name for vnode in starter.waiting(place, read_plan(place))]
-    if not dry_run and (waiting or os.path.exists(f"{place.run}/hold")):
-        if systemctl("is-active", place.unit, check=False).stdout.strip() != "active":
-            raise HostError(f"{place.unit} is not running on this host\n{_journal(place)}")
-        write_atomically(f"{place.run}/hold", "")
-        systemctl("reload", place.unit)
-        _wait_until_gone(f"{place.run}/hold", place, limit_s)
-    return {"changed": bool(waiting), "changes": [f"start command of {name}: started" for name in waiting], "status": status(place)}
+    waiting = [vnode.name for vnode in starter.waiting(paths, read_plan(paths))]
+    if not dry_run and (waiting or os.path.exists(f"{paths.run}/hold")):
+        if systemctl("is-active", paths.unit, check=False).stdout.strip() != "active":
+            raise HostError(f"{paths.unit} is not running on this host\n{_journal(paths)}")
+        write_atomically(f"{paths.run}/hold", "")
+        systemctl("reload", paths.unit)
+        _wait_until_gone(f"{paths.run}/hold", paths, limit_s)
+    return {"changed": bool(waiting), "changes": [f"start command of {name}: started" for name in waiting], "status": status(paths)}
 
 
-def _wait_until_gone(path: str, place: Place, limit_s: float) -> None:
+def _wait_until_gone(path: str, paths: ExperimentPaths, limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
     while os.path.exists(path):
         if time.monotonic() > deadline:
-            raise HostError(f"the supervisor of {place.experiment} has not started all start commands within {limit_s:.0f} s")
-        if systemctl("is-active", place.unit, check=False).stdout.strip() != "active":
-            raise HostError(f"{place.unit} ended while it was starting start commands\n{_journal(place)}")
+            raise HostError(f"the supervisor of {paths.experiment} has not started all start commands within {limit_s:.0f} s")
+        if systemctl("is-active", paths.unit, check=False).stdout.strip() != "active":
+            raise HostError(f"{paths.unit} ended while it was starting start commands\n{_journal(paths)}")
         time.sleep(0.05)
 
 
-def _journal(place: Place) -> str:
+def _journal(paths: ExperimentPaths) -> str:
     """The unit's last words, for a person."""
-    shown = subprocess.run(["journalctl", "--no-pager", "--lines=10", "--output=cat", f"--unit={place.unit}"], capture_output=True, text=True, check=False)
+    shown = subprocess.run(["journalctl", "--no-pager", "--lines=10", "--output=cat", f"--unit={paths.unit}"], capture_output=True, text=True, check=False)
     return shown.stdout.strip()

@@ -7,23 +7,23 @@ from __future__ import annotations
 import os
 
 from ..base import syscalls
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from ..base.systemctl import systemctl
 
 
-def unit_state(place: Place) -> tuple[bool, bool]:
+def unit_state(paths: ExperimentPaths) -> tuple[bool, bool]:
     """Whether systemd has this experiment's unit in any state but inactive, whether it is enabled. A link to a unit file that is gone also counts."""
-    shown = systemctl("show", "--property=ActiveState", place.unit, check=False).stdout if syscalls.installed("systemctl") else ""
-    return "ActiveState=" in shown and "ActiveState=inactive" not in shown, os.path.lexists(_wanted(place))
+    shown = systemctl("show", "--property=ActiveState", paths.unit, check=False).stdout if syscalls.installed("systemctl") else ""
+    return "ActiveState=" in shown and "ActiveState=inactive" not in shown, os.path.lexists(_wanted(paths))
 
 
-def disable(place: Place) -> None:
+def disable(paths: ExperimentPaths) -> None:
     """The unit is not started at boots any more. Raises HostError."""
-    systemctl("disable", "--quiet", place.unit, check=False)
-    if os.path.lexists(_wanted(place)):  # systemctl refuses when the unit's file is gone
-        os.unlink(_wanted(place))
+    systemctl("disable", "--quiet", paths.unit, check=False)
+    if os.path.lexists(_wanted(paths)):  # systemctl refuses when the unit's file is gone
+        os.unlink(_wanted(paths))
         systemctl("daemon-reload")
 
 
-def _wanted(place: Place) -> str:
-    return f"/etc/systemd/system/multi-user.target.wants/{place.unit}"
+def _wanted(paths: ExperimentPaths) -> str:
+    return f"/etc/systemd/system/multi-user.target.wants/{paths.unit}"

@@ -19,7 +19,7 @@ from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
 from ..base import cgroups
 from ..base.namespaces import join
-from ..base.paths import Place, read_json, write_atomically
+from ..base.paths import ExperimentPaths, read_json, write_atomically
 
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root",
@@ -35,8 +35,8 @@ def environment(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
 class StartCommand:
     """A run: begins once, ends once."""
 
-    def __init__(self, place: Place, plan: HostPlan, vnode: VnodePlan):
-        self._log = f"{place.node(vnode.name)}/log"
+    def __init__(self, paths: ExperimentPaths, plan: HostPlan, vnode: VnodePlan):
+        self._log = f"{paths.node(vnode.name)}/log"
         self._plan, self._vnode = plan, vnode
         self.began = 0.0  # seconds since the epoch, 0 before
 
@@ -110,44 +110,44 @@ class StartCommand:
         write_atomically(f"{self._log}/start_command.json", json.dumps({**known, **fields}) + "\n", 0o644)
 
 
-def outcome(place: Place, name: str) -> dict | None:
+def outcome(paths: ExperimentPaths, name: str) -> dict | None:
     """How the start command of a node ended since the node was made: its JSON, or None; a node may spoil its own file."""
     try:
-        return read_json(f"{place.node(name)}/log/start_command.json")
+        return read_json(f"{paths.node(name)}/log/start_command.json")
     except (HostError, OSError) as exc:
         return {"state": "lost", "reason": str(exc)}
 
 
-def has_started(place: Place, name: str) -> bool:
+def has_started(paths: ExperimentPaths, name: str) -> bool:
     """Whether the start command of a node without namespaces of its own was started since this host's boot."""
-    return os.path.exists(_started(place, name))
+    return os.path.exists(_started(paths, name))
 
 
-def mark_started(place: Place, name: str) -> None:
+def mark_started(paths: ExperimentPaths, name: str) -> None:
     """See has_started."""
-    os.close(os.open(_started(place, name), os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(os.open(_started(paths, name), os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
-def _started(place: Place, name: str) -> str:
-    return f"{place.run}/started-{name}"
+def _started(paths: ExperimentPaths, name: str) -> str:
+    return f"{paths.run}/started-{name}"
 
 
-def forget(place: Place, name: str) -> None:
+def forget(paths: ExperimentPaths, name: str) -> None:
     """A node that is made anew has not run anything yet; the text logs of its earlier boots stay."""
     try:
-        os.unlink(f"{place.node(name)}/log/start_command.json")
+        os.unlink(f"{paths.node(name)}/log/start_command.json")
     except FileNotFoundError:
         pass
     except IsADirectoryError:  # the node's own doing
         import shutil
 
-        shutil.rmtree(f"{place.node(name)}/log/start_command.json")
+        shutil.rmtree(f"{paths.node(name)}/log/start_command.json")
 
 
-def declare_lost(place: Place, plan: HostPlan, vnode: VnodePlan) -> None:
+def declare_lost(paths: ExperimentPaths, plan: HostPlan, vnode: VnodePlan) -> None:
     """A run whose end nobody saw, because its supervisor died with it."""
-    if outcome(place, vnode.name) is None:
-        StartCommand(place, plan, vnode).lose()
+    if outcome(paths, vnode.name) is None:
+        StartCommand(paths, plan, vnode).lose()
 
 
 def _signal_name(number: int) -> str:

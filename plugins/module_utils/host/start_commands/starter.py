@@ -18,7 +18,7 @@ from ...errors import BenitoError
 from ...hostplan import HostPlan, VnodePlan
 from ..base import cgroups
 from ..base.namespaces import Home, Registry, home
-from ..base.paths import Place
+from ..base.paths import ExperimentPaths
 from .start_command import StartCommand, has_started, mark_started
 
 _MACHINE = "embedded_pnode"  # the node is this host: nothing to enter
@@ -35,40 +35,40 @@ class Started:
     error: str = ""
 
 
-def waiting(place: Place, plan: HostPlan) -> list[VnodePlan]:
+def waiting(paths: ExperimentPaths, plan: HostPlan) -> list[VnodePlan]:
     """The nodes that have a start command and have not had it started since they were made. Raises HostError."""
-    begun = started(place, plan)
+    begun = started(paths, plan)
     return [vnode for vnode in plan.vnodes if vnode.start_command and not vnode.ghost and begun.get(vnode.name) is False]
 
 
-def started(place: Place, plan: HostPlan) -> dict[str, bool]:
+def started(paths: ExperimentPaths, plan: HostPlan) -> dict[str, bool]:
     """{node: whether its start command was started since it was made} of those whose start commands are for this host to run.
 
     Process nodes are left out while none is built. Raises HostError.
     """
     with home() as origin:
-        registry = Registry(place)
+        registry = Registry(paths)
         inside = registry.started() if registry.open(origin) else None
         registry.close()
     found = {vnode.name: vnode.name in inside for vnode in plan.vnodes if vnode.kind == "process" and inside is not None}
-    return {**found, **{vnode.name: has_started(place, vnode.name) for vnode in plan.vnodes if vnode.kind == _MACHINE}}
+    return {**found, **{vnode.name: has_started(paths, vnode.name) for vnode in plan.vnodes if vnode.kind == _MACHINE}}
 
 
-def start(place: Place, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> list[Started]:
+def start(paths: ExperimentPaths, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> list[Started]:
     """Start the commands of these nodes; the caller becomes the parent of all. One Started for each node, in order."""
     processors = min(len(os.sched_getaffinity(0)), _MOST_WORKERS, 1 + len(vnodes) // _WORTH_A_WORKER)
-    workers = [_send_round(place, plan, vnodes[number::processors], unit_cgroup) for number in range(processors)]
+    workers = [_send_round(paths, plan, vnodes[number::processors], unit_cgroup) for number in range(processors)]
     said = {started.name: started for reader, worker in workers for started in _hear(reader, worker)}
     return [said.get(vnode.name) or Started(vnode.name, error="the supervisor was interrupted") for vnode in vnodes]
 
 
-def _send_round(place, plan, vnodes, unit_cgroup) -> tuple[int, int]:
+def _send_round(paths, plan, vnodes, unit_cgroup) -> tuple[int, int]:
     """A descriptor to hear it by, and the process id."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     worker = os.fork()
     if worker == 0:
         os.close(reader)
-        _go_round(place, plan, vnodes, unit_cgroup, writer)
+        _go_round(paths, plan, vnodes, unit_cgroup, writer)
     os.close(writer)
     return reader, worker
 
@@ -80,29 +80,29 @@ def _hear(reader: int, worker: int) -> list[Started]:
     return said
 
 
-def _go_round(place, plan, vnodes, unit_cgroup, writer) -> None:
+def _go_round(paths, plan, vnodes, unit_cgroup, writer) -> None:
     """In the child. Never returns."""
     try:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         with os.fdopen(writer, "w", encoding="utf-8") as said:
-            registry, origin = Registry(place), Home()
+            registry, origin = Registry(paths), Home()
             registry.open(origin)
             for vnode in vnodes:
-                said.write(json.dumps(_start_one(place, plan, vnode, registry, origin, unit_cgroup).__dict__) + "\n")
+                said.write(json.dumps(_start_one(paths, plan, vnode, registry, origin, unit_cgroup).__dict__) + "\n")
                 said.flush()
         os._exit(0)
     finally:
         os._exit(1)
 
 
-def _start_one(place, plan, vnode, registry, origin, unit_cgroup) -> Started:
-    command = StartCommand(place, plan, vnode)
+def _start_one(paths, plan, vnode, registry, origin, unit_cgroup) -> Started:
+    command = StartCommand(paths, plan, vnode)
     try:
         if vnode.kind == _MACHINE:
             origin.enter()
-            mark_started(place, vnode.name)
+            mark_started(paths, vnode.name)
             namespaces = {}
         else:
             registry.enter()

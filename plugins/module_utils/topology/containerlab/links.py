@@ -7,7 +7,7 @@ from __future__ import annotations
 from ipaddress import IPv4Interface
 
 from ..attributes import IP4_ADDRESS, IP4_NETMASK
-from ..imports.draft import Draft, End, Machine, Way
+from ..imports.draft import Draft, End, LinkProfile, Machine
 from ..imports.yaml_source import Mapping, Sequence, Text
 from ..problem_log import ProblemLog
 from ..scope import shown
@@ -50,12 +50,12 @@ class Links:
                 self.problems.error(link.line, label, "is not a mapping", f"- endpoints: {_BRIEF}")
 
     def _link(self, link: Mapping, label: str) -> None:
-        sort = text_of(link, "type").lower()
-        if sort in _OUTWARD:
-            self._leave_out(link.line, label, sort)
+        link_type = text_of(link, "type").lower()
+        if link_type in _OUTWARD:
+            self._leave_out(link.line, label, link_type)
             return
-        if sort not in ("", "brief", "veth"):
-            self.problems.error(line_of(link, "type"), label, f"{shown(sort)} is no type of link", "veth, or " + ", ".join(_OUTWARD))
+        if link_type not in ("", "brief", "veth"):
+            self.problems.error(line_of(link, "type"), label, f"{shown(link_type)} is no type of link", "veth, or " + ", ".join(_OUTWARD))
             return
         endpoints = link.items.get("endpoints")
         if not isinstance(endpoints, Sequence) or len(endpoints.items) != 2:
@@ -74,7 +74,7 @@ class Links:
         mtu = text_of(link, _MTU)
         (first, left), (second, right) = ends
         attributes = [(_MTU, mtu)] if mtu else []
-        self.draft.link("", link.line, self.things[first], self.things[second], Way(), Way(), attributes, (left, right))
+        self.draft.link("", link.line, self.things[first], self.things[second], LinkProfile(), LinkProfile(), attributes, (left, right))
 
     def _leave_out(self, line: int, label: str, what: str) -> None:
         self.problems.warn("links that are left out", line, label, f"leads out of the lab, to {shown(what)}, and is left out")

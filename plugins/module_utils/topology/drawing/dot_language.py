@@ -47,14 +47,14 @@ class Identifiers:
     def __init__(self):
         self._taken: set[str] = set()
 
-    def of(self, name: str, sort: str) -> str:
-        """``name`` as an identifier of the language; with its ``sort`` before it, and a number behind, where that is needed to be the only one."""
+    def of(self, name: str, kind: str) -> str:
+        """``name`` as an identifier of the language; prefixed with its ``kind`` and followed by a number where it would not be unique."""
         plain = "".join(one if one.isprintable() and one != "\\" else one.encode("unicode_escape").decode() for one in name).replace("&", "&amp;")
-        candidate = plain if plain and not plain.startswith(_CLUSTER) and plain not in self._taken else f"{sort} {plain}"
+        candidate = plain if plain and not plain.startswith(_CLUSTER) and plain not in self._taken else f"{kind} {plain}"
         number = 1
         while candidate in self._taken:
             number += 1
-            candidate = f"{sort} {plain} {number}"
+            candidate = f"{kind} {plain} {number}"
         self._taken.add(candidate)
         return quoted(candidate)
 

@@ -166,13 +166,13 @@ class _Picture:
             pnodes[pnode] += self._box("machine", carrier, MACHINE_BOX, nodes) if carrier else nodes
         return [line for pnode, nodes in pnodes.items() for line in (self._box("pnode", pnode, PNODE_BOX, nodes) if pnode else nodes)]
 
-    def _box(self, sort: str, name: str, style: Style, content: list[str]) -> list[str]:
+    def _box(self, kind: str, name: str, style: Style, content: list[str]) -> list[str]:
         self.boxes += 1
         values = {
             "label": literal(shortened(name)), "tooltip": literal(name), "style": style.style, "color": style.line, "fillcolor": style.fill,
             "fontcolor": QUIET, "fontsize": "10", "labeljust": "l", "labelloc": "t", "margin": "10", **self._id(f"box{self.boxes - 1}"),
         }  # fmt: skip
-        return box(f"{sort} {self.boxes}", values, content)
+        return box(f"{kind} {self.boxes}", values, content)
 
     def _node(self, number: int) -> str:
         element = self.topology.elements[number]

@@ -9,7 +9,7 @@ from collections import Counter
 from ..attributes import IP4_ADDRESS
 from ..model import Interface, Substrate
 from ..ns.hops import Port, ports_of, way_between
-from ..ns.network import Way
+from ..ns.network import HopProfile
 
 _RATES = ((1_000_000, "Gb/s"), (1000, "Mb/s"), (1, "kb/s"))
 
@@ -19,16 +19,16 @@ def address(interface: Interface) -> str:
     return (interface.attribute(IP4_ADDRESS) or "").strip()
 
 
-def words_of(way: Way) -> list[str]:
+def words_of(hop: HopProfile) -> list[str]:
     """``["100 Mb/s", "10 ms", "loses 1 %"]``: what there is of it; latency one way, in ms."""
     words = []
-    if way.kbps > 0:
-        factor, unit = next((factor, unit) for factor, unit in _RATES if way.kbps >= factor)
-        words.append(f"{way.kbps / factor:.4g} {unit}")
-    if way.delay_ms > 0:
-        words.append(f"{way.delay_ms:.4g} ms")
-    if way.loss > 0:
-        words.append(f"loses {way.loss * 100:.3g} %")
+    if hop.kbps > 0:
+        factor, unit = next((factor, unit) for factor, unit in _RATES if hop.kbps >= factor)
+        words.append(f"{hop.kbps / factor:.4g} {unit}")
+    if hop.delay_ms > 0:
+        words.append(f"{hop.delay_ms:.4g} ms")
+    if hop.loss > 0:
+        words.append(f"loses {hop.loss * 100:.3g} %")
     return words
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
 from ..attributes import IMAGE, IP4_ADDRESS, IP4_NETMASK, NODE_TYPE, PARTITION, PREFIX, STARTUP, containers_name
-from ..imports.draft import End, Way
+from ..imports.draft import End, LinkProfile
 from ..imports.quantities import bandwidth_kbps, delay_ms, loss_fraction
 from ..problem_log import ProblemLog
 from ..scope import local_name, shown
@@ -213,10 +213,10 @@ class Data:
         return [*known, *self._others]
 
     @property
-    def way(self) -> Way:
+    def profile(self) -> LinkProfile:
         """Bandwidth, delay and loss of an edge, one way; what cannot be understood is an error."""
         kbps = self._number(KBPS, bandwidth_kbps) or self._number(BPS, lambda text: bandwidth_kbps(f"{text}b"))
-        return Way(self._number(DELAY, delay_ms), kbps, self._number(LOSS_OF, loss_fraction))
+        return LinkProfile(self._number(DELAY, delay_ms), kbps, self._number(LOSS_OF, loss_fraction))
 
     def ends(self) -> tuple[End, End]:
         """What is said of the edge's two ends."""

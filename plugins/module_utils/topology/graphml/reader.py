@@ -163,11 +163,11 @@ class _Reading:
 
     def _link(self, edge: _Edge) -> None:
         data = self.keys.data(edge.xml, "edge")
-        there, attributes, ends = data.way, data.of_substrate(), data.ends()
+        there, attributes, ends = data.profile, data.of_substrate(), data.ends()
         back = there
         if edge.back is not None:
             of_back = self.keys.data(edge.back.xml, "edge")
-            back = of_back.way
+            back = of_back.profile
             attributes = [*attributes, *of_back.of_substrate()]
             other = of_back.ends()
             ends = tuple(End(one.name or more.name, (*one.attributes, *more.attributes)) for one, more in zip(ends, other[::-1], strict=True))
@@ -190,7 +190,7 @@ class _Reading:
         lan = self.draft.lan(data.label, line, data.of_substrate())
         self.problems.warn("hyperedges", line, "hyperedge", f"becomes the LAN {lan.name}")
         for machine in members:
-            self.draft.member(lan, machine, data.way, line)
+            self.draft.member(lan, machine, data.profile, line)
 
 
 def _endpoints(xml) -> list:

@@ -16,7 +16,7 @@ from ..checks import check_deployable
 from ..imports.draft import plain_number
 from ..model import Computer, Substrate, Topology
 from ..ns.hops import Port, ports_of, way_between
-from ..ns.network import Way
+from ..ns.network import HopProfile
 from ..scope import named, shown
 from .keys import LANS, role_of
 
@@ -44,7 +44,7 @@ class _Writer:
         self.keys: dict[tuple[str, str], str] = {}
         attached = topology.attachments()
         self.ports = {one.name: ports_of(one, attached[one.name], topology.latency_model) for one in topology.substrates}
-        self.directed = any(not _alike(*ways) for ports in self.ports.values() for ways in self._ways(ports))
+        self.directed = any(not _alike(*hops) for ports in self.ports.values() for hops in self._ways(ports))
 
     def warn(self, element, label: str, message: str) -> None:
         self.warnings.append(Problem(message, self.topology.source, element.line, label))
@@ -92,7 +92,7 @@ class _Writer:
 
     # --- links and LANs ------------------------------------------------------------------------
 
-    def _ways(self, ports: list[Port]) -> list[tuple[Way, Way]]:
+    def _ways(self, ports: list[Port]) -> list[tuple[HopProfile, HopProfile]]:
         """The pairs of ways that edges stand for."""
         if len(ports) == 2:
             return [(way_between(*ports), way_between(*ports[::-1]))]
@@ -103,8 +103,8 @@ class _Writer:
         for port in ports:
             self._warn_of_interface(port)
         if is_lan:
-            for port, ways in zip(ports, self._ways(ports), strict=True):
-                self._edges(port.computer.name, substrate.name, ways, _end(port, "source"), _end(port, "target"), [])
+            for port, hops in zip(ports, self._ways(ports), strict=True):
+                self._edges(port.computer.name, substrate.name, hops, _end(port, "source"), _end(port, "target"), [])
         else:
             first, second = ports
             there = {**_end(first, "source"), **_end(second, "target")}
@@ -112,10 +112,10 @@ class _Writer:
             more = [("label", substrate.name), *self._of_substrate(substrate, "edge")]
             self._edges(first.computer.name, second.computer.name, self._ways(ports)[0], there, back, more)
 
-    def _edges(self, source: str, target: str, ways: tuple[Way, Way], there: dict, back: dict, more: list) -> None:
-        self._element("edge", f"source={quoteattr(source)} target={quoteattr(target)}", [*more, *_of_way(ways[0]), *there.items()])
+    def _edges(self, source: str, target: str, hops: tuple[HopProfile, HopProfile], there: dict, back: dict, more: list) -> None:
+        self._element("edge", f"source={quoteattr(source)} target={quoteattr(target)}", [*more, *_of_hop(hops[0]), *there.items()])
         if self.directed:
-            self._element("edge", f"source={quoteattr(target)} target={quoteattr(source)}", [*_of_way(ways[1]), *back.items()])
+            self._element("edge", f"source={quoteattr(target)} target={quoteattr(source)}", [*_of_hop(hops[1]), *back.items()])
 
     def _of_substrate(self, substrate: Substrate, domain: str) -> list[tuple[str, str]]:
         pairs = []
@@ -160,13 +160,13 @@ def _end(port: Port, side: str) -> dict[str, str]:
     return pairs
 
 
-def _of_way(way: Way) -> list[tuple[str, str]]:
-    return [(name, plain_number(value)) for name, value in zip(_NUMBERS, (way.kbps, way.delay_ms, way.loss), strict=True) if value]
+def _of_hop(hop: HopProfile) -> list[tuple[str, str]]:
+    return [(name, plain_number(value)) for name, value in zip(_NUMBERS, (hop.kbps, hop.delay_ms, hop.loss), strict=True) if value]
 
 
 def _type(domain: str, name: str) -> str:
     return "double" if domain == "edge" and name in _NUMBERS else "string"
 
 
-def _alike(one: Way, other: Way) -> bool:
+def _alike(one: HopProfile, other: HopProfile) -> bool:
     return one.kbps == other.kbps and abs(one.delay_ms - other.delay_ms) < 1e-9 and abs(one.loss - other.loss) < 1e-12

@@ -23,16 +23,16 @@ MOST_THINGS = 80_000
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class LinkProfile:
     """What traffic meets on its way, or on one hop of it: delay_ms one way, kbps 0 for no limit, loss a fraction."""
 
     delay_ms: float = 0.0
     kbps: float = 0.0
     loss: float = 0.0
 
-    def half(self) -> Way:
+    def half(self) -> LinkProfile:
         """One of two equal hops that together are this way."""
-        return Way(self.delay_ms / 2, self.kbps, 1 - sqrt(1 - self.loss))
+        return LinkProfile(self.delay_ms / 2, self.kbps, 1 - sqrt(1 - self.loss))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ class Medium:
     members: list = field(default_factory=list)
 
     @cached_property
-    def hops(self) -> frozenset[Way]:
+    def hops(self) -> frozenset[LinkProfile]:
         """All that its hops are like; to be asked when it has all its members."""
-        return frozenset(way for member in self.members for way in (member.out, member.into))
+        return frozenset(profile for member in self.members for profile in (member.out, member.into))
 
     @property
-    def usual(self) -> Way | None:
+    def usual(self) -> LinkProfile | None:
         """The hop that all hops are like, if they are."""
         return next(iter(self.hops)) if len(self.hops) == 1 else None
 
@@ -82,8 +82,8 @@ class Member:
     """A machine on a medium: the hop that leaves the machine and the one that comes to it."""
 
     medium: Medium
-    out: Way
-    into: Way
+    out: LinkProfile
+    into: LinkProfile
     end: End
     line: int
 
@@ -113,7 +113,7 @@ class Draft:
         self.media.append(Medium(name, label, line, list(attributes)))
         return self.media[-1]
 
-    def link(self, label: str, line: int, first, second, there: Way, back: Way, attributes=(), ends=(End(), End())) -> None:
+    def link(self, label: str, line: int, first, second, there: LinkProfile, back: LinkProfile, attributes=(), ends=(End(), End())) -> None:
         """A link between two machines, or one hop between a machine and a LAN; ``there`` is from the first to the second.
 
         What joins a thing to itself is left out with a warning; what joins two LANs is an error.
@@ -138,11 +138,11 @@ class Draft:
             self._join(first, medium, out, into, ends[0], line)
             self._join(second, medium, into, out, ends[1], line)
 
-    def member(self, medium: Medium, machine: Machine, way: Way, line: int) -> None:
-        """A machine on a LAN from whose every member to every other there is ``way``."""
-        self._join(machine, medium, way.half(), way.half(), End(), line)
+    def member(self, medium: Medium, machine: Machine, profile: LinkProfile, line: int) -> None:
+        """Attach a machine to a LAN; traffic between any two members meets ``profile``."""
+        self._join(machine, medium, profile.half(), profile.half(), End(), line)
 
-    def _join(self, machine: Machine, medium: Medium, out: Way, into: Way, end: End, line: int) -> None:
+    def _join(self, machine: Machine, medium: Medium, out: LinkProfile, into: LinkProfile, end: End, line: int) -> None:
         name = machine.names.give(end.name)
         if end.name and name != end.name:
             kind, label = "interfaces that got another name", f"node {machine.name}, interface {shown(end.name)}"
@@ -181,7 +181,7 @@ def _substrate(medium: Medium) -> Substrate:
     kbps = usual.kbps if usual else max((member.out.kbps for member in medium.members), default=0)
     if usual and usual.loss:
         pairs.append((LOSS, plain_number(usual.loss)))
-    if any(way.loss for way in medium.hops):
+    if any(profile.loss for profile in medium.hops):
         pairs.append((PREFIX + LOSS_MODEL, "hop"))
     return Substrate(
         name=medium.name,
@@ -197,9 +197,9 @@ def _interface(member: Member, name: str) -> Interface:
     medium, out = member.medium, member.out
     capacity = latency = None
     if medium.usual is None:
-        capacity = Capacity(out.kbps) if any(way.kbps for way in medium.hops) else None
-        latency = Latency(out.delay_ms) if any(way.delay_ms for way in medium.hops) else None
-        if any(way.loss for way in medium.hops):
+        capacity = Capacity(out.kbps) if any(profile.kbps for profile in medium.hops) else None
+        latency = Latency(out.delay_ms) if any(profile.delay_ms for profile in medium.hops) else None
+        if any(profile.loss for profile in medium.hops):
             pairs.append((LOSS, plain_number(out.loss)))
         pairs += _received(member)
     return Interface(name=name, substrates=(medium.name,), capacity=capacity, latency=latency, attributes=_attributes(pairs), line=member.line)
@@ -214,9 +214,9 @@ def _received(member: Member) -> list[tuple[str, str]]:
     pairs = []
     if into.kbps != member.out.kbps:
         pairs.append((PREFIX + RX_RATE, plain_number(into.kbps)))
-    if any(into.delay_ms != way.delay_ms for way in usual):
+    if any(into.delay_ms != profile.delay_ms for profile in usual):
         pairs.append((PREFIX + RX_LATENCY, plain_number(into.delay_ms)))
-    if any(into.loss != way.loss for way in usual):
+    if any(into.loss != profile.loss for profile in usual):
         pairs.append((PREFIX + RX_LOSS, plain_number(into.loss)))
     return pairs
 

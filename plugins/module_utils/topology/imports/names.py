@@ -30,17 +30,17 @@ class Names:
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
 
-    def give(self, sort: str, wanted: str, line: int) -> str:
+    def give(self, kind: str, wanted: str, line: int) -> str:
         """A name for a node or link that was called ``wanted``; that it is another one is reported."""
-        base = as_name(wanted, sort)
+        base = as_name(wanted, kind)
         name = self._free(base)
         if name != wanted:
-            self.problems.warn(f"{sort}s that got another name", line, f"{sort} {shown(wanted)}", f"is called {name} here")
+            self.problems.warn(f"{kind}s that got another name", line, f"{kind} {shown(wanted)}", f"is called {name} here")
         return name
 
-    def number(self, sort: str) -> str:
+    def number(self, kind: str) -> str:
         """A name for what has none: ``link0``, ``link1``, …"""
-        return self._free(f"{sort}{self._next.get(sort, 0)}", sort)
+        return self._free(f"{kind}{self._next.get(kind, 0)}", kind)
 
     def _free(self, base: str, counted: str = "") -> str:
         """``base``, or with a number where it is taken."""
@@ -54,14 +54,14 @@ class Names:
         return name
 
 
-def as_name(wanted: str, sort: str = "node") -> str:
+def as_name(wanted: str, kind: str = "node") -> str:
     """The valid name of a node that is nearest to ``wanted``; of letters with marks the letter is taken."""
     plain = _plain(wanted)[:LONGEST_NODE].rstrip("-")
     if _NUMBER.fullmatch(plain):
-        plain = f"{'n' if sort == 'node' else sort.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
+        plain = f"{'n' if kind == 'node' else kind.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
     elif not plain or plain.lower() in _RESERVED or PNODE.fullmatch(plain):
-        plain = f"{sort.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
-    return plain if is_node_name(plain) else sort.lower()
+        plain = f"{kind.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
+    return plain if is_node_name(plain) else kind.lower()
 
 
 class InterfaceNames:

@@ -29,51 +29,51 @@ def conclude(reading: Reading) -> None:
     _check_addresses(reading)
     command = reading.network.first_testbed_command
     if command and not reading.network.compatible:
-        place, name = command
+        location, name = command
         if reading.profile.strict:
-            reading.found.error(place, name, "is not known before tb_compat.tcl is read", "source tb_compat.tcl")
+            reading.found.error(location, name, "is not known before tb_compat.tcl is read", "source tb_compat.tcl")
         else:
-            reading.found.once("tb_compat.tcl", place, name, "an Emulab site would not know it", "source tb_compat.tcl")
+            reading.found.once("tb_compat.tcl", location, name, "an Emulab site would not know it", "source tb_compat.tcl")
 
 
-def _check_name(reading: Reading, sort: str, thing: Node | Medium) -> None:
+def _check_name(reading: Reading, kind: str, thing: Node | Medium) -> None:
     name = thing.name
-    element = f"{sort} {shown(name)}"
+    element = f"{kind} {shown(name)}"
     if not _NAME.fullmatch(name):
         wrong = " and ".join(dict.fromkeys(shown(character) for character in name if not _NAME.fullmatch(character))) or "nothing"
-        reading.found.error(thing.place, element, f"the name has {wrong} in it", _NAME_RULE)
+        reading.found.error(thing.location, element, f"the name has {wrong} in it", _NAME_RULE)
     elif len(name) > _LONGEST_NAME:
-        reading.found.error(thing.place, element, f"the name has {len(name)} characters", f"at most {_LONGEST_NAME}")
+        reading.found.error(thing.location, element, f"the name has {len(name)} characters", f"at most {_LONGEST_NAME}")
     elif name.startswith("-"):
-        reading.found.error(thing.place, element, "the name begins with '-'", "a letter first")
+        reading.found.error(thing.location, element, "the name begins with '-'", "a letter first")
     elif not name[0].isalpha() or name.endswith("-"):
-        reading.found.warn("names", thing.place, element, "not every program takes this for a host name", "a letter first, no '-' at the end")
+        reading.found.warn("names", thing.location, element, "not every program takes this for a host name", "a letter first, no '-' at the end")
 
 
 def _check_node(reading: Reading, node: Node) -> None:
     _check_name(reading, "node", node)
     found, element = reading.found, f"node {node.name}"
     if node.name.lower() == "ops":
-        found.error(node.place, element, "this name is reserved", "another name")
+        found.error(node.location, element, "this name is reserved", "another name")
     if node.bridge:
-        found.error(node.place, element, "a bridge cannot be deployed", "a node")
+        found.error(node.location, element, "a bridge cannot be deployed", "a node")
     if not reading.profile.strict:
         return
     if node.start_command is not None and len(node.name) + len("_startcmd") > _LONGEST_NAME:
-        found.error(node.place, element, "its name is too long for a node with a start command", f"at most {_LONGEST_NAME - len('_startcmd')} characters")
+        found.error(node.location, element, "its name is too long for a node with a start command", f"at most {_LONGEST_NAME - len('_startcmd')} characters")
     if len(node.attachments) > _MOST_PORTS:
-        found.error(node.place, element, f"is on {len(node.attachments)} links and LANs", f"at most {_MOST_PORTS}")
+        found.error(node.location, element, f"is on {len(node.attachments)} links and LANs", f"at most {_MOST_PORTS}")
 
 
 def _check_medium(reading: Reading, medium: Medium) -> None:
-    _check_name(reading, "LAN" if medium.sort == "lan" else "link", medium)
-    element = f"{'LAN' if medium.sort == 'lan' else 'link'} {medium.name}"
+    _check_name(reading, "LAN" if medium.kind == "lan" else "link", medium)
+    element = f"{'LAN' if medium.kind == 'lan' else 'link'} {medium.name}"
     if len(medium.members) < 2:
         number = "one member" if medium.members else "no member"
-        if not (medium.sort == "link" and reading.found.has_errors):
-            reading.found.error(medium.place, element, f"has {number}", "at least two")
+        if not (medium.kind == "link" and reading.found.has_errors):
+            reading.found.error(medium.location, element, f"has {number}", "at least two")
     if reading.profile.strict and len(medium.members) > _MOST_MEMBERS:
-        reading.found.error(medium.place, element, f"has {len(medium.members):,} members", f"at most {_MOST_MEMBERS:,}")
+        reading.found.error(medium.location, element, f"has {len(medium.members):,} members", f"at most {_MOST_MEMBERS:,}")
 
 
 # --- routes ------------------------------------------------------------------------------------
@@ -81,16 +81,16 @@ def _check_medium(reading: Reading, medium: Medium) -> None:
 
 def _check_routes(reading: Reading, node: Node) -> None:
     seen = set()
-    for destination, hop, place in node.routes:
+    for destination, hop, location in node.routes:
         who = f"{node.name} add-route"
         if id(destination) in seen:
-            reading.found.error(place, who, f"there is a route to {destination.name} already")
+            reading.found.error(location, who, f"there is a route to {destination.name} already")
         seen.add(id(destination))
         if isinstance(destination, Node) and len(destination.attachments) != 1:
             number = len(destination.attachments) or "no"
-            reading.found.error(place, who, f"{destination.name} has {number} interfaces", "a node with one interface, or a link: [$ns link a b]")
+            reading.found.error(location, who, f"{destination.name} has {number} interfaces", "a node with one interface, or a link: [$ns link a b]")
         if hop is node or reading.network.between(node, hop) is None:
-            reading.found.error(place, who, f"the next hop {hop.name} is on no link or LAN of {node.name}")
+            reading.found.error(location, who, f"the next hop {hop.name} is on no link or LAN of {node.name}")
 
 
 # --- addresses ---------------------------------------------------------------------------------
@@ -121,10 +121,10 @@ def _check_host_part(reading: Reading, member, network: IPv4Network) -> None:
 
 
 def _warn_of_subnets(reading: Reading, medium: Medium, own: list[IPv4Network], subnets: dict) -> None:
-    place = next((member.ip_place for member in medium.members if member.ip), medium.place)
+    location = next((member.ip_place for member in medium.members if member.ip), medium.location)
     if len(own) > 1:
-        reading.found.warn("subnets", place, medium.name, "its members are in several subnets: " + ", ".join(str(network) for network in own[:4]))
+        reading.found.warn("subnets", location, medium.name, "its members are in several subnets: " + ", ".join(str(network) for network in own[:4]))
     for network in own:
         if network in subnets:
-            reading.found.warn("subnets", place, medium.name, f"{network} is the subnet of {subnets[network].name}, too")
+            reading.found.warn("subnets", location, medium.name, f"{network} is the subnet of {subnets[network].name}, too")
         subnets.setdefault(network, medium)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ...errors import InputError, Problem
 from ..problem_log import SHOWN_OF_A_KIND
-from .interpreter import Place
+from .interpreter import SourceLocation
 
 MOST_ERRORS = 100
 _MOST_KEPT = 10_000
@@ -29,14 +29,14 @@ class Findings:
     def has_errors(self) -> bool:
         return bool(self._errors)
 
-    def error(self, place: Place, element: str, message: str, hint: str = "") -> None:
+    def error(self, location: SourceLocation, element: str, message: str, hint: str = "") -> None:
         """Note something that makes the file unusable."""
         if len(self._errors) < _MOST_KEPT:
-            self._errors.append(self._problem(place, element, message, hint))
+            self._errors.append(self._problem(location, element, message, hint))
 
-    def warn(self, kind: str, place: Place, element: str, message: str, hint: str = "", most: int = SHOWN_OF_A_KIND) -> None:
+    def warn(self, kind: str, location: SourceLocation, element: str, message: str, hint: str = "", most: int = SHOWN_OF_A_KIND) -> None:
         """Note something its author should know; of one ``kind`` the first ``most`` are kept, the others counted; the same again is nothing new."""
-        problem = self._problem(place, element, message, hint)
+        problem = self._problem(location, element, message, hint)
         if problem in self._seen:
             return
         self._times[kind] = self._times.get(kind, 0) + 1
@@ -44,10 +44,10 @@ class Findings:
             self._seen.add(problem)
             self._warnings.append(problem)
 
-    def once(self, kind: str, place: Place, element: str, message: str, hint: str = "") -> None:
+    def once(self, kind: str, location: SourceLocation, element: str, message: str, hint: str = "") -> None:
         """A warning that is given the first time only."""
         if kind not in self._times:
-            self.warn(kind, place, element, message, hint, most=1)
+            self.warn(kind, location, element, message, hint, most=1)
 
     def warnings(self) -> tuple[Problem, ...]:
         """All warnings in order, then what was only counted."""
@@ -63,8 +63,8 @@ class Findings:
         more = [Problem(f"{len(problems) - MOST_ERRORS} more errors", self.source)] if len(problems) > MOST_ERRORS else []
         raise InputError([*problems[:MOST_ERRORS], *more])
 
-    def _problem(self, place: Place, element: str, message: str, hint: str) -> Problem:
-        return Problem(_one_line(message), place.file or self.source, place.line, _one_line(element), _one_line(hint))
+    def _problem(self, location: SourceLocation, element: str, message: str, hint: str) -> Problem:
+        return Problem(_one_line(message), location.file or self.source, location.line, _one_line(element), _one_line(hint))
 
     def _order(self, problem: Problem):
         return (problem.file != self.source, problem.file, problem.line)

@@ -12,7 +12,7 @@ from math import sqrt
 
 from ..attributes import LOSS, LOSS_MODEL, RX_LATENCY, RX_LOSS, RX_RATE, containers_attribute
 from ..model import Computer, Interface, Substrate
-from .network import Way
+from .network import HopProfile
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Port:
 
     computer: Computer
     interface: Interface
-    out: Way
-    into: Way
+    out: HopProfile
+    into: HopProfile
 
 
 def ports_of(substrate: Substrate, members, latency_model: str) -> list[Port]:
@@ -32,13 +32,13 @@ def ports_of(substrate: Substrate, members, latency_model: str) -> list[Port]:
     """
     outs = [_out(substrate, interface, latency_model, len(members)) for _computer, interface in members]
     if latency_model == "path" and len(members) == 2:
-        longest = max(way.delay_ms for way in outs)
-        outs = [Way(longest, way.kbps, way.loss) for way in outs]
+        longest = max(hop.delay_ms for hop in outs)
+        outs = [HopProfile(longest, hop.kbps, hop.loss) for hop in outs]
     ports = []
     for number, (computer, interface) in enumerate(members):
         own = outs[number]
         usual = outs[1 - number] if len(members) == 2 else own
-        into = Way(
+        into = HopProfile(
             _given(interface, RX_LATENCY, usual.delay_ms),
             int(_given(interface, RX_RATE, own.kbps)),
             _given(interface, RX_LOSS, usual.loss),
@@ -47,20 +47,20 @@ def ports_of(substrate: Substrate, members, latency_model: str) -> list[Port]:
     return ports
 
 
-def way_between(sender: Port, receiver: Port) -> Way:
+def way_between(sender: Port, receiver: Port) -> HopProfile:
     """The whole way; kbps 0 when neither hop has a limit."""
     limits = [kbps for kbps in (sender.out.kbps, receiver.into.kbps) if kbps]
     loss = 1 - (1 - sender.out.loss) * (1 - receiver.into.loss)
-    return Way(sender.out.delay_ms + receiver.into.delay_ms, min(limits, default=0), loss)
+    return HopProfile(sender.out.delay_ms + receiver.into.delay_ms, min(limits, default=0), loss)
 
 
-def _out(substrate: Substrate, interface: Interface, latency_model: str, members: int) -> Way:
+def _out(substrate: Substrate, interface: Interface, latency_model: str, members: int) -> HopProfile:
     latency = interface.latency or substrate.latency
     capacity = interface.capacity or substrate.capacity
     loss = _number(interface.attribute(LOSS, substrate.attribute(LOSS)))
     model = containers_attribute(substrate, LOSS_MODEL) or ("path" if members == 2 else "hop")
     delay = latency.time_ms if latency else 0.0
-    return Way(
+    return HopProfile(
         delay / 2 if latency_model == "path" else delay,
         int(capacity.rate_kbps) if capacity else 0,
         1 - sqrt(1 - loss) if model == "path" else loss,

@@ -39,7 +39,7 @@ _PROCEDURE = re.compile(r'\(procedure "([^"\n]{1,80})" line (\d+)\)')
 _FILE = re.compile(r'\(file "([^"\n]*)" line (\d+)\)')
 
 
-class Place(NamedTuple):
+class SourceLocation(NamedTuple):
     """Where in which file, as the user named it; line 0 where that is not known."""
 
     file: str
@@ -50,7 +50,7 @@ class Record(NamedTuple):
     """One thing the file did: what sort, where, and its texts."""
 
     kind: str
-    place: Place
+    location: SourceLocation
     fields: tuple[str, ...]
 
 
@@ -192,10 +192,10 @@ def _records(output: bytes, names: _Names) -> list[Record]:
         if "\\" in line:
             fields = [_ESCAPED.sub(lambda found: _UNESCAPED[found.group(1)], field) for field in fields]
         kind, path, number, *rest = fields
-        place = places.get((path, number))
-        if place is None:
-            place = places[path, number] = Place(names.of(path), int(number))
-        record = Record(kind, place, tuple(rest))
+        location = places.get((path, number))
+        if location is None:
+            location = places[path, number] = SourceLocation(names.of(path), int(number))
+        record = Record(kind, location, tuple(rest))
         records.append(_placed(record, names) if kind in ("fault", "limit") and len(rest) > 1 else record)
     return records
 
@@ -204,20 +204,20 @@ def _placed(record: Record, names: _Names) -> Record:
     """A fault or a limit with its place, from Tcl's account of what it was doing where that was not known at once."""
     trail = record.fields[1]
     found = _FILE.search(trail)
-    if record.place.line or found is None:
-        return Record(record.kind, record.place, record.fields[:1])
+    if record.location.line or found is None:
+        return Record(record.kind, record.location, record.fields[:1])
     line, text, before = int(found.group(2)), record.fields[0], trail[: found.start()]
     procedure = _PROCEDURE.search(before)
     if procedure and record.kind == "fault":
         text += f", in line {procedure.group(2)} of procedure {procedure.group(1)}"
     elif not procedure:
         line += sum(int(inner.group(1) or inner.group(2)) - 1 for inner in _BODY.finditer(before))
-    return Record(record.kind, Place(names.of(found.group(1)), line), (text,))
+    return Record(record.kind, SourceLocation(names.of(found.group(1)), line), (text,))
 
 
 def _with_ending(records: list[Record], ended: str, source: str) -> list[Record]:
     if records and records[-1].kind == "end":
         return records[:-1]
     if not records or records[-1].kind != "limit":
-        records.append(Record("limit", Place(source), (ended or "crash: it stopped without a word",)))
+        records.append(Record("limit", SourceLocation(source), (ended or "crash: it stopped without a word",)))
     return records

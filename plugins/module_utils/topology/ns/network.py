@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .interpreter import Place
+from .interpreter import SourceLocation
 
 
 @dataclass
-class Way:
+class HopProfile:
     """One direction of an attachment: delay in ms, bandwidth in kb/s (0: no limit), loss from 0 to 1."""
 
     delay_ms: float = 0.0
@@ -27,7 +27,7 @@ class Node:
     """
 
     name: str
-    place: Place
+    location: SourceLocation
     bridge: bool = False
     hardware: str = "pc"
     os: str = ""
@@ -47,10 +47,10 @@ class Attachment:
 
     node: Node
     medium: Medium
-    out: Way
-    into: Way
+    out: HopProfile
+    into: HopProfile
     ip: str | None = None
-    ip_place: Place | None = None
+    ip_place: SourceLocation | None = None
     cost: float | None = None
     attributes: list = field(default_factory=list)
     queue: dict = field(default_factory=dict)
@@ -61,8 +61,8 @@ class Medium:
     """A link, which has two members, or a LAN, which has any number; members in the order of the file."""
 
     name: str
-    place: Place
-    sort: str
+    location: SourceLocation
+    kind: str
     members: list[Attachment] = field(default_factory=list)
     netmask: str = "255.255.255.0"
     unshaped: bool = False
@@ -73,7 +73,7 @@ class Medium:
 
     def join(self, node: Node, delay_ms: float, kbps: int, loss: float = 0.0) -> None:
         """Add a member with the same numbers in both directions."""
-        member = Attachment(node, self, Way(delay_ms, kbps, loss), Way(delay_ms, kbps, loss))
+        member = Attachment(node, self, HopProfile(delay_ms, kbps, loss), HopProfile(delay_ms, kbps, loss))
         self.members.append(member)
         node.attachments.append(member)
         self.by_node.setdefault(id(node), member)
@@ -94,8 +94,8 @@ class Medium:
         return self.members[1] if self.members[0] is member else self.members[0]
 
     @property
-    def ways(self) -> list[Way]:
-        return [way for member in self.members for way in (member.out, member.into)]
+    def hops(self) -> list[HopProfile]:
+        return [hop for member in self.members for hop in (member.out, member.into)]
 
 
 @dataclass(eq=False)
@@ -117,7 +117,7 @@ class Queue:
 class Other:
     """An object that has no part in an experiment here: a program agent, traffic, a call that is not known."""
 
-    sort: str
+    kind: str
 
 
 @dataclass
@@ -133,7 +133,7 @@ class Network:
     sync_server: Node | None = None
     default_failure_action: str | None = None
     compatible: bool = False
-    first_testbed_command: tuple[Place, str] | None = None
+    first_testbed_command: tuple[SourceLocation, str] | None = None
     events: int = 0
     sourced: dict[str, bytes] = field(default_factory=dict)  # what the file read with source, by its path below the folder
 

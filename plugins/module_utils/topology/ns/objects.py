@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from ..scope import shown
-from .interpreter import Place
+from .interpreter import SourceLocation
 from .network import Ends, Medium, Node, Other, Queue
 from .reading import Reading
 
@@ -18,157 +18,157 @@ _MEAN = re.compile(r"([0-9]{1,9})(?:ms)?")
 _DEFAULT_KBPS = 1_000_000
 
 
-def create(reading: Reading, place: Place, sort: str, name: str, arguments: tuple[str, ...]) -> None:
+def create(reading: Reading, location: SourceLocation, kind: str, name: str, arguments: tuple[str, ...]) -> None:
     """Make the object that the file made, with the name it has for now."""
     makers = {"node": _node, "bridge": _node, "link": _link, "lan": _lan, "ends": _ends, "queue": _queue}
-    if sort in makers:
-        makers[sort](reading, place, sort, name, arguments)
+    if kind in makers:
+        makers[kind](reading, location, kind, name, arguments)
     else:
-        reading.network.objects[name] = Other(sort)
+        reading.network.objects[name] = Other(kind)
 
 
-def create_other(reading: Reading, place: Place, name: str, kind: str, arguments: tuple[str, ...]) -> None:
+def create_other(reading: Reading, location: SourceLocation, name: str, kind: str, arguments: tuple[str, ...]) -> None:
     """An object of a class that has no part here, or of one that does not exist."""
     reading.network.objects[name] = Other(kind)
     if name.startswith("null"):
-        reading.found.warn("classes that are not known", place, f"new {shown(kind)}", "there is no such class; what is done with the object has no effect")
+        reading.found.warn("classes that are not known", location, f"new {shown(kind)}", "there is no such class; what is done with the object has no effect")
     elif kind == "Program" and not _program_has_a_place(reading, arguments):
-        reading.found.error(place, "new Program", "wants the simulator", "[new Program $ns]")
+        reading.found.error(location, "new Program", "wants the simulator", "[new Program $ns]")
     else:
-        reading.found.once(f"class {kind}", place, f"new {kind}", "is accepted and has no effect")
+        reading.found.once(f"class {kind}", location, f"new {kind}", "is accepted and has no effect")
 
 
 def _program_has_a_place(reading: Reading, arguments) -> bool:
     thing = reading.network.objects.get(arguments[0]) if arguments else None
-    return isinstance(thing, Other) and thing.sort == "simulator"
+    return isinstance(thing, Other) and thing.kind == "simulator"
 
 
-def _node(reading: Reading, place: Place, sort: str, name: str, arguments) -> None:
-    node = Node(name, place, bridge=sort == "bridge")
+def _node(reading: Reading, location: SourceLocation, kind: str, name: str, arguments) -> None:
+    node = Node(name, location, bridge=kind == "bridge")
     reading.network.objects[name] = node
     reading.network.nodes.append(node)
     if arguments:
-        reading.found.warn("arguments of nodes", place, sort, f"its arguments have no effect: {shown(' '.join(arguments))}")
+        reading.found.warn("arguments of nodes", location, kind, f"its arguments have no effect: {shown(' '.join(arguments))}")
 
 
-def _link(reading: Reading, place: Place, _sort: str, name: str, arguments) -> None:
+def _link(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
     first, second, bandwidth, delay, queue, *more = arguments
     who = "duplex-link"
     if more:
-        reading.found.warn("arguments of links", place, who, f"more than five arguments: {shown(' '.join(more))} has no effect")
+        reading.found.warn("arguments of links", location, who, f"more than five arguments: {shown(' '.join(more))} has no effect")
     if queue not in QUEUES:
-        reading.found.warn("queues", place, who, f"the queue {shown(queue)} is not known; it is a DropTail", "DropTail, RED or GRED")
+        reading.found.warn("queues", location, who, f"the queue {shown(queue)} is not known; it is a DropTail", "DropTail, RED or GRED")
     elif queue != "DropTail":
-        reading.found.warn("queues", place, who, f"the queue {queue} behaves as a DropTail here")
-    _medium(reading, place, "link", name, (first, second), who, bandwidth, delay)
+        reading.found.warn("queues", location, who, f"the queue {queue} behaves as a DropTail here")
+    _medium(reading, location, "link", name, (first, second), who, bandwidth, delay)
 
 
-def _lan(reading: Reading, place: Place, _sort: str, name: str, arguments) -> None:
+def _lan(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
     who, number, *texts = arguments
     nodes, rest = texts[: int(number)], texts[int(number) :]
     if who in ("make-new-lan", "make-deter-lan"):
-        _deter_lan(reading, place, name, nodes, who, rest)
+        _deter_lan(reading, location, name, nodes, who, rest)
         return
     bandwidth, delay, *more = rest
     if more:
-        reading.found.warn("arguments of LANs", place, who, f"more than three arguments: {shown(' '.join(more))} has no effect")
-    _medium(reading, place, "lan", name, nodes, who, bandwidth, delay)
+        reading.found.warn("arguments of LANs", location, who, f"more than three arguments: {shown(' '.join(more))} has no effect")
+    _medium(reading, location, "lan", name, nodes, who, bandwidth, delay)
 
 
-def _medium(reading: Reading, place: Place, sort: str, name: str, nodes, who: str, bandwidth: str, delay: str) -> Medium:
+def _medium(reading: Reading, location: SourceLocation, kind: str, name: str, nodes, who: str, bandwidth: str, delay: str) -> Medium:
     """Each hop gets half of the delay, in both directions."""
-    kbps = reading.bandwidth(place, who, bandwidth)
-    delay_ms = reading.delay(place, who, delay)
-    if sort == "lan" and reading.profile.whole_ms and delay_ms and delay_ms % 2:
-        reading.found.warn("odd delays of LANs", place, who, f"a delay of {delay_ms:g} ms is rounded at an Emulab site: each hop has half of it")
-    return _joined(reading, place, sort, name, nodes, who, kbps or 0, (delay_ms or 0.0) / 2)
+    kbps = reading.bandwidth(location, who, bandwidth)
+    delay_ms = reading.delay(location, who, delay)
+    if kind == "lan" and reading.profile.whole_ms and delay_ms and delay_ms % 2:
+        reading.found.warn("odd delays of LANs", location, who, f"a delay of {delay_ms:g} ms is rounded at an Emulab site: each hop has half of it")
+    return _joined(reading, location, kind, name, nodes, who, kbps or 0, (delay_ms or 0.0) / 2)
 
 
-def _joined(reading: Reading, place: Place, sort: str, name: str, nodes, who: str, kbps: int, hop_ms: float, hop_loss: float = 0.0) -> Medium:
-    medium = Medium(name, place, sort)
+def _joined(reading: Reading, location: SourceLocation, kind: str, name: str, nodes, who: str, kbps: int, hop_ms: float, hop_loss: float = 0.0) -> Medium:
+    medium = Medium(name, location, kind)
     reading.network.objects[name] = medium
     reading.network.media.append(medium)
     for text in nodes:
-        node = reading.node(place, who, text)
+        node = reading.node(location, who, text)
         if node is not None and medium.attachment(node) is not None:
-            what = "a link cannot lead from a node to itself" if sort == "link" else "is a member twice"
-            reading.found.error(place, f"{who} {node.name}", what)
+            what = "a link cannot lead from a node to itself" if kind == "link" else "is a member twice"
+            reading.found.error(location, f"{who} {node.name}", what)
         elif node is not None:
             medium.join(node, hop_ms, kbps, hop_loss)
     return medium
 
 
-def _deter_lan(reading: Reading, place: Place, name: str, nodes, who: str, rest) -> None:
+def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes, who: str, rest) -> None:
     """DETER's LAN with delays and losses of several sorts; here it has their means."""
-    given = _keywords(reading, place, who, rest)
-    kbps = reading.bandwidth(place, who, given["bw"]) if "bw" in given else _DEFAULT_KBPS
+    given = _keywords(reading, location, who, rest)
+    kbps = reading.bandwidth(location, who, given["bw"]) if "bw" in given else _DEFAULT_KBPS
     mean = 0.0
     if "delay" in given:
-        kind = reading.one_of(place, f"{who}, delay", given["delay"], _DELAYS)
+        kind = reading.one_of(location, f"{who}, delay", given["delay"], _DELAYS)
         found = _MEAN.fullmatch(given.get("mean", ""))
         if not found:
             wrong = f"the mean is {shown(given['mean'])}" if "mean" in given else "the mean is missing"
-            reading.found.error(place, f"{who}, delay", wrong, "such as mean 30ms")
+            reading.found.error(location, f"{who}, delay", wrong, "such as mean 30ms")
         if kind == "normal" and "std" not in given:
-            reading.found.error(place, f"{who}, delay", "a normal delay needs its deviation", "such as std 5")
+            reading.found.error(location, f"{who}, delay", "a normal delay needs its deviation", "such as std 5")
         if kind not in (None, "static"):
-            reading.found.warn("sorts of delay", place, who, f"a {kind} delay is always its mean here")
+            reading.found.warn("sorts of delay", location, who, f"a {kind} delay is always its mean here")
         mean = float(found.group(1)) if found else 0.0
-    hop_loss = _deter_loss(reading, place, who, given) if "loss" in given else 0.0
-    _joined(reading, place, "lan", name, nodes, who, kbps or 0, mean / 2, hop_loss)
+    hop_loss = _deter_loss(reading, location, who, given) if "loss" in given else 0.0
+    _joined(reading, location, "lan", name, nodes, who, kbps or 0, mean / 2, hop_loss)
 
 
-def _deter_loss(reading: Reading, place: Place, who: str, given: dict[str, str]) -> float:
+def _deter_loss(reading: Reading, location: SourceLocation, who: str, given: dict[str, str]) -> float:
     """The loss of each hop: threshold T makes 1-(1-T)² from node to node."""
-    kind = reading.one_of(place, f"{who}, loss", given["loss"], _LOSSES)
+    kind = reading.one_of(location, f"{who}, loss", given["loss"], _LOSSES)
     if kind not in (None, "static"):
-        reading.found.warn("sorts of loss", place, who, f"a {kind} loss is static here")
+        reading.found.warn("sorts of loss", location, who, f"a {kind} loss is static here")
     if "rate" in given:
-        reading.whole(place, f"{who}, rate", given["rate"], 1, 2**31 - 1)
+        reading.whole(location, f"{who}, rate", given["rate"], 1, 2**31 - 1)
     else:
-        reading.found.error(place, f"{who}, loss", "the rate is missing", "such as rate 1")
-    threshold = reading.loss(place, f"{who}, threshold", given["threshold"]) if "threshold" in given else None
+        reading.found.error(location, f"{who}, loss", "the rate is missing", "such as rate 1")
+    threshold = reading.loss(location, f"{who}, threshold", given["threshold"]) if "threshold" in given else None
     if "threshold" not in given or threshold in (0, 1):
-        reading.found.error(place, f"{who}, loss", "the threshold is missing or 0 or 1", "such as threshold 0.01")
+        reading.found.error(location, f"{who}, loss", "the threshold is missing or 0 or 1", "such as threshold 0.01")
     return threshold or 0.0
 
 
-def _keywords(reading: Reading, place: Place, who: str, rest) -> dict[str, str]:
+def _keywords(reading: Reading, location: SourceLocation, who: str, rest) -> dict[str, str]:
     given: dict[str, str] = {}
     words = list(rest)
     known = ("bw", "delay", "mean", "std", "loss", "threshold", "rate")
     while words:
         key = words.pop(0)
         if key not in known:
-            reading.found.error(place, who, f"{shown(key)} is not known", "one of " + ", ".join(known))
+            reading.found.error(location, who, f"{shown(key)} is not known", "one of " + ", ".join(known))
         elif not words:
-            reading.found.error(place, who, f"{key} has no value")
+            reading.found.error(location, who, f"{key} has no value")
         elif key in given:
-            reading.found.error(place, who, f"{key} stands twice")
+            reading.found.error(location, who, f"{key} stands twice")
             words.pop(0)
         else:
             given[key] = words.pop(0)
     return given
 
 
-def _ends(reading: Reading, place: Place, _sort: str, name: str, arguments) -> None:
-    ends = _ends_of(reading, place, *arguments)
+def _ends(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+    ends = _ends_of(reading, location, *arguments)
     if ends:
         reading.network.objects[name] = ends
 
 
-def _queue(reading: Reading, place: Place, _sort: str, name: str, arguments) -> None:
-    ends = _ends_of(reading, place, *arguments)
+def _queue(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+    ends = _ends_of(reading, location, *arguments)
     if ends:
         reading.network.objects[name] = Queue(ends)
 
 
-def _ends_of(reading: Reading, place: Place, medium_name: str, end: str) -> Ends | None:
+def _ends_of(reading: Reading, location: SourceLocation, medium_name: str, end: str) -> Ends | None:
     """``to`` is the way from a link's first node, ``from`` the one from its second; of a LAN an end is a node's name."""
-    medium = reading.medium(place, "queue", medium_name)
+    medium = reading.medium(location, "queue", medium_name)
     if medium is None or not medium.members:
         return None
     if end in ("to", "from"):
         return Ends(medium, medium.members[0 if end == "to" else -1])
-    member = reading.attachment(place, "lanlink", reading.node(place, "lanlink", end), medium)
+    member = reading.attachment(location, "lanlink", reading.node(location, "lanlink", end), medium)
     return Ends(medium, member) if member else None

@@ -16,7 +16,7 @@ from ..xml_source import load
 from . import testbed_commands
 from .calls import call
 from .conclusion import conclude
-from .interpreter import MEMORY_MB, OUTPUT_BYTES, SECONDS, Place, Record, run_file
+from .interpreter import MEMORY_MB, OUTPUT_BYTES, SECONDS, Record, SourceLocation, run_file
 from .objects import create, create_other
 from .reading import Reading
 from .sourced import folder_of_sources, keep_source
@@ -60,7 +60,7 @@ def read_ns_whole(text: bytes, source: str, folder: str, profile: str = "default
     ran, ended = _replay(reading, records, folder)
     conclude(reading)
     if not ran and not ended:
-        reading.found.error(Place(source), "", "$ns run is missing", "it is the last line: $ns run")
+        reading.found.error(SourceLocation(source), "", "$ns run is missing", "it is the last line: $ns run")
     reading.found.raise_errors()
     topology = to_topology(reading.network, source)
     return topology, reading.found.warnings(), reading.network.sourced
@@ -72,18 +72,18 @@ def _replay(reading: Reading, records: list[Record], folder: str) -> tuple[bool,
     for record in records:
         if record.kind == "run":
             if ran:
-                reading.found.error(record.place, "", "$ns run stands twice", "once, as the last line")
+                reading.found.error(record.location, "", "$ns run stands twice", "once, as the last line")
             ran = True
         elif record.kind == "source":
-            keep_source(reading, record.place, *record.fields, folder)
+            keep_source(reading, record.location, *record.fields, folder)
         elif record.kind in ("fault", "limit"):
             ended = True
             _note_end(reading, record)
         elif ran and record.kind in _NO_EFFECT:
-            reading.found.once("what comes after run", record.place, "", "what comes after $ns run has no effect", "$ns run is the last line")
+            reading.found.once("what comes after run", record.location, "", "what comes after $ns run has no effect", "$ns run is the last line")
         else:
             _refuse_what_topdl_cannot_hold(reading, record)
-            _STEPS[record.kind](reading, record.place, *record.fields)
+            _STEPS[record.kind](reading, record.location, *record.fields)
     return ran, ended
 
 
@@ -91,7 +91,7 @@ def _refuse_what_topdl_cannot_hold(reading: Reading, record: Record) -> None:
     for text in record.fields if record.kind in _NO_EFFECT else ():
         found = NOT_XML.search(text)
         if found:
-            reading.found.error(record.place, "", f"{shown(text)} holds the character U+{ord(found.group()):04X}, which TopDL cannot carry")
+            reading.found.error(record.location, "", f"{shown(text)} holds the character U+{ord(found.group()):04X}, which TopDL cannot carry")
 
 
 def _is_out_of_memory(record: Record) -> bool:
@@ -103,68 +103,68 @@ def _note_end(reading: Reading, record: Record) -> None:
     text = record.fields[0]
     if record.kind == "limit":
         message, hint = _LIMITS.get(text, (f"tclsh failed: {text}", ""))
-        reading.found.error(record.place, "", message, hint)
+        reading.found.error(record.location, "", message, hint)
         return
     if _is_out_of_memory(record):
-        reading.found.error(record.place, "", *_LIMITS["memory"])
+        reading.found.error(record.location, "", *_LIMITS["memory"])
         return
     first, *rest = text.splitlines() or ["an error"]
     message = " ".join([first, *rest])
     hint = "is there a procedure that calls itself?" if "too many nested evaluations" in message else ""
-    reading.found.error(record.place, "", message, hint)
+    reading.found.error(record.location, "", message, hint)
 
 
-def _object(reading: Reading, place: Place, sort: str, name: str, *arguments: str) -> None:
-    create(reading, place, sort, name, arguments)
+def _object(reading: Reading, location: SourceLocation, kind: str, name: str, *arguments: str) -> None:
+    create(reading, location, kind, name, arguments)
 
 
-def _new(reading: Reading, place: Place, name: str, kind: str, *arguments: str) -> None:
-    create_other(reading, place, name, kind, arguments)
+def _new(reading: Reading, location: SourceLocation, name: str, kind: str, *arguments: str) -> None:
+    create_other(reading, location, name, kind, arguments)
 
 
-def _name(reading: Reading, _place: Place, old: str, new: str) -> None:
+def _name(reading: Reading, _place: SourceLocation, old: str, new: str) -> None:
     thing = reading.network.objects.get(old)
     reading.network.objects[new] = thing
     if hasattr(thing, "name"):
         thing.name = new
 
 
-def _call(reading: Reading, place: Place, sort: str, name: str, method: str, *arguments: str) -> None:
-    call(reading, place, sort, name, method, arguments)
+def _call(reading: Reading, location: SourceLocation, kind: str, name: str, method: str, *arguments: str) -> None:
+    call(reading, location, kind, name, method, arguments)
 
 
-def _testbed(reading: Reading, place: Place, name: str, *arguments: str) -> None:
-    testbed_commands.run(reading, place, name, arguments)
+def _testbed(reading: Reading, location: SourceLocation, name: str, *arguments: str) -> None:
+    testbed_commands.run(reading, location, name, arguments)
 
 
-def _option(reading: Reading, _place: Place, name: str, value: str) -> None:
+def _option(reading: Reading, _place: SourceLocation, name: str, value: str) -> None:
     reading.network.options[name] = value
 
 
-def _compatibility(reading: Reading, _place: Place, _name: str) -> None:
+def _compatibility(reading: Reading, _place: SourceLocation, _name: str) -> None:
     reading.network.compatible = True
 
 
-def _print(reading: Reading, place: Place, text: str) -> None:
-    reading.found.warn("what it prints", place, "puts", text)
+def _print(reading: Reading, location: SourceLocation, text: str) -> None:
+    reading.found.warn("what it prints", location, "puts", text)
 
 
-def _error(reading: Reading, place: Place, message: str, hint: str = "") -> None:
-    reading.found.error(place, "", message, hint)
+def _error(reading: Reading, location: SourceLocation, message: str, hint: str = "") -> None:
+    reading.found.error(location, "", message, hint)
 
 
-def _not_a(reading: Reading, place: Place, _what: str, who: str, name: str) -> None:
+def _not_a(reading: Reading, location: SourceLocation, _what: str, who: str, name: str) -> None:
     finder = reading.medium if _what == "LAN" else reading.node
-    if finder(place, who, name) is not None:
-        reading.found.error(place, who, f"{shown(name)} cannot be used here")
+    if finder(location, who, name) is not None:
+        reading.found.error(location, who, f"{shown(name)} cannot be used here")
 
 
-def _not_in(reading: Reading, place: Place, node: str, medium: str) -> None:
-    reading.attachment(place, "lanlink", reading.node(place, "lanlink", node), reading.medium(place, "lanlink", medium))
+def _not_in(reading: Reading, location: SourceLocation, node: str, medium: str) -> None:
+    reading.attachment(location, "lanlink", reading.node(location, "lanlink", node), reading.medium(location, "lanlink", medium))
 
 
-def _unconnected(reading: Reading, place: Place, first: str, second: str) -> None:
-    reading.found.error(place, "link", f"there is no link between {first} and {second}")
+def _unconnected(reading: Reading, location: SourceLocation, first: str, second: str) -> None:
+    reading.found.error(location, "link", f"there is no link between {first} and {second}")
 
 
 _STEPS = {
@@ -180,5 +180,5 @@ _STEPS = {
     "not_a": _not_a,
     "not_in": _not_in,
     "unconnected": _unconnected,
-    "end": lambda reading, place: None,
+    "end": lambda reading, location: None,
 }

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from math import sqrt
 
-from .interpreter import Place
-from .network import Way
+from .interpreter import SourceLocation
+from .network import HopProfile
 from .reading import Reading
 
 
@@ -19,62 +19,63 @@ def _root_loss(loss: float) -> float:
     return 1 - sqrt(1 - loss)
 
 
-def _link_loss(reading: Reading, place: Place, who: str, arguments) -> None:
-    loss = reading.loss(place, who, arguments[-1])
+def _link_loss(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    loss = reading.loss(location, who, arguments[-1])
     if len(arguments) == 2:
-        medium = reading.medium(place, who, arguments[0], "link")
+        medium = reading.medium(location, who, arguments[0], "link")
     else:
-        first, second = reading.node(place, who, arguments[0]), reading.node(place, who, arguments[1])
+        first, second = reading.node(location, who, arguments[0]), reading.node(location, who, arguments[1])
         if first is None or second is None:
             return
         medium = reading.network.between(first, second)
         if medium is None:
-            reading.found.error(place, who, f"there is no connection between {first.name} and {second.name}")
+            reading.found.error(location, who, f"there is no connection between {first.name} and {second.name}")
     _lose(medium, loss)
 
 
-def _lan_loss(reading: Reading, place: Place, who: str, arguments) -> None:
-    _lose(reading.medium(place, who, arguments[0], "lan"), reading.loss(place, who, arguments[1]))
+def _lan_loss(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    _lose(reading.medium(location, who, arguments[0], "lan"), reading.loss(location, who, arguments[1]))
 
 
 def _lose(medium, loss: float | None) -> None:
     if medium is not None and loss is not None:
-        for way in medium.ways:
-            way.loss = _root_loss(loss)
+        for hop in medium.hops:
+            hop.loss = _root_loss(loss)
 
 
-def _member(reading: Reading, place: Place, who: str, node: str, lan: str):
-    return reading.attachment(place, who, reading.node(place, who, node), reading.medium(place, who, lan, "lan"))
+def _member(reading: Reading, location: SourceLocation, who: str, node: str, lan: str):
+    return reading.attachment(location, who, reading.node(location, who, node), reading.medium(location, who, lan, "lan"))
 
 
-def _node_lan_delay(reading: Reading, place: Place, who: str, arguments) -> None:
-    member = _member(reading, place, who, arguments[0], arguments[1])
-    _set_both(member, delay_ms=reading.delay(place, who, arguments[2]))
+def _node_lan_delay(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    member = _member(reading, location, who, arguments[0], arguments[1])
+    _set_both(member, delay_ms=reading.delay(location, who, arguments[2]))
 
 
-def _node_lan_bandwidth(reading: Reading, place: Place, who: str, arguments) -> None:
-    member = _member(reading, place, who, arguments[0], arguments[1])
-    _set_both(member, kbps=reading.bandwidth(place, who, arguments[2]))
+def _node_lan_bandwidth(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    member = _member(reading, location, who, arguments[0], arguments[1])
+    _set_both(member, kbps=reading.bandwidth(location, who, arguments[2]))
 
 
-def _node_lan_loss(reading: Reading, place: Place, who: str, arguments) -> None:
-    member = _member(reading, place, who, arguments[0], arguments[1])
-    _set_both(member, loss=reading.loss(place, who, arguments[2]))
+def _node_lan_loss(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    member = _member(reading, location, who, arguments[0], arguments[1])
+    _set_both(member, loss=reading.loss(location, who, arguments[2]))
 
 
-def _node_lan_params(reading: Reading, place: Place, who: str, arguments) -> None:
-    member = _member(reading, place, who, arguments[0], arguments[1])
-    _set_both(member, **_three(reading, place, who, arguments[2:]))
+def _node_lan_params(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    member = _member(reading, location, who, arguments[0], arguments[1])
+    _set_both(member, **_three(reading, location, who, arguments[2:]))
 
 
-def _three(reading: Reading, place: Place, who: str, texts) -> dict:
-    return {"delay_ms": reading.delay(place, who, texts[0]), "kbps": reading.bandwidth(place, who, texts[1]), "loss": reading.loss(place, who, texts[2])}
+def _three(reading: Reading, location: SourceLocation, who: str, texts) -> dict:
+    return {"delay_ms": reading.delay(location, who, texts[0]), "kbps": reading.bandwidth(location, who, texts[1]),
+            "loss": reading.loss(location, who, texts[2])}
 
 
-def _set(way: Way, **values) -> None:
+def _set(hop: HopProfile, **values) -> None:
     for name, value in values.items():
         if value is not None:
-            setattr(way, name, value)
+            setattr(hop, name, value)
 
 
 def _set_both(member, **values) -> None:
@@ -83,11 +84,11 @@ def _set_both(member, **values) -> None:
         _set(member.into, **values)
 
 
-def _link_simplex(reading: Reading, place: Place, who: str, arguments) -> None:
+def _link_simplex(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
     """The way from one end to the other: half of the delay and the root of the loss on each of its hops."""
-    link = reading.medium(place, who, arguments[0], "link")
-    source = reading.attachment(place, who, reading.node(place, who, arguments[1]), link)
-    values = _three(reading, place, who, arguments[2:])
+    link = reading.medium(location, who, arguments[0], "link")
+    source = reading.attachment(location, who, reading.node(location, who, arguments[1]), link)
+    values = _three(reading, location, who, arguments[2:])
     if source is None or len(link.members) != 2:
         return
     if values["delay_ms"] is not None:
@@ -98,19 +99,19 @@ def _link_simplex(reading: Reading, place: Place, who: str, arguments) -> None:
     _set(link.other(source).into, **values)
 
 
-def _lan_simplex(reading: Reading, place: Place, who: str, arguments) -> None:
+def _lan_simplex(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
     """One hop, its two directions by themselves: first node to LAN, then LAN to node."""
-    lan = reading.medium(place, who, arguments[0], "lan")
-    member = reading.attachment(place, who, reading.node(place, who, arguments[1]), lan)
-    out, into = _three(reading, place, who, arguments[2:5]), _three(reading, place, who, arguments[5:8])
+    lan = reading.medium(location, who, arguments[0], "lan")
+    member = reading.attachment(location, who, reading.node(location, who, arguments[1]), lan)
+    out, into = _three(reading, location, who, arguments[2:5]), _three(reading, location, who, arguments[5:8])
     if member is not None:
         _set(member.out, **out)
         _set(member.into, **into)
 
 
-def _no_shaping(reading: Reading, place: Place, who: str, arguments) -> None:
-    medium = reading.medium(place, who, arguments[0])
-    on = reading.one_of(place, who, arguments[1], ("0", "1"))
+def _no_shaping(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    medium = reading.medium(location, who, arguments[0])
+    on = reading.one_of(location, who, arguments[1], ("0", "1"))
     if medium is not None and on is not None:
         medium.unshaped = on == "1"
 

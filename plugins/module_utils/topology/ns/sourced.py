@@ -11,7 +11,7 @@ import os
 import stat
 
 from ..scope import shown
-from .interpreter import MAX_BYTES, Place
+from .interpreter import MAX_BYTES, SourceLocation
 from .reading import Reading
 
 SUFFIX = ".d"
@@ -26,7 +26,7 @@ def folder_of_sources(path: str) -> str:
     return path + SUFFIX if os.path.isdir(path + SUFFIX) else os.path.dirname(path)
 
 
-def keep_source(reading: Reading, place: Place, given: str, path: str, folder: str) -> None:
+def keep_source(reading: Reading, location: SourceLocation, given: str, path: str, folder: str) -> None:
     """Note the content of ``path``, which the file just read as ``given``; what cannot be kept is an error."""
     kept = reading.network.sourced
     relative = _name(given, path, os.path.realpath(folder))
@@ -34,13 +34,13 @@ def keep_source(reading: Reading, place: Place, given: str, path: str, folder: s
         return
     wrong = _wrong_path(relative)
     if wrong:
-        reading.found.error(place, "source", f"{shown(given)} cannot be kept with the experiment: {wrong}")
+        reading.found.error(location, "source", f"{shown(given)} cannot be kept with the experiment: {wrong}")
         return
     content = _content(path)
     if content is None:
-        reading.found.error(place, "source", f"{shown(given)} cannot be kept with the experiment: it cannot be read any more")
+        reading.found.error(location, "source", f"{shown(given)} cannot be kept with the experiment: it cannot be read any more")
     elif len(kept) >= MOST_FILES or sum(map(len, kept.values())) + len(content) > MOST_BYTES:
-        reading.found.error(place, "source", f"{shown(given)} is one too many", f"at most {MOST_FILES} files, of {MOST_BYTES // 2**20} MB in all")
+        reading.found.error(location, "source", f"{shown(given)} is one too many", f"at most {MOST_FILES} files, of {MOST_BYTES // 2**20} MB in all")
     else:
         kept[relative] = content
 

@@ -4,24 +4,24 @@
 
 from __future__ import annotations
 
-from .interpreter import Place
+from .interpreter import SourceLocation
 from .network import Node
 from .reading import Reading
 
 _LONGEST = 256
 
 
-def set_start_command(reading: Reading, place: Place, node: Node, who: str, command: str) -> None:
+def set_start_command(reading: Reading, location: SourceLocation, node: Node, who: str, command: str) -> None:
     """Emulab refuses a second start command and long ones; here the last one counts."""
     if "\n" in command or "\r" in command:
-        reading.found.error(place, f"{who} {node.name}", "the command holds a newline", "one line, or a script that it calls")
+        reading.found.error(location, f"{who} {node.name}", "the command holds a newline", "one line, or a script that it calls")
     if "\0" in command:
-        reading.found.error(place, f"{who} {node.name}", "the command holds a NUL character")
+        reading.found.error(location, f"{who} {node.name}", "the command holds a NUL character")
     if node.start_command is not None:
         if reading.profile.strict:
-            reading.found.error(place, f"{who} {node.name}", "there is a start command already")
+            reading.found.error(location, f"{who} {node.name}", "there is a start command already")
         else:
-            reading.found.warn("second start commands", place, f"{who} {node.name}", "there is a start command already; this one takes its place")
+            reading.found.warn("second start commands", location, f"{who} {node.name}", "there is a start command already; this one takes its place")
     if reading.profile.strict and (len(command) > _LONGEST or not (command.isascii() and command.isprintable())):
-        reading.found.error(place, f"{who} {node.name}", "the command is not of at most 256 printable ASCII characters")
+        reading.found.error(location, f"{who} {node.name}", "the command is not of at most 256 printable ASCII characters")
     node.start_command = command

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..scope import shown
-from .interpreter import Place
+from .interpreter import SourceLocation
 from .network import Node
 from .reading import Reading
 from .shaping_commands import SHAPING
@@ -33,69 +33,69 @@ class Command:
     most: int | None = None
 
 
-def run(reading: Reading, place: Place, name: str, arguments: tuple[str, ...]) -> None:
+def run(reading: Reading, location: SourceLocation, name: str, arguments: tuple[str, ...]) -> None:
     """Do what a command means, or note what keeps it from being done."""
     if not reading.network.compatible:
-        reading.network.first_testbed_command = reading.network.first_testbed_command or (place, name)
+        reading.network.first_testbed_command = reading.network.first_testbed_command or (location, name)
     command = COMMANDS[name]
     if len(arguments) < command.least or command.most is not None and len(arguments) > command.most:
         most = "" if command.most == command.least else " or more" if command.most is None else f" to {command.most}"
-        reading.found.error(place, name, f"has {len(arguments)} arguments", f"there must be {command.least}{most}")
+        reading.found.error(location, name, f"has {len(arguments)} arguments", f"there must be {command.least}{most}")
         return
-    command.run(reading, place, name, arguments)
+    command.run(reading, location, name, arguments)
 
 
 # --- addresses ---------------------------------------------------------------------------------
 
 
-def _set_ip(reading: Reading, place: Place, who: str, arguments) -> None:
-    node = reading.node(place, who, arguments[0])
-    ip = reading.address(place, who, arguments[1])
+def _set_ip(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    node = reading.node(location, who, arguments[0])
+    ip = reading.address(location, who, arguments[1])
     if node is None:
         return
     if len(node.attachments) != 1:
         number = len(node.attachments) or "no"
-        reading.found.error(place, who, f"{node.name} has {number} connections", "it must have one; tb-set-ip-link and tb-set-ip-lan say which")
+        reading.found.error(location, who, f"{node.name} has {number} connections", "it must have one; tb-set-ip-link and tb-set-ip-lan say which")
         return
-    _fix(node.attachments[0], place, ip)
+    _fix(node.attachments[0], location, ip)
 
 
-def _set_ip_on(sort: str) -> Callable:
-    def set_ip(reading: Reading, place: Place, who: str, arguments) -> None:
-        node = reading.node(place, who, arguments[0])
-        attachment = reading.attachment(place, who, node, reading.medium(place, who, arguments[1], sort))
-        _fix(attachment, place, reading.address(place, who, arguments[2]))
+def _set_ip_on(kind: str) -> Callable:
+    def set_ip(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+        node = reading.node(location, who, arguments[0])
+        attachment = reading.attachment(location, who, node, reading.medium(location, who, arguments[1], kind))
+        _fix(attachment, location, reading.address(location, who, arguments[2]))
 
     return set_ip
 
 
-def _set_ip_interface(reading: Reading, place: Place, who: str, arguments) -> None:
-    node, peer = reading.node(place, who, arguments[0]), reading.node(place, who, arguments[1])
-    ip = reading.address(place, who, arguments[2])
+def _set_ip_interface(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    node, peer = reading.node(location, who, arguments[0]), reading.node(location, who, arguments[1])
+    ip = reading.address(location, who, arguments[2])
     if node is None or peer is None:
         return
     medium = reading.network.between(node, peer)
     if medium is None:
-        reading.found.error(place, who, f"there is no connection between {node.name} and {peer.name}")
+        reading.found.error(location, who, f"there is no connection between {node.name} and {peer.name}")
         return
-    _fix(medium.attachment(node), place, ip)
+    _fix(medium.attachment(node), location, ip)
 
 
-def _fix(attachment, place: Place, ip: str | None) -> None:
+def _fix(attachment, location: SourceLocation, ip: str | None) -> None:
     if attachment is not None and ip is not None:
-        attachment.ip, attachment.ip_place = ip, place
+        attachment.ip, attachment.ip_place = ip, location
 
 
-def _set_netmask(reading: Reading, place: Place, who: str, arguments) -> None:
-    medium = reading.medium(place, who, arguments[0])
-    mask = reading.address(place, who, arguments[1])
+def _set_netmask(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    medium = reading.medium(location, who, arguments[0])
+    mask = reading.address(location, who, arguments[1])
     if mask is None:
         return
     number = int.from_bytes(bytes(int(part) for part in mask.split(".")), "big")
     if number & _NETMASK_TOP != _NETMASK_TOP:
-        reading.found.error(place, who, f"the netmask {mask} is too large", "255.255.0.0 or smaller, such as 255.255.255.0")
+        reading.found.error(location, who, f"the netmask {mask} is too large", "255.255.0.0 or smaller, such as 255.255.255.0")
     elif (~number & 0xFFFFFFFF) & ((~number & 0xFFFFFFFF) + 1):
-        reading.found.error(place, who, f"{mask} is not a netmask", "such as 255.255.255.0")
+        reading.found.error(location, who, f"{mask} is not a netmask", "such as 255.255.255.0")
     elif medium is not None:
         medium.netmask = mask
 
@@ -106,46 +106,46 @@ def _set_netmask(reading: Reading, place: Place, who: str, arguments) -> None:
 def _of_node(act: Callable) -> Callable:
     """A command whose first argument is a node."""
 
-    def command(reading: Reading, place: Place, who: str, arguments) -> None:
-        node = reading.node(place, who, arguments[0])
+    def command(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+        node = reading.node(location, who, arguments[0])
         if node is not None:
-            act(reading, place, who, node, arguments[1:])
+            act(reading, location, who, node, arguments[1:])
 
     return command
 
 
-def _hardware(_reading: Reading, _place: Place, _who: str, node: Node, arguments) -> None:
+def _hardware(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments) -> None:
     node.hardware = arguments[0]
 
 
-def _node_os(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
+def _node_os(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
     node.os = arguments[0]
     if len(arguments) > 1:
-        reading.found.once("parents of operating systems", place, who, f"the parent {shown(arguments[1])} has no effect")
+        reading.found.once("parents of operating systems", location, who, f"the parent {shown(arguments[1])} has no effect")
 
 
-def _start(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
-    set_start_command(reading, place, node, who, arguments[0])
+def _start(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+    set_start_command(reading, location, node, who, arguments[0])
 
 
-def _rpms(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
-    for location in _words(reading, place, who, arguments):
-        node.software.append((location, None))
+def _rpms(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+    for url in _words(reading, location, who, arguments):
+        node.software.append((url, None))
 
 
-def _tarfiles(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
-    words = _words(reading, place, who, arguments)
+def _tarfiles(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+    words = _words(reading, location, who, arguments)
     if len(words) % 2:
-        reading.found.error(place, who, "there must be pairs of a directory and a tar file", "tb-set-node-tarfiles $node /usr/local /proj/P/x.tar.gz")
+        reading.found.error(location, who, "there must be pairs of a directory and a tar file", "tb-set-node-tarfiles $node /usr/local /proj/P/x.tar.gz")
         return
-    for folder, location in zip(words[::2], words[1::2]):
+    for folder, url in zip(words[::2], words[1::2]):
         if not folder.startswith("/"):
-            reading.found.error(place, who, f"the directory {shown(folder)} is not absolute", "such as /usr/local")
+            reading.found.error(location, who, f"the directory {shown(folder)} is not absolute", "such as /usr/local")
         elif is_shared(folder):
-            reading.found.error(place, who, f"nothing is unpacked in {folder}", "such as /usr/local")
-        if not location.endswith(TAR_NAMES):
-            reading.found.error(place, who, f"{shown(location)} is not a tar file", "one whose name ends with " + ", ".join(TAR_NAMES))
-        node.software.append((location, folder))
+            reading.found.error(location, who, f"nothing is unpacked in {folder}", "such as /usr/local")
+        if not url.endswith(TAR_NAMES):
+            reading.found.error(location, who, f"{shown(url)} is not a tar file", "one whose name ends with " + ", ".join(TAR_NAMES))
+        node.software.append((url, folder))
 
 
 def is_shared(folder: str) -> bool:
@@ -153,107 +153,107 @@ def is_shared(folder: str) -> bool:
     return any((folder + "/").startswith(root + "/") for root in NFS_ROOTS)
 
 
-def _words(reading: Reading, place: Place, who: str, arguments) -> list[str]:
+def _words(reading: Reading, location: SourceLocation, who: str, arguments) -> list[str]:
     """Several arguments, or one that holds several words."""
     words = arguments[0].split() if len(arguments) == 1 else list(arguments)
     if len(words) > _MOST_WORDS:
-        reading.found.error(place, who, f"names {len(words):,} things", f"at most {_MOST_WORDS:,}")
+        reading.found.error(location, who, f"names {len(words):,} things", f"at most {_MOST_WORDS:,}")
         return []
     return words
 
 
-def _failure_action(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
-    node.failure_action = reading.one_of(place, who, arguments[0], FAILURE_ACTIONS)
+def _failure_action(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+    node.failure_action = reading.one_of(location, who, arguments[0], FAILURE_ACTIONS)
 
 
-def _node_attribute(reading: Reading, place: Place, who: str, node: Node, arguments) -> None:
-    _add(reading, place, who, node.attributes, *arguments)
+def _node_attribute(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+    _add(reading, location, who, node.attributes, *arguments)
 
 
-def _add(reading: Reading, place: Place, who: str, attributes: list, name: str, value: str) -> None:
+def _add(reading: Reading, location: SourceLocation, who: str, attributes: list, name: str, value: str) -> None:
     if not name:
-        reading.found.error(place, who, "an attribute needs a name")
+        reading.found.error(location, who, "an attribute needs a name")
         return
     if any(name == other for other, _value in attributes):
-        reading.found.warn("repeated attributes", place, who, f"attribute {shown(name)} stands twice; the first one counts")
+        reading.found.warn("repeated attributes", location, who, f"attribute {shown(name)} stands twice; the first one counts")
     attributes.append((name, value))
 
 
-def _fix_node(_reading: Reading, _place: Place, _who: str, node: Node, arguments) -> None:
+def _fix_node(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments) -> None:
     node.fixed = arguments[0]
 
 
-def _node_testbed(_reading: Reading, _place: Place, _who: str, node: Node, arguments) -> None:
+def _node_testbed(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments) -> None:
     node.testbed = arguments[0]
 
 
-def _sync_server(reading: Reading, _place: Place, _who: str, node: Node, _arguments) -> None:
+def _sync_server(reading: Reading, _place: SourceLocation, _who: str, node: Node, _arguments) -> None:
     reading.network.sync_server = node
 
 
 # --- the rest ------------------------------------------------------------------------------------
 
 
-def _default_failure_action(reading: Reading, place: Place, who: str, arguments) -> None:
-    reading.network.default_failure_action = reading.one_of(place, who, arguments[0], FAILURE_ACTIONS)
+def _default_failure_action(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    reading.network.default_failure_action = reading.one_of(location, who, arguments[0], FAILURE_ACTIONS)
 
 
-def _link_failure_action(reading: Reading, place: Place, who: str, arguments) -> None:
-    medium = reading.medium(place, who, arguments[0])
-    action = reading.one_of(place, who, arguments[1], FAILURE_ACTIONS[:2])
+def _link_failure_action(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    medium = reading.medium(location, who, arguments[0])
+    action = reading.one_of(location, who, arguments[1], FAILURE_ACTIONS[:2])
     if medium is not None and action is not None:
         medium.attributes.append(("failureaction", action))
 
 
-def _network_attribute(reading: Reading, place: Place, who: str, arguments) -> None:
-    medium = reading.medium(place, who, arguments[0])
+def _network_attribute(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    medium = reading.medium(location, who, arguments[0])
     if medium is not None:
-        _add(reading, place, who, medium.attributes, *arguments[1:])
+        _add(reading, location, who, medium.attributes, *arguments[1:])
 
 
-def _interface_attribute(reading: Reading, place: Place, who: str, arguments) -> None:
-    attachment = reading.attachment(place, who, reading.node(place, who, arguments[0]), reading.medium(place, who, arguments[1]))
+def _interface_attribute(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    attachment = reading.attachment(location, who, reading.node(location, who, arguments[0]), reading.medium(location, who, arguments[1]))
     if attachment is not None:
-        _add(reading, place, who, attachment.attributes, *arguments[2:])
+        _add(reading, location, who, attachment.attributes, *arguments[2:])
 
 
-def _vtype(reading: Reading, place: Place, who: str, arguments) -> None:
+def _vtype(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
     """A set of hardware types under one name, of which one is taken."""
     strength = {"tb-make-soft-vtype": "soft", "tb-make-hard-vtype": "hard"}.get(who, "weighted")
     name, *rest = arguments
     if strength == "weighted":
         weight = rest.pop(0)
         if not re.fullmatch(r"0?\.[0-9]*[1-9][0-9]*", weight):
-            reading.found.error(place, who, f"{shown(weight)} is no weight", "a number between 0 and 1")
+            reading.found.error(location, who, f"{shown(weight)} is no weight", "a number between 0 and 1")
         strength = weight
-    types = " ".join(_words(reading, place, who, rest))
+    types = " ".join(_words(reading, location, who, rest))
     if not types:
-        reading.found.error(place, who, "names no type of hardware")
+        reading.found.error(location, who, "names no type of hardware")
     reading.network.attributes.append((f"containers:vtype:{name}", f"{strength} {types}"))
 
 
-def _ip_routing(reading: Reading, place: Place, who: str, arguments) -> None:
-    kind = reading.one_of(place, who, arguments[0], ("none", "ospf"))
+def _ip_routing(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    kind = reading.one_of(location, who, arguments[0], ("none", "ospf"))
     if kind is not None:
         reading.network.attributes.append(("containers:ip_routing", kind))
 
 
-def _ignored(reading: Reading, place: Place, who: str, _arguments) -> None:
-    reading.found.once(who, place, who, "is accepted and has no effect")
+def _ignored(reading: Reading, location: SourceLocation, who: str, _arguments) -> None:
+    reading.found.once(who, location, who, "is accepted and has no effect")
 
 
 def _ignored_number(least: int, most: int) -> Callable:
-    def command(reading: Reading, place: Place, who: str, arguments) -> None:
-        reading.whole(place, who, arguments[-1], least, most)
-        _ignored(reading, place, who, arguments)
+    def command(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+        reading.whole(location, who, arguments[-1], least, most)
+        _ignored(reading, location, who, arguments)
 
     return command
 
 
 def _ignored_word(allowed) -> Callable:
-    def command(reading: Reading, place: Place, who: str, arguments) -> None:
-        reading.one_of(place, who, arguments[-1], allowed)
-        _ignored(reading, place, who, arguments)
+    def command(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+        reading.one_of(location, who, arguments[-1], allowed)
+        _ignored(reading, location, who, arguments)
 
     return command
 

@@ -6,20 +6,20 @@ from __future__ import annotations
 
 from ..attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP
 from ..model import Attribute, Capacity, Computer, Interface, Latency, OperatingSystem, Software, Substrate, Topology
-from .interpreter import Place
-from .network import Attachment, Medium, Network, Node, Way
+from .interpreter import SourceLocation
+from .network import Attachment, HopProfile, Medium, Network, Node
 
 
 def to_topology(network: Network, source: str) -> Topology:
     """Computers and substrates in the order of their creation."""
 
-    def line(place: Place) -> int:
-        return place.line if place.file == source else 0
+    def line(location: SourceLocation) -> int:
+        return location.line if location.file == source else 0
 
     return Topology(
         latency_model="hop",
-        substrates=tuple(_substrate(medium, line(medium.place)) for medium in network.media),
-        elements=tuple(_computer(network, node, line(node.place)) for node in network.nodes),
+        substrates=tuple(_substrate(medium, line(medium.location)) for medium in network.media),
+        elements=tuple(_computer(network, node, line(node.location)) for node in network.nodes),
         attributes=_root_attributes(network),
         source=source,
     )
@@ -38,13 +38,13 @@ def _root_attributes(network: Network) -> tuple[Attribute, ...]:
 def _substrate(medium: Medium, line: int) -> Substrate:
     """Its numbers are the largest of its members'."""
     outs = [member.out for member in medium.members]
-    kbps = 0 if medium.unshaped else max((way.kbps for way in outs), default=0)
-    delay = max((way.delay_ms for way in outs), default=0)
-    loss = max((way.loss for way in outs), default=0)
+    kbps = 0 if medium.unshaped else max((hop.kbps for hop in outs), default=0)
+    delay = max((hop.delay_ms for hop in outs), default=0)
+    loss = max((hop.loss for hop in outs), default=0)
     pairs = list(medium.attributes)
     if loss > 0:
         pairs.append((LOSS, _text(loss)))
-    if any(way.loss > 0 for way in medium.ways):
+    if any(hop.loss > 0 for hop in medium.hops):
         pairs.append((PREFIX + LOSS_MODEL, "hop"))
     if medium.cost is not None:
         pairs.append((f"{PREFIX}cost", medium.cost))
@@ -105,15 +105,15 @@ def _received(member: Attachment) -> list[tuple[str, str]]:
     the other end.
     """
     medium, into = member.medium, member.into
-    usual: list[Way] = [member.out]
+    usual: list[HopProfile] = [member.out]
     if len(medium.members) == 2:
         usual.append(medium.other(member).out)
     pairs = []
     if not medium.unshaped and into.kbps != member.out.kbps:
         pairs.append((PREFIX + RX_RATE, str(into.kbps)))
-    if any(into.delay_ms != way.delay_ms for way in usual):
+    if any(into.delay_ms != hop.delay_ms for hop in usual):
         pairs.append((PREFIX + RX_LATENCY, _text(into.delay_ms)))
-    if any(into.loss != way.loss for way in usual):
+    if any(into.loss != hop.loss for hop in usual):
         pairs.append((PREFIX + RX_LOSS, _text(into.loss)))
     return pairs
 

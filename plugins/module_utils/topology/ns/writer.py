@@ -15,7 +15,7 @@ from ..checks import check_deployable
 from ..model import Computer, Substrate, Topology
 from ..scope import named, shown
 from .hops import Port, ports_of, way_between
-from .network import Way
+from .network import HopProfile
 from .quoting import TCL_COMMANDS, Variables, quoted
 from .testbed_commands import TAR_NAMES, is_shared
 from .units import SMALLEST_KBPS, SMALLEST_LOSS
@@ -171,7 +171,7 @@ class _Writer:
         usual = ports[0].out
         nodes = " ".join(self.variables.value(port.computer.name) for port in ports)
         hop = self._numbers(substrate, label, usual)
-        whole = self._numbers(substrate, label, Way(usual.delay_ms * 2, usual.kbps, 0))
+        whole = self._numbers(substrate, label, HopProfile(usual.delay_ms * 2, usual.kbps, 0))
         self.add("set", self.variables.target(substrate.name), f'[${self.variables.simulator} make-lan "{nodes}" {whole[1]} {whole[0]}]')
         lan = self.variables.value(substrate.name)
         for port in ports:
@@ -182,9 +182,9 @@ class _Writer:
             elif usual.loss:
                 self.add("tb-set-node-lan-loss", node, lan, hop[2])
 
-    def _numbers(self, substrate: Substrate, label: str, way: Way) -> tuple[str, str, str]:
+    def _numbers(self, substrate: Substrate, label: str, hop: HopProfile) -> tuple[str, str, str]:
         """Delay, bandwidth and loss as NS says them."""
-        kbps, loss, delay = way.kbps, way.loss, way.delay_ms
+        kbps, loss, delay = hop.kbps, hop.loss, hop.delay_ms
         if delay > _LONGEST_MS:
             self.warn(substrate, label, f"an NS file cannot have a delay of {delay:g} ms", f"at most {_LONGEST_MS:g} ms")
             delay = _LONGEST_MS
@@ -284,7 +284,7 @@ def _can_be_written(software) -> bool:
     return folder is None or folder.split() == [folder] and folder.startswith("/") and not is_shared(folder) and location.endswith(TAR_NAMES)
 
 
-def _alike(one: Way, other: Way) -> bool:
+def _alike(one: HopProfile, other: HopProfile) -> bool:
     return one.kbps == other.kbps and abs(one.delay_ms - other.delay_ms) < 1e-9 and abs(one.loss - other.loss) < 1e-12
 
 

@@ -14,7 +14,7 @@ from ..scope import named, shown
 _MOST_SUGGESTIONS = 10
 
 
-class _Place:
+class _Namespace:
     """The topology itself or one fragment: names hold within it.
 
     prefix  what stands before the labels of its elements: "" or "fragment f, "
@@ -46,12 +46,12 @@ def check_names(problems: ProblemLog, substrates, elements, fragment: str = "") 
     fragment  name of the fragment this is the inside of; there interfaces and substrates may be
               completed from outside, so that missing members are no news
     """
-    place = _Place(problems, substrates, elements, named("fragment", fragment) + ", " if fragment else "")
-    _check_unique(problems, [(place.prefix + named("substrate", substrate.name), substrate) for substrate in substrates])
-    _check_unique(problems, [(place.label(element), element) for element in elements])
-    members = _check_attachments(place)
+    namespace = _Namespace(problems, substrates, elements, named("fragment", fragment) + ", " if fragment else "")
+    _check_unique(problems, [(namespace.prefix + named("substrate", substrate.name), substrate) for substrate in substrates])
+    _check_unique(problems, [(namespace.label(element), element) for element in elements])
+    members = _check_attachments(namespace)
     if not fragment:
-        _warn_of_lonely_substrates(place, members)
+        _warn_of_lonely_substrates(namespace, members)
 
 
 def check_several_substrates(problems: ProblemLog, elements) -> None:
@@ -75,37 +75,37 @@ def _check_unique(problems: ProblemLog, labelled) -> None:
             first_lines[item.name] = item.line
 
 
-def _check_attachments(place: _Place) -> Counter:
+def _check_attachments(namespace: _Namespace) -> Counter:
     """Number of members of each substrate; faults of single interfaces are logged."""
-    known = {substrate.name for substrate in place.substrates}
+    known = {substrate.name for substrate in namespace.substrates}
     members: Counter = Counter()
-    for element in place.elements:
+    for element in namespace.elements:
         own: Counter = Counter()
         for interface in element.interfaces:
             own.update(interface.substrates)
             if interface.substrates and known.issuperset(interface.substrates):
                 continue
-            _report_attachment(place, element, interface, known)
+            _report_attachment(namespace, element, interface, known)
         members.update(own)
         if isinstance(element, Computer) and not element.interfaces:
-            place.problems.warn("computers without interfaces", element.line, place.label(element), "has no interface")
+            namespace.problems.warn("computers without interfaces", element.line, namespace.label(element), "has no interface")
         for name, times in own.items():
             if times > 1:
-                place.problems.warn("repeated attachments", element.line, place.label(element), f"is attached to substrate {name} {times} times")
+                namespace.problems.warn("repeated attachments", element.line, namespace.label(element), f"is attached to substrate {name} {times} times")
     return members
 
 
-def _report_attachment(place: _Place, element, interface, known) -> None:
-    label = f"{place.label(element)}, {named('interface', interface.name)}"
-    if not interface.substrates and not place.prefix:
-        place.problems.error(interface.line, label, "has no <substrate>", "name the substrate it is attached to")
+def _report_attachment(namespace: _Namespace, element, interface, known) -> None:
+    label = f"{namespace.label(element)}, {named('interface', interface.name)}"
+    if not interface.substrates and not namespace.prefix:
+        namespace.problems.error(interface.line, label, "has no <substrate>", "name the substrate it is attached to")
     for name in interface.substrates:
         if name and name not in known:
-            place.problems.error(interface.line, label, f"there is no substrate {shown(name)}", place.suggestion(name, known))
+            namespace.problems.error(interface.line, label, f"there is no substrate {shown(name)}", namespace.suggestion(name, known))
 
 
-def _warn_of_lonely_substrates(place: _Place, members: Counter) -> None:
-    for substrate in place.substrates:
+def _warn_of_lonely_substrates(namespace: _Namespace, members: Counter) -> None:
+    for substrate in namespace.substrates:
         if members[substrate.name] < 2:
             number = "only one interface" if members[substrate.name] else "no interface"
-            place.problems.warn("substrates with fewer than two interfaces", substrate.line, named("substrate", substrate.name), f"has {number}")
+            namespace.problems.warn("substrates with fewer than two interfaces", substrate.line, named("substrate", substrate.name), f"has {number}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base.jobs import begin, progress
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.tests.unit.host.plans import plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 
@@ -35,14 +35,14 @@ def appears(path: Path, limit_s: float = 20.0) -> str:
 
 @sandboxed
 def test_progress_and_result_are_there_for_whoever_asks_and_nobody_else_reads_them():
-    place, release = install_plan(plan()), Path("/run/release")
+    paths, release = install_plan(plan()), Path("/run/release")
 
     def act():
         progress("one of\ntwo")
         appears(release)
         return {"changed": True, "changes": ["n: made"], "session": os.getsid(0) == os.getpid()}
 
-    job = begin(place, act)
+    job = begin(paths, act)
     assert appears(Path(job["job"], "progress")) == "one of two\n"
     assert not Path(job["job"], "result").exists()
     release.touch()
@@ -64,17 +64,17 @@ def test_what_goes_wrong_is_its_result(raised, error):
 
 @sandboxed
 def test_a_job_that_was_killed_has_no_result_and_one_that_was_read_goes_with_the_next():
-    place = install_plan(plan())
-    killed = begin(place, lambda: time.sleep(60) or {})
+    paths = install_plan(plan())
+    killed = begin(paths, lambda: time.sleep(60) or {})
     os.kill(killed["pid"], signal.SIGKILL)
     assert ended(killed) is None
-    read = begin(place, dict)
+    read = begin(paths, dict)
     assert ended(read) == {}
-    begin(place, dict)
+    begin(paths, dict)
     assert not Path(read["job"]).exists() and Path(killed["job"]).exists()
 
 
 @sandboxed
 def test_there_is_none_for_an_experiment_that_is_not_here():
     with pytest.raises(HostError, match="no experiment No.such on this host"):
-        begin(Place("No.such"), dict)
+        begin(ExperimentPaths("No.such"), dict)

@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base import paths as place_module
-from ansible_collections.deter.benito.plugins.module_utils.host.base.locks import experiment_lock, leaving, machine_lock, staying
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import RUN_ROOT, Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.locks import experiment_lock, machine_lock, removal_blocked, removal_lock
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import RUN_ROOT, ExperimentPaths
 from ansible_collections.deter.benito.tests.unit.host.sandbox import in_processes, sandboxed
 
 
 @sandboxed
 def test_who_waits_is_told_what_is_busy_and_gets_it_afterwards():
-    place = Place("Proj.exp")
-    with experiment_lock(place):
-        with pytest.raises(HostError, match="another benito-host has been changing Proj.exp on this host for 0 s"), experiment_lock(place, 0):
+    paths = ExperimentPaths("Proj.exp")
+    with experiment_lock(paths):
+        with pytest.raises(HostError, match="another benito-host has been changing Proj.exp on this host for 0 s"), experiment_lock(paths, 0):
             pass
-        with experiment_lock(Place("Proj.other"), 0), machine_lock(0):
+        with experiment_lock(ExperimentPaths("Proj.other"), 0), machine_lock(0):
             pass
-    with experiment_lock(place, 0):
+    with experiment_lock(paths, 0):
         pass
 
 
@@ -45,41 +45,42 @@ def test_twenty_at_the_same_time_are_one_after_another_and_leave_no_file():
 
 @sandboxed
 def test_a_lock_leaves_what_else_is_in_its_folder():
-    os.makedirs(Place("Proj.exp").run)
-    with experiment_lock(Place("Proj.exp")), machine_lock():
+    os.makedirs(ExperimentPaths("Proj.exp").run)
+    with experiment_lock(ExperimentPaths("Proj.exp")), machine_lock():
         pass
     assert os.listdir(f"{RUN_ROOT}/exp") == ["Proj.exp"]
 
 
 @sandboxed
 def test_who_takes_an_experiment_away_sends_others_away_and_leaves_no_file():
-    place = Place("Proj.exp")
-    with leaving(place):
-        with pytest.raises(HostError, match="^Proj.exp is being taken away from this host$"), staying(place):
+    paths = ExperimentPaths("Proj.exp")
+    with removal_lock(paths):
+        with pytest.raises(HostError, match="^Proj.exp is being taken away from this host$"), removal_blocked(paths):
             pass
-        with staying(Place("Proj.other")), pytest.raises(HostError, match="taking Proj.exp away from this host for 0 s"), leaving(place, 0):
+        with removal_blocked(ExperimentPaths("Proj.other")), \
+                pytest.raises(HostError, match="taking Proj.exp away from this host for 0 s"), removal_lock(paths, 0):
             pass
-    with staying(place), staying(place):
-        with pytest.raises(HostError, match="taking Proj.exp away"), leaving(place, 0):
+    with removal_blocked(paths), removal_blocked(paths):
+        with pytest.raises(HostError, match="taking Proj.exp away"), removal_lock(paths, 0):
             pass
-    with leaving(place, 0):
+    with removal_lock(paths, 0):
         pass
     assert not os.path.exists(RUN_ROOT)
 
 
 @sandboxed
 def test_many_who_stay_for_moments_do_not_keep_anybody_from_leaving():
-    place, done = Place("Proj.exp"), Path("/var/benito-done")
+    paths, done = ExperimentPaths("Proj.exp"), Path("/var/benito-done")
 
     def stay_or_leave(number):
         if number == 0:
-            with leaving(place, 10):
+            with removal_lock(paths, 10):
                 pass
             done.touch()
             return True
         while not done.exists():
             try:
-                with staying(place):
+                with removal_blocked(paths):
                     pass
             except HostError:
                 pass

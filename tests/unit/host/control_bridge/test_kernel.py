@@ -84,10 +84,10 @@ def test_the_bridge_carries_exactly_what_the_interface_carried_and_gives_it_back
     before, over, below, back, elsewhere, bridges = run("""
         ip("link set lo up\\n" + INTERFACE)
         before = carried("net0"), carried("far0")
-        belongings = link.Belongings.of("net0")
-        device.bring_over("net0", belongings)
+        link_config = link.LinkConfig.of("net0")
+        device.bring_over("net0", link_config)
         over, below, elsewhere = carried("control0"), carried("net0"), carried("far0") == before[1]
-        kept = link.Belongings.from_plain(json.loads(json.dumps(belongings.to_plain())))
+        kept = link.LinkConfig.from_plain(json.loads(json.dumps(link_config.to_plain())))
         device.bring_back("net0", kept)
         print(json.dumps([before[0], over, below, carried("net0"), elsewhere and carried("far0") == before[1], device.is_bridge()]))
     """)
@@ -104,7 +104,7 @@ def test_the_bridge_has_the_interfaces_hardware_address_mtu_and_settings():
         ip("link set lo up\\n" + INTERFACE)
         with open("/proc/sys/net/ipv6/conf/net0/accept_ra", "w") as stream:
             stream.write("2")
-        device.bring_over("net0", link.Belongings.of("net0"))
+        device.bring_over("net0", link.LinkConfig.of("net0"))
         leaves = ("address", "mtu", "ifalias", "bridge/stp_state", "bridge/forward_delay", "bridge/multicast_snooping", "bridge/nf_call_iptables")
         print(json.dumps([[link.link_attribute("control0", leaf) for leaf in leaves], setting("control0", "accept_ra"), setting("net0", "disable_ipv6"),
                           device.members()]))
@@ -115,12 +115,12 @@ def test_the_bridge_has_the_interfaces_hardware_address_mtu_and_settings():
 def test_what_a_manager_did_not_bring_is_completed_and_what_it_leases_is_not():
     lacking, still = run("""
         ip("link set lo up\\n" + INTERFACE)
-        belongings = link.Belongings.of("net0")
+        link_config = link.LinkConfig.of("net0")
         ip("address flush dev net0\\naddress add 192.0.2.1/24 dev net0\\n")
         subprocess.run(["ip", "-6", "route", "flush", "dev", "net0"], check=True)
-        link.complete(belongings, "net0")
-        device_now = link.Belongings.of("net0").describe()
-        print(json.dumps([sorted(set(belongings.describe()) - set(device_now)), link.missing(belongings, "net0")]))
+        link.complete(link_config, "net0")
+        device_now = link.LinkConfig.of("net0").describe()
+        print(json.dumps([sorted(set(link_config.describe()) - set(device_now)), link.missing(link_config, "net0")]))
     """)
     assert lacking == ["2001:db8:1::1/64", "route default via 192.0.2.254", "route default via 2001:db8::fe"]
     assert "route default via 192.0.2.254" in still

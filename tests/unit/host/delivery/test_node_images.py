@@ -11,8 +11,8 @@ import time
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host.base import paths as places
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base import paths as paths_module
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery import node_images
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, ImagePlan, to_json
 
@@ -25,13 +25,13 @@ def vhost(tmp_path, monkeypatch):
     """A vhost in tmp_path whose plan needs both images."""
     monkeypatch.setattr(node_images, "IMAGES", str(tmp_path / "images"))
     monkeypatch.setattr(node_images, "_UNIFIED", str(tmp_path / "unified"))
-    monkeypatch.setattr(places, "ROOT", str(tmp_path))
+    monkeypatch.setattr(paths_module, "ROOT", str(tmp_path))
     (tmp_path / "unified").touch()
-    place = Place("P.e")
-    os.makedirs(place.directory)
-    with open(place.plan, "w", encoding="utf-8") as stream:
+    paths = ExperimentPaths("P.e")
+    os.makedirs(paths.directory)
+    with open(paths.plan, "w", encoding="utf-8") as stream:
         stream.write(to_json(HostPlan("P", "e", "pnode-0000", images=(DISK, ROOT))))
-    return place
+    return paths
 
 
 def bring(missing, image, systemd=252):

@@ -9,7 +9,7 @@ import struct
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.guest.network import GuestFile, container_network
 from ansible_collections.deter.benito.plugins.module_utils.host.lxc.boot import exit_code_in
 from ansible_collections.deter.benito.plugins.module_utils.host.lxc.config import lxc_config, start_text, unit_text
@@ -20,7 +20,7 @@ from ansible_collections.deter.benito.plugins.module_utils.hostplan import Contr
 from ansible_collections.deter.benito.tests.unit.host.plans import plan, with_vnode
 from ansible_collections.deter.benito.tests.unit.host.sandbox import needs_root, sandboxed
 
-PLACE = Place("Proj.exp")
+PLACE = ExperimentPaths("Proj.exp")
 PLAN = with_vnode(plan(), "a", kind="openvz", memory_mb=256, cpus=2, control=ControlPlan("bvcontrol0000", "02:00:00:00:00:aa", "172.29.0.5/22", "172.29.0.1"))
 NODE = PLAN.vnodes[0]
 

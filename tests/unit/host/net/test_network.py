@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base import syscalls
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink, substrates
 from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall import apply_firewall, remove_firewall, ruleset
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network
@@ -20,7 +20,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.run.apply import
 from ansible_collections.deter.benito.tests.unit.host.plans import LOCAL, REMOTE, TUNNEL, plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 
-PLACE = Place("Proj.exp")
+PLACE = ExperimentPaths("Proj.exp")
 
 
 def ip(text):

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base import syscalls
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_file import read_plan
 from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink
 from ansible_collections.deter.benito.plugins.module_utils.host.physical.kind import physical_status, remove_physical_node
@@ -22,7 +22,7 @@ from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostP
 from ansible_collections.deter.benito.tests.unit.host.plans import interface, with_vnode
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 
-PLACE = Place("Proj.exp")
+PLACE = ExperimentPaths("Proj.exp")
 LAN0, LAN1 = SubstratePlan("lan0", "bblan00000000", 1400), SubstratePlan("lan1", "bblan10000000", 1500)
 ROUTER = VnodePlan("r", "embedded_pnode", "r", (interface("r", 0, "lan0", "10.0.0.254/24"), interface("r", 1, "lan1", "10.0.1.254/24")),
                    (RoutePlan("10.0.0.0/16", "10.0.1.1"),), forwarding=True, start_command="cat /var/benito/eid; echo $BENITO_NODE >&2; exit 3")
@@ -225,9 +225,9 @@ def test_a_machine_is_a_node_of_one_experiment_only():
     other = dataclasses.replace(PLAN, eid="two", substrates=(), vnodes=(VnodePlan("x", "embedded_pnode", "x"),))
     install_plan(other)
     with pytest.raises(HostError, match="this machine also carries Proj.exp: a machine that is a node itself is shared with no other experiment"):
-        apply(Place("Proj.two"))
-    assert remove_physical_node(Place("Proj.two")) == []
-    down(Place("Proj.two"))
+        apply(ExperimentPaths("Proj.two"))
+    assert remove_physical_node(ExperimentPaths("Proj.two")) == []
+    down(ExperimentPaths("Proj.two"))
     assert built() == []
     os.unlink("/var/benito/log")
     os.mkdir("/var/benito/log")

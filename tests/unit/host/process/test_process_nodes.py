@@ -15,7 +15,7 @@ import time
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base.namespaces import Registry, home, join
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_file import read_plan
 from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink
 from ansible_collections.deter.benito.plugins.module_utils.host.process.kind import reboot_process_nodes
@@ -25,7 +25,7 @@ from ansible_collections.deter.benito.plugins.module_utils.hostplan import Inter
 from ansible_collections.deter.benito.tests.unit.host.plans import LOCAL, interface, plan, with_vnode
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 
-PLACE = Place("Proj.exp")
+PLACE = ExperimentPaths("Proj.exp")
 reboot = reboot_file.reboot
 
 

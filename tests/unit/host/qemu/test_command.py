@@ -10,22 +10,22 @@ import shlex
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.command import (
-    MachinePlace,
+    MachinePaths,
     cards,
-    cold_words,
+    cold_boot_args,
     hardware_of,
+    incoming_args,
     program,
     qemu_command,
     quoted,
-    start_words,
+    start_args,
     unit_text,
     user_id,
-    warm_words,
 )
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, ImagePlan, UplinkPlan
 from ansible_collections.deter.benito.tests.unit.host.plans import interface, plan, with_vnode
 
-WHERE = MachinePlace("/var/benito/exp/Proj.exp/machines/a", "/run/benito/vm/bvcontrol0000")
+WHERE = MachinePaths("/var/benito/exp/Proj.exp/machines/a", "/run/benito/vm/bvcontrol0000")
 CONTROL = ControlPlan("bvcontrol0000", "02:00:00:00:00:aa", "172.29.0.5/22", "172.29.0.1")
 PLAN = with_vnode(plan(), "a", kind="qemu", memory_mb=384, cpus=2, control=CONTROL)
 
@@ -36,7 +36,7 @@ def image(**changes):
 
 def command(of=PLAN, acceleration="tcg", control_mtu=1500, **changes):
     vnode = of.vnodes[0]
-    return [*qemu_command(of, vnode, hardware_of(vnode, image(**changes), acceleration), WHERE), *cold_words(cards(of, vnode, control_mtu))]
+    return [*qemu_command(of, vnode, hardware_of(vnode, image(**changes), acceleration), WHERE), *cold_boot_args(cards(of, vnode, control_mtu))]
 
 
 def values(of, option):
@@ -111,15 +111,15 @@ def test_systemd_takes_every_word_of_the_unit_as_it_is(word):
 
 
 def test_the_unit_may_become_its_user_and_nothing_more():
-    text = unit_text("Proj.exp", "a", WHERE, command(), cold_words(cards(PLAN, PLAN.vnodes[0], 1500)))
+    text = unit_text("Proj.exp", "a", WHERE, command(), cold_boot_args(cards(PLAN, PLAN.vnodes[0], 1500)))
     assert "CapabilityBoundingSet=CAP_SETUID CAP_SETGID\n" in text and "NoNewPrivileges=yes\n" in text
     assert "Restart=no\n" in text, "its exit code stays to be seen"
 
 
 def test_a_warm_start_differs_by_its_memory_and_by_having_no_cards_yet():
-    words = warm_words(hardware_of(PLAN.vnodes[0], image(), "tcg"), "/var/benito/exp/Proj.exp/templates/0/memory")
+    words = incoming_args(hardware_of(PLAN.vnodes[0], image(), "tcg"), "/var/benito/exp/Proj.exp/templates/0/memory")
     assert values(words, "-incoming") == ["defer"] and "-netdev" not in words
     assert values(words, "-object") == ["memory-backend-file,id=memory,size=384M,mem-path=/var/benito/exp/Proj.exp/templates/0/memory,share=off"]
     text = unit_text("Proj.exp", "a", WHERE, ["/usr/bin/qemu"], ["-netdev", "tap,id=net0"])
     assert f"EnvironmentFile=-{WHERE.start}\n" in text and 'Environment="BENITO_START=-netdev tap,id=net0"\n' in text
-    assert start_words(words).startswith('BENITO_START="-incoming defer ') and f"ExecStartPost=/bin/rm -f {WHERE.start}\n" in text, "for one start alone"
+    assert start_args(words).startswith('BENITO_START="-incoming defer ') and f"ExecStartPost=/bin/rm -f {WHERE.start}\n" in text, "for one start alone"

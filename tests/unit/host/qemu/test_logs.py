@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.deter.benito.plugins.module_utils.host.qemu.command import MachinePlace
+from ansible_collections.deter.benito.plugins.module_utils.host.qemu.command import MachinePaths
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.logs import console_end
 
 
 def end_of(tmp_path, content: bytes) -> str:
-    where = MachinePlace(str(tmp_path), str(tmp_path))
+    where = MachinePaths(str(tmp_path), str(tmp_path))
     os.makedirs(os.path.dirname(where.console), exist_ok=True)
     with open(where.console, "wb") as stream:
         stream.write(content)
@@ -33,4 +33,4 @@ def test_the_last_fifteen_lines_of_much_are_shown(tmp_path):
 
 def test_a_silent_console_is_said_to_be(tmp_path):
     assert end_of(tmp_path, b"\n\n") == "(nothing)"
-    assert console_end(MachinePlace(str(tmp_path), str(tmp_path / "none"))) == "(nothing)"
+    assert console_end(MachinePaths(str(tmp_path), str(tmp_path / "none"))) == "(nothing)"

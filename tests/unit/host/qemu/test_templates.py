@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu import template_making, template_notes, template_task, templates
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.command import Hardware
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.template_notes import templates_here
@@ -32,7 +32,7 @@ def here(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "TEMPLATES", str(tmp_path / "templates"))
     monkeypatch.setattr(paths, "ROOT", str(tmp_path / "var"))
     monkeypatch.setattr(paths, "RUN_ROOT", str(tmp_path / "run"))
-    experiment = Place("Proj.exp")
+    experiment = ExperimentPaths("Proj.exp")
     os.makedirs(experiment.directory)
     os.makedirs(experiment.run)
     return experiment
@@ -173,12 +173,12 @@ def test_what_a_guest_can_tell_makes_another_template_and_nothing_else(monkeypat
     monkeypatch.setattr(templates, "_version", lambda _program: "QEMU emulator version 7.2.0")
     image = ImagePlan(digest="0" * 32, name="debian-12", form="disk", disk_format="qcow2", architecture="x86_64", kernel=True)
     hardware = Hardware(image, 512, 1, 0, "tcg")
-    key = templates.template_key(templates.template_words(hardware))
-    assert key == templates.template_key(templates.template_words(dataclasses.replace(hardware, translation_mb=96)))
+    key = templates.template_key(templates.template_fingerprint(hardware))
+    assert key == templates.template_key(templates.template_fingerprint(dataclasses.replace(hardware, translation_mb=96)))
     others = [{"memory_mb": 256}, {"cpus": 2}, {"disk_mb": 9000}, {"acceleration": "kvm"}, {"image": dataclasses.replace(image, digest="1" * 32)}]
-    assert len({key, *(templates.template_key(templates.template_words(dataclasses.replace(hardware, **other))) for other in others)}) == 6
+    assert len({key, *(templates.template_key(templates.template_fingerprint(dataclasses.replace(hardware, **other))) for other in others)}) == 6
     monkeypatch.setattr(templates, "_version", lambda _program: "QEMU emulator version 9.0.0")
-    assert templates.template_key(templates.template_words(hardware)) != key
+    assert templates.template_key(templates.template_fingerprint(hardware)) != key
 
 
 def test_a_visit_lists_them_and_removes_only_what_is_over_a_limit_that_was_given(here):

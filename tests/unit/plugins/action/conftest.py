@@ -10,7 +10,7 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import action_loader, connection_loader
 from ansible.template import Templar
-from ansible_collections.deter.benito.plugins.module_utils.host.base import paths as places
+from ansible_collections.deter.benito.plugins.module_utils.host.base import paths as paths_module
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery import node_images
 from ansible_collections.deter.benito.plugins.plugin_utils import host_action
 
@@ -23,7 +23,7 @@ def fixture_vhost(tmp_path, monkeypatch):
     files = {name: text.replace('"/var/', f'"{root}/var/').replace('"/run/', f'"{root}/run/') for name, text in files.items()}
     monkeypatch.setattr(host_action, "program_files", lambda: (directory, files))
     monkeypatch.setattr(node_images, "IMAGES", f"{root}{node_images.IMAGES}")
-    monkeypatch.setattr(places, "ROOT", f"{root}{places.ROOT}")
+    monkeypatch.setattr(paths_module, "ROOT", f"{root}{paths_module.ROOT}")
     monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
     return root
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from ansible.plugins.become import BecomeBase
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import Place
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery import node_images
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, ImagePlan, to_json
 from ansible_collections.deter.benito.plugins.plugin_utils import host_action
@@ -38,9 +38,9 @@ class AnotherUser(BecomeBase):
 @pytest.fixture(name="cache")
 def fixture_cache(tmp_path, vhost):
     """The controller's cache with the one image that a plan on the vhost needs; the bytes of each of its files are its name."""
-    place = Place("P.e")
-    os.makedirs(place.directory)
-    with open(place.plan, "w", encoding="utf-8") as stream:
+    paths = ExperimentPaths("P.e")
+    os.makedirs(paths.directory)
+    with open(paths.plan, "w", encoding="utf-8") as stream:
         stream.write(to_json(HostPlan("P", "e", "pnode", images=(IMAGE,))))
     folder = tmp_path / "a cache" / "d1"
     folder.mkdir(parents=True)

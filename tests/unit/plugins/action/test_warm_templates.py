@@ -23,7 +23,7 @@ def fixture_template(vhost):
     for name in ("memory", "state", "disk.qcow2"):
         (folder / name).write_bytes(name.encode())
     words = {"image_name": "debian-12", "memory_mb": 256, "cpus": 1, "acceleration": "tcg"}
-    (folder / "template.json").write_text(json.dumps({"words": words, "files": {}, "private_mb": 40}))
+    (folder / "template.json").write_text(json.dumps({"fingerprint": words, "files": {}, "private_mb": 40}))
     os.utime(folder / "template.json", (1e9, 1e9))
     return folder
 

@@ -77,9 +77,9 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("sort", COMMANDS)
-def test_commands_become_one_start_command_and_stay_as_they_are_written(sort):
-    commands, expected = COMMANDS[sort]
+@pytest.mark.parametrize("case", COMMANDS)
+def test_commands_become_one_start_command_and_stay_as_they_are_written(case):
+    commands, expected = COMMANDS[case]
     topology, _warnings = of_lab(f"a: {{kind: linux, exec: {json.dumps(commands)}}}")
     assert attributes(topology.computers[0])["startup"] == expected
 
@@ -131,9 +131,9 @@ REPORTED = {
 }
 
 
-@pytest.mark.parametrize("sort", REPORTED)
-def test_what_is_not_carried_over_is_reported_with_its_line(sort):
-    nodes, links, expected = REPORTED[sort]
+@pytest.mark.parametrize("case", REPORTED)
+def test_what_is_not_carried_over_is_reported_with_its_line(case):
+    nodes, links, expected = REPORTED[case]
     _topology, warnings = of_lab(nodes, links)
     (found,) = [warning for warning in warnings if expected in warning]
     assert found.startswith("lab.clab.yml:")
@@ -162,9 +162,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("sort", WRONG)
-def test_what_is_wrong_is_an_error_with_its_line(sort):
-    nodes, links, expected = WRONG[sort]
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_an_error_with_its_line(case):
+    nodes, links, expected = WRONG[case]
     (error,) = errors_of(of_lab, nodes, links)
     assert error.startswith(expected)
 

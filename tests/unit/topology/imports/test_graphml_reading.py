@@ -100,9 +100,9 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("sort", NAMED)
-def test_a_node_is_called_as_its_label_or_what_is_nearest_to_it(sort):
-    key, label, name = NAMED[sort]
+@pytest.mark.parametrize("case", NAMED)
+def test_a_node_is_called_as_its_label_or_what_is_nearest_to_it(case):
+    key, label, name = NAMED[case]
     topology, warnings = of_graph(node(key, data("label", label)))
     assert topology.computers[0].name == name
     wanted = label or key
@@ -139,9 +139,9 @@ REPORTED = {
 }
 
 
-@pytest.mark.parametrize("sort", REPORTED)
-def test_what_is_not_carried_over_is_reported_with_its_line(sort):
-    body, expected = REPORTED[sort]
+@pytest.mark.parametrize("case", REPORTED)
+def test_what_is_not_carried_over_is_reported_with_its_line(case):
+    body, expected = REPORTED[case]
     _topology, warnings = of_graph(body)
     (found,) = [warning for warning in warnings if expected in warning]
     assert found.startswith("lab.graphml:") or "data of" in found
@@ -196,9 +196,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("sort", WRONG)
-def test_what_is_wrong_is_an_error_with_its_line(sort):
-    body, expected = WRONG[sort]
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_an_error_with_its_line(case):
+    body, expected = WRONG[case]
     (error,) = errors_of(of_graph, body)
     assert error.startswith(expected)
 

@@ -75,9 +75,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("sort", REFUSED)
-def test_what_is_not_plain_yaml_is_refused_with_its_line(sort):
-    text, expected = REFUSED[sort]
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_plain_yaml_is_refused_with_its_line(case):
+    text, expected = REFUSED[case]
     assert errors_of(text)[0].startswith(expected)
 
 
@@ -87,9 +87,9 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("sort", BOMBS)
-def test_aliases_that_grow_beyond_measure_are_refused_at_once(sort):
+@pytest.mark.parametrize("case", BOMBS)
+def test_aliases_that_grow_beyond_measure_are_refused_at_once(case):
     before = time.process_time()
-    (error,) = errors_of(BOMBS[sort])
+    (error,) = errors_of(BOMBS[case])
     assert "has more than 1,000,000 parts" in error
     assert time.process_time() - before < 8

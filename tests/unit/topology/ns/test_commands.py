@@ -27,9 +27,9 @@ ATTRIBUTES = {
 }
 
 
-@pytest.mark.parametrize("sort", ATTRIBUTES)
-def test_a_node_has_the_attributes_that_the_file_gives_it(sort):
-    body, expected = ATTRIBUTES[sort]
+@pytest.mark.parametrize("case", ATTRIBUTES)
+def test_a_node_has_the_attributes_that_the_file_gives_it(case):
+    body, expected = ATTRIBUTES[case]
     node = computer(topology_of(LINK + body), "a")
     assert {name: node.attribute(name) for name in expected} == expected
 
@@ -50,9 +50,9 @@ ADDRESSES = {
 }
 
 
-@pytest.mark.parametrize("sort", ADDRESSES)
-def test_an_address_is_fixed_on_the_interface_meant(sort):
-    body, expected = ADDRESSES[sort]
+@pytest.mark.parametrize("case", ADDRESSES)
+def test_an_address_is_fixed_on_the_interface_meant(case):
+    body, expected = ADDRESSES[case]
     (interface,) = computer(topology_of(LINK + body), "a").interfaces
     assert (interface.attribute("ip4_address"), interface.attribute("ip4_netmask")) == expected
 
@@ -159,9 +159,9 @@ WARNED = {
 }
 
 
-@pytest.mark.parametrize("sort", WARNED)
-def test_what_has_no_effect_is_warned_of(sort):
-    body, expected = WARNED[sort]
+@pytest.mark.parametrize("case", WARNED)
+def test_what_has_no_effect_is_warned_of(case):
+    body, expected = WARNED[case]
     warnings = read(LINK + body)[1]
     assert any(expected in warning for warning in warnings), warnings
 
@@ -244,9 +244,9 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("sort", REFUSED)
-def test_what_cannot_be_is_an_error_with_its_line(sort):
-    body, expected = REFUSED[sort]
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_an_error_with_its_line(case):
+    body, expected = REFUSED[case]
     errors = errors_of(LINK + body)
     assert any(expected in error for error in errors), errors
     assert all(error.startswith("lab.tcl:") for error in errors)
@@ -276,9 +276,9 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("sort", FAULTS)
-def test_a_fault_of_tcl_ends_the_file_with_its_line(sort):
-    body, line, expected = FAULTS[sort]
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_fault_of_tcl_ends_the_file_with_its_line(case):
+    body, line, expected = FAULTS[case]
     (error,) = errors_of("set a [$ns node]\n" + body)
     assert error.startswith(f"lab.tcl:{line}: ") and expected in error
 
@@ -321,8 +321,8 @@ EMULAB = {
 }
 
 
-@pytest.mark.parametrize("sort", EMULAB)
-def test_the_profile_emulab_is_stricter(sort):
-    assert not errors_of(LINK + EMULAB[sort])
-    (error,) = errors_of(LINK + EMULAB[sort], profile="emulab")
+@pytest.mark.parametrize("case", EMULAB)
+def test_the_profile_emulab_is_stricter(case):
+    assert not errors_of(LINK + EMULAB[case])
+    (error,) = errors_of(LINK + EMULAB[case], profile="emulab")
     assert error.startswith("lab.tcl:")

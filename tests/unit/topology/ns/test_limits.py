@@ -48,10 +48,10 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize("sort", WHOLE)
-def test_a_file_without_end_is_stopped_within_ten_seconds(sort):
+@pytest.mark.parametrize("case", WHOLE)
+def test_a_file_without_end_is_stopped_within_ten_seconds(case):
     before = seconds_used()
-    (error,) = errors_of(WHOLE[sort])
+    (error,) = errors_of(WHOLE[case])
     assert "is there a loop without an end?" in error
     assert seconds_used() - before < 10
     assert_little_memory()
@@ -81,11 +81,11 @@ def test_the_time_of_other_programs_is_not_the_files(monkeypatch):
     assert errors_of(UNTIL_LATER.format(5)) == []
 
 
-@pytest.mark.parametrize("sort", ENDLESS)
-def test_a_file_without_end_is_stopped(sort, monkeypatch):
+@pytest.mark.parametrize("case", ENDLESS)
+def test_a_file_without_end_is_stopped(case, monkeypatch):
     monkeypatch.setattr(interpreter, "SECONDS", 1)
     monkeypatch.setattr(interpreter, "CPU_SECONDS", 2)
-    errors = errors_of(ENDLESS[sort])
+    errors = errors_of(ENDLESS[case])
     assert errors and len("\n".join(errors)) < 20000
     assert_little_memory()
 
@@ -119,9 +119,9 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("sort", FORBIDDEN)
-def test_a_file_reaches_nothing_outside(sort, tmp_path):
-    body, expected = FORBIDDEN[sort]
+@pytest.mark.parametrize("case", FORBIDDEN)
+def test_a_file_reaches_nothing_outside(case, tmp_path):
+    body, expected = FORBIDDEN[case]
     lab = tmp_path / "lab"
     lab.mkdir()
     (tmp_path / "outside.tcl").write_text("set x 1\n")

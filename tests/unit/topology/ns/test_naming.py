@@ -28,9 +28,9 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("sort", NAMES)
-def test_a_node_is_called_as_its_first_global_variable(sort):
-    body, expected = NAMES[sort]
+@pytest.mark.parametrize("case", NAMES)
+def test_a_node_is_called_as_its_first_global_variable(case):
+    body, expected = NAMES[case]
     assert names(topology_of(body)) == expected
 
 
@@ -57,9 +57,9 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize("sort", TAKEN)
-def test_a_name_that_is_taken_ends_the_file(sort):
-    body, expected = TAKEN[sort]
+@pytest.mark.parametrize("case", TAKEN)
+def test_a_name_that_is_taken_ends_the_file(case):
+    body, expected = TAKEN[case]
     (error,) = errors_of(body)
     assert error.startswith(expected)
 
@@ -75,9 +75,9 @@ ILLEGAL = {
 }
 
 
-@pytest.mark.parametrize("sort", ILLEGAL)
-def test_a_name_that_cannot_be_a_host_name_is_an_error(sort):
-    body, expected = ILLEGAL[sort]
+@pytest.mark.parametrize("case", ILLEGAL)
+def test_a_name_that_cannot_be_a_host_name_is_an_error(case):
+    body, expected = ILLEGAL[case]
     (error,) = errors_of(body)
     assert expected in error
 

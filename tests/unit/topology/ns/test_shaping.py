@@ -22,9 +22,9 @@ LINKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("sort", LINKS)
-def test_a_link_has_the_same_or_other_numbers_in_both_directions(sort):
-    body, there, back = LINKS[sort]
+@pytest.mark.parametrize("case", LINKS)
+def test_a_link_has_the_same_or_other_numbers_in_both_directions(case):
+    body, there, back = LINKS[case]
     found = ways(topology_of(LINK + body), "link0")
     assert found["a", "b"] == pytest.approx(there) and found["b", "a"] == pytest.approx(back)
 
@@ -45,9 +45,9 @@ LANS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("sort", LANS)
-def test_a_way_through_a_lan_is_two_hops(sort):
-    body, expected = LANS[sort]
+@pytest.mark.parametrize("case", LANS)
+def test_a_way_through_a_lan_is_two_hops(case):
+    body, expected = LANS[case]
     found = ways(topology_of(LAN + body), "lan0")
     for way, numbers in expected.items():
         assert found[way] == pytest.approx(numbers), way
@@ -70,9 +70,9 @@ DETER_LANS = {
 }
 
 
-@pytest.mark.parametrize("sort", DETER_LANS)
-def test_a_lan_of_deter_has_its_means(sort):
-    call, expected = DETER_LANS[sort]
+@pytest.mark.parametrize("case", DETER_LANS)
+def test_a_lan_of_deter_has_its_means(case):
+    call, expected = DETER_LANS[case]
     topology = topology_of(TWO + f"set c [$ns node]\nset lan0 [$ns {call}]")
     assert set(ways(topology, "lan0").values()) == {expected}
 

@@ -44,12 +44,12 @@ NS_FILES = {
 }
 
 
-@pytest.mark.parametrize("sort", NS_FILES)
-def test_what_came_from_an_ns_file_is_the_same_when_it_comes_back(sort):
-    topology = topology_of(NS_FILES[sort])
+@pytest.mark.parametrize("case", NS_FILES)
+def test_what_came_from_an_ns_file_is_the_same_when_it_comes_back(case):
+    topology = topology_of(NS_FILES[case])
     back = written_and_read(topology)
     assert whole_ways(back) == whole_ways(topology)
-    assert (back.elements, back.substrates) == (topology.elements, topology.substrates) or "asymmetric" in sort
+    assert (back.elements, back.substrates) == (topology.elements, topology.substrates) or "asymmetric" in case
     assert sorted(map(str, back.attributes)) == sorted(map(str, topology.attributes))
 
 

@@ -22,11 +22,11 @@ from ..images.recipe import DISK
 from . import files, kernel, network
 from .addresses import MOST_PNODES, Subnets
 from .base import BaseCache, host_recipe
+from .bring_up import BringUp, BringUpMachines, Change
 from .firewall import Firewall
 from .machines import DEFAULT_SIZE, Images, Machines, Size, check_size
 from .names import Identity, Paths
 from .pnodes import Pnodes, end_cgroup, in_parallel
-from .raising import Change, Raising, RaisingMachines
 from .sysctls import MachineLimits
 
 LOCK_SECONDS = 120
@@ -64,7 +64,7 @@ class Outcome:
         return files.render_table([("PNODE", "STATE", "CONTROL", "EXPERIMENT", "EXPERIMENTS"), *self.pnodes])
 
 
-class Bed:
+class LocalTestbed:
     """The local testbed ``identity`` on this machine, with its base systems and images in ``cache``.
 
     backend  of its pnodes: ``lxc``, containers, or ``qemu``, virtual machines; "" for what it has, or lxc
@@ -110,14 +110,14 @@ class Bed:
             rows = self._rows()
             before = self._describe(rows)
             self._refuse_another_backend()
-            raising = (RaisingMachines if self.backend == QEMU else Raising)(self, [self.identity.pnode(index) for index in range(count)])
-            changes = raising.changes()
+            bring_up = (BringUpMachines if self.backend == QEMU else BringUp)(self, [self.identity.pnode(index) for index in range(count)])
+            changes = bring_up.changes()
             if check_mode:
-                return Outcome(prepared.changes + tuple(change.what for change in changes), before, raising.describe(), rows, raising.warnings())
-            warnings = raising.warnings()
+                return Outcome(prepared.changes + tuple(change.what for change in changes), before, bring_up.describe(), rows, bring_up.warnings())
+            warnings = bring_up.warnings()
             for change in changes:
                 change.do()
-            warnings += tuple(raising.boot_warnings)
+            warnings += tuple(bring_up.boot_warnings)
             rows = self._rows() if changes else rows
             return Outcome(prepared.changes + tuple(change.what for change in changes), before, self._describe(rows), rows, warnings)
 

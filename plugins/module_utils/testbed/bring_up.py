@@ -26,22 +26,22 @@ class Change:
     do: Callable = field(repr=False)
 
 
-class Raising:
-    """One run of ``up`` of a Bed: what is, what should be, and the changes between, in the order they must be made. Pnodes are containers."""
+class BringUp:
+    """One run of ``up`` of a local testbed: what is, what should be, and the changes between, in the order they must be made. Pnodes are containers."""
 
     emulated = False
 
-    def __init__(self, bed, wanted):
-        self.bed = bed
-        self.identity = bed.identity
-        self.paths = bed.paths
+    def __init__(self, testbed, wanted):
+        self.testbed = testbed
+        self.identity = testbed.identity
+        self.paths = testbed.paths
         self.wanted = tuple(wanted)
         self.resolv_conf = network.host_resolv_conf()
-        self.subnets = bed.subnets() or choose_subnets(network.taken_networks(self.resolv_conf), start=int.from_bytes(self.identity.id.encode(), "big"))
-        self.base = bed.base_key(host_recipe())
+        self.subnets = testbed.subnets() or choose_subnets(network.taken_networks(self.resolv_conf), start=int.from_bytes(self.identity.id.encode(), "big"))
+        self.base = testbed.base_key(host_recipe())
         self.bridges = network.Bridges(self.identity, self.subnets)
         self.firewall = Firewall(self.identity, self.subnets)
-        self.pnodes = bed.pnodes(self.subnets)
+        self.pnodes = testbed.pnodes(self.subnets)
         self.states = self.pnodes.states()
         self.boot_warnings = []
 
@@ -73,7 +73,7 @@ class Raising:
     def _decide(self) -> list:
         state = self._state()
         changes = []
-        if state != self.bed.state():
+        if state != self.testbed.state():
             changes.append(Change(f"take {self.subnets.control} for control and {self.subnets.experiment} for experiments", lambda: self._write_state(state)))
         if not os.path.exists(self.paths.key + ".pub"):
             changes.append(Change(f"make the SSH key {self.paths.key}", self._make_key))
@@ -93,11 +93,11 @@ class Raising:
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.identity.mark, "-f", self.paths.key)
 
     def _limit(self) -> list:
-        low = self.bed.limits.missing()
-        if not low and self.bed.limits.joined():
+        low = self.testbed.limits.missing()
+        if not low and self.testbed.limits.joined():
             return []
         names = ", ".join(low) or "none is too low now"
-        return [Change(f"raise the machine's limits ({names})", lambda: self.bed.limits.join(self.paths.root))]
+        return [Change(f"raise the machine's limits ({names})", lambda: self.testbed.limits.join(self.paths.root))]
 
     def _connect(self) -> list:
         changes = [Change(f"make bridge {name}", lambda name=name: self.bridges.make(name)) for name in self.bridges.missing()]
@@ -113,7 +113,7 @@ class Raising:
         absent = [name for name in self.wanted if name not in self.states]
         if not absent:
             return []
-        os_root, mtu = self.bed.bases.root(self.base), network.uplink_mtu()
+        os_root, mtu = self.testbed.bases.root(self.base), network.uplink_mtu()
         return [Change(f"make pnodes {', '.join(absent)}",
                        lambda: in_parallel(lambda name: self.pnodes.make(name, os_root, mtu, self.resolv_conf), absent))]
 
@@ -142,14 +142,14 @@ class Raising:
                 self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
 
 
-class RaisingMachines(Raising):
+class BringUpMachines(BringUp):
     """The same where pnodes are virtual machines."""
 
     emulated = True
 
-    def __init__(self, bed, wanted):
-        super().__init__(bed, wanted)
-        self.image = bed.image()
+    def __init__(self, testbed, wanted):
+        super().__init__(testbed, wanted)
+        self.image = testbed.image()
         self.lxc = self.pnodes.lxc
         self.carrier = self.identity.carrier
 
@@ -157,7 +157,7 @@ class RaisingMachines(Raising):
         return tuple(name for name in self.states if name not in self.wanted)
 
     def _state(self) -> dict:
-        return {**super()._state(), "backend": self.bed.backend, "image": self.image.digest}
+        return {**super()._state(), "backend": self.testbed.backend, "image": self.image.digest}
 
     def _drop(self) -> list:
         """Only what is kept of them here: they themselves go when the carrier is told of the others."""
@@ -167,7 +167,7 @@ class RaisingMachines(Raising):
     def _make(self) -> list:
         changes = []
         if not self.lxc.is_made(self.carrier):
-            os_root, mtu = self.bed.bases.root(self.base), network.uplink_mtu()
+            os_root, mtu = self.testbed.bases.root(self.base), network.uplink_mtu()
             changes.append(Change(f"make {self.carrier}", lambda: self.lxc.make(self.carrier, os_root, mtu, self.resolv_conf)))
         absent = [name for name in self.wanted if name not in self.states]
         if absent:
@@ -187,14 +187,14 @@ class RaisingMachines(Raising):
         return changes
 
     def _plan(self):
-        return self.pnodes.plan(self.wanted, self.image, self.bed.size)
+        return self.pnodes.plan(self.wanted, self.image, self.testbed.size)
 
     def _start_carrier(self) -> None:
         self.lxc.start(self.carrier)
         self.lxc.wait(self.carrier)
 
     def _boot(self, names) -> None:
-        self.pnodes.start(self._plan(), self.bed.images)
+        self.pnodes.start(self._plan(), self.testbed.images)
         for name, said in zip(names, in_parallel(self.lxc.wait, names), strict=True):
             if said != "running":
                 self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
