@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from ..embedding.embed import embed
 from ..embedding.partitioning.passes import machine_types
-from ..embedding.placement.images import Choice, catalogue, choose_images
+from ..embedding.placement.catalogue import catalogue
+from ..embedding.placement.images import Choice, choose_images
 from ..embedding.placement.memory import refuse_cramped_carriers
 from ..embedding.placement.resources import node_resources
 from ..errors import InputError, Problem

@@ -13,7 +13,7 @@ import difflib
 import ipaddress
 from dataclasses import dataclass
 
-from ..embedding.placement.images import catalogue_problems
+from ..embedding.placement.catalogue import catalogue_problems
 from ..embedding.settings import EmbeddingSettings
 from ..errors import BenitoError, InputError, Problem
 from .option_syntax import number, numbers_by_pass, passes, truth, whole_number, words, words_by_pass
