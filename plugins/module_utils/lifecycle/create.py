@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..embedding.embed import embed
 from ..embedding.partitioning.passes import machine_types
@@ -20,9 +21,9 @@ from ..embedding.placement.resources import node_resources
 from ..errors import InputError, Problem
 from ..experiment.directory import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
 from ..experiment.physical_topology import physical_files
-from ..settings.option_syntax import disk_mebibytes, truth
+from ..settings.original_options import without_original_options
 from ..settings.site_conf import read_site_conf
-from ..settings.site_settings import load_site, site_yaml
+from ..settings.site_settings import SiteSettings, load_site, site_yaml
 from ..topology.checks import check_deployable
 from ..topology.readers import TOPDL, Input, read_input
 from ..topology.topdl.writer import write_topdl
@@ -37,10 +38,9 @@ class Request:
     home      BENITO_HOME, None for the default
     topology  the file's path, relative to ``chdir``
     site      a settings file that has to exist, None for the one of BENITO_HOME
-    settings  {setting: value, None where not given}
+    settings  {setting, or option of the original that means one: value, None where not given}
     chdir     folder of relative paths, "" for the working directory
     config    a ``site.conf`` of the original, None for none
-    original  {option of the original that is a setting by another name: value, None where not given}: openvz_diskspace, no_image
     """
 
     pid: str
@@ -51,7 +51,6 @@ class Request:
     settings: dict = field(default_factory=dict)
     chdir: str = ""
     config: str | None = None
-    original: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,38 +147,16 @@ def _config(request: Request) -> tuple[dict, tuple[Problem, ...]]:
     return read_site_conf(_path(request, request.config), request.config) if request.config else ({}, ())
 
 
-def _settings(request: Request, home: str, config: dict):
+def _settings(request: Request, home: str, config: dict[str, Any]) -> SiteSettings:
     path = _path(request, request.site) if request.site else os.path.join(home, "site.yml")
-    faults = _Faults()
-    given = faults.collect(lambda: {**request.settings, **_of_original(request)}) or request.settings
-    settings = faults.collect(lambda: load_site(path, given, required=bool(request.site), config=config))
-    faults.raise_them()
-    return settings
-
-
-def _of_original(request: Request) -> dict:
-    """The settings that options of the original with other names mean. Raises InputError."""
-    meant, problems = {}, []
-    for option, setting, meaning, hint in (
-        ("openvz_diskspace", "openvz_disk_mb", disk_mebibytes, "a number and G or M, like 2G; a bare number counts blocks of 1 KiB"),
-        ("no_image", "image", _denied, "true or false"),
-    ):
-        value = request.original.get(option)
-        if value is None:
-            continue
-        meant[setting] = meaning(value)
-        if meant[setting] is None:
-            problems.append(Problem(f"{value!r} is not one of its values", element=option, hint=hint))
-        elif request.settings.get(setting) is not None:
-            problems.append(Problem(f"is the same setting as {setting}, which is given too", element=option, hint="give one of them"))
+    given, problems = without_original_options(request.settings)
+    try:
+        settings = load_site(path, given, required=bool(request.site), config=config)
+    except InputError as exc:
+        raise InputError([*problems, *exc.problems]) from exc
     if problems:
         raise InputError(problems)
-    return meant
-
-
-def _denied(value) -> bool | None:
-    said = truth(value)
-    return not said if isinstance(said, bool) else None
+    return settings
 
 
 def _inputs(read: Input) -> dict:

@@ -17,6 +17,7 @@ from ..errors import BenitoError, ExperimentError, InputError, Problem
 from ..experiment.directory import ExperimentDirectory, benito_home
 from ..experiment.final_topology import PNODE
 from ..files import replace_file
+from ..settings.schema import setting
 from ..topology.attributes import NODE_TYPE, VHOST, containers_attribute, with_containers_attribute
 from ..topology.drawing.drawing import DRAW_BOXES, Placement, Wanted
 from ..topology.drawing.layouts import attempts
@@ -25,7 +26,7 @@ from ..topology.model import Computer, Topology
 from ..topology.readers import read_topology
 from ..topology.topdl.reader import read_topdl_text
 
-SECONDS = 20
+SECONDS: float = setting("image_limit_s").default
 AT_CREATION = {"svg": "visualization.svg", "png": "visualization.png"}
 MOST_AT_CREATION = 5_000
 
