@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ..embedding.placement.catalogue import catalogue
+from ..embedding.placement.catalogue import CatalogueImage, catalogue
 from ..embedding.placement.images import choose_images
 from ..embedding.placement.machines import machines
 from ..embedding.placement.resources import node_resources
@@ -23,7 +23,7 @@ from ..images.sources import making_of
 from ..images.store import ImageStore
 from ..settings.site_settings import load_site
 from ..topology.topdl.reader import read_topdl
-from .allocate import abandon
+from .lent import abandon
 
 FILE = "images.json"
 
@@ -81,7 +81,9 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     choice = choose_images(topology, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
     resources = node_resources(topology, settings, hidden)
     store, kept, now = store_of(directory.home), _kept(directory), time.gmtime()
-    changes, plans, commands = [], {}, {}
+    changes: list[str] = []
+    plans: dict[tuple[CatalogueImage, str], ImagePlan] = {}
+    commands: dict[str, str] = {}
     for image, form in dict.fromkeys(choice.images.values()):
         making = making_of(image, form, now)
         plan = kept.get((image.name, form), making.plan)
