@@ -109,6 +109,7 @@ files:
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.create import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.settings import options
+from ansible_collections.deter.benito.plugins.module_utils.settings_module import SettingsModule
 
 MOST_WARNINGS = 20
 
@@ -128,7 +129,7 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = options.SettingsModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = SettingsModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     own = {name: given[name] for name in options.option_names() if given[name] is not None}
     try:

@@ -155,8 +155,8 @@ selected:
 from ansible_collections.deter.benito.plugins.module_utils.annotating.annotate import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.annotating.rule_reader import RULE_KEYS, SELECT_KEYS
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.settings import options
 from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
+from ansible_collections.deter.benito.plugins.module_utils.settings_module import SettingsModule
 
 MOST_WARNINGS = 20
 
@@ -187,7 +187,7 @@ def argument_spec():
 
 
 def main():
-    module = options.SettingsModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = SettingsModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:
         annotation = prepare(
