@@ -152,7 +152,7 @@ def main() -> None:
     for warning in creation.warnings[:MOST_WARNINGS]:
         module.warn(str(warning))
     if len(creation.warnings) > MOST_WARNINGS:
-        module.warn(f"{len(creation.warnings) - MOST_WARNINGS} more warnings stand in the experiment's activity.log")
+        module.warn(f"{len(creation.warnings) - MOST_WARNINGS} more warnings are in the experiment's activity.log")
     module.exit_json(
         changed=True,
         msg=creation.message(would=module.check_mode),

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Begin a swap-in or a swap-out: enter its state, and tell what the run has to know of the experiment."""
+"""Begin a swap-in or a swap-out: enter its state, and return what the run has to know of the experiment."""
 
 from __future__ import annotations
 

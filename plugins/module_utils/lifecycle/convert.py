@@ -22,7 +22,7 @@ _MOST_DIFF_LINES = 2000
 class Request:
     """What the user asked for, as given.
 
-    out       the file to be written; its suffix tells the format
+    out       the file to be written; its suffix is the format
     topology  a topology file, or "" for the partitioned topology of the experiment ``project``/``eid``
     profile   the rules for NS files, ``default`` or ``emulab``
     force     whether a file with other content is replaced

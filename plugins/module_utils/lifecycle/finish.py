@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Finish a swap-in or a swap-out: enter the state that the machines' reports mean, and tell what failed."""
+"""Finish a swap-in or a swap-out: enter the state that the machines' reports mean, and report what failed."""
 
 from __future__ import annotations
 

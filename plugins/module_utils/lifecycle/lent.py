@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read what a swap-in wrote down: which machines the experiment was lent, and what each of them is told."""
+"""Read what a swap-in wrote down: which machines the experiment was lent, and the plan of each."""
 
 from __future__ import annotations
 

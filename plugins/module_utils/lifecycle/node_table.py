@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell the state of every node, as vhosts report it: rows, and a table for people."""
+"""Show the state of every node, as vhosts report it: rows, and a table for people."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class OriginalOption:
     """An option of the original.
 
     setting  the setting that it gives
-    kind     its type in Ansible's words
+    kind     its type as Ansible names it
     summary  a sentence, in Markdown
     convert  returns the setting's value, None for a value that the option cannot have
     values   which values it may have
@@ -60,7 +60,7 @@ def without_original_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], 
 
     given  {setting or option of the original: value, None for one that is not given}
 
-    A problem is an impossible value, or an option beside the setting that it means.
+    A problem is an impossible value, or an option that is given together with its setting.
     """
     known = {option.name: option for option in ORIGINAL_OPTIONS}
     settings = {name: value for name, value in given.items() if name not in known and value is not None}

@@ -92,10 +92,10 @@ def _values(text: str, name: str, lines: dict[str, int]) -> dict[str, str]:
 def _not_ini(exc: configparser.Error, name: str, headers: int) -> Problem:
     if isinstance(exc, (configparser.DuplicateOptionError, configparser.DuplicateSectionError)):
         what = getattr(exc, "option", None) or exc.section
-        return Problem("stands twice", name, max(0, (exc.lineno or 0) - headers), what)
+        return Problem("is given twice", name, max(0, (exc.lineno or 0) - headers), what)
     errors = getattr(exc, "errors", ())
     line = errors[0][0] if errors else getattr(exc, "lineno", 0)
-    return Problem("is no line of an INI file", name, max(0, (line or 0) - headers), hint="[section], or KEY = VALUE")
+    return Problem("is not a line of an INI file", name, max(0, (line or 0) - headers), hint="[section], or KEY = VALUE")
 
 
 def _lines_of_keys(text: str) -> dict[str, int]:

@@ -143,7 +143,7 @@ def _repeated_keys(tree: yaml.MappingNode, path: str) -> Iterator[Problem]:
     for name, _value in tree.value:
         line = name.start_mark.line + 1
         if isinstance(name, yaml.ScalarNode) and seen.setdefault(name.value, line) != line:
-            yield Problem("stands twice", file=path, line=line, element=name.value, hint=f"first in line {seen[name.value]}")
+            yield Problem("is given twice", file=path, line=line, element=name.value, hint=f"first in line {seen[name.value]}")
 
 
 def _formats() -> jsonschema.FormatChecker:

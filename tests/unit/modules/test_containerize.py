@@ -464,7 +464,7 @@ BAD_OPTIONS = {
     "a template that is not there": ({"openvz_template": "windows-11"}, "openvz_template: there is no template 'windows-11'"),
     "a picture in no time": ({"image_limit_s": 0}, "image_limit_s: 0 is less than the minimum of 1"),
     "a site.conf that is not there": ({"config": "none.conf"}, "none.conf: no such file"),
-    "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is no line of an INI file"),
+    "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is not a line of an INI file"),
     "a setting that is none": ({"settings": {"packking": 3}}, "packking: there is no such setting (perhaps packing)"),
     "a truth in words": ({"no_image": "perhaps"}, "no_image: 'perhaps' is not one of its values (true or false)"),
     "a list where a number belongs": ({"vxlan_port": [4789]}, "vxlan_port: [4789] is not of type 'integer' (a whole number from 1 to 65535)"),
