@@ -20,6 +20,8 @@ import math
 import re
 from collections.abc import Callable, Iterable
 
+from ..errors import BenitoError
+
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 _PASS = re.compile(r"\s*[0-9]{1,18}\s*")
 _NUMBER = re.compile(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*")
@@ -27,7 +29,7 @@ _TRUE, _FALSE = ("true", "yes", "on", "1", "y", "t"), ("false", "no", "off", "0"
 _BLOCKS = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([GM]?)(?:i?B)?\s*", re.IGNORECASE)
 
 
-class _NoSuchForm(Exception):
+class _NoSuchForm(BenitoError):
     """The value has none of the forms."""
 
 
