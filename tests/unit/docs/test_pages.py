@@ -30,7 +30,7 @@ def anchors(page):
 
 def playbook_texts():
     """Everything that may read an extra variable: playbooks, roles and plugins."""
-    paths = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/*/*.yml"), *ROOT.glob("plugins/inventory/*.py"), *ROOT.glob("plugins/connection/*.py")]
+    paths = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/*/*.yml"), *ROOT.glob("plugins/inventory/*.py"), *ROOT.glob("plugins/connection/*.py")]
     return "\n".join(text_of(path) for path in paths)
 
 
