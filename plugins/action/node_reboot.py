@@ -11,4 +11,4 @@ class ActionModule(HostAction):
     options = {"nodes": {"type": "list", "elements": "str", "required": True}}
 
     def act(self, options, paths):
-        return self.apply_command(options, paths, "reboot", *options["nodes"])
+        return self.apply_command(paths, "reboot", *options["nodes"])

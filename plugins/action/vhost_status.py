@@ -9,4 +9,4 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 
 class ActionModule(HostAction):
     def act(self, options, paths):
-        return self.run_program(options["program"], "status", "-e", paths.experiment)
+        return self.run_program(self.program, "status", "-e", paths.experiment)

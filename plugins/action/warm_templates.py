@@ -19,7 +19,7 @@ class ActionModule(HostAction):
         if options["limit_mb"] is not None:
             removed = self._listed(options["limit_mb"])
         if paths:
-            begun = self.apply_command(options, paths, "make-templates", "--begin")
+            begun = self.apply_command(paths, "make-templates", "--begin")
         said = {**removed, **begun}
         templates = said["templates"] if "templates" in said else self._listed(None)["templates"]
         changes = [*removed.get("changes", ()), *begun.get("changes", ())]

@@ -22,10 +22,8 @@ options:
     description: E(BENITO_HOME), where the testbed is kept.
     type: path
     default: ~/.benito
-attributes:
-  check_mode:
-    description: Only looks.
-    support: full
+extends_documentation_fragment:
+  - deter.benito.attributes.read_only
 seealso:
   - module: deter.benito.local_testbed
 """

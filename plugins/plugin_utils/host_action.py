@@ -54,14 +54,14 @@ class NotInstalled(Failure):
 class HostAction(ActionBase):
     """A task that runs benito-host, for one experiment.
 
-    options           the argument spec of what the task may say beside pid, eid and program
-    takes_program     whether it may name the program
+    options           the argument spec of what the task may say beside pid and eid
+    program           the benito-host that it runs, a path on the vhost
     needs_experiment  whether it has to name an experiment, by pid and eid
     """
 
     TRANSFERS_FILES = False
     options: dict = {}
-    takes_program = True
+    program = PROGRAM
     needs_experiment = True
 
     def act(self, options: dict, paths: ExperimentPaths | None) -> dict:
@@ -72,8 +72,6 @@ class HostAction(ActionBase):
         super().run(tmp, task_vars)
         self._host = (task_vars or {}).get("inventory_hostname", "")
         spec = {name: {"type": "str", "required": self.needs_experiment} for name in ("pid", "eid")}
-        if self.takes_program:
-            spec["program"] = {"type": "path", "default": PROGRAM}
         _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options}, required_together=[("pid", "eid")])
         try:
             return self.act(options, _paths(options) if self.needs_experiment or options["pid"] else None)
@@ -89,9 +87,9 @@ class HostAction(ActionBase):
         """Said of a command that takes long: it goes on by itself and is asked how far it is."""
         return () if self.check_mode else ("--background",)
 
-    def apply_command(self, options: dict, paths: ExperimentPaths, *arguments: str) -> dict:
+    def apply_command(self, paths: ExperimentPaths, *arguments: str) -> dict:
         """What ``benito-host … --json`` says; in check mode what it would do, also where nothing of it is there yet. Raises Failure."""
-        program, check = options["program"], ["--check"] if self.check_mode else []
+        program, check = self.program, ["--check"] if self.check_mode else []
         if self.check_mode:
             for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
                 if not self.is_there(path):
