@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the suites: scripts/test.py [suite…], all of them when none is named.
 
 Every suite runs even where an earlier one failed. What looks at its own pnodes runs side by side, in three lanes of about one length,

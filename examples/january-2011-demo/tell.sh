@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright: deter.benito contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # In the node "master": says something in the channel, then shows what is said until all bots have answered.
 # tell.sh WORDS [BOTS]
 channel='/var/benito/irc/irc/#catch'

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One family of errors, raised where a fault is found and caught once, at the door.
 
 The children say whose fault it is: the input's, the experiment's state, the host's. Anything that

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The contract between the two halves: all that a vhost is ever told, and its JSON.
 
 The controller writes one HostPlan for each vhost; ``benito-host`` makes the machine look like it.

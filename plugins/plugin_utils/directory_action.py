@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the actions have in common that act on an experiment's directory: they do it on the controller, in the process that Ansible has for the task.
 
 A module would have all of topology and embedding packed and compiled again for each task.

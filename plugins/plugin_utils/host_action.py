@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the actions that drive benito-host on a vhost have in common: run it over the connection, report what it says.
 
 A module would travel to the vhost and be compiled there for each task, which takes longer than most of what benito-host does, and

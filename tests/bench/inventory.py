@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The inventory of an experiment of 10,000 nodes beside a bare plugin with as many hosts and variables, in turns.
 
 Ends with status 1 when the inventory takes over 1.3 times the bare plugin's time.

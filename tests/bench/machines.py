@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Virtual machines, warm and cold, and system containers on one pnode: from launch to booted, and the memory of each.
 
 The time begins with the task which has the nodes of the kind: it makes their disks and interfaces and launches them. Of virtual machines it ends when the

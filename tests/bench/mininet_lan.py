@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Mininet's side of the comparison: N hosts on one Linux bridge, a command started in each, all of it taken down.
 
 Run by tests/bench/processes.py with the interpreter that Debian's package mininet installs for. Prints JSON: seconds for up and down.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Partitioning beside METIS: every topology of topohub as vnodes, at three packings.
 
 METIS is used as DETER's Containers used it: as many parts as the packing asks for, and one more as long as any is over it. Compared are

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How planning grows: everything that containerize does but pictures, from 100 to 20,000 nodes, each size in a process of its own.
 
 Trees, LANs in a tree and preferential-attachment graphs of processes, in which routes are left out as a topology can ask for: ``rtproto`` Manual.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Process vnodes on one LAN on one pnode, up and down, beside Mininet on the same machine in the same run.
 
 For 200 and 1,000 nodes, each with a start command: the time of the tasks that act on the pnode, and of the

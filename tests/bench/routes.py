@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Routes of networks from 100 to 2,000 nodes: how many there were if each subnet had one, how many there are with the address profiles
 ``default`` and ``hierarchical``, and the processor seconds that computing them takes, also where substrates have costs.
 

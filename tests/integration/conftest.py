@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Playbooks driven through ansible-runner, on a local testbed of two pnodes that all end-to-end tests but those of machines/ share.
 
 ``testbed`` is the testbed (its pnodes, ``ssh``, ``state`` of a pnode), ``playbook`` runs one as a user would from the repository's root.

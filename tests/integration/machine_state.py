@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a machine looks like, to be compared: nothing may leak.
 
 ``snapshot()`` here, or ``python3 - < machine_state.py`` on any machine (it prints JSON; Python 3.9 and the standard library).

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Tasks through the connection plugin, with real ansible and a benito-host that only changes the environment.
 
 The real one is met in the end-to-end tests; here is what the plugin itself does with commands, files and errors.

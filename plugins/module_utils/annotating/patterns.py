@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Patterns of names: shell globs, and regular expressions that cannot take for ever.
 
 A regular expression may take longer than anybody waits ("(a*)*b" on thirty letters), so it is tried in a process of its own, which has a limit.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A file of rules, read from YAML with the line of everything in it.
 
 Values are taken as they are written: ``007``, ``yes`` and ``1e3`` are texts here, as an attribute's value is.

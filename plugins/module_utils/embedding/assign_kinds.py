@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which kind every computer is, and whether its author has partitioned the topology already.
 
 Source of the rules: design §5.14, spec/semantics.md §8. Two steps: ``annotate`` says what was asked

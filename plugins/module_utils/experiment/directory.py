@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The experiment directory (design §6): where it lies, what is in it, its lock and its state.
 
 Everything that changes it goes through here, and each change is whole or not at all: a directory

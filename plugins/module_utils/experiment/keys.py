@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """SSH host keys of vnodes, made at creation (design §5.12), so that known_hosts is complete from the first login."""
 
 from __future__ import annotations

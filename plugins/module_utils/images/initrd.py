@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The initial RAM disk of the disks built here: finds the root disk, gives the node its identity before its system begins, hands over.
 
 It holds busybox, the few kernel modules that lead to the disk and one script, uncompressed: nothing in it that takes time under emulation.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A partitioned topology as hosts, variables and groups (design §7): plain data that becomes JSON.
 
 An experiment keeps it as inventory.json, so that nothing has to be planned again whenever Ansible

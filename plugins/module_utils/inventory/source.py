@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where the inventory of an experiment or of a topology comes from, and how its hosts are reached.
 
 Whatever plans (and the libraries for it) is imported only when it is needed: an experiment's own

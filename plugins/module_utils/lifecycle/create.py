@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """containerize: from a topology file to an experiment directory, or to everything that is wrong.
 
 All that the user gave is looked at before anything is refused, and nothing is written before all of

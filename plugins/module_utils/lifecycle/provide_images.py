@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Having every image that an experiment's nodes are made of, before any machine is asked for: chosen, built or fetched, written down."""
 
 from __future__ import annotations

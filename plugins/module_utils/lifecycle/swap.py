@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Swapping in and out as the controller sees it: states, and what is said at the end; allocate.py has what lies between.
 
 What happens on the machines stands between ``begin`` and ``finish``, in the playbooks. Each function

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The schema of site.yml: the one place where a setting's name, form, meaning and default stand.
 
 Published as docs/site.schema.json for editors; docs/site.md explains it for people.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The settings of site.yml (design §5.15): read, checked against the published schema, and written down.
 
 Precedence: what is given to the run (``overrides``, from extra variables) over the file over what is

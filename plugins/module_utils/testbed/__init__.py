@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The local testbed: pnodes made on this one machine as LXC system containers.
 
 To everything else in the collection they are ordinary hosts over SSH (design.md §5.3). The layers,

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Whether this machine's kernel can carry pnodes and what they carry: tried, not looked up.
 
 Each probe does the thing itself in namespaces of its own, so that nothing of it stays.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A local testbed as a whole: look at it, bring it to what is wanted, take it away.
 
 Bringing it up is one list of changes, from what is to what should be. Check mode shows the list, a

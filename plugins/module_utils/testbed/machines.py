@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Pnodes with a kernel of their own: virtual machines, the qemu nodes of an experiment of the testbed's own on one hidden pnode, its carrier.
 
 Everything that a swap-in does for qemu nodes is done here by the same benito-host, in the carrier: warm start, identity, restart after a reboot.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a local testbed's objects are called and where they are kept. Pure.
 
 Every kernel object's name is derived from the testbed's identity, so that two testbeds never meet

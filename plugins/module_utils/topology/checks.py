@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a topology can be deployed: what TopDL allows and a running experiment cannot have.
 
 A topology that was read is sound TopDL. Here it is asked whether its names can become host names,

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The vtopo as plain data: what TopDL can say, and nothing that depends on how it is realised.
 
 Everything is immutable; ``dataclasses.replace`` makes the changed copy. Order is document order

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One XML element while it is being read: takes its known children, keeps the others, knows where it is.
 
 Every text is taken without the white space around it, as the original readers did.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From a file's bytes to an XML tree, safely: no DTD, no entities, no network, limits on size and depth.
 
 Source: spec/topdl.md "Round trip" (reject DTD and entity declarations, depth over 64, size limit).

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A disk image as a stranger would bring it: Debian 12 with cloud-init, on the first partition, booted by GRUB from its boot sector.
 
 Made without loop devices: mke2fs fills the file system, GRUB's two stages go in front of it as bytes. Nothing of ours is in it. Its owner has no use

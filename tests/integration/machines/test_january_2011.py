@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The January 2011 demo: whoever is inside cannot tell its three realisations apart, and its bots do as they are told in each."""
 
 from __future__ import annotations

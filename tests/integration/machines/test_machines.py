@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Virtual machines of several images side by side; those that never boot; a swap-in that is cut off while they boot."""
 
 from __future__ import annotations

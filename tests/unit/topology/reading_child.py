@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reads one topology file after another in a process with no more than 500 MB, and tells what came of each and what it took.
 
 On standard input: a line of JSON with ``name`` and ``size``, then that many bytes. On standard output: a line of JSON.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Any topology file of any format, however mutilated, is read or refused with lines: no traceback, no more than 10 s and 500 MB."""
 
 from __future__ import annotations

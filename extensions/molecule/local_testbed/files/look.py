@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Print what a testbed changes of the machine, one item a line (argument: the directory of machine_state.py).
 
 Other suites run beside the molecule scenarios, with processes, files and containers of their own: what cannot be a testbed's

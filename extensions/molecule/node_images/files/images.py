@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The images of an experiment on its pnode, whole; then damaged in one way or another. Run on the pnode by shared/tasks/script.yml.
 
 Arguments: the sum of the disk as it was before it was packed; what to do to them: ``nothing``, ``bits``, ``end``, ``half``.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Fail with what differs between two looks at a machine (arguments: the directory of machine_state.py, two files)."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Clones of one template: two nodes that share no secret, and the same ones when they boot from their disks. The argument: how they were started.
 Run on the pnode by shared/tasks/script.yml."""
 

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses of the experiment network.
 
 Fixed addresses stay, a partly fixed substrate keeps its subnet, the others take free ones from ``address_base`` upward: which, says

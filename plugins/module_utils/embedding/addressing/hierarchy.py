@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where in an address space substrates lie best, so that what is behind one neighbour is one prefix.
 
 From the computer with the most interfaces a tree of shortest paths is laid over each component, computers and substrates in turns. What

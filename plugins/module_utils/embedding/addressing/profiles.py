@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which subnets substrates get, how large these are, and where hosts begin: the setting ``address_profile``.
 
 ``default``       document order, a /24 each

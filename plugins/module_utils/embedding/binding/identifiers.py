@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Names and numbers of kernel objects, made from what they stand for (design §5.4).
 
 The same experiment gets the same ones each time; only where one is in use already is it salted.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Improving a partition by moving one vertex after the other: a tabu search.
 
 A solver of many levels gets the large structure right and leaves the last tenth of the cut where blocks are full, as they are here:

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which image a node with a system of its own is made of, out of the site's catalogue and what the topology says. Pure.
 
 The first that says something wins: ``containers:image``; ``containers:qemu_url`` (qemu) or ``containers:openvz_template`` (openvz);

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How much memory the nodes of a machine need, and how much of it nodes may have: pure, all in MiB.
 
 What a node takes beside what it was given was measured on Debian 12, kernel 6.18; each figure says how.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Parts of a network between which there is no way, so that no routes lead from one to the other."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a topology says about routes: ``rtproto`` of the whole or of a computer, ``containers:cost`` of a substrate and
 ``containers:route`` of a computer, in the words of NS files (``$ns rtproto``, ``$link cost``, ``$node add-route``).
 """

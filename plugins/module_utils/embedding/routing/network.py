@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The vtopo as a network: nodes, their attachments and addresses, ready for names, routes and plans.
 
 Addresses are integers here; ``dotted`` makes text of them.

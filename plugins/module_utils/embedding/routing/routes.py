@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Routes of the experiment network: shortest paths (``shortest``), in as few prefixes as say the same inside the
 experiment's address space (``aggregate``), and before them what authors gave (``routing``).
 

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Who is the next hop to where: shortest paths by number of substrates crossed, or by their costs where these differ.
 
 Between equally short paths the neighbour whose name comes first is taken, then the substrate whose

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Cheapest paths in the core of a network whose substrates cost differently: Dijkstra's algorithm from each vertex that is asked for.
 
 Where all cost the same, ``bitset_paths.py`` solves all vertices at once, which is faster; both say the same then.

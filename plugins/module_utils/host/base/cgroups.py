@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One cgroup for each node below the experiment's unit, so that nothing of a node survives it.
 
 Uses the version 2 hierarchy where there is one (also the controller-less one of a hybrid host), else

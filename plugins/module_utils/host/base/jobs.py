@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What takes long goes on in the background; who began it asks for its progress, in the end for its result.
 
 ``exp/PID.EID/jobs/NAME/``: ``progress``, a line for a person; ``result``, JSON, when it has ended; ``log``, what else was said.

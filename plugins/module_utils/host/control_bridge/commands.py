@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """``benito-host control-bridge``: the interface that carries SSH goes under the bridge control0, and comes back.
 
 ``up`` arms the roll-back, then makes the change so that a reboot would forget it. ``confirm``, over a new connection,

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Who configures an interface, and how each of them is told that control0 takes its place.
 
 Every manager knows four things: ``prepare`` (what our files would be; changes nothing), ``adopt`` (control0 now, so that a

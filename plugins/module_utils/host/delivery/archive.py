@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The files of benito-host: read from the collection's sources, installed under the digest of their content.
 
 Several versions may be on a vhost at once; each experiment keeps the one it was swapped in with.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Writes benito-host on a vhost. Runs there by itself, as ``python3 -IS -c`` of this text, before anything else of ours is there.
 
 Reads {"directory": where to, "files": {path below it: text}, "compiled": {path: base64}} as JSON; what is named benito-host is made executable.

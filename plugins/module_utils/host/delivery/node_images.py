@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The images on a vhost, on the host's side: what a plan needs and is not there, and taking in what has arrived, proven.
 
 Files arrive in ``/var/cache/benito/images/.arriving-DIGEST-PID.EID/``; a complete image is renamed to ``DIGEST/``. Images stay when the experiment goes.

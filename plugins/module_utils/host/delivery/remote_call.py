@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs one function of benito-host on a machine that may not have it, and leaves nothing there. As ``python3 -IS -c`` of this text.
 
 Reads {"files": {path: text} of the program, "module": which, "options": what its function ``run_task`` is given} as JSON.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs inside a virtual machine, not on the host: lies in wait in a warm template, and makes a node of each clone of it.
 
 Over the port ``org.benito.identity`` the host sends the time and fresh randomness, a line each time, and then a line about the node and its files,

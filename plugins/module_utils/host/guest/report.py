@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What an openvz or qemu node says of itself while it lives, without anybody logging in: lines of text, written by guest/files.py's script.
 
     booting BOOT_ID              its own system has begun to start

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What LXC, systemd and the node's own ip are told about an openvz node. Pure text.
 
 Every node of a host has the same range of user ids (root inside is 100000 outside), so that all of them share one tree

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reading and writing in a tree that a node's root fills as it likes: no step of a path is ever a symbolic link of its making."""
 
 from __future__ import annotations

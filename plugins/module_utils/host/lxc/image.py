@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The tree that all openvz nodes of an image share on a host: unpacked once, with the owners they see, quick to boot."""
 
 from __future__ import annotations

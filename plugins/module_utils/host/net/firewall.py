@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The tunnel port accepts planned peers only: one nftables table for each experiment.
 
 Packets of another experiment's identifiers are no business of this table, so two experiments on a

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Telling the control network whose an address is now: a node may have one that another node had a minute ago (RFC 5227, announcements).
 
 Who still remembers the other's MAC address would not reach it for ten seconds or more.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Netlink requests as bytes: the few attributes that a vhost needs, by the kernel's names (linux/if_link.h and its kin).
 
 Encoded here and not by pyroute2: its general encoder takes longer for a thousand nodes than the kernel takes to

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The substrates of a plan as Linux has them: a bridge each, and a VXLAN device where one goes on elsewhere.
 
 Compares what is with what should be and changes the difference. Design: a bridge without STP and

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """An experiment's names in the host's own /etc/hosts: one block between two lines that name the experiment.
 
 The block stands first, so that within the experiment its names win, and what was there follows byte for byte. Taking

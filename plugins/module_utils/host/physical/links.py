@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Experiment interfaces on a machine that is a node itself: a veth pair each, one end with the planned name in the
 machine's own network, the other the port on the substrate's bridge, as every kind has it.
 

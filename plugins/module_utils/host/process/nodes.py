@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Process vnodes: a network stack, a host name, its own /var/benito and /etc/hosts; the rest is the host's.
 
 Nothing runs for a node here: this makes its namespaces and pins them. Compares what is with what

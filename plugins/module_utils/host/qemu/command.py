@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A qemu node as a command line and a systemd unit. Pure text: what it is given decides all of it.
 
 Network cards stand in the plan's order, control first, eight to a PCI slot, so that more than a bus has slots fit; what each is

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The identity of a virtual machine as it is handed to it: a tar archive as a disk, and for cloud-init images a NoCloud seed beside it."""
 
 from __future__ import annotations

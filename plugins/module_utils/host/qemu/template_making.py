@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Making a warm template: boot a guest that has no network card and no identity, wait until it is quiet, keep its memory, devices and disk.
 
 It is made in a directory of its own, which becomes the template at one stroke; what an interrupted run leaves is removed by the next.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A virtual machine as a clone of a warm template: QEMU goes on from the template's state, the guest is told who it is, its network cards are plugged in.
 
 Nothing of this is for later starts: the node's disk has its identity, and its unit boots it from there. clone_agent.py is the other end, inside.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The table of container kinds on a vhost: who builds, removes and looks at the nodes of each. A new kind is one line here.
 
 The module of a kind is imported when one of its functions is called for the first time: to read those of all kinds takes a vhost under emulation seconds,

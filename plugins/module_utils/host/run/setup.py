@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a vhost needs around an experiment: directories, the unit, sysctls; counted by experiments, gone with the last."""
 
 from __future__ import annotations

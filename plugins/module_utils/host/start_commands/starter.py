@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Starting the start commands of a thousand nodes: a process for each processor goes from node to node and spawns.
 
 Forking the supervisor for each, into its node, took three times as long. A process that goes round is

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A node's ``exec`` list as one start command.
 
 containerlab runs each command by itself, split as a shell would and without one, whatever came of the one before. Here one shell runs all of them, so

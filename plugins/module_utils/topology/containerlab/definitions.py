@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a containerlab topology says of a node: by itself, by its group, by its kind, by default, in this order.
 
 Source: https://containerlab.dev/manual/topo-def-file/ and types/topology.go of containerlab.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of containerlab's kinds (https://containerlab.dev/manual/kinds/).
 
 A linux container has files of its own, and its commands are written for them, so it becomes a system container and not a process. Network

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reads containerlab topologies (https://containerlab.dev/manual/topo-def-file/): nodes, links, kinds, images, and exec as start command.
 
 All errors of a file are reported at once, what could not be carried over as warnings.

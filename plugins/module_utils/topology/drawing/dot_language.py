@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The language of Graphviz, as far as pictures of topologies need it: names that mean only themselves, statements, boxes.
 
 Whatever a name holds, it is shown as it is and ends nowhere but in its own string: Graphviz reads backslashes, entities and, outside of

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A topology as a picture, in the language of Graphviz: what is drawn, and how much is written beside it.
 
 A node is a shape by its kind. A substrate with two members is a line, any other a small node with a line to each member. Around nodes there

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where the texts of lines stand in a picture whose nodes have their places, so that none lies over a node or another text, as far as there is room.
 
 Graphviz's own places for them look at nodes only, and not at all at how many lines come together. Each text is tried at some places along its

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs Graphviz's programs on pictures, each in a child process with a limit on time and memory, which is killed when its time is over."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What each kind of node looks like in a picture, and the legend that says so.
 
 Kinds differ in shape and in the lightness of their fill besides their colour, so that they can be told apart in print and by every eye. The

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the data of GraphML's nodes, edges and graphs mean: by the names of their keys, in any case, whatever stands between their words.
 
 Data of other names are kept as attributes under their own names, and that is said once.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reads GraphML, the XML of graphs that NetworkX, yEd, the Internet Topology Zoo and others write (http://graphml.graphdrawing.org/).
 
 The file goes through the same careful XML parser as TopDL; networkx.read_graphml is not used, for it expands entities and knows no lines.

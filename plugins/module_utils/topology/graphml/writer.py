@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Writes a topology as GraphML that NetworkX and the reader beside this file read: nodes, links, LANs, addresses and shaping stay what they are.
 
 A link is an edge, a LAN a node of type ``lan`` with an edge to each member. The graph is directed, with an edge for each way, where any ways differ.

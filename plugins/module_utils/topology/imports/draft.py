@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A topology being made of a graph: machines, links between two of them, LANs, and what each way is like.
 
 Latencies and losses of the topology are those of hops, as when it comes from an NS file: half of a link's delay at each end.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Names for what comes from elsewhere: whatever a thing was called, here it gets a valid name that nothing else has.
 
 Nodes and links share one space of names, and case makes no difference in it, so that every name can be a host's and stand in an NS file.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From a YAML file's bytes to mappings, sequences and texts with their lines, safely.
 
 PyYAML gives the events; no object of Python is ever made of them. Tags of applications, keys given twice, aliases that grow beyond measure or lead

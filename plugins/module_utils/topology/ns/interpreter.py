@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs an NS file with tclsh, in a child process that can neither do harm nor go on for ever, and gives what it recorded.
 
 The file itself runs in a safe interpreter within the child (``prelude.py``): no files, no network, no processes. The child

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What an NS file has built so far: nodes, and links and LANs with what shapes each way in and out of them (ns.md §6)."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The Tcl half of reading NS files, second part: commands, and the safe interpreter that the file runs in.
 
 It is text in Python, since Ansible carries only Python files of module_utils to where a module runs.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The Tcl half of reading NS files, first part: records, and the objects that a file makes.
 
 A record is a line of fields with a tab between, in UTF-8, in which tab, newline, carriage return and backslash are written with a backslash.

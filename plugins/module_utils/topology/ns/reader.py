@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reads NS files, the Emulab and DETER dialect of ns-2's Tcl.
 
 ``interpreter.py`` runs the file; here what it did is gone through in order. All that is wrong with a file is reported at once, as one

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The state of reading one NS file, and how the texts that its calls were given become objects and numbers.
 
 Every function gives None when a text is not what it should be; the error is then noted. A text that an earlier error left empty

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The files that an NS file reads with ``source``: they are kept with it, in a folder ``FILE.d`` beside it, by their paths.
 
 A file that has such a folder reads them from there, so that what was kept can be read again.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From what an NS file built to a Topology (ns.md §7). Latency and loss are those of hops: ``latency_model`` and ``loss_model`` hop."""
 
 from __future__ import annotations

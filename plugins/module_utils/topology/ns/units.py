@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Numbers with units as NS files write them (ns.md §3). Case matters: ``10Mb`` is a bandwidth, ``10mb`` is none.
 
 Each function raises ValueError with (what is wrong, what would be right).

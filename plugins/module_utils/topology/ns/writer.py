@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Writes a topology as an NS file that Emulab, DETER and this collection read: nodes, links, addresses and shaping stay what they are.
 
 A substrate with two members becomes a duplex-link, one with more a make-lan; where hops differ, they are set one by one.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reads TopDL, versions 1.0 and 2.0, as spec/topdl.md describes it.
 
 All that is wrong with a file is reported at once, as one InputError; what is merely odd comes back

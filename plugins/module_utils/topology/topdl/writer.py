@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Writes TopDL that every reader of it accepts (spec/topdl.md "Writer rules" and "Round trip").
 
 Version 1.0, unless there is something that only 2.0 has. Order is version 1.0's; what a reader did

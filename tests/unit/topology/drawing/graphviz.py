@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Graphviz as the reader of what we write: its own parser's account of a text, and the texts and places of an SVG."""
 
 from __future__ import annotations

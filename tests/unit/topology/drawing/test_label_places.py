@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where the texts of lines go, when it is known where the nodes are. That nothing lies over anything in real pictures is in test_rendering.py."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures that Graphviz really draws: that names come out as they went in, that nothing lies over something else, and that every limit holds."""
 
 from __future__ import annotations
