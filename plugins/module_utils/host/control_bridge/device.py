@@ -4,20 +4,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
-import struct
 
 from ...errors import HostError
 from ..net import netlink
-from .link_config import RTA_MULTIPATH, LinkConfig, addresses, all_routes, index_of, link_attribute, master_of, move, write_settings
+from ..net.marks import CONTROL, QUIET_BRIDGE
+from ..net.netlink_messages import RT_TABLE_MAIN
+from .link_config import LinkConfig, addresses, all_routes, index_of, link_attribute, master_of, move, write_settings
 
-BRIDGE = "control0"
+BRIDGE = CONTROL
 ARPHRD_ETHER = "1"
 PLAIN_KINDS = ("", "veth", "netdevsim")  # what a network card, or one as a container gets it, says it is
-NO_SPANNING_TREE = [("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0), ("IFLA_BR_NF_CALL_IPTABLES", 0),
-                    ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0)]
 
 
 def alias(interface: str) -> str:
@@ -33,7 +31,7 @@ def find_interface() -> str:
     by_address = _interface_of_ssh_server()
     if by_address:
         return by_address
-    names = {socket.if_indextoname(route.index) for route in all_routes() if not route.length and route.index and route.table == 254}
+    names = {socket.if_indextoname(route.index) for route in all_routes() if not route.length and route.index and route.table == RT_TABLE_MAIN}
     if len(names) == 1:
         return names.pop()
     found = f"default routes go through {', '.join(sorted(names))}" if names else "there is no default route"
@@ -45,8 +43,8 @@ def _interface_of_ssh_server() -> str:
     if not server:
         return ""
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
-    packed = socket.inet_pton(family, server.split("%")[0])
-    names = {socket.if_indextoname(address.index) for address in addresses() if address.address == packed} - {"lo"}
+    plain = socket.inet_ntop(family, socket.inet_pton(family, server.split("%")[0]))  # as the kernel's are written
+    names = {socket.if_indextoname(address.index) for address in addresses() if address.address == plain} - {"lo"}
     if len(names) > 1:
         raise HostError(f"no single control interface: {server}, where SSH came in, is on {', '.join(sorted(names))} (name one with 'interface')")
     return names.pop() if names else ""
@@ -100,7 +98,7 @@ def _arrangement(interface: str) -> str:
 def _odd_routes(interface: str) -> str:
     index = index_of(interface)
     for route in all_routes():
-        if RTA_MULTIPATH in route.attributes and index in _nexthop_interfaces(route.attributes[RTA_MULTIPATH]):
+        if index in route.hops:
             return f"is one of several ways of the route {route}"
         if route.index == index and route.odd:
             return f"has the route {route} that {route.odd}"
@@ -115,21 +113,10 @@ def _rules(family):
         return []
 
 
-def _nexthop_interfaces(value: bytes) -> set[int]:
-    found, offset = set(), 0
-    while offset + 8 <= len(value):
-        length, _flags, _hops, index = struct.unpack_from("=HBBi", value, offset)
-        if length < 8:
-            break
-        found.add(index)
-        offset += (length + 3) & ~3
-    return found
-
-
 def _kind(name: str) -> str:
     """What sort of virtual device it is, "" for a network card."""
-    listed = netlink.ip_json("-details", "link", "show", "dev", name)
-    return listed[0].get("linkinfo", {}).get("info_kind", "") if listed else ""
+    link = netlink.links().get(name)
+    return link.kind if link else ""
 
 
 def is_bridge(name: str = BRIDGE) -> bool:
@@ -152,14 +139,13 @@ def bring_over(interface: str, link_config: LinkConfig) -> None:
     mac, mtu = mac_of(interface), int(link_attribute(interface, "mtu"))
     batch = netlink.Batch()
     if not is_bridge():
-        attrs = [("IFLA_IFNAME", BRIDGE), ("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu),
-                 ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", NO_SPANNING_TREE)])]
-        batch.link(f"bridge {BRIDGE}", attrs=attrs, create=True)
+        info = [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", QUIET_BRIDGE)]
+        batch.add_link(f"bridge {BRIDGE}", [("IFLA_IFNAME", BRIDGE), ("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu), ("IFLA_LINKINFO", info)])
         batch.send()
     write_settings(BRIDGE, link_config.settings)
-    up = {"index": index_of(BRIDGE), "flags": netlink.IFF_UP, "change": netlink.IFF_UP}
-    batch.link(f"bridge {BRIDGE} up", up, [("IFLA_IFALIAS", alias(interface))])  # a link takes no alias while it is made
-    batch.link(f"{interface} into {BRIDGE}", {"index": index_of(interface)}, [("IFLA_MASTER", index_of(BRIDGE))])
+    bridge = index_of(BRIDGE)
+    batch.set_link(f"bridge {BRIDGE} up", [("IFLA_IFALIAS", alias(interface))], bridge, up=True)  # a link takes no alias while it is made
+    batch.set_link(f"{interface} into {BRIDGE}", [("IFLA_MASTER", bridge)], index_of(interface))
     batch.send()
     write_settings(interface, {"ipv6/disable_ipv6": "1"})
     move(link_config, interface, BRIDGE, nodad=True)
@@ -170,7 +156,7 @@ def bring_back(interface: str, link_config: LinkConfig) -> None:
     delete_bridge()
     write_settings(interface, link_config.settings)
     batch = netlink.Batch()
-    batch.link(f"{interface} up", {"index": index_of(interface), "flags": netlink.IFF_UP, "change": netlink.IFF_UP})
+    batch.set_link(f"{interface} up", index=index_of(interface), up=True)
     batch.send()
     move(link_config, interface, interface, nodad=False)
 
@@ -179,7 +165,7 @@ def tune(interface: str, carried: LinkConfig) -> None:
     """Give a control0 that the network manager made our mark, the interface's settings, and what the manager cannot be told to set."""
     write_settings(BRIDGE, carried.settings)
     batch = netlink.Batch()
-    batch.link(f"bridge {BRIDGE}", {"index": index_of(BRIDGE)}, [("IFLA_IFALIAS", alias(interface))])
+    batch.set_link(f"bridge {BRIDGE}", [("IFLA_IFALIAS", alias(interface))], index_of(BRIDGE))
     batch.send()
     for name in ("stp_state", "forward_delay", "multicast_snooping", "nf_call_iptables", "nf_call_ip6tables", "nf_call_arptables"):
         if link_attribute(BRIDGE, f"bridge/{name}") not in ("0", ""):
@@ -194,5 +180,5 @@ def delete_bridge() -> None:
     """Remove control0; its member becomes a plain interface again."""
     if is_bridge():
         batch = netlink.Batch()
-        batch.delete_link(f"bridge {BRIDGE}", index_of(BRIDGE), ignore=errno.ENODEV)
+        batch.delete_link(f"bridge {BRIDGE}", index_of(BRIDGE))
         batch.send()

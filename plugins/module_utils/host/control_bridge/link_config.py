@@ -11,20 +11,17 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 import time
+from collections.abc import Iterable, Sequence
 
 from ...errors import HostError
 from ..net import netlink
+from ..net import netlink_messages as nl
 
-ADDRESS_HEADER, ROUTE_HEADER = struct.Struct("=BBBBI"), struct.Struct("=BBBBBBBBI")
-IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 6, 8
-IFA_F_NODAD, IFA_F_TENTATIVE, IFA_F_DADFAILED, IFA_F_PERMANENT = 0x02, 0x40, 0x08, 0x80
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PREFSRC = 1, 4, 5, 7
-RTA_MULTIPATH, RTA_CACHEINFO, RTA_TABLE, RTA_VIA, RTA_ENCAP, RTA_EXPIRES, RTA_NH_ID = 9, 12, 15, 18, 22, 23, 30
-RTM_F_CLONED, RTNH_F_ONLINK, TABLE_LOCAL = 0x200, 4, 255
-PROTO_KERNEL, PROTO_RA, PROTO_DHCP = 2, 9, 16
-FOREVER = 0xFFFFFFFF
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_TICKS = 100  # of the kernel's clock in a second, as it counts lifetimes of routes
+_LABEL_LENGTH = 15
+_RENEWED = (nl.RTPROT_KERNEL, nl.RTPROT_RA, nl.RTPROT_DHCP)  # routes that come back by themselves
 
 # Per-interface settings that decide how the host speaks and listens there; the bridge gets the interface's.
 SETTINGS = {
@@ -37,97 +34,91 @@ SETTINGS = {
 
 
 class Address:
-    """One address as the kernel listed it (``body``: the ifaddrmsg and its attributes)."""
+    """One address as the kernel listed it; ``body`` is the ifaddrmsg and its attributes."""
 
     def __init__(self, body: bytes):
         self.body = body
-        self.family, self.prefix, _flags, self.scope, self.index = ADDRESS_HEADER.unpack_from(body)
-        self.attributes = netlink.attributes(body, 8)
-        self.flags = struct.unpack("=I", self.attributes[IFA_FLAGS])[0] if IFA_FLAGS in self.attributes else _flags
-        self.address = self.attributes.get(IFA_LOCAL, self.attributes.get(IFA_ADDRESS, b""))
+        head, known = nl.decode(nl.RTM_NEWADDR, body)
+        self.family, self.prefix, self.scope, self.index = (head[f"ifa_{name}"] for name in ("family", "prefixlen", "scope", "index"))
+        self.flags: int = known.get("IFA_FLAGS", head["ifa_flags"])
+        self.address: str = known.get("IFA_LOCAL", known.get("IFA_ADDRESS", ""))
 
     @property
-    def key(self):
+    def key(self) -> tuple[int, str, int]:
+        """The same for the same address on any device."""
         return (self.family, self.address, self.prefix)
 
     @property
     def permanent(self) -> bool:
-        return bool(self.flags & IFA_F_PERMANENT)
+        """Whether it has no lifetime."""
+        return bool(self.flags & nl.IFA_F_PERMANENT)
 
     @property
     def link_local(self) -> bool:
-        return self.family == socket.AF_INET6 and self.address[:2] == b"\xfe\x80"
+        """Whether it is an IPv6 address of fe80::/16."""
+        return self.address.startswith("fe80:")
 
-    def __str__(self):
-        return f"{socket.inet_ntop(self.family, self.address)}/{self.prefix}"
+    def __str__(self) -> str:
+        return f"{self.address}/{self.prefix}"
 
     def on(self, index: int, name: str, nodad: bool) -> bytes:
-        """The request that adds it to the device ``index`` called ``name``."""
-        attrs = dict(self.attributes)
-        label = attrs.pop(IFA_LABEL, b"").rstrip(b"\0").decode(errors="replace")
+        """Return the request that adds it to the device ``index`` called ``name``."""
+        attributes = nl.decode_raw(nl.RTM_NEWADDR, self.body)[1]
+        label = nl.value_of("IFA_LABEL", attributes.pop("IFA_LABEL", b""))
         if self.family == socket.AF_INET:
-            suffix = label[label.find(":"):] if ":" in label else ""
-            attrs[IFA_LABEL] = (name + suffix).encode()[:15] + b"\0"
-        flags = self.flags & ~(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_PERMANENT | IFA_F_NODAD)
+            _device, colon, suffix = label.partition(":")
+            attributes["IFA_LABEL"] = nl.value_bytes("IFA_LABEL", f"{name}{colon}{suffix}"[:_LABEL_LENGTH])
+        flags = self.flags & ~(nl.IFA_F_TENTATIVE | nl.IFA_F_DADFAILED | nl.IFA_F_PERMANENT | nl.IFA_F_NODAD)
         if nodad and self.family == socket.AF_INET6:
-            flags |= IFA_F_NODAD
-        attrs[IFA_FLAGS] = struct.pack("=I", flags)
-        return ADDRESS_HEADER.pack(self.family, self.prefix, flags & 0xFF, self.scope, index) + _encode(attrs)
+            flags |= nl.IFA_F_NODAD
+        attributes["IFA_FLAGS"] = nl.value_bytes("IFA_FLAGS", flags)
+        head = nl.IFADDRMSG.encode(ifa_family=self.family, ifa_prefixlen=self.prefix, ifa_flags=flags & 0xFF, ifa_scope=self.scope, ifa_index=index)
+        return head + nl.encode_raw(attributes)
 
 
 class Route:
-    """One route as the kernel listed it (``body``: the rtmsg and its attributes)."""
+    """One route as the kernel listed it; ``body`` is the rtmsg and its attributes."""
 
     def __init__(self, body: bytes):
         self.body = body
-        (self.family, self.length, self.source_length, self.tos, table, self.protocol, self.scope, self.kind, self.flags) = ROUTE_HEADER.unpack_from(body)
-        self.attributes = netlink.attributes(body, 12)
-        self.table = _u32(self.attributes.get(RTA_TABLE)) or table
-        self.index = _u32(self.attributes.get(RTA_OIF))
+        self._head, self._known = nl.decode(nl.RTM_NEWROUTE, body)
+        self.family, self.length, self.protocol, self.flags = (self._head[f"rtm_{name}"] for name in ("family", "dst_len", "protocol", "flags"))
+        self.table: int = self._known.get("RTA_TABLE") or self._head["rtm_table"]
+        self.index: int = self._known.get("RTA_OIF", 0)
+        self.source: str = self._known.get("RTA_PREFSRC", "")
+        self.hops: list[int] = self._known.get("RTA_MULTIPATH", [])
 
     @property
-    def destination_key(self):
-        """Where it leads and through whom; its metric may be another on another device."""
-        return (self.family, self.table, self.length, self.attributes.get(RTA_DST, b""), self.tos, self.attributes.get(RTA_GATEWAY, b""))
+    def destination_key(self) -> tuple[int, int, int, str, int, str]:
+        """Where it leads and through which gateway. Its metric may be another on another device."""
+        return (self.family, self.table, self.length, self._known.get("RTA_DST", ""), self._head["rtm_tos"], self._known.get("RTA_GATEWAY", ""))
 
     @property
     def through_gateway(self) -> bool:
-        return RTA_GATEWAY in self.attributes or RTA_VIA in self.attributes
+        """Whether it leads through a gateway, of either family."""
+        return "RTA_GATEWAY" in self._known or "RTA_VIA" in self._known
 
     @property
     def odd(self) -> str:
         """Why it cannot be moved as it is, or ""."""
-        if self.attributes.get(RTA_NH_ID):
+        if self._known.get("RTA_NH_ID"):
             return "uses a nexthop object"
-        return "is encapsulated" if RTA_ENCAP in self.attributes else ""
+        return "is encapsulated" if "RTA_ENCAP" in self._known else ""
 
-    def __str__(self):
-        destination = self.attributes.get(RTA_DST)
-        text = f"{socket.inet_ntop(self.family, destination)}/{self.length}" if destination else "default"
-        gateway = self.attributes.get(RTA_GATEWAY)
-        return f"{text} via {socket.inet_ntop(self.family, gateway)}" if gateway else text
+    def __str__(self) -> str:
+        text = f"{self._known['RTA_DST']}/{self.length}" if "RTA_DST" in self._known else "default"
+        return f"{text} via {self._known['RTA_GATEWAY']}" if "RTA_GATEWAY" in self._known else text
 
     def on(self, index: int) -> bytes:
-        """The request that adds it through the device ``index``."""
-        attrs = dict(self.attributes)
-        expires = struct.unpack_from("=i", attrs.pop(RTA_CACHEINFO, bytes(12)), 8)[0]
+        """Return the request that adds it through the device ``index``."""
+        attributes = nl.decode_raw(nl.RTM_NEWROUTE, self.body)[1]
+        attributes.pop("RTA_CACHEINFO", None)
+        expires = self._known.get("RTA_CACHEINFO", 0)
         if expires > 0:
-            attrs[RTA_EXPIRES] = struct.pack("=I", expires // 100 + 1)
-        attrs[RTA_OIF] = struct.pack("=I", index)
-        table = self.table if self.table < 256 else 0
-        head = (self.family, self.length, self.source_length, self.tos, table, self.protocol, self.scope, self.kind, self.flags & RTNH_F_ONLINK)
-        return ROUTE_HEADER.pack(*head) + _encode(attrs)
-
-
-def _u32(value) -> int:
-    return struct.unpack("=I", value)[0] if value else 0
-
-
-def _encode(attrs) -> bytes:
-    parts = []
-    for kind, value in attrs.items():
-        parts.append(struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4))
-    return b"".join(parts)
+            attributes["RTA_EXPIRES"] = nl.value_bytes("RTA_EXPIRES", expires // _TICKS + 1)
+        attributes["RTA_OIF"] = nl.value_bytes("RTA_OIF", index)
+        table = self.table if self.table < 256 else nl.RT_TABLE_UNSPEC
+        return nl.RTMSG.encode(**{**self._head, "rtm_table": table, "rtm_flags": self.flags & nl.RTNH_F_ONLINK}) + nl.encode_raw(attributes)
 
 
 def index_of(name: str) -> int:
@@ -140,23 +131,20 @@ def index_of(name: str) -> int:
 
 def addresses(index: int = 0) -> list[Address]:
     """Addresses of a device (of all for 0), in the kernel's order: primary before secondary."""
-    listed = (Address(body) for family in (socket.AF_INET, socket.AF_INET6)
-              for body in netlink.dump(netlink.RTM_GETADDR, ADDRESS_HEADER.pack(family, 0, 0, 0, 0)))
-    return [address for address in listed if address.family in (socket.AF_INET, socket.AF_INET6) and index in (0, address.index)]
+    listed = (Address(body) for family in _FAMILIES for body in netlink.dump(nl.RTM_GETADDR, nl.IFADDRMSG.encode(ifa_family=family)))
+    return [address for address in listed if address.family in _FAMILIES and index in (0, address.index)]
 
 
 def all_routes() -> list[Route]:
     """Every route of both families and all tables but ``local``."""
-    listed = (Route(body) for family in (socket.AF_INET, socket.AF_INET6)
-              for body in netlink.dump(netlink.RTM_GETROUTE, ROUTE_HEADER.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)))
-    return [route for route in listed if route.family in (socket.AF_INET, socket.AF_INET6)
-            and route.table != TABLE_LOCAL and not route.flags & RTM_F_CLONED]
+    listed = (Route(body) for family in _FAMILIES for body in netlink.dump(nl.RTM_GETROUTE, nl.RTMSG.encode(rtm_family=family)))
+    return [route for route in listed if route.family in _FAMILIES and route.table != nl.RT_TABLE_LOCAL and not route.flags & nl.RTM_F_CLONED]
 
 
 class LinkConfig:
     """What a device carries: addresses, the routes through it, routes elsewhere that name its addresses as source, and its settings."""
 
-    def __init__(self, address_list, route_list, others=(), settings=None):
+    def __init__(self, address_list: Iterable[Address], route_list: Iterable[Route], others: Iterable[Route] = (), settings: dict[str, str] | None = None):
         self.addresses, self.routes, self.others = list(address_list), list(route_list), list(others)
         self.settings = dict(settings or {})
 
@@ -166,12 +154,12 @@ class LinkConfig:
         mine = addresses(index) if index else []
         sources = {address.address for address in mine}
         listed = all_routes()
-        others = [route for route in listed if route.index != index and route.attributes.get(RTA_PREFSRC) in sources]
+        others = [route for route in listed if route.index != index and route.source in sources]
         return cls(mine, [route for route in listed if route.index == index and index], others, read_settings(name))
 
     def to_plain(self) -> dict:
         """As JSON can hold it."""
-        lists = {"addresses": self.addresses, "routes": self.routes, "others": self.others}
+        lists: dict[str, Sequence[Address | Route]] = {"addresses": self.addresses, "routes": self.routes, "others": self.others}
         return {**{name: [item.body.hex() for item in items] for name, items in lists.items()}, "settings": self.settings}
 
     @classmethod
@@ -186,7 +174,7 @@ class LinkConfig:
 
     def describe(self) -> list[str]:
         """One line for each address and route, for people and ``--diff``."""
-        routes = {str(route) for route in self.routes if route.protocol != PROTO_KERNEL}
+        routes = {str(route) for route in self.routes if route.protocol != nl.RTPROT_KERNEL}
         return sorted(map(str, self.global_addresses())) + sorted(f"route {route}" for route in routes)
 
 
@@ -228,20 +216,20 @@ def move(link_config: LinkConfig, source: str, target: str, nodad: bool) -> None
     if giver:
         _take_away(batch, giver)
     for address in link_config.addresses:
-        batch.raw(f"address {address} on {target}", netlink.RTM_NEWADDR, netlink.CREATE | netlink.REPLACE, address.on(taker, target, nodad))
+        batch.request(f"address {address} on {target}", nl.RTM_NEWADDR, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, address.on(taker, target, nodad))
     for route in sorted(link_config.routes, key=lambda route: route.through_gateway):
-        batch.raw(f"route {route} on {target}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(taker), errno.EEXIST)
+        batch.request(f"route {route} on {target}", nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, route.on(taker), errno.EEXIST)
     for route in link_config.others:
-        batch.raw(f"route {route}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(route.index), errno.EEXIST)
+        batch.request(f"route {route}", nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, route.on(route.index), errno.EEXIST)
     batch.send()
 
 
-def _take_away(batch, index: int) -> None:
+def _take_away(batch: netlink.Batch, index: int) -> None:
     current = [route for route in all_routes() if route.index == index]
     for route in sorted(current, key=lambda route: not route.through_gateway):
-        batch.raw(f"route {route}", netlink.RTM_DELROUTE, 0, route.on(index), errno.ESRCH)
+        batch.request(f"route {route}", nl.RTM_DELROUTE, 0, route.on(index), errno.ESRCH)
     for address in reversed(addresses(index)):
-        batch.raw(f"address {address}", netlink.RTM_DELADDR, 0, address.body, errno.EADDRNOTAVAIL)
+        batch.request(f"address {address}", nl.RTM_DELADDR, 0, address.body, errno.EADDRNOTAVAIL)
 
 
 def complete(link_config: LinkConfig, target: str) -> None:
@@ -254,26 +242,26 @@ def complete(link_config: LinkConfig, target: str) -> None:
     present = {address.key for address in addresses(index)}
     for address in link_config.addresses:
         if address.key not in present and address.permanent and not address.link_local:
-            batch.raw(f"address {address} on {target}", netlink.RTM_NEWADDR, netlink.CREATE | netlink.REPLACE, address.on(index, target, False))
+            batch.request(f"address {address} on {target}", nl.RTM_NEWADDR, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, address.on(index, target, False))
     batch.send()
-    present = {route.destination_key for route in all_routes() if route.index == index}
-    missing = [route for route in link_config.routes if route.destination_key not in present and route.protocol not in (PROTO_KERNEL, PROTO_RA, PROTO_DHCP)]
-    for route in sorted(missing, key=lambda route: route.through_gateway):
-        batch.raw(f"route {route} on {target}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(index), errno.EEXIST)
+    there = {route.destination_key for route in all_routes() if route.index == index}
+    lacking = [route for route in link_config.routes if route.destination_key not in there and route.protocol not in _RENEWED]
+    for route in sorted(lacking, key=lambda route: route.through_gateway):
+        batch.request(f"route {route} on {target}", nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, route.on(index), errno.EEXIST)
     for route in link_config.others:
-        batch.raw(f"route {route}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(route.index), errno.EEXIST)
+        batch.request(f"route {route}", nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, route.on(route.index), errno.EEXIST)
     batch.send()
 
 
 def missing(link_config: LinkConfig, target: str) -> list[str]:
     """What ``target`` still lacks for the host to be reached as before: global addresses and default routes; not yet usable ones count."""
     index = index_of(target)
-    usable = {address.key for address in addresses(index) if not address.flags & IFA_F_TENTATIVE}
+    usable = {address.key for address in addresses(index) if not address.flags & nl.IFA_F_TENTATIVE}
     wanted = [address for address in link_config.global_addresses() if address.family == socket.AF_INET or address.permanent]
     lacking = [f"address {address}" for address in wanted if address.key not in usable]
     defaults = {route.destination_key[:3] for route in all_routes() if route.index == index and not route.length}
     return lacking + [f"route {route}" for route in link_config.routes
-                      if not route.length and route.protocol != PROTO_RA and route.destination_key[:3] not in defaults]
+                      if not route.length and route.protocol != nl.RTPROT_RA and route.destination_key[:3] not in defaults]
 
 
 def await_link_config(link_config: LinkConfig, target: str, seconds: float) -> None:

@@ -73,7 +73,7 @@ def physical_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
             found[vnode.name] = {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
             continue
         links = [live.get(interface.name) for interface in vnode.interfaces]
-        stands = all(link and is_interface(link, paths) and "UP" in link["flags"] for link in links) and _is_ours(f"{ROOT}/eid", paths)
+        stands = all(link and is_interface(link, paths) and link.up for link in links) and _is_ours(f"{ROOT}/eid", paths)
         run = (outcome(paths, vnode.name) or {"state": "running"}) if has_started(paths, vnode.name) else {"state": "waiting"}
         found[vnode.name] = {
             "state": "booted" if stands else "missing",
