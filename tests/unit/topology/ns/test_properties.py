@@ -46,7 +46,7 @@ def outcome(text: bytes):
     """The topology, or None for a file that is refused as it should be."""
     began = time.monotonic()
     try:
-        topology, warnings = read_ns_text(text, "lab.tcl", "/nonexistent")
+        topology, warnings, _sources = read_ns_text(text, "lab.tcl", "/nonexistent")
         assert all(str(warning).startswith("lab.tcl") and str(warning).isprintable() for warning in warnings)
     except InputError as exc:
         topology = None
