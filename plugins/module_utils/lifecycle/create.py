@@ -113,7 +113,7 @@ def prepare(request: Request) -> Creation:
     embedding = faults.collect(lambda: embed(topology, settings)) if settings and topology else None
     choice = faults.collect(lambda: _made_of(embedding, settings)) if embedding else None
     faults.raise_them()
-    physical, odd = physical_files(embedding.partitioned, embedding.machines, machine_types(embedding.machines, embedding.partitioned, settings))
+    physical, odd = physical_files(embedding.partitioned, embedding.machines, machine_types(embedding.machines, embedding.nodes, settings))
     pictures, undrawn = creation_pictures(str(directory), embedding.partitioned, settings.image_limit_s) if settings.image else ({}, ())
     files = {**_inputs(read), **experiment_files(directory.pid, directory.eid, embedding), **physical, **pictures}
     warnings = tuple(dict.fromkeys((*config_warnings, *warnings, *embedding.warnings, *choice.warnings, *odd, *undrawn)))
@@ -193,7 +193,7 @@ def _path(request: Request, path: str) -> str:
 def _made_of(embedding, settings) -> Choice:
     """What the nodes with a system of their own are made of, and that what they are to have is possible. Raises InputError."""
     hidden = [name for machine in embedding.machines for name in machine.hidden]
-    refuse_cramped_carriers(embedding.partitioned, node_resources(embedding.partitioned, settings, hidden))
+    refuse_cramped_carriers(embedding.nodes, node_resources(embedding.nodes, settings, hidden))
     return choose_images(embedding.partitioned, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
 
 

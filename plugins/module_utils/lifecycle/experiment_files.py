@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 
 from ..embedding.binding.identifiers import Identifiers, mac_addresses
-from ..embedding.computers import kind_of
 from ..embedding.kinds import KINDS
 from ..embedding.placement.machines import vhost_of
 from ..experiment.final_topology import final_topology
@@ -21,9 +20,9 @@ def experiment_files(pid: str, eid: str, embedding) -> dict:
     partitioned = write_topdl(embedding.partitioned).encode()
     vhosts = vhost_of(embedding.machines)
     addresses = mac_addresses(Identifiers(pid, eid), embedding.partitioned)
-    inventory = inventory_of(embedding.partitioned, embedding.machines, addresses, f"{pid}.{eid}")
+    inventory = inventory_of(embedding.partitioned, embedding.nodes, embedding.machines, addresses, f"{pid}.{eid}")
     hidden = [name for machine in embedding.machines for name in machine.hidden]
-    with_login = [computer.name for computer in embedding.partitioned.computers if KINDS[kind_of(computer)].login] + hidden
+    with_login = [name for name, node in embedding.nodes.items() if KINDS[node.kind].login] + hidden
     return {
         "annotated.xml": write_topdl(embedding.annotated),
         "partitioned.xml": partitioned,

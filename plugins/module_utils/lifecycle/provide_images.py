@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.images import DISK, CatalogueImage, catalogue, choose_images
 from ..embedding.placement.machines import machines
 from ..embedding.placement.resources import node_resources
@@ -70,9 +71,10 @@ def provide(directory: ExperimentDirectory, dry_run: bool = False, check_mode: b
 def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     settings = load_site(directory.site)
     topology, _warnings = read_topdl(directory.partitioned)
-    hidden = [name for machine in machines(topology) for name in machine.hidden]
+    nodes = read_nodes(topology)
+    hidden = [name for machine in machines(nodes) for name in machine.hidden]
     choice = choose_images(topology, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
-    resources = node_resources(topology, settings, hidden)
+    resources = node_resources(nodes, settings, hidden)
     store, kept, now = store_of(directory.home), _kept(directory), time.gmtime()
     changes, plans, commands = [], {}, {}
     for image, form in dict.fromkeys(choice.images.values()):

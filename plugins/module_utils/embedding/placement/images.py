@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from ...errors import InputError, Problem
 from ...topology.attributes import IMAGE, MAVERICK_URL, OPENVZ_TEMPLATE, QEMU_ARCH, QEMU_URL, containers_attribute
 from ...topology.model import Computer, Topology
-from ..computers import kind_of, problem_of
+from ..computers import problem_of
 from ..kinds import OPENVZ, QEMU
 from ..nesting import hidden_carriers
+from ..node_view import read_nodes
 
 ROOT, DISK = "root", "disk"
 FORM_OF = {QEMU: DISK, OPENVZ: ROOT}
@@ -93,10 +94,11 @@ def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], defa
     Those are made of what any of their processes says as ``containers:image``, which all that say it say alike.
     Raises InputError with a Problem for each computer whose image cannot be had.
     """
+    nodes = read_nodes(topology)
     chosen, warnings, problems = {}, [], []
     defaults = {QEMU: default, OPENVZ: template if template in images else default}
     for computer in topology.computers:
-        kind = kind_of(computer)
+        kind = nodes[computer.name].kind
         if kind not in FORM_OF:
             continue
         try:
@@ -107,7 +109,7 @@ def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], defa
             chosen[computer.name] = (image, FORM_OF[kind])
         except InputError as exc:
             problems += exc.problems
-    carried = hidden_carriers(topology)
+    carried = hidden_carriers(nodes)
     for name in hidden:
         asked = [computer for computer in topology.computers if computer.name in carried.get(name, ()) and containers_attribute(computer, IMAGE)]
         try:
