@@ -21,6 +21,9 @@ from .errors import HostError
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can say half a character, no file can hold it
 PLAN_VERSION = 3
 VXLAN_PORT = 4789
+HOST_KEY = "ssh_host_ed25519_key"
+HOST_KEY_FILES = (HOST_KEY, f"{HOST_KEY}.pub")
+"""The private and the public half of a node's SSH host key: its secrets, and files of its /etc/ssh."""
 QEMU_MB = 160
 """What a QEMU takes beside its guest's memory, MiB. Under TCG, whose translation buffer has 64 (host/qemu/command.py), a QEMU 7.2
 takes 122 to 132 (PSS, guests of 256 and 512 MiB, one and two processors); the rest is for network cards and the tables of large disks."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..commands import read_text, run, write_text
+from ..host.guest.resolver import resolv_conf
 from . import files, network
 from .addresses import choose_subnets
 from .base import host_recipe
@@ -36,7 +37,7 @@ class BringUp:
         self.identity = testbed.identity
         self.paths = testbed.paths
         self.wanted = tuple(wanted)
-        self.resolv_conf = network.host_resolv_conf()
+        self.resolv_conf = resolv_conf()
         self.subnets = testbed.subnets() or choose_subnets(network.taken_networks(self.resolv_conf), start=int.from_bytes(self.identity.id.encode(), "big"))
         self.base = testbed.base_key(host_recipe())
         self.bridges = network.Bridges(self.identity, self.subnets)

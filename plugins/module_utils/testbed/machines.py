@@ -21,14 +21,14 @@ from ..embedding.binding.identifiers import BRIDGE, PORT, Identifiers
 from ..errors import HostError, InputError, Problem
 from ..host.base.paths import ExperimentPaths
 from ..host.delivery.node_images import IMAGES, NOTE
-from ..hostplan import ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
+from ..hostplan import HOST_KEY, HOST_KEY_FILES, ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
 from ..images.build import build, needed_commands, require
 from ..images.recipe import DISK, Recipe, recipe
 from ..images.store import ImageStore
 from .addresses import EXPERIMENT_MTU, Subnets
 from .base import LXC_UNITS, PACKAGES, SUITE
 from .names import CONTROL, EXPERIMENT, Identity, Paths
-from .pnodes import HOST_KEY, Pnodes
+from .pnodes import Pnodes
 
 PROJECT = "Testbed"
 DISK_MB = 16384
@@ -150,9 +150,9 @@ class Machines:
     def make(self, pnode: str) -> None:
         """What a pnode has before it is there: its host key."""
         os.makedirs(self.paths.pnode(pnode), 0o700, exist_ok=True)
-        for path in (self._key(pnode), self._key(pnode) + ".pub"):
+        for name in HOST_KEY_FILES:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+                os.unlink(os.path.join(self.paths.pnode(pnode), name))
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", self._key(pnode))
 
     def plan(self, pnodes, image: ImagePlan, size: Size) -> HostPlan:
@@ -189,7 +189,7 @@ class Machines:
         for image in plan.images:
             if not self.has_image(image.digest):
                 images.bring(image, self._inside(IMAGES))
-        secrets = {vnode.name: {name: read_text(os.path.join(self.paths.pnode(vnode.name), name)) for name in (HOST_KEY, HOST_KEY + ".pub")}
+        secrets = {vnode.name: {name: read_text(os.path.join(self.paths.pnode(vnode.name), name)) for name in HOST_KEY_FILES}
                    for vnode in plan.vnodes}
         program = self._install()
         experiment = ("-e", self.experiment_paths.experiment)

@@ -9,10 +9,9 @@ import re
 
 from ..commands import read_text, run, run_json
 from ..errors import HostError
+from ..host.guest.resolver import name_servers
 from .addresses import EXPERIMENT_MTU, MOST_PNODES, Subnets
 from .names import CONTROL, EXPERIMENT, Identity
-
-_LOOPBACK = re.compile(r"127\.|::1$|0\.0\.0\.0$")
 
 
 def taken_networks(resolv_conf: str) -> tuple:
@@ -20,26 +19,6 @@ def taken_networks(resolv_conf: str) -> tuple:
     routes = [route["dst"] for route in run_json("ip", "-json", "-4", "route", "show", "table", "all") if re.match(r"[0-9.]+(/[0-9]+)?$", route["dst"])]
     gateways = [route["gateway"] for route in run_json("ip", "-json", "-4", "route") if ":" not in route.get("gateway", ":")]
     return (*routes, *gateways, *(server for server in name_servers(resolv_conf) if ":" not in server))
-
-
-def name_servers(resolv_conf: str) -> tuple:
-    """The name servers in ``resolv_conf`` (a file's text), in order."""
-    return tuple(re.findall(r"^\s*nameserver\s+(\S+)", resolv_conf, re.MULTILINE))
-
-
-def usable_resolv_conf(texts) -> str:
-    """The first of ``texts`` that names a server another host can ask, less the servers that only this machine can; "" if there is none."""
-    for text in texts:
-        lines = [line for line in text.splitlines() if re.match(r"\s*(nameserver|search|domain|options)\s", line)]
-        lines = [line for line in lines if not any(_LOOPBACK.match(server) for server in name_servers(line))]
-        if name_servers("\n".join(lines)):
-            return "\n".join(lines) + "\n"
-    return ""
-
-
-def host_resolv_conf() -> str:
-    """What pnodes' /etc/resolv.conf shall say: this machine's, or what its local resolver itself asks."""
-    return usable_resolv_conf(read_text(path) for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"))
 
 
 def uplink_mtu() -> int:

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..commands import read_text, run, write_text
 from ..errors import HostError
+from ..hostplan import HOST_KEY
 from . import files
 from .addresses import Subnets
 from .names import Identity, Paths
@@ -24,7 +25,6 @@ from .names import Identity, Paths
 BOOT_SECONDS = 180
 OPEN_FILES = 524288
 LXC_LOCKS = "/run/lxc/lock"
-HOST_KEY = "ssh_host_ed25519_key"
 
 
 class Pnodes:

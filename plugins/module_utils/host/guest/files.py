@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import shlex
 
-from ...hostplan import HostPlan, VnodePlan
+from ...errors import HostError
+from ...hostplan import HOST_KEY, HOST_KEY_FILES, HostPlan, VnodePlan
 from ..base.hosts_file import HostsFile
+from ..base.paths import ExperimentPaths
 from .clone_agent import IS_SET
 from .network import GuestFile, addresses, waits
+from .resolver import resolv_conf
 
 BOOT_UNIT = "benito-node.service"
-_LOOPBACK_RESOLVERS = ("nameserver 127.", "nameserver ::1")
 
 BOOT_UNIT_TEXT = """\
 [Unit]
@@ -108,20 +110,35 @@ exit 0
 """.replace("IS_SET", IS_SET).replace("WAIT", waits("node"))
 
 
-def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str, host_key: tuple[str, str]) -> dict[str, GuestFile]:
+def read_guest_files(plan: HostPlan, vnode: VnodePlan, paths: ExperimentPaths, report: str) -> dict[str, GuestFile]:
+    """Return ``guest_files`` with this host's name servers and the host key that it keeps for the node. Raises HostError without that key."""
+    private, public = (_secret(paths, vnode, name) for name in HOST_KEY_FILES)
+    return guest_files(plan, vnode, report, resolv_conf(), (private, public))
+
+
+def _secret(paths: ExperimentPaths, vnode: VnodePlan, name: str) -> str:
+    path = paths.secret(vnode.name, name)
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError as exc:
+        raise HostError(f"{vnode.name} has no SSH host key on this host, {path} is missing: the role deter.benito.vhost brings it") from exc
+
+
+def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, name_servers: str, host_key: tuple[str, str]) -> dict[str, GuestFile]:
     """{path without the first slash: file} that make an image this node, all but its network, see guest/network.py.
 
     report       where the node reports inside, see report.py: "/dev/virtio-ports/org.benito.report"
-    resolv_conf  text of /etc/resolv.conf
+    name_servers text of /etc/resolv.conf
     host_key     the private and the public half of its SSH host key, as text
     """
     files = {
         "etc/hostname": GuestFile(vnode.hostname + "\n"),
         "etc/machine-id": GuestFile(machine_id(plan, vnode) + "\n", 0o444),
-        "etc/resolv.conf": GuestFile(resolv_conf),
+        "etc/resolv.conf": GuestFile(name_servers),
         "etc/hosts": GuestFile(hosts_text(plan, vnode)),
-        "etc/ssh/ssh_host_ed25519_key": GuestFile(host_key[0], 0o600),
-        "etc/ssh/ssh_host_ed25519_key.pub": GuestFile(host_key[1]),
+        f"etc/ssh/{HOST_KEY}": GuestFile(host_key[0], 0o600),
+        f"etc/ssh/{HOST_KEY}.pub": GuestFile(host_key[1]),
         "etc/sysctl.d/90-benito.conf": GuestFile(f"net.ipv4.ip_forward = {int(vnode.forwarding)}\n"),
         f"etc/systemd/system/{BOOT_UNIT}": GuestFile(BOOT_UNIT_TEXT),
         f"etc/systemd/system/multi-user.target.wants/{BOOT_UNIT}": GuestFile(target=f"/etc/systemd/system/{BOOT_UNIT}"),
@@ -139,19 +156,6 @@ def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str,
     for user in plan.users:
         files[f"var/benito/lib/keys/{user.name}"] = GuestFile("".join(f"{key}\n" for key in user.authorized_keys))
     return files
-
-
-def resolv_conf() -> str:
-    """What nodes resolve names by: this host's servers, but no resolver that listens on its loopback alone."""
-    for path in ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as stream:
-                lines = [line for line in stream.read().splitlines() if line.split("#")[0].strip() and not line.startswith(_LOOPBACK_RESOLVERS)]
-        except FileNotFoundError:
-            continue
-        if any(line.startswith("nameserver") for line in lines):
-            return "".join(f"{line}\n" for line in lines)
-    return ""
 
 
 def machine_id(plan: HostPlan, vnode: VnodePlan) -> str:

@@ -21,7 +21,7 @@ from ...hostplan import HostPlan, VnodePlan
 from ..base.paths import ExperimentPaths, read_json, write_atomically
 from ..base.syscalls import umount
 from ..base.systemctl import systemctl
-from ..guest.files import guest_files
+from ..guest.files import read_guest_files
 from ..guest.network import CONTROL, GuestFile, container_network
 from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
@@ -146,7 +146,6 @@ class _Builder:
         self._mtu = {substrate.bridge: substrate.mtu for substrate in plan.substrates}
         self._live = netlink.links()
         self._mtu[CONTROL] = self._live.get(CONTROL, {}).get("mtu", 1500)
-        self._resolv_conf = host_resolv_conf()
 
     def run(self, vnodes: dict[str, VnodePlan]) -> list[str]:
         images = _images(self._plan, vnodes)
@@ -168,17 +167,8 @@ class _Builder:
             "start": start_text(paths, vnode, tree(vnode.image)),
             "unit": unit_text(paths, vnode),
         }
-        key = tuple(self._secret(vnode, name) for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
-        files = guest_files(plan, vnode, REPORT, self._resolv_conf, key)
+        files = read_guest_files(plan, vnode, paths, REPORT)
         return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._mtu[CONTROL])})
-
-    def _secret(self, vnode: VnodePlan, file: str) -> str:
-        path = self._paths.secret(vnode.name, file)
-        try:
-            with open(path, encoding="utf-8") as stream:
-                return stream.read()
-        except FileNotFoundError as exc:
-            raise HostError(f"{vnode.name}: its SSH host key {path} is not on this host: the role deter.benito.vhost brings it") from exc
 
     def _decide(self, node: _Wanted, unit, starting: list[_Wanted]) -> list[str]:
         """What is to be done about a node; what needs no start is done."""
@@ -302,20 +292,6 @@ def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:
             umount(point)
         if os.path.isdir(directory):
             shutil.rmtree(directory)
-
-
-def host_resolv_conf() -> str:
-    """The host's name servers as a node can ask them: not those of its loopback."""
-    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as stream:
-                lines = [line for line in stream.read().splitlines() if line.split()[:1] in (["nameserver"], ["search"], ["options"])]
-        except OSError:
-            continue
-        lines = [line for line in lines if not line.startswith(("nameserver 127.", "nameserver ::1"))]
-        if any(line.startswith("nameserver") for line in lines):
-            return "".join(f"{line}\n" for line in lines)
-    return ""
 
 
 def _controller(name: str) -> bool:

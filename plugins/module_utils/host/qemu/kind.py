@@ -16,7 +16,7 @@ from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
 from ..base.paths import RUN_ROOT, ExperimentPaths, write_atomically
 from ..base.systemctl import systemctl
-from ..guest.files import guest_files, resolv_conf
+from ..guest.files import read_guest_files
 from ..guest.network import machine_network
 from ..guest.report import read_report
 from ..net import netlink
@@ -142,10 +142,7 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, paths: Experi
 
 
 def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, paths: ExperimentPaths, where: MachinePaths, control_mtu: int) -> bool:
-    key = tuple(_text(paths.secret(vnode.name, file)) for file in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
-    if None in key:
-        raise HostError(f"the SSH host key of {vnode.name} is not on this host: the role deter.benito.vhost brings it")
-    files = guest_files(plan, vnode, REPORT_PORT, resolv_conf(), key)
+    files = read_guest_files(plan, vnode, paths, REPORT_PORT)
     content = seed_tar(files if image.cloud_init else {**files, **machine_network(plan, vnode, control_mtu)})
     path = f"{where.directory}/seed.tar"
     if _bytes(path) == content:
