@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
 
 _COMMANDS = {"present": "up", "confirmed": "confirm", "absent": "down"}
 

@@ -9,8 +9,7 @@ import re
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.node_images import NOTE, arriving_at, read_note
-from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, outcome
 
 _DIGEST = re.compile(r"[0-9a-f]+")
 

@@ -9,9 +9,8 @@ import sys
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import compiled_files, installer, program_files
-from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, NotInstalled
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, NotInstalled, outcome
 
 _ATTEMPTS = 5
 

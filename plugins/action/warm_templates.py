@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
 
 
 class ActionModule(HostAction):

@@ -17,6 +17,7 @@ from functools import cache, lru_cache
 from typing import Optional
 
 from .errors import HostError
+from .names import CONTROL
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can say half a character, no file can hold it
 PLAN_VERSION = 3
@@ -105,7 +106,7 @@ class ControlPlan:
     mac_address: str
     ip4_address: str
     gateway: str = ""
-    interface: str = "control0"
+    interface: str = CONTROL
 
 
 @dataclass(frozen=True)

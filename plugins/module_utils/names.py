@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+CONTROL = "control0"
+"""A node's interface to the control network, and the bridge that carries that network on a vhost."""
 _PROJECT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,14}")
@@ -41,7 +43,7 @@ def is_node_name(text: str) -> bool:
 
 def is_interface_name(text: str) -> bool:
     """Whether ``text`` may name an interface: it becomes the device's name inside the node."""
-    return bool(_INTERFACE.fullmatch(text)) and text not in ("lo", "control0")
+    return bool(_INTERFACE.fullmatch(text)) and text not in ("lo", CONTROL)
 
 
 def safe_partition(text: str) -> bool:

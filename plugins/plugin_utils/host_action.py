@@ -18,9 +18,8 @@ from contextlib import contextmanager
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import PROGRAM, ExperimentPaths, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
-from ansible_collections.deter.benito.plugins.module_utils.host_program import PROGRAM, outcome
 from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
 
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
@@ -212,6 +211,12 @@ class HostAction(ActionBase):
             return self._low_level_execute_command(f"exec <{shlex.quote(path)}; {script}")
         finally:
             self._remove_tmp_path(folder)
+
+
+def outcome(result: dict) -> dict:
+    """Return the result of benito-host as the task reports it: with a diff that lists what changed."""
+    changes = result.get("changes", [])
+    return {**result, "diff": {"before": "", "after": "".join(f"{change}\n" for change in changes)}}
 
 
 def _paths(options: dict) -> ExperimentPaths:

@@ -10,7 +10,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from ..commands import read_text, run, write_text
+from ..commands import run
+from ..files import read_text, write_text
 from . import archives
 
 

@@ -107,7 +107,8 @@ def _install(options) -> dict:
     """The input is {"plan": JSON text or null for the one that is there, "secrets": {node: {file: text}}}."""
     from ..hostplan import from_json
     from .base.locks import machine_lock
-    from .run.setup import install, install_secrets, missing_packages
+    from .base.packages import missing_packages
+    from .run.setup import install, install_secrets
 
     paths = _paths(options)
     try:

@@ -13,8 +13,8 @@ import lzma
 import os
 import stat
 
-from ..commands import read_text
 from ..errors import HostError
+from ..files import read_text
 
 SEED_SERIAL = "benito-seed"
 SIZE_NOTE = "var/lib/benito-disk-sectors"

@@ -17,8 +17,8 @@ import shutil
 import tempfile
 import time
 
-from ..commands import locked, read_text, write_text
 from ..errors import HostError
+from ..files import locked, read_text, write_text
 from ..hostplan import ImagePlan
 
 NOTE = "image.json"
@@ -52,7 +52,7 @@ class ImageStore:
         """
         if self.has(plan.digest):
             return False
-        with locked(os.path.join(self.directory, ".lock"), "the cache of images", _LOCK_SECONDS):
+        with locked(os.path.join(self.directory, ".lock"), "the cache of images", limit_s=_LOCK_SECONDS):
             if self.has(plan.digest):
                 return False
             self._sweep()

@@ -17,9 +17,10 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 
-from ..commands import locked, read_text, run, write_text
+from ..commands import run
 from ..debian.bootstrap import debootstrap, host_origin, mask, remove_host_keys, trust
 from ..errors import HostError
+from ..files import locked, read_text, write_text
 
 SUITE = "bookworm"
 PACKAGES = (
@@ -106,7 +107,7 @@ class BaseCache:
 
         Returns whether it was built.
         """
-        with locked(os.path.join(self.directory, ".lock"), "the cache of base systems", 900):
+        with locked(os.path.join(self.directory, ".lock"), "the cache of base systems", limit_s=900):
             built = not self.has(key)
             if built:
                 self._sweep()

@@ -10,7 +10,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..commands import read_text, run, write_text
+from ..commands import run
+from ..files import read_text, write_text
 from ..host.guest.resolver import resolv_conf
 from . import files, network
 from .addresses import choose_subnets

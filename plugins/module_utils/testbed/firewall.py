@@ -7,7 +7,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-from ..commands import read_text, run, run_json
+from ..commands import run, run_json
+from ..files import read_text
 from .addresses import Subnets
 from .names import Identity
 

@@ -15,8 +15,9 @@ import shutil
 import time
 from dataclasses import dataclass
 
-from ..commands import locked, read_text
+from ..debian.archives import KEYRING
 from ..errors import HostError, InputError, Problem
+from ..files import locked, read_text
 from ..images.build import needed_commands
 from ..images.recipe import DISK
 from . import files, kernel, network
@@ -32,10 +33,11 @@ from .sysctls import MachineLimits
 LOCK_SECONDS = 120
 LXC, QEMU = "lxc", "qemu"
 NONE = "-"
-NEEDED_COMMANDS = {
+NEEDED = {
     "ip": "iproute2", "nft": "nftables", "lxc-start": "lxc", "mmdebstrap": "mmdebstrap", "unshare": "util-linux", "ssh": "openssh-client",
-    "ssh-keygen": "openssh-client", "dpkg": "dpkg", "apt-config": "apt",
+    "ssh-keygen": "openssh-client", "dpkg": "dpkg", "apt-config": "apt", KEYRING: "debian-archive-keyring",
 }
+"""{command or file: the package that brings it}. The role local_testbed installs what ``missing_packages`` lists."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ class LocalTestbed:
     def ready(self, check_mode: bool = False) -> Outcome:
         """Find out whether this machine can carry a testbed at all, then have the base system. Raises HostError that names all that lacks."""
         _require_root()
-        self._require_commands()
+        missing = self.missing_packages()
+        if missing:
+            raise HostError(f"packages are missing on this machine: {', '.join(missing)}. The role deter.benito.local_testbed installs them")
         kernel.check(self.paths.root)
         recipe = host_recipe()
         key = self.base_key(recipe)
@@ -139,8 +143,8 @@ class LocalTestbed:
         return Outcome(tuple(change.what for change in changes), before, "", (), warnings)
 
     def list(self) -> Outcome:
-        """What there is. Changes nothing and needs no lock."""
-        return Outcome(pnodes=self._rows())
+        """Return what there is. Changes nothing and needs no lock. Without LXC there are no pnodes."""
+        return Outcome(pnodes=self._rows() if shutil.which("lxc-info") else ())
 
     def state(self) -> dict:
         """What was decided once for this testbed: ``control`` and ``experiment`` subnets and the ``base`` key. Empty when it is not there."""
@@ -236,14 +240,13 @@ class LocalTestbed:
             yield
             return
         what = f"local testbed {self.identity.name}"
-        with locked(self.paths.lock, what, LOCK_SECONDS, remove_if=lambda: not os.path.isdir(self.paths.root)):
+        with locked(self.paths.lock, what, limit_s=LOCK_SECONDS, remove_if=lambda: not os.path.isdir(self.paths.root)):
             yield
 
-    def _require_commands(self) -> None:
-        needed = {**NEEDED_COMMANDS, **(needed_commands(DISK) if self.backend == QEMU else {})}
-        lacking = sorted({package for command, package in needed.items() if not shutil.which(command)})
-        if lacking:
-            raise HostError(f"this machine lacks the packages {', '.join(lacking)}; the role local_testbed installs them")
+    def missing_packages(self) -> list[str]:
+        """Return the packages that a testbed of this backend needs and that are not installed on this machine."""
+        needed = {**NEEDED, **(needed_commands(DISK) if self.backend == QEMU else {})}
+        return sorted({package for name, package in needed.items() if not (os.path.exists(name) if name.startswith("/") else shutil.which(name))})
 
 
 def _require_root() -> None:

@@ -16,11 +16,12 @@ import shutil
 import time
 from dataclasses import dataclass
 
-from ..commands import PATH, read_text, run
+from ..commands import PATH, run
 from ..embedding.binding.identifiers import BRIDGE, PORT, Identifiers
 from ..errors import HostError, InputError, Problem
-from ..host.base.paths import ExperimentPaths
-from ..host.delivery.node_images import IMAGES, NOTE
+from ..files import read_text
+from ..host.base.paths import IMAGES, ExperimentPaths
+from ..host.delivery.node_images import NOTE
 from ..hostplan import HOST_KEY, HOST_KEY_FILES, ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
 from ..images.build import build, needed_commands, require
 from ..images.recipe import DISK, Recipe, recipe

@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 import re
 
-from ..commands import read_text, run, run_json
+from ..commands import run, run_json
 from ..errors import HostError
+from ..files import read_text
 from ..host.guest.resolver import name_servers
 from .addresses import EXPERIMENT_MTU, MOST_PNODES, Subnets
 from .names import CONTROL, EXPERIMENT, Identity

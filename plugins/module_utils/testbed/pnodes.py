@@ -15,8 +15,9 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from ..commands import read_text, run, write_text
+from ..commands import run
 from ..errors import HostError
+from ..files import read_text, remove_empty, write_text
 from ..hostplan import HOST_KEY
 from . import files
 from .addresses import Subnets
@@ -153,10 +154,7 @@ class Pnodes:
         folder = LXC_LOCKS + self.paths.pnodes
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(folder, "." + pnode))
-        with contextlib.suppress(OSError):
-            while folder.startswith(os.path.dirname(LXC_LOCKS)):
-                os.rmdir(folder)
-                folder = os.path.dirname(folder)
+        remove_empty(folder, stop="/run")
 
     def _config(self, pnode: str) -> str:
         return os.path.join(self.paths.pnode(pnode), "config")

@@ -12,8 +12,8 @@ import contextlib
 import json
 import os
 
-from ..commands import locked, read_text, write_text
 from ..errors import HostError
+from ..files import locked, read_text, write_text
 
 DIRECTORY = "/run/deter.benito"
 
@@ -97,7 +97,7 @@ class MachineLimits:
 
     @contextlib.contextmanager
     def _locked(self):
-        with locked(os.path.join(self.directory, "sysctls.lock"), "the machine's limits", 60, remove_if=lambda: not os.path.exists(self.file)):
+        with locked(os.path.join(self.directory, "sysctls.lock"), "the machine's limits", limit_s=60, remove_if=lambda: not os.path.exists(self.file)):
             yield
         if not os.path.exists(self.file):
             with contextlib.suppress(OSError):

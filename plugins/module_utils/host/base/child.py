@@ -72,4 +72,4 @@ def _end_in_words(status: int) -> str:
         return ""
     if os.WIFSIGNALED(status):
         return f"a process of benito-host was ended by signal {os.WTERMSIG(status)} ({signal.strsignal(os.WTERMSIG(status))})"
-    return f"a process of benito-host ended with {os.WEXITSTATUS(status)} and said nothing"
+    return f"a process of benito-host ended with exit status {os.WEXITSTATUS(status)} and no message"

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where things of an experiment are on a vhost, and how kernel objects are known to be ours.
+"""Where things of an experiment are on a vhost, how its kernel objects are marked as ours, and how files there are read, replaced and removed.
 
 ``/var/benito/exp/PID.EID/`` outlives a reboot: plan, program, logs of the nodes.
 ``/run/benito/exp/PID.EID/`` does not: what is built right now.
@@ -17,6 +17,9 @@ from ...names import is_project_name
 
 ROOT = "/var/benito"
 RUN_ROOT = "/run/benito"
+IMAGES = "/var/cache/benito/images"
+PROGRAM = f"{ROOT}/bin/benito-host"
+"""A link to the version of benito-host that was installed last."""
 UNIT = "benito-host@{}.service"
 
 
@@ -126,6 +129,26 @@ def write_atomically(path: str, text: str, mode: int = 0o600) -> None:
         except OSError:
             pass
         raise HostError(f"cannot write {path}: {getattr(exc, 'strerror', None) or exc}") from exc
+
+
+def remove_file(path: str) -> None:
+    """Remove a file, if it is there. Raises OSError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def remove_empty(directory: str, stop: str = "") -> None:
+    """Remove a directory if it is empty, then its parents below ``stop`` as far as they are."""
+    while directory != stop and directory.startswith(stop):
+        try:
+            os.rmdir(directory)
+        except OSError:
+            return
+        if not stop:
+            return
+        directory = os.path.dirname(directory)
 
 
 def read_json(path: str, default=None):

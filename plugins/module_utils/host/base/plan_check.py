@@ -9,7 +9,7 @@ import socket
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, SubstratePlan, UserPlan, VnodePlan, ports_of
-from ...names import is_interface_name, is_node_name, is_project_name
+from ...names import CONTROL, is_interface_name, is_node_name, is_project_name
 
 _DEVICE = re.compile(r"b[bvx][a-z0-9]{1,13}")
 _MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
@@ -117,7 +117,7 @@ def _wrong_machine(vnode: VnodePlan, substrates: set, images: set):
         return
     if not _DEVICE.fullmatch(control.port) or not _MAC.fullmatch(control.mac_address) or not _is_prefix(control.ip4_address):
         yield f"its control interface {control.port!r} with {control.mac_address!r} and {control.ip4_address!r} cannot be"
-    if control.interface != "control0" and not is_interface_name(control.interface):
+    if control.interface != CONTROL and not is_interface_name(control.interface):
         yield f"its control interface cannot be called {control.interface!r}"
     if control.gateway and not _is_address(control.gateway):
         yield f"its gateway {control.gateway!r} is no address"

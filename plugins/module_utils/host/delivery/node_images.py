@@ -19,9 +19,8 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import ImagePlan, from_json
-from ..base.paths import ExperimentPaths, read_json, write_atomically
+from ..base.paths import IMAGES, ExperimentPaths, read_json, write_atomically
 
-IMAGES = "/var/cache/benito/images"
 NOTE = "image.json"
 PROVEN = "proven.json"
 _ARRIVING = ".arriving-"

@@ -12,6 +12,7 @@ import shlex
 
 from ...errors import HostError
 from ...hostplan import HOST_KEY, HOST_KEY_FILES, HostPlan, VnodePlan
+from ..base.environment import start_environment
 from ..base.hosts_file import HostsFile
 from ..base.paths import ExperimentPaths
 from .clone_agent import IS_SET
@@ -182,8 +183,4 @@ def _settings(plan: HostPlan, vnode: VnodePlan, report: str) -> str:
 
 
 def _environment(plan: HostPlan, vnode: VnodePlan) -> str:
-    variables = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh",
-        "LANG": "C.UTF-8", "BENITO_PID": plan.pid, "BENITO_EID": plan.eid, "BENITO_NODE": vnode.name, **vnode.environment,
-    }
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in start_environment(plan, vnode).items())

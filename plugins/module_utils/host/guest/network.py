@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from ...hostplan import HostPlan, InterfacePlan, VnodePlan
 from .clone_agent import IS_SET, WAIT
 
-CONTROL = "control0"
 NETWORK_UNIT = "benito-network.service"
 MACHINE_COMMAND = "/bin/sh /var/benito/lib/network-up"
 """What the unit of a qemu node runs."""

@@ -14,14 +14,13 @@ from ...errors import HostError
 from ...hostplan import VnodePlan
 from ..base.jobs import progress
 from ..base.locks import removal_blocked
-from ..base.paths import ExperimentPaths
+from ..base.paths import ExperimentPaths, remove_empty
 from ..base.syscalls import installed
-from ..base.systemctl import systemctl
+from ..base.systemctl import UNITS, systemctl
 from ..guest.report import Report
 from .config import cgroup, container, containers, lxc_name, mounts
 from .files import Tree
 
-_UNITS = "/run/systemd/system"
 _LOCKS = "/run/lxc/lock"
 _AT_ONCE = 4  # for each processor
 _CONSOLE = 2000  # bytes of its end that are shown
@@ -42,7 +41,7 @@ def units(paths: ExperimentPaths) -> set[str]:
     """Names of the nodes that have a unit of ours; nodes of other kinds have units of the same names."""
     prefix, suffix = paths.node_unit("\0").split("\0")
     found = set()
-    for path in glob.glob(f"{_UNITS}/{glob.escape(prefix)}*{suffix}"):
+    for path in glob.glob(f"{UNITS}/{glob.escape(prefix)}*{suffix}"):
         name = os.path.basename(path)[len(prefix):-len(suffix)]
         with open(path, encoding="utf-8", errors="replace") as stream:
             if f"ExecStart=/bin/sh {containers(paths)}/" in stream.read():
@@ -160,7 +159,7 @@ def _last_words(paths: ExperimentPaths, name: str) -> str:
 
 def discard(paths: ExperimentPaths, names: list[str]) -> None:
     """Kill nodes at once, with all their processes, and remove their units."""
-    unit_files = {paths.node_unit(name): f"{_UNITS}/{paths.node_unit(name)}" for name in names}
+    unit_files = {paths.node_unit(name): f"{UNITS}/{paths.node_unit(name)}" for name in names}
     there = [unit for unit, path in unit_files.items() if os.path.exists(path)]
     if not there or not installed("systemctl"):
         return
@@ -189,9 +188,4 @@ def left_locks(paths: ExperimentPaths) -> None:
     folder = _LOCKS + mounts(paths)
     for path in glob.glob(f"{glob.escape(folder)}/.{glob.escape(lxc_name(paths, ''))}*"):
         os.unlink(path)
-    try:
-        while folder.startswith(os.path.dirname(_LOCKS)):
-            os.rmdir(folder)
-            folder = os.path.dirname(folder)
-    except OSError:
-        pass  # not there, or somebody else's
+    remove_empty(folder, stop="/run")

@@ -11,8 +11,8 @@ from __future__ import annotations
 import shlex
 
 from ...hostplan import HostPlan, VnodePlan
+from ...names import CONTROL
 from ..base.paths import RUN_ROOT, ExperimentPaths
-from ..guest.network import CONTROL
 
 FIRST_ID, IDS = 100000, 65536
 REPORT = "/var/benito/log/report"

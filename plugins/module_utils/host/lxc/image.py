@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import hashlib
 import os
@@ -13,16 +12,15 @@ import shutil
 import stat
 import struct
 import subprocess
-import time
-from contextlib import contextmanager
 
 from ...errors import HostError
 from ...hostplan import ImagePlan
+from ..base.locks import image_lock
+from ..base.paths import IMAGES
 from ..guest.network import GuestFile
 from .config import FIRST_ID, IDS
 from .files import Tree
 
-IMAGES = "/var/cache/benito/images"
 _LAST_LEGACY = 257  # the last systemd that runs under version 1 of cgroups at all
 _FREE_LEGACY = 255  # the last one that does so without being told
 _MASKED = (
@@ -69,7 +67,7 @@ def prepare_image(image: ImagePlan, dry_run: bool = False) -> list[str]:
         raise HostError(f"image {image.name} is not on this host: {directory} is missing or incomplete")
     if dry_run:
         return [f"image {image.name}: unpacked"]
-    with _alone(directory, image.name):
+    with image_lock(image):
         if not os.path.isdir(tree(image.digest)):
             _make(directory, image)
     return [f"image {image.name}: unpacked"]
@@ -86,25 +84,6 @@ def init_command(image: ImagePlan) -> str:
     if max(versions) > _LAST_LEGACY:
         raise HostError(f"image {image.name} has systemd {max(versions)}, which needs version 2 of cgroups; this host has version 1: take an older image")
     return "/sbin/init SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
-
-
-@contextmanager
-def _alone(directory: str, name: str, limit_s: float = 900.0):
-    """One experiment at a time unpacks an image."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    deadline = time.monotonic() + limit_s
-    try:
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HostError(f"image {name}: somebody else has been unpacking it for {limit_s:.0f} s") from None
-                time.sleep(0.1)
-        yield
-    finally:
-        os.close(fd)
 
 
 def _make(directory: str, image: ImagePlan) -> None:

@@ -18,11 +18,13 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
-from ..base.paths import ExperimentPaths, read_json, write_atomically
+from ...names import CONTROL
+from ..base.packages import missing_packages
+from ..base.paths import ExperimentPaths, read_json, remove_empty, write_atomically
 from ..base.syscalls import umount
-from ..base.systemctl import systemctl
+from ..base.systemctl import UNITS, systemctl
 from ..guest.files import read_guest_files
-from ..guest.network import CONTROL, GuestFile, container_network
+from ..guest.network import GuestFile, container_network
 from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
 from ..net.probe import close_endpoints
@@ -33,8 +35,6 @@ from .disk import mounted_below, open_disk
 from .files import Tree
 from .image import init_command, prepare_image, tree
 
-_UNITS = "/run/systemd/system"
-_NEEDED = {"lxc-start": "lxc", "tar": "tar", "zstd": "zstd"}
 _ONE_QUEUE = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)]
 
 
@@ -74,7 +74,9 @@ def apply_containers(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan |
         states = shown(paths, sorted(wanted))
         images = [change for image in _images(plan, wanted) for change in prepare_image(image, True)]
         return changes + images + [f"openvz node {name}: {'started' if name in present else 'made'}" for name in wanted if states[name].state != "active"]
-    _require_programs()
+    missing = missing_packages(["openvz"])
+    if missing:
+        raise HostError(f"openvz nodes need packages that are not installed on this host: {', '.join(missing)}. The role deter.benito.vhost installs them")
     close_endpoints(paths)
     return changes + _Builder(plan, paths).run(wanted)
 
@@ -87,10 +89,7 @@ def remove_containers(paths: ExperimentPaths) -> list[str]:
     for directory in (containers(paths), mounts(paths)):
         if os.path.isdir(directory):
             shutil.rmtree(directory)
-    try:
-        os.rmdir(os.path.dirname(mounts(paths)))
-    except OSError:
-        pass  # not there, or another experiment's
+    remove_empty(os.path.dirname(mounts(paths)))
     left_cgroups(paths)
     left_locks(paths)
     return [f"openvz nodes: {len(names)} removed"] if names else []
@@ -129,12 +128,6 @@ def _present(paths: ExperimentPaths) -> set[str]:
 def _images(plan: HostPlan, wanted: dict[str, VnodePlan]):
     used = {vnode.image for vnode in wanted.values()}
     return [image for image in plan.images if image.digest in used]
-
-
-def _require_programs() -> None:
-    missing = sorted({package for program, package in _NEEDED.items() if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None})
-    if missing:
-        raise HostError(f"openvz nodes need packages that are not installed here: {', '.join(missing)}; the role deter.benito.vhost installs them")
 
 
 class _Builder:
@@ -247,8 +240,8 @@ class _Builder:
                 pass
         for file in ("config", "start"):
             write_atomically(f"{directory}/{file}", node.system[file])
-        os.makedirs(_UNITS, exist_ok=True)
-        write_atomically(f"{_UNITS}/{self._paths.node_unit(name)}", node.system["unit"], 0o644)
+        os.makedirs(UNITS, exist_ok=True)
+        write_atomically(f"{UNITS}/{self._paths.node_unit(name)}", node.system["unit"], 0o644)
         self._remember(node)
 
     def _remember(self, node: _Wanted) -> None:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 
 from ...errors import HostError
 from ..base.locks import machine_lock
-from ..base.paths import ROOT, ExperimentPaths, is_experiment, read_json, write_atomically
+from ..base.paths import ROOT, ExperimentPaths, is_experiment, read_json, remove_empty, write_atomically
 
 LEASES = f"{ROOT}/leases"
 
@@ -126,7 +126,7 @@ def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
         if found["owner"] != owner:
             raise HostError(f"{experiment} on this host belongs to {found['owner']}, not to {owner}")
         os.unlink(f"{LEASES}/{experiment}.json")
-        _remove_if_empty()
+        remove_empty(LEASES, stop=os.path.dirname(ROOT))
     return True
 
 
@@ -193,14 +193,6 @@ def _underlay(address: str, interface: str) -> dict:
             return {"underlay_device": link["ifname"], "underlay_address": address or addresses[0], "underlay_mtu": link["mtu"]}
     wanted = f"benito_experiment_address {address}" if address else f"an IPv4 address on benito_experiment_interface {interface}"
     raise HostError(f"it has no interface with {wanted}, as its inventory says")
-
-
-def _remove_if_empty() -> None:
-    for path in (LEASES, ROOT):
-        try:
-            os.rmdir(path)
-        except OSError:
-            return
 
 
 def _now() -> str:

@@ -11,8 +11,7 @@ import select
 import subprocess
 import time
 
-from ..base.paths import RUN_ROOT, make_run_root, read_json, write_atomically
-from .command import IMAGES
+from ..base.paths import IMAGES, RUN_ROOT, make_run_root, read_json, remove_file, write_atomically
 
 _VERDICT = f"{RUN_ROOT}/acceleration.json"
 _LIMIT_S = 10.0
@@ -33,10 +32,7 @@ def acceleration(wanted: str = "auto") -> tuple[str, str]:
 
 def forget_acceleration() -> None:
     """The verdict goes with the last experiment; it was the host's."""
-    try:
-        os.unlink(_VERDICT)
-    except FileNotFoundError:
-        pass
+    remove_file(_VERDICT)
 
 
 def _probe() -> tuple[str, str]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
-from ..guest.network import CONTROL
+from ...names import CONTROL
+from ..base.paths import IMAGES
 
-IMAGES = "/var/cache/benito/images"
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
 SEED_SERIAL = "benito-seed"
 UNIT_KEY = "X-BenitoQemu"

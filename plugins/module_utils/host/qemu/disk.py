@@ -9,7 +9,7 @@ import subprocess
 
 from ...errors import HostError
 from ...hostplan import ImagePlan
-from .command import IMAGES
+from ..base.paths import IMAGES
 
 
 def make_disk(image: ImagePlan, disk_mb: int, path: str) -> None:

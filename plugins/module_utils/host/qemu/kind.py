@@ -14,8 +14,8 @@ import shutil
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
-from ..base.paths import RUN_ROOT, ExperimentPaths, write_atomically
-from ..base.systemctl import systemctl
+from ..base.paths import IMAGES, RUN_ROOT, ExperimentPaths, remove_empty, write_atomically
+from ..base.systemctl import UNITS, systemctl
 from ..guest.files import read_guest_files
 from ..guest.network import machine_network
 from ..guest.report import read_report
@@ -23,7 +23,7 @@ from ..net import netlink
 from ..net.netlink import Batch
 from ..net.probe import close_endpoints
 from .acceleration import acceleration
-from .command import IMAGES, REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, cards, cold_boot_args, hardware_of, qemu_command, unit_text
+from .command import REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, cards, cold_boot_args, hardware_of, qemu_command, unit_text
 from .disk import make_disk
 from .logs import make_logs, remove_logs
 from .seed import cloud_init_files, seed_tar, write_seed_iso
@@ -33,7 +33,6 @@ from .units import machine_units
 from .warm_choice import WarmChoice
 from .warm_start import forget_clone
 
-_UNITS = "/run/systemd/system"
 _SOCKETS = f"{RUN_ROOT}/vm"
 
 
@@ -74,7 +73,7 @@ def remove_machines(paths: ExperimentPaths) -> list[str]:
         if _text(path) == paths.experiment:
             remove_logs(os.path.dirname(path))
             shutil.rmtree(os.path.dirname(path))
-    _remove_empty(_SOCKETS)
+    remove_empty(_SOCKETS)
     return [f"qemu node {name}: removed" for name in names]
 
 
@@ -130,7 +129,7 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, paths: Experi
     path = _unit_path(paths, vnode.name)
     other = _text(path) != unit
     if other:
-        os.makedirs(_UNITS, exist_ok=True)
+        os.makedirs(UNITS, exist_ok=True)
         write_atomically(path, unit, 0o644)
     if active and not other:
         return []
@@ -179,7 +178,7 @@ def _present(paths: ExperimentPaths) -> list[str]:
     """Nodes of ours by what is there: units, and directories."""
     prefix = f"{UNIT_KEY}={paths.experiment}:"
     names = set()
-    for path in glob.glob(f"{_UNITS}/{glob.escape(paths.node_unit('*')).replace('[*]', '*')}"):
+    for path in glob.glob(f"{UNITS}/{glob.escape(paths.node_unit('*')).replace('[*]', '*')}"):
         names.update(line[len(prefix):] for line in (_text(path) or "").splitlines() if line.startswith(prefix))
     machines = f"{paths.directory}/machines"
     return sorted(names | set(os.listdir(machines) if os.path.isdir(machines) else ()))
@@ -201,7 +200,7 @@ def _remove(paths: ExperimentPaths, name: str) -> None:
 
 
 def _unit_path(paths: ExperimentPaths, name: str) -> str:
-    return f"{_UNITS}/{paths.node_unit(name)}"
+    return f"{UNITS}/{paths.node_unit(name)}"
 
 
 def _text(path: str) -> str | None:
@@ -215,10 +214,3 @@ def _bytes(path: str) -> bytes | None:
             return stream.read()
     except FileNotFoundError:
         return None
-
-
-def _remove_empty(path: str) -> None:
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass  # not there, or another experiment's are in it

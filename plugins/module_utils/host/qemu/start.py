@@ -14,7 +14,7 @@ from ...errors import HostError
 from ...hostplan import QEMU_MB, HostPlan, VnodePlan
 from ..base.jobs import progress
 from ..base.locks import removal_blocked
-from ..base.paths import ExperimentPaths
+from ..base.paths import ExperimentPaths, remove_file
 from ..base.systemctl import systemctl
 from ..guest.report import read_report
 from .command import DEFAULT_MEMORY_MB, Card, Hardware, MachinePaths
@@ -92,7 +92,7 @@ class Starter:
 
     def _start(self, start: Start, pool: ThreadPoolExecutor) -> None:
         name = start.vnode.name
-        _discard(start.where.report)
+        remove_file(start.where.report)
         if start.template:
             prepare_clone(start.template, start.hardware, start.where)
         systemctl("reset-failed", "--quiet", self._paths.node_unit(name), check=False)
@@ -165,10 +165,3 @@ def _processors() -> int:
 def _available_mb() -> int:
     with open("/proc/meminfo", encoding="ascii") as stream:
         return next(int(line.split()[1]) >> 10 for line in stream if line.startswith("MemAvailable:"))
-
-
-def _discard(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

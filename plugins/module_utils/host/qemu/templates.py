@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 
 from ...errors import HostError
 from ..base.locks import try_lock
-from ..base.paths import ExperimentPaths, write_atomically
+from ..base.paths import ExperimentPaths, remove_file, write_atomically
 from .command import Hardware, MachinePaths, bare_command, program
 from .seed import waking_files
 from .template_notes import FILES, NOTE, TEMPLATES, Damaged, read_note, templates_here
@@ -143,7 +143,7 @@ def shrink(limit_mb: int, dry_run: bool = False) -> list[str]:
 
 def remove(key: str) -> None:
     """Have no such template. What became of it stands by itself, see above."""
-    _discard(f"{TEMPLATES}/{key}/{NOTE}")
+    remove_file(f"{TEMPLATES}/{key}/{NOTE}")
     shutil.rmtree(f"{TEMPLATES}/{key}", ignore_errors=True)
 
 
@@ -184,7 +184,7 @@ def making_lock(key: str, go_on: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        _discard(path)
+        remove_file(path)
         os.close(fd)
 
 
@@ -249,10 +249,3 @@ def _processor() -> str:
         first = stream.read().split("\n\n")[0]
     told = [line for line in first.splitlines() if line.split("\t")[0] in ("vendor_id", "model name", "flags")]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
-
-
-def _discard(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

@@ -16,7 +16,7 @@ import time
 import uuid
 
 from ...errors import HostError
-from ..base.paths import write_atomically
+from ..base.paths import remove_file, write_atomically
 from .command import Card, Hardware, MachinePaths, incoming_args, start_args
 from .qmp import Qmp, connect
 from .taps import open_tap
@@ -62,10 +62,7 @@ def settle(where: MachinePaths, delay_s: float) -> None:
 def forget_clone(where: MachinePaths) -> None:
     """Have nothing of a clone that was not finished; its QEMU is stopped."""
     for path in (f"{where.directory}/disk.qcow2", where.start, where.waking):  # the mark last
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
+        remove_file(path)
 
 
 def _tell(identity: socket.socket, seed: str, cards: int) -> None:

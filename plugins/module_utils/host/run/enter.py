@@ -8,10 +8,10 @@ import os
 
 from ...errors import HostError
 from ..base import cgroups
+from ..base.environment import start_environment
 from ..base.namespaces import Home, Registry, join
 from ..base.paths import ExperimentPaths, experiments_here, read_json
 from ..base.plan_file import read_plan
-from ..start_commands.start_command import environment
 
 
 def find_node(name: str, experiment: str | None) -> ExperimentPaths:
@@ -42,7 +42,7 @@ def enter(name: str, experiment: str | None, command: list[str]) -> None:
         raise HostError(f"{paths.experiment} is not running on this host: systemctl start {paths.unit}")
     directory = os.getcwd()
     variables = {key: value for key, value in os.environ.items() if key in ("TERM", "LANG", "COLORTERM") or key.startswith("LC_")}
-    variables = {**environment(plan, vnode), **variables}
+    variables = {**start_environment(plan, vnode), **variables}
     descriptors = _namespaces(paths, name) if vnode.kind == "process" else {}
     cgroups.move_self(cgroups.node_cgroup(unit, name))
     join(descriptors)

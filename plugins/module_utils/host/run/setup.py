@@ -8,17 +8,13 @@ import os
 
 from ...errors import HostError
 from ..base.locks import machine_lock
-from ..base.paths import ROOT, ExperimentPaths, experiments_here, write_atomically
+from ..base.paths import PROGRAM, ROOT, ExperimentPaths, experiments_here, remove_empty, write_atomically
 from ..base.systemctl import systemctl
 
 UNIT_FILE = "/etc/systemd/system/benito-host@.service"
-PROGRAM = f"{ROOT}/bin/benito-host"  # the version installed last
 COMMAND = "/usr/local/sbin/benito-host"
 COMPATIBLE = "/var/containers"  # where the original had /var/benito
-_COMMANDS = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
-_COMMANDS_OF_KIND = {"openvz": {"lxc-start": "lxc", "zstd": "zstd", "tar": "tar", "mkfs.ext4": "e2fsprogs"}}
 _VERSION = "[0-9a-f]" * 16  # of benito-host, see archive.py
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _UNIT = """\
 # Made by deter.benito, removed with the last experiment on this host.
 [Unit]
@@ -103,16 +99,6 @@ def _runs(paths: ExperimentPaths) -> bool:
     return os.path.exists(paths.program) and systemctl("is-active", "--quiet", paths.unit, check=False).returncode == 0
 
 
-def missing_packages(kinds=()) -> list[str]:
-    """The distribution's packages that benito-host needs for nodes of these kinds and that are not installed here."""
-    import shutil
-
-    needed = dict(_COMMANDS)
-    for kind in kinds:
-        needed.update(_COMMANDS_OF_KIND.get(kind, {}))
-    return sorted({package for command, package in needed.items() if shutil.which(command, path=_PATH) is None})
-
-
 @machine_lock()
 def remove_if_last(paths: ExperimentPaths) -> list[str]:
     """What all experiments of a vhost share goes with the last of them; a vhost that is itself a node, see guest/files.py, keeps what makes it one."""
@@ -136,7 +122,7 @@ def remove_if_last(paths: ExperimentPaths) -> list[str]:
         shutil.rmtree(path, ignore_errors=True)
     forget_acceleration()
     for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):
-        _remove_empty(path)
+        remove_empty(path)
     return changes
 
 
@@ -161,10 +147,3 @@ def _text(path: str):
             return stream.read()
     except FileNotFoundError:
         return None
-
-
-def _remove_empty(path: str) -> None:
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass  # not there, or something else is kept in it

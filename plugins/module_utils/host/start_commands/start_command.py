@@ -18,18 +18,9 @@ import time
 from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
 from ..base import cgroups
+from ..base.environment import start_environment
 from ..base.namespaces import join
 from ..base.paths import ExperimentPaths, read_json, write_atomically
-
-_ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root",
-    "LOGNAME": "root", "SHELL": "/bin/sh", "LANG": "C.UTF-8",
-}
-
-
-def environment(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
-    """What a start command finds in its environment."""
-    return {**_ENVIRONMENT, "BENITO_PID": plan.pid, "BENITO_EID": plan.eid, "BENITO_NODE": vnode.name, **vnode.environment}
 
 
 class StartCommand:
@@ -60,7 +51,7 @@ class StartCommand:
             self._note(f"started {_stamp(self.began)} as root: {self._vnode.start_command}")
             cgroups.move_self(cgroup)
             join(descriptors)
-            variables = environment(self._plan, self._vnode)
+            variables = start_environment(self._plan, self._vnode)
             os.chdir(variables["HOME"] if os.path.isdir(variables["HOME"]) else "/")
             actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((nothing, out, err))]
             arguments = ["sh", "-c", self._vnode.start_command]

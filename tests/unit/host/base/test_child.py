@@ -57,7 +57,7 @@ def test_a_child_that_says_nothing_is_told_with_its_status():
         import os
         os._exit(4)
 
-    with pytest.raises(HostError, match="^a process of benito-host ended with 4 and said nothing$"), in_a_child(work):
+    with pytest.raises(HostError, match="^a process of benito-host ended with exit status 4 and no message$"), in_a_child(work):
         pass
 
 

@@ -129,10 +129,10 @@ def test_two_who_make_one_template_make_it_one_after_the_other(here):
 
 def test_who_waits_for_another_gives_up_when_the_experiment_leaves(here):
     def leaves():
-        raise HostError("is being taken away")
+        raise HostError("is being removed")
 
     with templates.making_lock("f" * 32, lambda: None):
-        with pytest.raises(HostError, match="taken away"):
+        with pytest.raises(HostError, match="being removed"):
             with templates.making_lock("f" * 32, leaves):
                 pytest.fail("had the lock")
 
