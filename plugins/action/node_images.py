@@ -9,7 +9,7 @@ import re
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.node_images import NOTE, arriving_at, read_note
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, outcome
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
 
 _DIGEST = re.compile(r"[0-9a-f]+")
 
@@ -34,10 +34,10 @@ class ActionModule(HostAction):
 
 
 def files_to_bring(cache: str, image: dict) -> dict[str, int]:
-    """{file: its size} of an image that the vhost asks for, without those that have arrived as they are here; image.json last. Raises Failure."""
+    """{file: its size} of an image that the vhost asks for, without those that have arrived as they are here; image.json last. Raises HostError."""
     digest, name, arrived = image["digest"], image["name"], image["arrived"]
     if not _DIGEST.fullmatch(digest):  # it becomes a path here, and a vhost may say anything
-        raise Failure(f"{digest!r} is no digest of an image")
+        raise HostError(f"{digest!r} is no digest of an image")
     folder = f"{cache}/{digest}"
     try:
         known = read_note(f"{folder}/{NOTE}")["files"]
@@ -46,9 +46,9 @@ def files_to_bring(cache: str, image: dict) -> dict[str, int]:
             if sizes[file] != known[file].get("size"):
                 raise HostError(f"{folder}/{file} is damaged: it has {sizes[file]} bytes, not {known[file].get('size')}")
     except FileNotFoundError as exc:
-        raise Failure(f"image {name}: {exc.filename} is not on the controller: swap in again, the role deter.benito.images makes it") from exc
+        raise HostError(f"image {name}: {exc.filename} is not on the controller: swap in again, the role deter.benito.images makes it") from exc
     except HostError as exc:
-        raise Failure(f"image {name}: {exc}: swap in again, the role deter.benito.images makes it again") from exc
+        raise HostError(f"image {name}: {exc}: swap in again, the role deter.benito.images makes it again") from exc
     except OSError as exc:
-        raise Failure(f"image {name}: {exc.filename} cannot be read: {exc.strerror}") from exc
+        raise HostError(f"image {name}: {exc.filename} cannot be read: {exc.strerror}") from exc
     return {file: size for file, size in sizes.items() if file not in arrived or arrived[file] != known[file].get("sha256")}

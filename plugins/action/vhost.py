@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 import sys
 
-from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import compiled_files, installer, program_files
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Failure, HostAction, NotInstalled, outcome
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, NotInstalledError, outcome
 
 _ATTEMPTS = 5
 
@@ -27,10 +27,7 @@ class ActionModule(HostAction):
 
     def _present(self, options, paths):
         if options["plan"]:
-            try:
-                from_json(options["plan"])
-            except BenitoError as exc:
-                raise Failure(str(exc)) from exc
+            from_json(options["plan"])
         program = f"{program_files()[0]}/benito-host"
         if self.check_mode and not self.is_there(program):
             changes = [f"{program}: installed", *(f"{path}: written" for path in (paths.directory, paths.plan))]
@@ -47,7 +44,7 @@ class ActionModule(HostAction):
             return outcome({"changed": bool(changes), "changes": changes})
         try:
             return outcome(self.run_program(f"{program_files()[0]}/benito-host", "down", "-e", paths.experiment, newest=True))
-        except NotInstalled:
+        except NotInstalledError:
             return outcome(self.run_task("benito_host.host.run.apply", {"experiment": paths.experiment}))
 
     def _with_program(self, *arguments, data=""):
@@ -57,10 +54,10 @@ class ActionModule(HostAction):
         for _attempt in range(_ATTEMPTS):
             try:
                 return self.run_program(f"{directory}/benito-host", *arguments, data=data, newest=True), changes
-            except NotInstalled as exc:
+            except NotInstalledError as exc:
                 if self.check_mode:
                     raise
                 like_this = exc.interpreter == f"python{sys.version_info.major}.{sys.version_info.minor}"
                 self.run_python(installer(), {"directory": directory, "files": files, "compiled": compiled_files() if like_this else {}})
                 changes = [f"{directory}/benito-host: installed"]
-        raise Failure(f"{directory} goes away each time that it is installed")
+        raise HostError(f"{directory} goes away each time that it is installed")

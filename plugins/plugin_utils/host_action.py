@@ -18,9 +18,10 @@ from contextlib import contextmanager
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError, InputError, Problem
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import PROGRAM, ExperimentPaths, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
-from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
+from ansible_collections.deter.benito.plugins.module_utils.names import PROJECT_RULE, experiment_name
 
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
 _POLL_S, _STEP_S = 3, 0.1
@@ -38,15 +39,11 @@ kill -0 {pid} && alive=true || alive=false
 display = Display()
 
 
-class Failure(Exception):
-    """Why the task fails, for a person."""
+class NotInstalledError(HostError):
+    """The vhost does not have the program. Its Python is ``interpreter``, for example "python3.11"."""
 
-
-class NotInstalled(Failure):
-    """The program is not on the vhost, whose Python is ``interpreter``, "python3.11" say."""
-
-    def __init__(self, text: str, interpreter: str):
-        super().__init__(text)
+    def __init__(self, message: str, interpreter: str):
+        super().__init__(message)
         self.interpreter = interpreter
 
 
@@ -64,7 +61,7 @@ class HostAction(ActionBase):
     needs_experiment = True
 
     def act(self, options: dict, paths: ExperimentPaths | None) -> dict:
-        """Do it; ``paths`` is None only where no experiment is named, and none is needed. Returns the task's result. Raises Failure."""
+        """Do it; ``paths`` is None only where no experiment is named, and none is needed. Returns the task's result. Raises HostError."""
         raise NotImplementedError
 
     def run(self, tmp=None, task_vars=None):
@@ -76,7 +73,7 @@ class HostAction(ActionBase):
         _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options}, required_together=[("pid", "eid")])
         try:
             return self.act(options, _paths(options) if self.needs_experiment or options["pid"] else None)
-        except Failure as exc:
+        except BenitoError as exc:
             return {"failed": True, "changed": False, "msg": str(exc)}
 
     @property
@@ -89,7 +86,7 @@ class HostAction(ActionBase):
         return () if self.check_mode else ("--background",)
 
     def apply_command(self, options: dict, paths: ExperimentPaths, *arguments: str) -> dict:
-        """What ``benito-host … --json`` says; in check mode what it would do, also where nothing of it is there yet. Raises Failure."""
+        """What ``benito-host … --json`` says; in check mode what it would do, also where nothing of it is there yet. Raises HostError."""
         program, check = options["program"], ["--check"] if self.check_mode else []
         if self.check_mode:
             for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
@@ -103,7 +100,7 @@ class HostAction(ActionBase):
         return self._run(f"[ -e {shlex.quote(path)} ]")["rc"] == 0
 
     def run_program(self, program: str, *arguments: str, data: str = "", newest: bool = False) -> dict:
-        """Run ``program`` with ``data`` as its input. Raises Failure with what it says when it fails.
+        """Run ``program`` with ``data`` as its input. Raises HostError with what it says when it fails.
 
         newest  whether this program acts even where the experiment was swapped in with another
         """
@@ -112,19 +109,19 @@ class HostAction(ActionBase):
         script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {words}; fi; {_ABSENT}"
         said = self._json_output(script, data, " ".join((program, *arguments)))
         if "absent" in said:
-            raise NotInstalled(f"{program} is not installed on this host: the role deter.benito.vhost does it", said["absent"])
+            raise NotInstalledError(f"{program} is not installed on this host: the role deter.benito.vhost does it", said["absent"])
         return said
 
     def run_python(self, text: str, data: dict) -> dict:
-        """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises Failure."""
+        """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises HostError."""
         return self._json_output(f"exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
 
     def run_task(self, module: str, options: dict) -> dict:
-        """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises Failure."""
+        """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises HostError."""
         return self.run_python(remote_call(), {"files": program_files()[1], "module": module, "options": options})
 
     def push_file(self, path: str, target: str, what: str) -> None:
-        """Copy a file of the controller's to the vhost, into a directory that only who runs benito-host gets into. Raises Failure.
+        """Copy a file of the controller's to the vhost, into a directory that only who runs benito-host gets into. Raises HostError.
 
         what  it is, for a person who waits for it
         """
@@ -138,7 +135,7 @@ class HostAction(ActionBase):
                 here, there = shlex.quote(landed), shlex.quote(target)
                 done = self._run(f'chown "$(id -u):$(id -g)" {here} && chmod 0600 {here} && mv -fT {here} {there}')
                 if done["rc"]:
-                    raise Failure(f"{what}: {(done['stderr'] or done['stdout']).strip()}")
+                    raise HostError(f"{what}: {(done['stderr'] or done['stdout']).strip()}")
             finally:
                 self._remove_tmp_path(folder)
 
@@ -168,29 +165,29 @@ class HostAction(ActionBase):
         done = self._run(script, data)
         said = _last_object(done["stdout"])
         if said is None:
-            raise Failure(f"{what} ended with {done['rc']}: {(done['stderr'] or done['stdout']).strip()}")
+            raise HostError(f"{what} ended with {done['rc']}: {(done['stderr'] or done['stdout']).strip()}")
         if "error" in said:
-            raise Failure(said["error"])
+            raise HostError(said["error"])
         return said
 
     def _end_of(self, job: dict) -> dict:
-        """Wait for a job, show how far it is. Raises Failure."""
+        """Wait for a job, show how far it is. Raises HostError."""
         path, pid, host = job["job"], int(job["pid"]), self._host
         if not _JOB.fullmatch(path):
-            raise Failure(f"{path!r} is no job of benito-host's")
+            raise HostError(f"{path!r} is no job of benito-host's")
         wait = _WAIT.format(job=shlex.quote(path), pid=pid, steps=int(_POLL_S / _STEP_S), step=_STEP_S)
         began, said, said_at, ended = time.monotonic(), "", time.monotonic(), False
         while True:
             done = self._run(f"exec 2>/dev/null; {wait}")
             result = _last_object(done["stdout"])
             if result is None:
-                raise Failure(f"no answer of the job {path}: {(done['stderr'] or done['stdout']).strip()}")
+                raise HostError(f"no answer of the job {path}: {(done['stderr'] or done['stdout']).strip()}")
             if "error" in result:
-                raise Failure(result["error"])
+                raise HostError(result["error"])
             if "alive" not in result:
                 return result
             if ended:
-                raise Failure(f"benito-host was killed (process {pid}); what it said last is in {path}/log on {host}")
+                raise HostError(f"benito-host was killed (process {pid}); what it said last is in {path}/log on {host}")
             ended = not result["alive"]  # its result may have come in between: ask once more
             progress = next((line for line in done["stdout"].splitlines() if line and not line.startswith("{")), "") or "at work"
             now = time.monotonic()
@@ -220,10 +217,10 @@ def outcome(result: dict) -> dict:
 
 
 def _paths(options: dict) -> ExperimentPaths:
-    """Of the experiment that is named. Raises Failure."""
+    """Return the paths of the experiment that is named. Raises InputError."""
     experiment = experiment_name(options["pid"], options["eid"])
     if not is_experiment(experiment):
-        raise Failure(f"{experiment!r} does not name an experiment")
+        raise InputError(Problem(f"{experiment!r} does not name an experiment", hint=f"pid and eid: {PROJECT_RULE}"))
     return ExperimentPaths(experiment)
 
 

@@ -18,6 +18,8 @@ import math
 import re
 from collections.abc import Callable
 
+from ..errors import BenitoError
+
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 _PASS = re.compile(r"\s*[0-9]{1,18}\s*")
 _NUMBER = re.compile(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*")
@@ -25,7 +27,7 @@ _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 _BLOCKS = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([GM]?)(?:i?B)?\s*", re.IGNORECASE)
 
 
-class _NotSoWritten(Exception):
+class _NotSoWritten(BenitoError):
     """The value is in none of the forms."""
 
 

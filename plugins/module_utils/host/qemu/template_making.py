@@ -64,17 +64,17 @@ def sweep(dry_run: bool = False) -> list[str]:
                     if not dry_run:
                         shutil.rmtree(f"{TEMPLATES}/{name}", ignore_errors=True)
                     changes.append(f"what an interrupted run left of template {name[len(MAKING):]}: removed")
-            except _Busy:
+            except _BeingMadeError:
                 pass
     return changes
 
 
-class _Busy(Exception):
-    """Somebody makes that template."""
+class _BeingMadeError(HostError):
+    """Another process is making the template."""
 
 
 def _do_not_wait() -> None:
-    raise _Busy
+    raise _BeingMadeError
 
 
 def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Callable[[], None]) -> None:

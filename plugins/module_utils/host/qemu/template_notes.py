@@ -14,20 +14,20 @@ NOTE = "template.json"
 FILES = ("memory", "state", "disk.qcow2")
 
 
-class Damaged(Exception):
-    """A file of a template is not what it was."""
+class DamagedTemplateError(HostError):
+    """A file of a template has changed since the template was made. Whoever meets it removes the template, which is made again when it is needed."""
 
 
 def read_note(key: str) -> dict:
-    """What a template says of itself. Raises FileNotFoundError or Damaged."""
+    """What a template says of itself. Raises FileNotFoundError or DamagedTemplateError."""
     try:
         note = read_json(f"{TEMPLATES}/{key}/{NOTE}")
     except HostError as exc:
-        raise Damaged(NOTE) from exc
+        raise DamagedTemplateError(f"{TEMPLATES}/{key}/{NOTE} is damaged") from exc
     if note is None:
         raise FileNotFoundError(f"{TEMPLATES}/{key}/{NOTE}")
     if not isinstance(note.get("files"), dict) or not isinstance(note.get("fingerprint"), dict):
-        raise Damaged(NOTE)
+        raise DamagedTemplateError(f"{TEMPLATES}/{key}/{NOTE} is damaged")
     return note
 
 
@@ -42,7 +42,7 @@ def templates_here() -> list[dict]:
         try:
             note, used = read_note(key), os.stat(f"{TEMPLATES}/{key}/{NOTE}").st_mtime
             size = sum(os.stat(f"{TEMPLATES}/{key}/{name}").st_blocks for name in FILES) * 512
-        except (FileNotFoundError, NotADirectoryError, Damaged):
+        except (FileNotFoundError, NotADirectoryError, DamagedTemplateError):
             continue
         found.append({**note["fingerprint"], "key": key, "size_mb": -(-size >> 20), "private_mb": note.get("private_mb", 0), "used": int(used)})
     return sorted(found, key=lambda template: (-template["used"], template["key"]))

@@ -31,7 +31,7 @@ from ..base.locks import try_lock
 from ..base.paths import ExperimentPaths, remove_file, write_atomically
 from .command import Hardware, MachinePaths, bare_command, program
 from .seed import waking_files
-from .template_notes import FILES, NOTE, TEMPLATES, Damaged, read_note, templates_here
+from .template_notes import FILES, NOTE, TEMPLATES, DamagedTemplateError, read_note, templates_here
 
 MAKING = ".making-"
 _BLOCK = 1 << 16
@@ -94,8 +94,8 @@ def take(key: str, paths: ExperimentPaths) -> Template | None:
             os.makedirs(mine, mode=0o700)
             for name in FILES:
                 if _copy(f"{TEMPLATES}/{key}/{name}", f"{mine}/{name}") != note["files"].get(name):
-                    raise Damaged(name)
-        except (FileNotFoundError, Damaged):
+                    raise DamagedTemplateError(f"{TEMPLATES}/{key}/{name} is damaged")
+        except (FileNotFoundError, DamagedTemplateError):
             shutil.rmtree(mine, ignore_errors=True)
             remove(key)
             return None
@@ -151,7 +151,7 @@ def private_mb(key: str) -> int:
     """See Template."""
     try:
         return int(read_note(key).get("private_mb", 0))
-    except (FileNotFoundError, Damaged, TypeError, ValueError):
+    except (FileNotFoundError, DamagedTemplateError, TypeError, ValueError):
         return 0
 
 
@@ -163,7 +163,7 @@ def remember_private(key: str, measured_mb: int) -> None:
             used = os.stat(f"{TEMPLATES}/{key}/{NOTE}")
             write_atomically(f"{TEMPLATES}/{key}/{NOTE}", json.dumps({**note, "private_mb": measured_mb}, indent=1))
             os.utime(f"{TEMPLATES}/{key}/{NOTE}", ns=(used.st_atime_ns, used.st_mtime_ns))
-    except (FileNotFoundError, Damaged):
+    except (FileNotFoundError, DamagedTemplateError):
         pass  # it was removed meanwhile
 
 

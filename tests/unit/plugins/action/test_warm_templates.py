@@ -75,7 +75,7 @@ def test_without_benito_host_an_experiments_fail_and_say_why(run, tmp_path):
 def test_half_of_an_experiments_name_or_a_wrong_one_is_refused(run):
     with pytest.raises(AnsibleError, match="required together: pid, eid"):
         run("warm_templates", pid="P")
-    assert run("warm_templates", pid="P", eid="../e")["msg"] == "'P.../e' does not name an experiment"
+    assert run("warm_templates", pid="P", eid="../e")["msg"].startswith("'P.../e' does not name an experiment (pid and eid: a letter,")
 
 
 def test_other_actions_still_need_one(run):
