@@ -9,10 +9,9 @@ import os
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.host import cli
-from ansible_collections.deter.benito.plugins.module_utils.host.base.environment import start_environment
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.cli import main
-from ansible_collections.deter.benito.tests.unit.host.plans import plan, with_vnode
+from ansible_collections.deter.benito.tests.unit.host.plans import plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,12 +88,3 @@ def test_whatever_is_an_experiment_is_a_safe_path(text):
         assert os.path.normpath(ExperimentPaths(text).directory) == ExperimentPaths(text).directory
         assert ExperimentPaths(text).directory.count("/") == 4
         assert text.isascii() and not set(text) & set(" \n\t/\\'\"$`;&|<>*?~%@:")
-
-
-def test_a_start_command_finds_who_it_is_and_nothing_of_who_started_it(monkeypatch):
-    monkeypatch.setenv("SECRET", "x")
-    made = with_vnode(plan(), "a", environment={"COLOUR": "red", "HOME": "/tmp"})
-    found = start_environment(made, made.vnodes[0])
-    assert (found["BENITO_PID"], found["BENITO_EID"], found["BENITO_NODE"]) == ("Proj", "exp", "a")
-    assert (found["COLOUR"], found["HOME"]) == ("red", "/tmp")
-    assert "SECRET" not in found and found["PATH"].split(":")[0] == "/usr/local/sbin"
