@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.allocate import allocate
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
@@ -16,7 +17,7 @@ class ActionModule(DirectoryAction):
         "pass_pnodes": {"type": "raw", "no_log": False},  # a pass, not a password
     }
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         types = {name: params[name] for name in ("pnode_types", "pass_pnodes")}
         allocated = allocate(directory, params["offers"], params["secrets"], types, self.check_mode)
         return {

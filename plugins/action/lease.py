@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
 
 
@@ -21,5 +22,5 @@ class ActionModule(HostAction):
         "control_addresses": {"type": "str", "default": ""},
     }
 
-    def act(self, options, paths):
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
         return self.run_task("benito_host.host.pool.lease", {**options, "experiment": paths.experiment, "check_mode": self.check_mode})

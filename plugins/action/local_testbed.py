@@ -12,7 +12,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_async = True
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         super().run(tmp, task_vars)
         directory, files = program_files()
         program = {"directory": directory, "files": files, "installer": installer(), "compiled": compiled_files()}

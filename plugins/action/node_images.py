@@ -8,6 +8,7 @@ import os
 import re
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.node_images import NOTE, arriving_at, read_note
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
 
@@ -18,7 +19,7 @@ class ActionModule(HostAction):
     takes_program = False
     options = {"cache": {"type": "path", "required": True}}
 
-    def act(self, options, paths):
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
         asked = {"experiment": paths.experiment, "check_mode": self.check_mode}
         said = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": False})
         if said["missing"]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle import swap
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
@@ -11,7 +12,7 @@ from ansible_collections.deter.benito.plugins.plugin_utils.directory_action impo
 class ActionModule(DirectoryAction):
     options = {"operation": {"type": "str", "choices": ["swapin", "swapout"], "required": True}}
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         begin = swap.begin_swapin if params["operation"] == "swapin" else swap.begin_swapout
         begun = begin(directory, self.check_mode)
         return {

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle import swap
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
@@ -14,7 +15,7 @@ class ActionModule(DirectoryAction):
         "reports": {"type": "dict", "default": {}},
     }
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         operation, reports = params["operation"], params["reports"]
         failures = swap.failures_of(reports)
         finish = swap.finish_swapin if operation == "swapin" else swap.finish_swapout

@@ -8,6 +8,7 @@ import json
 import sys
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import compiled_files, installer, program_files
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import from_json
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, NotInstalledError, outcome
@@ -22,10 +23,10 @@ class ActionModule(HostAction):
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
 
-    def act(self, options, paths):
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
         return self._absent(paths) if options["state"] == "absent" else self._present(options, paths)
 
-    def _present(self, options, paths):
+    def _present(self, options: dict, paths: ExperimentPaths) -> dict:
         if options["plan"]:
             from_json(options["plan"])
         program = f"{program_files()[0]}/benito-host"
@@ -37,7 +38,7 @@ class ActionModule(HostAction):
         changes = [*installed, *result["changes"]]
         return {**outcome({**result, "changed": bool(changes), "changes": changes}), "program": program}
 
-    def _absent(self, paths):
+    def _absent(self, paths: ExperimentPaths) -> dict:
         """By the version of now, which knows what earlier ones left, also where it is not, and where no file can be written."""
         if self.check_mode:
             changes = [f"{paths.experiment}: removed"] if self.is_there(paths.directory) else []
@@ -47,10 +48,10 @@ class ActionModule(HostAction):
         except NotInstalledError:
             return outcome(self.run_task("benito_host.host.run.apply", {"experiment": paths.experiment}))
 
-    def _with_program(self, *arguments, data=""):
+    def _with_program(self, *arguments: str, data: str = "") -> tuple[dict, list[str]]:
         """What this version of the program says, installed first where it is not, or not any more: the end of another experiment takes it away."""
         directory, files = program_files()
-        changes = []
+        changes: list[str] = []
         for _attempt in range(_ATTEMPTS):
             try:
                 return self.run_program(f"{directory}/benito-host", *arguments, data=data, newest=True), changes

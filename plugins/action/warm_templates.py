@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
 
 
@@ -13,18 +14,24 @@ class ActionModule(HostAction):
     needs_experiment = False
     options = {"limit_mb": {"type": "int"}}
 
-    def act(self, options, paths):
-        removed, begun = {}, {}
-        if options["limit_mb"] is not None:
-            removed = self._listed(options["limit_mb"])
-        if paths:
-            begun = self.apply_command(options, paths, "make-templates", "--begin")
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
+        removed = self._shrunk(options)
+        begun = self.apply_command(options, paths, "make-templates", "--begin")
+        return self._result(removed, begun)
+
+    def act_without_experiment(self, options: dict) -> dict:
+        return self._result(self._shrunk(options), {})
+
+    def _shrunk(self, options: dict) -> dict:
+        return {} if options["limit_mb"] is None else self._listed(options["limit_mb"])
+
+    def _result(self, removed: dict, begun: dict) -> dict:
         said = {**removed, **begun}
         templates = said["templates"] if "templates" in said else self._listed(None)["templates"]
         changes = [*removed.get("changes", ()), *begun.get("changes", ())]
         return outcome({"changed": bool(changes), "changes": changes, "templates": templates, "table": table(templates)})
 
-    def _listed(self, limit_mb):
+    def _listed(self, limit_mb: int | None) -> dict:
         return self.run_task("benito_host.host.qemu.template_task", {"limit_mb": limit_mb, "check_mode": self.check_mode})
 
 

@@ -101,12 +101,16 @@ options:
 
 import os
 import shlex
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
+
+if TYPE_CHECKING:
+    from ansible.playbook.play_context import PlayContext
 
 display = Display()
 
@@ -121,13 +125,14 @@ class Connection(ConnectionBase):
     has_pipelining = True
     allow_extras = True
     extras_prefix = "ssh"
+    _connected = False
 
-    def __init__(self, play_context, *args, **kwargs):
+    def __init__(self, play_context: PlayContext, *args: Any, **kwargs: Any) -> None:
         super().__init__(play_context, *args, **kwargs)
         self._arguments = kwargs
-        self._vhost = None
+        self._vhost: Any = None  # a ConnectionBase, of which ansible-core has no types
 
-    def set_options(self, task_keys=None, var_options=None, direct=None):
+    def set_options(self, task_keys: dict | None = None, var_options: dict | None = None, direct: dict | None = None) -> None:
         """Take the options, and give the vhost's connection those that are its own."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._vhost = connection_loader.get(self.get_option("vhost_connection"), self._play_context, **self._arguments)
@@ -137,12 +142,12 @@ class Connection(ConnectionBase):
         variables.update(variables.pop("_extras", {}))
         self._vhost.set_options(task_keys=task_keys, var_options=variables)
 
-    def set_become_plugin(self, plugin):
+    def set_become_plugin(self, plugin: Any) -> None:
         super().set_become_plugin(plugin)
         if self._vhost:
             self._vhost.set_become_plugin(plugin)
 
-    def _connect(self):
+    def _connect(self) -> Connection:
         if not self._connected:
             missing = [name for name in ("node", "experiment") if not self.get_option(name)]
             if missing or not (self.get_option("host") or self.get_option("vhost_connection").endswith("local")):
@@ -153,7 +158,7 @@ class Connection(ConnectionBase):
             self._connected = True
         return self
 
-    def exec_command(self, cmd, in_data=None, sudoable=True):
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run ``cmd`` by the shell inside the vnode; (exit status, standard output, standard error)."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         self._connect()
@@ -163,12 +168,12 @@ class Connection(ConnectionBase):
             raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(complaint.splitlines()[0])}")
         return status, out, error
 
-    def _entering(self, cmd):
+    def _entering(self, cmd: str) -> str:
         sudo = ["sudo", "-n"] if self.get_option("vhost_become") else []
         enter = [*sudo, self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), self.get_option("node"), "--"]
         return shlex.join([*enter, "/bin/sh", "-c", cmd])
 
-    def put_file(self, in_path, out_path):
+    def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a local file into the vnode."""
         super().put_file(in_path, out_path)
         display.vvv(f"PUT {in_path} TO {out_path}", host=self.get_option("node"))
@@ -179,7 +184,7 @@ class Connection(ConnectionBase):
         source = "cat" if content else ":"  # without data, ssh's standard input would be a terminal that never ends
         self._copy(f"{source} > {shlex.quote(out_path)}", content or None, f"put {out_path} into")
 
-    def fetch_file(self, in_path, out_path):
+    def fetch_file(self, in_path: str, out_path: str) -> None:
         """Copy a file of the vnode to a local path."""
         super().fetch_file(in_path, out_path)
         display.vvv(f"FETCH {in_path} TO {out_path}", host=self.get_option("node"))
@@ -187,19 +192,19 @@ class Connection(ConnectionBase):
         with open(out_path, "wb") as handle:
             handle.write(content)
 
-    def _copy(self, cmd, content, what):
+    def _copy(self, cmd: str, content: bytes | None, what: str) -> bytes:
         status, out, error = self.exec_command(cmd, in_data=content, sudoable=False)
         if status:
             raise AnsibleConnectionFailure(f"could not {what} vnode {self.get_option('node')}: {to_text(error).strip()}")
         return to_bytes(out)
 
-    def reset(self):
+    def reset(self) -> None:
         """Close what is shared with later tasks."""
         if self._vhost is not None:
             self._vhost.reset()
         self._connected = False
 
-    def close(self):
+    def close(self) -> None:
         if self._vhost is not None:
             self._vhost.close()
         self._connected = False

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class BenitoError(Exception):
     """Something a person can act on: what is wrong, where, and what would be right."""
@@ -44,7 +48,7 @@ class InputError(BenitoError):
     problems  tuple of Problem, in document order, never empty
     """
 
-    def __init__(self, problems):
+    def __init__(self, problems: Problem | Iterable[Problem]):
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 

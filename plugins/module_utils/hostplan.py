@@ -264,19 +264,19 @@ def from_json(text: str, source: str = "host plan") -> HostPlan:
 
 
 @lru_cache(maxsize=1)
-def _hosts_json(hosts):
+def _hosts_json(hosts: tuple[HostsEntry, ...]) -> str:
     """The hosts of a plan; those of an experiment's other plans are the same."""
     return json.dumps(_plain(hosts))
 
 
 @cache
-def _defaults(kind):
+def _defaults(kind: type) -> dict[str, typing.Any]:
     """{field: its default}; of those that are required or begin empty, MISSING, which nothing equals."""
     return {f.name: f.default for f in dataclasses.fields(kind)}
 
 
-def _plain(value):
-    if dataclasses.is_dataclass(value):
+def _plain(value: typing.Any) -> typing.Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         pairs = ((name, getattr(value, name), default) for name, default in _defaults(type(value)).items())
         return {name: _plain(item) for name, item, default in pairs if item not in ("", (), None, default) and item != {}}
     if isinstance(value, tuple):
@@ -285,9 +285,10 @@ def _plain(value):
 
 
 _HINTS: dict[type, dict] = {}
+_Plan = typing.TypeVar("_Plan")
 
 
-def _build(kind, data, source):
+def _build(kind: type[_Plan], data: object, source: str) -> _Plan:
     if not isinstance(data, dict):
         raise HostError(f"{source}: expected an object for {kind.__name__}, found {type(data).__name__}")
     if kind not in _HINTS:
@@ -302,7 +303,7 @@ def _build(kind, data, source):
         raise HostError(f"{source}: {kind.__name__}: {exc}") from exc
 
 
-def _value(hint, item, source):
+def _value(hint: typing.Any, item: typing.Any, source: str) -> typing.Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
         if not isinstance(item, list):
@@ -314,7 +315,7 @@ def _value(hint, item, source):
         return {_value(args[0], key, source): _value(args[1], part, source) for key, part in item.items()}
     if args:  # Optional, spelled so for Python 3.9
         return None if item is None else _value(args[0], item, source)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _build(hint, item, source)
     if not isinstance(item, hint) or (hint is int and isinstance(item, bool)):
         raise HostError(f"{source}: expected {hint.__name__}, found {item!r}")

@@ -74,7 +74,7 @@ from ansible_collections.deter.benito.plugins.module_utils.testbed.local_testbed
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "default": "local"},
@@ -86,7 +86,7 @@ def main():
     try:
         identity = identify(module.params["home"], module.params["name"])
         testbed = LocalTestbed(identity, os.path.join(identity.home, "cache"), module.params["backend"] or "")
-        outcome = testbed.list()
+        outcome = testbed.look()
     except BenitoError as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(changed=False, pnodes=outcome.pnode_facts, table=outcome.table, inventory=testbed.paths.inventory,

@@ -28,7 +28,7 @@ class DirectoryAction(ActionBase):
         """Do it, only tell it in check mode. Returns the task's result. Raises BenitoError."""
         raise NotImplementedError
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         super().run(tmp, task_vars)
         spec = {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}, "benito_home": {"type": "str"}}
         _validated, given = self.validate_argument_spec(argument_spec={**spec, **self.options})

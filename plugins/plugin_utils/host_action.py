@@ -60,11 +60,15 @@ class HostAction(ActionBase):
     takes_program = True
     needs_experiment = True
 
-    def act(self, options: dict, paths: ExperimentPaths | None) -> dict:
-        """Do it; ``paths`` is None only where no experiment is named, and none is needed. Returns the task's result. Raises HostError."""
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
+        """Act on the experiment that is named. Return the task's result. Raises BenitoError."""
         raise NotImplementedError
 
-    def run(self, tmp=None, task_vars=None):
+    def act_without_experiment(self, options: dict) -> dict:
+        """Act where no experiment is named. Called only when ``needs_experiment`` is false. Return the task's result. Raises BenitoError."""
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         super().run(tmp, task_vars)
         self._host = (task_vars or {}).get("inventory_hostname", "")
         spec = {name: {"type": "str", "required": self.needs_experiment} for name in ("pid", "eid")}
@@ -72,7 +76,9 @@ class HostAction(ActionBase):
             spec["program"] = {"type": "path", "default": PROGRAM}
         _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options}, required_together=[("pid", "eid")])
         try:
-            return self.act(options, _paths(options) if self.needs_experiment or options["pid"] else None)
+            if not self.needs_experiment and not options["pid"]:
+                return self.act_without_experiment(options)
+            return self.act(options, _paths(options))
         except BenitoError as exc:
             return {"failed": True, "changed": False, "msg": str(exc)}
 
@@ -144,7 +150,7 @@ class HostAction(ActionBase):
         """Show now and then that something goes on, once it takes long."""
         began, ended = time.monotonic(), threading.Event()
 
-        def show():
+        def show() -> None:
             pause = _POLL_S
             while not ended.wait(pause):
                 self._show(what, began)

@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 
 from ..errors import BenitoError, HostError
 from .base.paths import ExperimentPaths, experiments_here, is_experiment
@@ -103,7 +104,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--limit-mb", type=int, metavar="MIB", help="remove those used longest ago until the others take no more than this")
 
 
-def _install(options) -> dict:
+def _install(options: argparse.Namespace) -> dict:
     """The input is {"plan": JSON text or null for the one that is there, "secrets": {node: {file: text}}}."""
     from ..hostplan import from_json
     from .base.locks import machine_lock
@@ -123,7 +124,7 @@ def _install(options) -> dict:
     return {"changed": bool(changes), "changes": changes, "missing": missing_packages(kinds)}
 
 
-def _apply(options) -> dict:
+def _apply(options: argparse.Namespace) -> dict:
     if not options.background:
         return _applied(options)
     from .base.jobs import begin
@@ -131,7 +132,7 @@ def _apply(options) -> dict:
     return begin(_paths(options), lambda: _applied(options))
 
 
-def _applied(options) -> dict:
+def _applied(options: argparse.Namespace) -> dict:
     from .run.apply import PARTS, apply
 
     paths = _paths(options)
@@ -140,7 +141,7 @@ def _applied(options) -> dict:
     return {**result, "changed": bool(result["changes"] or started), "changes": [*result["changes"], *started]}
 
 
-def _probe(options) -> dict:
+def _probe(options: argparse.Namespace) -> dict:
     paths = _paths(options)
     if options.answer:
         from .run.apply import answer
@@ -152,44 +153,44 @@ def _probe(options) -> dict:
     return probe(read_plan(paths), paths)
 
 
-def _start_unit(options) -> dict:
+def _start_unit(options: argparse.Namespace) -> dict:
     from .run.unit import start_unit
 
     changes = start_unit(_paths(options), options.check)
     return {"changed": bool(changes), "changes": changes}
 
 
-def _start_commands(options) -> dict:
+def _start_commands(options: argparse.Namespace) -> dict:
     from .run.unit import start_commands
 
     return start_commands(_paths(options), options.check)
 
 
-def _reboot(options) -> dict:
+def _reboot(options: argparse.Namespace) -> dict:
     from .run.reboot import reboot
 
     return reboot(_paths(options), options.node, options.check)
 
 
-def _status(options) -> dict:
+def _status(options: argparse.Namespace) -> dict:
     from .run.status import status
 
     return status(_paths(options))
 
 
-def _down(options) -> dict:
+def _down(options: argparse.Namespace) -> dict:
     from .run.apply import down
 
     return down(_paths(options))
 
 
-def _supervise(options) -> None:
+def _supervise(options: argparse.Namespace) -> None:
     from .run.supervisor import supervise
 
     supervise(_paths(options))
 
 
-def _make_templates(options) -> dict:
+def _make_templates(options: argparse.Namespace) -> dict:
     from .base.plan_file import read_plan
     from .qemu.template_notes import templates_here
     from .qemu.warm_choice import begin_templates, make_templates
@@ -200,24 +201,24 @@ def _make_templates(options) -> dict:
     return {"changed": bool(changes), "changes": changes, "templates": templates_here()}
 
 
-def _templates(options) -> dict:
+def _templates(options: argparse.Namespace) -> dict:
     from .qemu.template_task import run_task
 
     return run_task({"limit_mb": options.limit_mb, "check_mode": options.check})
 
 
-def _enter(options) -> None:
+def _enter(options: argparse.Namespace) -> None:
     from .run.enter import enter
 
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     enter(options.node, _named(options), argv)
 
 
-def _list(_options) -> dict:
+def _list(_options: argparse.Namespace) -> dict:
     return {"changed": False, "experiments": experiments_here()}
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], dict | None] | None, str]] = {
     "install": (_install, "have a host plan and secrets, given as JSON, and the experiment's unit"),
     "apply": (_apply, "build what the plan says, change what differs"),
     "probe": (_probe, "send full-size packets to every other vhost"),
@@ -235,14 +236,14 @@ _COMMANDS = {
 }
 
 
-def _named(options) -> str | None:
+def _named(options: argparse.Namespace) -> str | None:
     """The experiment that was named, if one was. Raises HostError when that is no name of one."""
     if options.experiment is not None and not is_experiment(options.experiment):
         raise HostError(f"{options.experiment!r} is not PID.EID")
     return options.experiment
 
 
-def _paths(options) -> ExperimentPaths:
+def _paths(options: argparse.Namespace) -> ExperimentPaths:
     """The experiment that was named, or the only one here. Raises HostError."""
     if _named(options):
         return ExperimentPaths(options.experiment)
@@ -252,7 +253,7 @@ def _paths(options) -> ExperimentPaths:
     return ExperimentPaths(found[0])
 
 
-def _use_the_experiments_own_version(options) -> None:
+def _use_the_experiments_own_version(options: argparse.Namespace) -> None:
     """An experiment is looked after by the version it was swapped in with, whichever was called."""
     if "experiment" not in options or options.command == "supervise" or "BENITO_VERSION_CHOSEN" in os.environ:
         return
@@ -267,7 +268,7 @@ def _use_the_experiments_own_version(options) -> None:
         os.execv(paths.program, [paths.program, *sys.argv[1:]])
 
 
-def _print(result) -> None:
+def _print(result: dict | None) -> None:
     changes = (result or {}).get("changes", ())
     for change in changes[:_SHOWN]:
         print(change)

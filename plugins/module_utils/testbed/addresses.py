@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..errors import HostError
@@ -55,7 +56,11 @@ class Subnets:
         return ipaddress.IPv4Network(self.experiment).prefixlen
 
 
-def choose_subnets(taken, start: int = 0) -> Subnets:
+NO_SUBNETS = Subnets("", "")
+"""For those who only look at a testbed or remove it: asking it for an address is an error."""
+
+
+def choose_subnets(taken: Iterable[str], start: int = 0) -> Subnets:
     """Two subnets that meet nothing in ``taken``.
 
     taken  CIDR or address texts (IPv4) that this machine routes to or must reach: routes, its own
@@ -65,7 +70,7 @@ def choose_subnets(taken, start: int = 0) -> Subnets:
     """
     networks = [ipaddress.IPv4Network(text, strict=False) for text in taken]
 
-    def free(candidate) -> bool:
+    def free(candidate: ipaddress.IPv4Network) -> bool:
         return not any(candidate.overlaps(network) for network in networks)
 
     first, others = _control_candidates()
@@ -79,11 +84,11 @@ def choose_subnets(taken, start: int = 0) -> Subnets:
 
 
 @functools.cache
-def _control_candidates():
+def _control_candidates() -> tuple[list[ipaddress.IPv4Network], list[ipaddress.IPv4Network]]:
     """The first pool's candidates, which a search may begin anywhere in, and the others'."""
     first, *others = ([*ipaddress.IPv4Network(pool).subnets(new_prefix=_CONTROL_PREFIX)] for pool in _CONTROL_POOLS)
     return first, [subnet for pool in others for subnet in pool]
 
 
-def _first_free(candidates, free):
+def _first_free(candidates: list[ipaddress.IPv4Network], free: Callable[[ipaddress.IPv4Network], bool]) -> ipaddress.IPv4Network | None:
     return next((candidate for candidate in candidates if free(candidate)), None)

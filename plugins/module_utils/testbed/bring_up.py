@@ -7,8 +7,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ..commands import run
 from ..files import read_text, write_text
@@ -19,13 +21,17 @@ from .base import host_recipe
 from .firewall import Firewall, legacy_iptables_warning
 from .pnodes import in_parallel
 
+if TYPE_CHECKING:
+    from ..hostplan import HostPlan
+    from .local_testbed import LocalTestbed
+
 
 @dataclass(frozen=True)
 class Change:
     """One thing to do: in words, and how."""
 
     what: str
-    do: Callable = field(repr=False)
+    do: Callable[[], object] = field(repr=False)
 
 
 class BringUp:
@@ -33,7 +39,7 @@ class BringUp:
 
     emulated = False
 
-    def __init__(self, testbed, wanted):
+    def __init__(self, testbed: LocalTestbed, wanted: Iterable[str]):
         self.testbed = testbed
         self.identity = testbed.identity
         self.paths = testbed.paths
@@ -43,11 +49,11 @@ class BringUp:
         self.base = testbed.base_key(host_recipe())
         self.bridges = network.Bridges(self.identity, self.subnets)
         self.firewall = Firewall(self.identity, self.subnets)
-        self.pnodes = testbed.pnodes(self.subnets)
-        self.states = self.pnodes.states()
-        self.boot_warnings = []
+        self.containers = testbed.containers(self.subnets)
+        self.states = self._states()
+        self.boot_warnings: list[str] = []
 
-    def changes(self) -> list:
+    def changes(self) -> list[Change]:
         return [*self._decide(), *self._limit(), *self._connect(), *self._drop(), *self._make(), *self._tell(), *self._start()]
 
     def describe(self) -> str:
@@ -57,22 +63,28 @@ class BringUp:
         lines = (*head, *rows, *links, "firewall table", f"inventory {self.paths.inventory}")
         return "".join(line + "\n" for line in lines)
 
-    def warnings(self) -> tuple:
-        lines = []
+    def warnings(self) -> tuple[str, ...]:
+        lines: list[str] = []
         if not self.resolv_conf:
             lines.append("this machine's name servers are on its loopback, where pnodes cannot ask them: names will not resolve inside")
         if legacy_iptables_warning():
             lines.append(legacy_iptables_warning())
         for name in self._surplus():
-            found = self.pnodes.experiments(name)
+            found = self._experiments(name)
             if found:
                 lines.append(f"{name}, which goes, carried {', '.join(found)}")
         return tuple(lines)
 
-    def _surplus(self) -> tuple:
-        return tuple(name for name in (*self.states, *self.pnodes.half_made()) if name not in self.wanted)
+    def _states(self) -> dict[str, str]:
+        return self.containers.states()
 
-    def _decide(self) -> list:
+    def _experiments(self, pnode: str) -> tuple[str, ...]:
+        return self.containers.experiments(pnode)
+
+    def _surplus(self) -> tuple[str, ...]:
+        return tuple(name for name in (*self.states, *self.containers.half_made()) if name not in self.wanted)
+
+    def _decide(self) -> list[Change]:
         state = self._state()
         changes = []
         if state != self.testbed.state():
@@ -94,32 +106,32 @@ class BringUp:
             os.unlink(self.paths.key)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.identity.mark, "-f", self.paths.key)
 
-    def _limit(self) -> list:
+    def _limit(self) -> list[Change]:
         low = self.testbed.limits.missing()
         if not low and self.testbed.limits.joined():
             return []
         names = ", ".join(low) or "none is too low now"
         return [Change(f"raise the machine's limits ({names})", lambda: self.testbed.limits.join(self.paths.root))]
 
-    def _connect(self) -> list:
-        changes = [Change(f"make bridge {name}", lambda name=name: self.bridges.make(name)) for name in self.bridges.missing()]
+    def _connect(self) -> list[Change]:
+        changes = [Change(f"make bridge {name}", partial(self.bridges.make, name)) for name in self.bridges.missing()]
         if not self.firewall.is_up():
             changes.append(Change(f"make firewall table {self.identity.firewall_table}", self.firewall.up))
         return changes
 
-    def _drop(self) -> list:
+    def _drop(self) -> list[Change]:
         surplus = self._surplus()
-        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.pnodes.remove, surplus))] if surplus else []
+        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.containers.remove, surplus))] if surplus else []
 
-    def _make(self) -> list:
+    def _make(self) -> list[Change]:
         absent = [name for name in self.wanted if name not in self.states]
         if not absent:
             return []
         os_root, mtu = self.testbed.bases.root(self.base), network.uplink_mtu()
         return [Change(f"make pnodes {', '.join(absent)}",
-                       lambda: in_parallel(lambda name: self.pnodes.make(name, os_root, mtu, self.resolv_conf), absent))]
+                       lambda: in_parallel(lambda name: self.containers.make(name, os_root, mtu, self.resolv_conf), absent))]
 
-    def _tell(self) -> list:
+    def _tell(self) -> list[Change]:
         """The files that tell of the pnodes."""
         changes = []
         made = all(name in self.states for name in self.wanted)
@@ -131,17 +143,20 @@ class BringUp:
         return changes
 
     def _known_hosts(self) -> str:
-        return self.pnodes.known_hosts(self.wanted)
+        return self.containers.known_hosts(self.wanted)
 
-    def _start(self) -> list:
+    def _start(self) -> list[Change]:
         idle = [name for name in self.wanted if self.states.get(name) != "running"]
         return [Change(f"start pnodes {', '.join(idle)}", lambda: self._boot(idle))] if idle else []
 
-    def _boot(self, names) -> None:
-        in_parallel(self.pnodes.start, names)
-        for name, said in zip(names, in_parallel(self.pnodes.wait, names), strict=True):
-            if said != "running":
-                self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
+    def _boot(self, names: list[str]) -> None:
+        in_parallel(self.containers.start, names)
+        self._wait(names)
+
+    def _wait(self, names: list[str]) -> None:
+        for name, state in zip(names, in_parallel(self.containers.wait, names), strict=True):
+            if state != "running":
+                self.boot_warnings.append(f"{name} booted, but its systemd reports: {state}")
 
 
 class BringUpMachines(BringUp):
@@ -149,54 +164,58 @@ class BringUpMachines(BringUp):
 
     emulated = True
 
-    def __init__(self, testbed, wanted):
+    def __init__(self, testbed: LocalTestbed, wanted: Iterable[str]):
         super().__init__(testbed, wanted)
         self.image = testbed.image()
-        self.lxc = self.pnodes.lxc
         self.carrier = self.identity.carrier
 
-    def _surplus(self) -> tuple:
+    def _states(self) -> dict[str, str]:
+        self.machines = self.testbed.machines(self.subnets)
+        return self.machines.states()
+
+    def _experiments(self, pnode: str) -> tuple[str, ...]:
+        return self.machines.experiments(pnode)
+
+    def _surplus(self) -> tuple[str, ...]:
         return tuple(name for name in self.states if name not in self.wanted)
 
     def _state(self) -> dict:
         return {**super()._state(), "backend": self.testbed.backend, "image": self.image.digest}
 
-    def _drop(self) -> list:
+    def _drop(self) -> list[Change]:
         """Only what is kept of them here: they themselves go when the carrier is told of the others."""
         surplus = self._surplus()
-        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.pnodes.forget, surplus))] if surplus else []
+        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.machines.forget, surplus))] if surplus else []
 
-    def _make(self) -> list:
+    def _make(self) -> list[Change]:
         changes = []
-        if not self.lxc.is_made(self.carrier):
+        if not self.containers.is_made(self.carrier):
             os_root, mtu = self.testbed.bases.root(self.base), network.uplink_mtu()
-            changes.append(Change(f"make {self.carrier}", lambda: self.lxc.make(self.carrier, os_root, mtu, self.resolv_conf)))
+            changes.append(Change(f"make {self.carrier}", lambda: self.containers.make(self.carrier, os_root, mtu, self.resolv_conf)))
         absent = [name for name in self.wanted if name not in self.states]
         if absent:
-            changes.append(Change(f"make pnodes {', '.join(absent)}", lambda: in_parallel(self.pnodes.make, absent)))
+            changes.append(Change(f"make pnodes {', '.join(absent)}", lambda: in_parallel(self.machines.make, absent)))
         return changes
 
     def _known_hosts(self) -> str:
-        return self.lxc.known_hosts((*self.wanted, self.carrier)) if self.lxc.is_made(self.carrier) else ""
+        return self.containers.known_hosts((*self.wanted, self.carrier)) if self.containers.is_made(self.carrier) else ""
 
-    def _start(self) -> list:
+    def _start(self) -> list[Change]:
         changes = []
-        if self.pnodes.carrier_state() != "running":
+        if self.machines.carrier_state() != "running":
             changes.append(Change(f"start {self.carrier}", self._start_carrier))
         idle = [name for name in self.wanted if self.states.get(name) != "running"]
-        if idle or not self.pnodes.is_told(self._plan()):
+        if idle or not self.machines.is_told(self._plan()):
             changes.append(Change(f"start pnodes {', '.join(idle)}" if idle else f"tell {self.carrier} what there is to be", lambda: self._boot(idle)))
         return changes
 
-    def _plan(self):
-        return self.pnodes.plan(self.wanted, self.image, self.testbed.size)
+    def _plan(self) -> HostPlan:
+        return self.machines.plan(self.wanted, self.image, self.testbed.size)
 
     def _start_carrier(self) -> None:
-        self.lxc.start(self.carrier)
-        self.lxc.wait(self.carrier)
+        self.containers.start(self.carrier)
+        self.containers.wait(self.carrier)
 
-    def _boot(self, names) -> None:
-        self.pnodes.start(self._plan(), self.testbed.images)
-        for name, said in zip(names, in_parallel(self.lxc.wait, names), strict=True):
-            if said != "running":
-                self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
+    def _boot(self, names: list[str]) -> None:
+        self.machines.start(self._plan(), self.testbed.images)
+        self._wait(names)

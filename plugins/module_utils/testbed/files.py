@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from .addresses import EXPERIMENT_MTU, Subnets
 from .names import CONTROL, EXPERIMENT, Identity, Paths
@@ -104,7 +105,7 @@ def render_lxc(identity: Identity, paths: Paths, pnode: str, base: str, control_
     return text
 
 
-def pnode_files(identity: Identity, subnets: Subnets, pnode: str, machine_id: str, resolv_conf: str, authorized_key: str) -> dict:
+def pnode_files(identity: Identity, subnets: Subnets, pnode: str, machine_id: str, resolv_conf: str, authorized_key: str) -> dict[str, tuple[str, int]]:
     """The files over the base system that are this pnode's own: path below its root → (text, mode)."""
     index = identity.index_of(pnode)
     return {
@@ -121,7 +122,7 @@ def pnode_files(identity: Identity, subnets: Subnets, pnode: str, machine_id: st
     }
 
 
-def render_known_hosts(keys: dict) -> str:
+def render_known_hosts(keys: dict[str, str]) -> str:
     """``keys``: control address → the text of that pnode's public host key."""
     return "".join(f"{address} {' '.join(key.split()[:2])}\n" for address, key in keys.items())
 
@@ -133,7 +134,7 @@ def ssh_options(paths: Paths, silence_s: int = 15) -> str:
             f"-o ServerAliveCountMax={silence_s // 5}")
 
 
-def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes, emulated: bool = False) -> str:
+def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes: Iterable[str], emulated: bool = False) -> str:
     """The inventory file with the group ``pnode_pool``. JSON is YAML: quoting is right whatever the paths hold.
 
     emulated  whether pnodes are machines that may take long to answer
@@ -163,7 +164,7 @@ def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes,
     return "\n".join(lines) + "\n"
 
 
-def render_table(rows) -> list:
+def render_table(rows: list[tuple[str, ...]]) -> list[str]:
     """Lines of a table; ``rows`` are tuples of text, the first the headings."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -9,8 +9,11 @@ import re
 
 from ..commands import run, run_json
 from ..files import read_text
-from .addresses import Subnets
+from .addresses import NO_SUBNETS, Subnets
 from .names import Identity
+
+Chain = tuple[str, str, str]
+"""Family, table and name of a chain of nftables."""
 
 
 def render_firewall(identity: Identity, subnets: Subnets) -> str:
@@ -46,7 +49,7 @@ def render_firewall(identity: Identity, subnets: Subnets) -> str:
     return f'table inet {identity.firewall_table} {{\n  comment "{identity.mark} {digest}"\n{body}}}\n'
 
 
-def closed_doors(chains) -> tuple:
+def closed_doors(chains: list[dict]) -> tuple[Chain, ...]:
     """The chains that drop what is forwarded unless a rule of theirs lets it through, as Docker's and ufw's do.
 
     chains  what ``nft -json list chains`` has under "nftables"
@@ -60,14 +63,14 @@ def closed_doors(chains) -> tuple:
 class Firewall:
     """The firewall of one testbed on this machine. ``subnets`` is not needed to remove it."""
 
-    def __init__(self, identity: Identity, subnets: Subnets = None):
+    def __init__(self, identity: Identity, subnets: Subnets = NO_SUBNETS):
         self.identity = identity
         self.subnets = subnets
         self.comment = f"benito testbed {identity.id}"
 
     def is_up(self) -> bool:
-        comment = re.search(r'comment "([^"]*)"', render_firewall(self.identity, self.subnets)).group(1)
-        return f'comment "{comment}"' in self._table() and not self._shut_doors()
+        comment = re.search(r'comment "[^"]*"', render_firewall(self.identity, self.subnets))
+        return bool(comment and comment[0] in self._table()) and not self._shut_doors()
 
     def is_there(self) -> bool:
         """Whether anything of it is on this machine."""
@@ -92,25 +95,25 @@ class Firewall:
     def _table(self) -> str:
         return run("nft", "list", "table", "inet", self.identity.firewall_table, check=False).stdout
 
-    def _shut_doors(self) -> tuple:
+    def _shut_doors(self) -> tuple[Chain, ...]:
         return tuple(door for door in closed_doors(self._listing("chains")) if len(self._passes(door)) != 4)
 
-    def _chains(self) -> tuple:
+    def _chains(self) -> tuple[Chain, ...]:
         """Every foreign chain for forwarded packets: a door that is open now may have been closed when we came."""
         found = [entry["chain"] for entry in self._listing("chains") if "chain" in entry]
         return tuple((chain["family"], chain["table"], chain["name"]) for chain in found
                      if chain.get("hook") == "forward" and not chain["table"].startswith("benito_"))
 
-    def _passes(self, door) -> tuple:
+    def _passes(self, door: Chain) -> tuple[str, ...]:
         """The handles of our rules in the chain ``door``."""
         rules = [entry["rule"] for entry in self._listing("chain", *door) if "rule" in entry]
         return tuple(str(rule["handle"]) for rule in rules if rule.get("comment") == self.comment)
 
-    def _close(self, door) -> None:
+    def _close(self, door: Chain) -> None:
         for handle in self._passes(door):
             run("nft", "delete", "rule", *door, "handle", handle)
 
-    def _listing(self, *what) -> list:
+    def _listing(self, *what: str) -> list[dict]:
         return (run_json("nft", "-json", "-a", "list", *what) or {}).get("nftables", [])
 
 

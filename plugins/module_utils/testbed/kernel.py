@@ -47,7 +47,7 @@ class Probe:
     ability: str
     needed_for: str
     script: str
-    namespaces: tuple = ("--net", "--mount")
+    namespaces: tuple[str, ...] = ("--net", "--mount")
 
 
 PROBES = (
@@ -67,7 +67,7 @@ PROBES = (
 )
 
 
-def lacking(scratch: str, probes=PROBES) -> tuple:
+def lacking(scratch: str, probes: tuple[Probe, ...] = PROBES) -> tuple[str, ...]:
     """What this kernel lacks: one line for each probe that fails, in order; empty when it can do everything.
 
     scratch  where pnodes will live; its nearest parent that exists is used, and left as it was

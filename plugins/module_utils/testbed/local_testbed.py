@@ -13,16 +13,18 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..debian.archives import KEYRING
 from ..errors import HostError, InputError, Problem
 from ..files import locked, read_text
+from ..hostplan import ImagePlan
 from ..images.build import needed_commands
 from ..images.recipe import DISK
 from . import files, kernel, network
-from .addresses import MOST_PNODES, Subnets
-from .base import BaseCache, host_recipe
+from .addresses import MOST_PNODES, NO_SUBNETS, Subnets
+from .base import BaseCache, Recipe, host_recipe
 from .bring_up import BringUp, BringUpMachines, Change
 from .firewall import Firewall
 from .machines import DEFAULT_SIZE, Images, Machines, Size, check_size
@@ -33,6 +35,7 @@ from .sysctls import MachineLimits
 LOCK_SECONDS = 120
 LXC, QEMU = "lxc", "qemu"
 NONE = "-"
+Row = tuple[str, str, str, str, str]
 NEEDED = {
     "ip": "iproute2", "nft": "nftables", "lxc-start": "lxc", "mmdebstrap": "mmdebstrap", "unshare": "util-linux", "ssh": "openssh-client",
     "ssh-keygen": "openssh-client", "dpkg": "dpkg", "apt-config": "apt", KEYRING: "debian-archive-keyring",
@@ -46,23 +49,23 @@ class Outcome:
 
     changes   in words, in order; empty when everything was as it should be
     before, after  the testbed in words, for --diff
-    pnodes    what ``list`` shows: tuples (name, state, control address, experiment address, experiments)
+    pnodes    what ``look`` shows: tuples (name, state, control address, experiment address, experiments)
     warnings  what the user should know though nothing failed
     """
 
-    changes: tuple = ()
+    changes: tuple[str, ...] = ()
     before: str = ""
     after: str = ""
-    pnodes: tuple = ()
-    warnings: tuple = ()
+    pnodes: tuple[Row, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
-    def pnode_facts(self) -> list:
+    def pnode_facts(self) -> list[dict[str, str]]:
         """The pnodes as dictionaries."""
         return [dict(zip(("name", "state", "control_address", "experiment_address", "experiments"), row, strict=True)) for row in self.pnodes]
 
     @property
-    def table(self) -> list:
+    def table(self) -> list[str]:
         return files.render_table([("PNODE", "STATE", "CONTROL", "EXPERIMENT", "EXPERIMENTS"), *self.pnodes])
 
 
@@ -74,7 +77,7 @@ class LocalTestbed:
     program  benito-host, by which they are made, see Machines
     """
 
-    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = DEFAULT_SIZE, program: dict = None):
+    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = DEFAULT_SIZE, program: dict | None = None):
         self.identity = identity
         self.paths = Paths(identity, cache)
         self.size = size
@@ -94,14 +97,14 @@ class LocalTestbed:
         recipe = host_recipe()
         key = self.base_key(recipe)
         image = self.image() if self.backend == QEMU else None
-        lacking = () if self.bases.has(key) else (f"build base system {key}",)
-        lacking += () if image is None or self._has_image(image.digest) else (f"build image {image.name} {image.digest}",)
+        changes = [] if self.bases.has(key) else [f"build base system {key}"]
+        changes += [] if image is None or self._has_image(image.digest) else [f"build image {image.name} {image.digest}"]
         if not check_mode:
             os.makedirs(self.paths.root, 0o700, exist_ok=True)
             self.bases.ensure(key, recipe, self.identity.id, self.paths.root)
             if image is not None and not self._has_image(image.digest):
                 self.images.ensure(image)
-        return Outcome(changes=lacking)
+        return Outcome(changes=tuple(changes))
 
     def up(self, count: int, check_mode: bool = False) -> Outcome:
         """Have ``count`` pnodes running, reachable and listed in the inventory, and no others."""
@@ -142,7 +145,7 @@ class LocalTestbed:
             self._remove_empty_directories()
         return Outcome(tuple(change.what for change in changes), before, "", (), warnings)
 
-    def list(self) -> Outcome:
+    def look(self) -> Outcome:
         """Return what there is. Changes nothing and needs no lock. Without LXC there are no pnodes."""
         return Outcome(pnodes=self._rows() if shutil.which("lxc-info") else ())
 
@@ -152,23 +155,25 @@ class LocalTestbed:
             return json.loads(read_text(self.paths.state, "{}"))
         return {}
 
-    def subnets(self):
+    def subnets(self) -> Subnets | None:
         state = self.state()
         return Subnets(state["control"], state["experiment"]) if state else None
 
-    def pnodes(self, subnets=None):
-        """The pnodes there are, by the testbed's backend."""
-        if self.backend == QEMU:
-            return Machines(self.identity, self.paths, subnets, self.program)
+    def containers(self, subnets: Subnets = NO_SUBNETS) -> Pnodes:
+        """Return the containers there are: the pnodes, or the carrier of those that are virtual machines."""
         return Pnodes(self.identity, self.paths, subnets)
 
-    def image(self):
+    def machines(self, subnets: Subnets = NO_SUBNETS) -> Machines:
+        """Return the virtual machines there are."""
+        return Machines(self.identity, self.paths, subnets, self.program)
+
+    def image(self) -> ImagePlan:
         """Of the pnodes that are virtual machines: the testbed keeps the one it began with."""
         kept = self.state().get("image", "")
         return self.images.plan(kept if kept and self._has_image(kept) else "")
 
     def _has_image(self, digest: str) -> bool:
-        return self.images.has(digest) or Machines(self.identity, self.paths).has_image(digest)
+        return self.images.has(digest) or self.machines().has_image(digest)
 
     def _refuse_another_backend(self) -> None:
         found = self.state().get("backend", LXC) if self.state() else self.backend
@@ -176,13 +181,13 @@ class LocalTestbed:
             raise HostError(f"the local testbed {self.identity.name} has pnodes of backend {found}, not {self.backend}: take it down first (state=down), "
                             "or give the other one another name")
 
-    def base_key(self, recipe) -> str:
+    def base_key(self, recipe: Recipe) -> str:
         """A testbed keeps the base it began with while the recipe is the same: a new week is no reason to mix."""
         key = self.state().get("base", "")
         return key if recipe.hash in key.split("-") and self.bases.has(key) else recipe.key(time.gmtime())
 
-    def _removals(self) -> list:
-        pnodes = Pnodes(self.identity, self.paths)
+    def _removals(self) -> list[Change]:
+        pnodes = self.containers()
         carrier = (self.identity.carrier,) if os.path.isdir(self.paths.pnode(self.identity.carrier)) else ()
         present = (*carrier, *pnodes.existing(), *pnodes.half_made())
         changes = []
@@ -211,11 +216,11 @@ class LocalTestbed:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 
-    def _rows(self) -> tuple:
+    def _rows(self) -> tuple[Row, ...]:
         subnets = self.subnets()
         if not subnets or not os.path.isdir(self.paths.pnodes):
             return ()
-        pnodes = self.pnodes(subnets)
+        pnodes = self.machines(subnets) if self.backend == QEMU else self.containers(subnets)
         states = pnodes.states()
         experiments = dict(zip(states, in_parallel(pnodes.experiments, states), strict=True))
         return tuple((
@@ -223,7 +228,7 @@ class LocalTestbed:
             " ".join(experiments[name]) or NONE,
         ) for name, state in states.items())
 
-    def _describe(self, rows) -> str:
+    def _describe(self, rows: tuple[Row, ...]) -> str:
         """The testbed in words, one thing a line."""
         subnets = self.subnets()
         pnodes = [f"pnode {name} {state} {control} {experiment}" for name, state, control, experiment, _found in rows]
@@ -234,7 +239,7 @@ class LocalTestbed:
         return "".join(line + "\n" for line in (*head, *pnodes, *links, *firewall, *inventory))
 
     @contextlib.contextmanager
-    def _locked(self, check_mode: bool):
+    def _locked(self, check_mode: bool) -> Iterator[None]:
         """Hold this testbed. Check mode leaves no trace, not even a lock."""
         if check_mode:
             yield

@@ -14,7 +14,9 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from subprocess import CompletedProcess
 
 from ..commands import PATH, run
 from ..embedding.binding.identifiers import BRIDGE, PORT, Identifiers
@@ -26,7 +28,7 @@ from ..hostplan import HOST_KEY, HOST_KEY_FILES, ControlPlan, HostPlan, ImagePla
 from ..images.build import build, needed_commands, require
 from ..images.recipe import DISK, Recipe, recipe
 from ..images.store import ImageStore
-from .addresses import EXPERIMENT_MTU, Subnets
+from .addresses import EXPERIMENT_MTU, NO_SUBNETS, Subnets
 from .base import LXC_UNITS, PACKAGES, SUITE
 from .names import CONTROL, EXPERIMENT, Identity, Paths
 from .pnodes import Pnodes
@@ -109,7 +111,7 @@ class Machines:
     program  benito-host, as archive.py has it: {"directory", "files", "compiled"}, with ``installer``, the text that writes it
     """
 
-    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = None, program: dict = None):
+    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = NO_SUBNETS, program: dict | None = None):
         self.identity = identity
         self.paths = paths
         self.subnets = subnets
@@ -118,14 +120,14 @@ class Machines:
         self.experiment_paths = ExperimentPaths(f"{PROJECT}.{identity.name}")
         self._program = program or {}
 
-    def existing(self) -> tuple:
+    def existing(self) -> tuple[str, ...]:
         """The names of the pnodes that are made, by number."""
         with contextlib.suppress(FileNotFoundError):
             names = [name for name in os.listdir(self.paths.pnodes) if self.identity.index_of(name) >= 0 and os.path.exists(self._key(name) + ".pub")]
             return tuple(sorted(names, key=self.identity.index_of))
         return ()
 
-    def states(self) -> dict:
+    def states(self) -> dict[str, str]:
         """``running``, ``booting`` or ``stopped`` of each, ``unknown`` where the carrier does not tell."""
         names = self.existing()
         if self.carrier_state() != "running" or not os.path.exists(self._inside(self.experiment_paths.plan)):
@@ -141,7 +143,7 @@ class Machines:
         """As lxc-info says, ``missing`` for none."""
         return self.lxc.state(self.carrier) if self.lxc.is_made(self.carrier) else "missing"
 
-    def experiments(self, pnode: str) -> tuple:
+    def experiments(self, pnode: str) -> tuple[str, ...]:
         """The experiments whose plans lie on ``pnode``, as pid.eid; none where it does not answer."""
         if self.carrier_state() != "running":
             return ()
@@ -156,9 +158,10 @@ class Machines:
                 os.unlink(os.path.join(self.paths.pnode(pnode), name))
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", self._key(pnode))
 
-    def plan(self, pnodes, image: ImagePlan, size: Size) -> HostPlan:
+    def plan(self, pnodes: Iterable[str], image: ImagePlan, size: Size) -> HostPlan:
         """What the carrier is told."""
-        identifiers, taken = Identifiers(PROJECT, self.identity.name), set()
+        identifiers = Identifiers(PROJECT, self.identity.name)
+        taken: set[str] = set()
         bridge = identifiers.device(BRIDGE, (EXPERIMENT,), taken)
         return HostPlan(
             pid=PROJECT, eid=self.identity.name, vhost=self.carrier, substrates=(SubstratePlan(EXPERIMENT, bridge, EXPERIMENT_MTU),),
@@ -166,7 +169,7 @@ class Machines:
             root_keys=(read_text(self.paths.key + ".pub").strip(),),
         )
 
-    def _vnode(self, pnode: str, identifiers: Identifiers, taken: set, image: ImagePlan, size: Size) -> VnodePlan:
+    def _vnode(self, pnode: str, identifiers: Identifiers, taken: set[str], image: ImagePlan, size: Size) -> VnodePlan:
         index, identity = self.identity.index_of(pnode), self.identity
         ports = {name: identifiers.device(PORT, (pnode, name), taken) for name in (CONTROL, EXPERIMENT)}
         return VnodePlan(
@@ -226,11 +229,11 @@ class Machines:
         chosen = ("/usr/bin/env", "BENITO_VERSION_CHOSEN=1") if newest else ()
         return self._said(self._attach(*chosen, program, *arguments, "--json", data=data), f"benito-host {arguments[0]}")
 
-    def _attach(self, *command: str, data: str = ""):
+    def _attach(self, *command: str, data: str = "") -> CompletedProcess[str]:
         return run("lxc-attach", "-P", self.paths.pnodes, "-n", self.carrier, "--clear-env", "--set-var", f"PATH={PATH}", "--", *command, stdin=data,
                    check=False, seconds=_LIMIT_S)
 
-    def _said(self, done, what: str) -> dict:
+    def _said(self, done: CompletedProcess[str], what: str) -> dict:
         try:
             found = json.loads((done.stdout.strip().splitlines() or [""])[-1])
         except ValueError:

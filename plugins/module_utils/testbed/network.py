@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
 from ..commands import run, run_json
 from ..errors import HostError
@@ -15,7 +16,7 @@ from .addresses import EXPERIMENT_MTU, MOST_PNODES, Subnets
 from .names import CONTROL, EXPERIMENT, Identity
 
 
-def taken_networks(resolv_conf: str) -> tuple:
+def taken_networks(resolv_conf: str) -> tuple[str, ...]:
     """The IPv4 networks and addresses that a testbed's subnets must not meet: routes, own addresses, name servers."""
     routes = [route["dst"] for route in run_json("ip", "-json", "-4", "route", "show", "table", "all") if re.match(r"[0-9.]+(/[0-9]+)?$", route["dst"])]
     gateways = [route["gateway"] for route in run_json("ip", "-json", "-4", "route") if ":" not in route.get("gateway", ":")]
@@ -36,12 +37,12 @@ class Bridges:
         self.identity = identity
         self.subnets = subnets
 
-    def missing(self) -> tuple:
+    def missing(self) -> tuple[str, ...]:
         """The bridges that are absent or not as they should be."""
         live = {link["ifname"]: link for link in run_json("ip", "-json", "-details", "address", "show", "type", "bridge")}
         return tuple(name for name in (self.identity.control_bridge, self.identity.experiment_bridge) if not self._as_it_should(name, live.get(name)))
 
-    def _as_it_should(self, name: str, link) -> bool:
+    def _as_it_should(self, name: str, link: dict | None) -> bool:
         if not link or "UP" not in link["flags"]:
             return False
         if name == self.identity.experiment_bridge:
@@ -61,7 +62,7 @@ class Bridges:
         run("ip", "link", "set", name, "up")
 
 
-def leftovers(identity: Identity) -> tuple:
+def leftovers(identity: Identity) -> tuple[str, ...]:
     """The names of this testbed's bridges and ports that are on this machine."""
     ours = {identity.control_bridge, identity.experiment_bridge}
     pnodes = (identity.carrier, *(identity.pnode(index) for index in range(MOST_PNODES)))
@@ -69,7 +70,7 @@ def leftovers(identity: Identity) -> tuple:
     return tuple(link["ifname"] for link in run_json("ip", "-json", "link", "show") if link["ifname"] in ours)
 
 
-def remove(names) -> None:
+def remove(names: Iterable[str]) -> None:
     """Remove links; a port may be gone with its pnode by the time it is its turn."""
     for name in names:
         if run("ip", "link", "delete", name, check=False).returncode and os.path.isdir(os.path.join("/sys/class/net", name)):

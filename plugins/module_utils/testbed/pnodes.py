@@ -13,38 +13,43 @@ import signal
 import stat
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from subprocess import CompletedProcess
+from typing import TypeVar
 
 from ..commands import run
 from ..errors import HostError
 from ..files import read_text, remove_empty, write_text
 from ..hostplan import HOST_KEY
 from . import files
-from .addresses import Subnets
+from .addresses import NO_SUBNETS, Subnets
 from .names import Identity, Paths
 
 BOOT_SECONDS = 180
 OPEN_FILES = 524288
 LXC_LOCKS = "/run/lxc/lock"
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Pnodes:
     """The pnodes of one testbed. ``subnets`` is not needed to look at them or to remove them."""
 
-    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = None):
+    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = NO_SUBNETS):
         self.identity = identity
         self.paths = paths
         self.subnets = subnets
 
-    def existing(self) -> tuple:
+    def existing(self) -> tuple[str, ...]:
         """The names of the pnodes that are completely made, by number."""
         return tuple(name for name in self._directories() if self.is_made(name))
 
-    def half_made(self) -> tuple:
+    def half_made(self) -> tuple[str, ...]:
         """The names of what an interrupted run left."""
         return tuple(name for name in self._directories() if not self.is_made(name))
 
-    def _directories(self) -> list:
+    def _directories(self) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             return sorted((name for name in os.listdir(self.paths.pnodes) if self.identity.index_of(name) >= 0), key=self.identity.index_of)
         return []
@@ -57,11 +62,11 @@ class Pnodes:
         """``running``, ``stopped``, or what else lxc-info says, in lower case."""
         return run("lxc-info", "-P", self.paths.pnodes, "-n", pnode, "-sH", check=False).stdout.strip().lower() or "stopped"
 
-    def states(self) -> dict:
+    def states(self) -> dict[str, str]:
         names = self.existing()
         return dict(zip(names, in_parallel(self.state, names), strict=True))
 
-    def experiments(self, pnode: str) -> tuple:
+    def experiments(self, pnode: str) -> tuple[str, ...]:
         """The experiments whose plans lie on ``pnode``, as pid.eid."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return tuple(sorted(os.listdir(os.path.join(self.paths.pnode(pnode), "var/benito/exp"))))
@@ -85,7 +90,7 @@ class Pnodes:
             write_text(os.path.join(upper, path), text, mode)
         write_text(self._config(pnode), files.render_lxc(self.identity, self.paths, pnode, base, control_mtu, possible_open_files()), 0o600)
 
-    def known_hosts(self, pnodes) -> str:
+    def known_hosts(self, pnodes: Iterable[str]) -> str:
         """The known_hosts file for ``pnodes``, which exist."""
         keys = {pnode: read_text(os.path.join(self.paths.pnode(pnode), HOST_KEY + ".pub")) for pnode in pnodes}
         return files.render_known_hosts({self._address(pnode): key for pnode, key in keys.items()})
@@ -117,7 +122,7 @@ class Pnodes:
                                 f"{done.stderr.strip()}")
             time.sleep(0.3)
 
-    def ssh(self, pnode: str, command: str, seconds: float = 30):
+    def ssh(self, pnode: str, command: str, seconds: float = 30) -> CompletedProcess[str]:
         """Run ``command`` in ``pnode`` by the way that Ansible takes; CompletedProcess, exit status 255 where nobody was let in."""
         return run("ssh", "-F", "none", "-i", self.paths.key, *files.ssh_options(self.paths).split(), "-o", "BatchMode=yes", f"root@{self._address(pnode)}",
                    command, check=False, seconds=seconds)
@@ -170,7 +175,7 @@ def first_errors(log: str) -> str:
     return " / ".join(re.sub(r"^.*? - ", "", line) for line in [line for line in log.splitlines() if " ERROR " in line][:2])
 
 
-def in_parallel(action, items) -> list:
+def in_parallel(action: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """``action`` of each item, as many at once as suit this machine; the results in order. The first failure is raised when all have ended."""
     items = list(items)
     with ThreadPoolExecutor(max_workers=max(2, 2 * (os.cpu_count() or 1))) as pool:
@@ -194,7 +199,7 @@ def end_cgroup(name: str) -> None:
     raise HostError(f"processes below the cgroup {name} do not end")
 
 
-def _like_in_base(upper: str, base: str, directories) -> None:
+def _like_in_base(upper: str, base: str, directories: Iterable[str]) -> None:
     """Make ``directories`` in the upper layer with the modes they have in the base: an overlay takes them from the upper one."""
     os.chmod(upper, stat.S_IMODE(os.stat(base).st_mode))
     for directory in directories:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterable, Iterator
 
 from ..errors import HostError
 from ..files import locked, read_text, write_text
@@ -39,7 +40,7 @@ WANTED = {
 """At least so much. The neighbour tables are one for all network namespaces: a LAN of 1000 nodes can have a million entries."""
 
 
-def too_low(current: dict, wanted: dict) -> dict:
+def too_low(current: dict[str, int], wanted: dict[str, int]) -> dict[str, int]:
     """Those of ``wanted`` that ``current`` (name → int) is below; a setting that this kernel does not have is left out."""
     return {name: value for name, value in wanted.items() if name in current and current[name] < value}
 
@@ -57,7 +58,7 @@ class MachineLimits:
         self.proc = proc
         self.file = os.path.join(directory, "sysctls.json")
 
-    def missing(self) -> dict:
+    def missing(self) -> dict[str, int]:
         """What ``join`` would raise, name → value. Empty and registered means nothing is to be done."""
         return too_low(self._current(WANTED), WANTED)
 
@@ -78,7 +79,7 @@ class MachineLimits:
             for name, value in low.items():
                 self._write(name, value)
 
-    def leave(self) -> tuple:
+    def leave(self) -> tuple[str, ...]:
         """Unregister; the last one puts everything back. The names that somebody else has changed meanwhile, which stay."""
         if not os.path.exists(self.file):
             return ()
@@ -96,7 +97,7 @@ class MachineLimits:
             return changed
 
     @contextlib.contextmanager
-    def _locked(self):
+    def _locked(self) -> Iterator[None]:
         with locked(os.path.join(self.directory, "sysctls.lock"), "the machine's limits", limit_s=60, remove_if=lambda: not os.path.exists(self.file)):
             yield
         if not os.path.exists(self.file):
@@ -112,7 +113,7 @@ class MachineLimits:
                 return register
         return {"boot": boot, "before": {}, "set": {}, "users": {}}
 
-    def _disturbed_by(self, name: str) -> tuple:
+    def _disturbed_by(self, name: str) -> tuple[str, ...]:
         """What the kernel changes by itself when ip_forward is written, and would not change back to what it was."""
         if name != "net.ipv4.ip_forward":
             return ()
@@ -123,15 +124,15 @@ class MachineLimits:
     def _path(self, name: str) -> str:
         return os.path.join(self.proc, name.replace(".", "/"))
 
-    def _read(self, name: str):
+    def _read(self, name: str) -> int | None:
         text = read_text(self._path(name)).strip()
         return int(text) if text else None
 
-    def _current(self, names) -> dict:
+    def _current(self, names: Iterable[str]) -> dict[str, int]:
         values = {name: self._read(name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
-    def _write(self, name: str, value) -> None:
+    def _write(self, name: str, value: int | None) -> None:
         if value is None:
             return
         try:

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from ...errors import HostError
 
 
 @contextmanager
-def in_a_child(work):
+def in_a_child(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
     """Run ``work()`` in a child while the block runs; yields a function that waits for its end.
 
     That function raises HostError with what the child raised; leaving the block waits too. It may be called
@@ -45,7 +47,7 @@ def in_a_child(work):
     wait()
 
 
-def _do(work, writer: int) -> None:
+def _do(work: Callable[[], object], writer: int) -> NoReturn:
     """In the child. Never returns."""
     try:
         work()

@@ -18,7 +18,7 @@ class HostsFile:
     def __init__(self, entries: tuple[HostsEntry, ...]):
         self._names = [(entry.address, list(entry.names)) for entry in entries]
         self._bare = {entry.names[-1]: number for number, entry in enumerate(entries) if entry.names}
-        self._line = {}
+        self._line: dict[str, int] = {}
         for number, entry in enumerate(entries):
             self._line.setdefault(entry.address, number)
         self._shared = [_line(address, names) for address, names in self._names]

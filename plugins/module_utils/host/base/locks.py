@@ -15,12 +15,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from ...errors import HostError
 from ...file_lock import take_lock
 from .paths import RUN_ROOT, ExperimentPaths, make_run_root, remove_empty
 
+TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
 if TYPE_CHECKING:
     from ...hostplan import ImagePlan
 

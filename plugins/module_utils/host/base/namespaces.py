@@ -14,7 +14,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from ...errors import HostError
 from . import syscalls
@@ -28,7 +29,7 @@ _KINDS = {"net": CLONE_NEWNET, "uts": CLONE_NEWUTS, "mnt": CLONE_NEWNS}
 class Home:
     """The namespaces the process had, to come back to."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._fds = {kind: os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
         self._cwd = os.getcwd()
         self._processors = os.sched_getaffinity(0)
@@ -46,7 +47,7 @@ class Home:
 
 
 @contextmanager
-def home():
+def home() -> Iterator[Home]:
     """A Home that is returned to whatever happens."""
     inside = Home()
     try:
@@ -131,7 +132,7 @@ class Registry:
             raise HostError(f"no process node {name} of {self._paths.experiment} is built on this host") from exc
 
     @contextmanager
-    def alone(self):
+    def alone(self) -> Iterator[None]:
         """Nobody else looks at the mounts of this experiment's nodes, to change them, meanwhile. Short: whoever waits, waits for good."""
         fd = os.open(PINS, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -140,7 +141,7 @@ class Registry:
         finally:
             os.close(fd)
 
-    def network(self, name: str):
+    def network(self, name: str) -> AbstractContextManager[None]:
         """A context in the network namespace of a node."""
         return _network(f"{PINS}/{name}.net")
 
@@ -171,7 +172,7 @@ class Registry:
         mount(None, self._paths.run, None, MS_PRIVATE)
 
 
-def pin_mount_namespace(make, pin) -> None:
+def pin_mount_namespace(make: Callable[[], int], pin: Callable[[int], None]) -> None:
     """``pin(make())``: make a mount namespace, get its descriptor, bind it to a file of the current one.
 
     The kernel lets only a younger mount namespace be bound in an older one. From 6.18 on it tells age by
@@ -197,7 +198,7 @@ def pin_mount_namespace(make, pin) -> None:
 
 
 @contextmanager
-def _network(path: str):
+def _network(path: str) -> Iterator[None]:
     before = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

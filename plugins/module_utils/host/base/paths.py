@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from ...errors import HostError
 from ...names import is_project_name
 
+TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
+if TYPE_CHECKING:
+    from typing import Any
+
 ROOT = "/var/benito"
 RUN_ROOT = "/run/benito"
 IMAGES = "/var/cache/benito/images"
@@ -151,7 +155,7 @@ def remove_empty(directory: str, stop: str = "") -> None:
         directory = os.path.dirname(directory)
 
 
-def read_json(path: str, default=None):
+def read_json(path: str, default: dict | None = None) -> Any:
     """The JSON object in ``path``, or ``default`` when there is no such file. Raises HostError when it is damaged."""
     try:
         with open(path, encoding="utf-8") as stream:

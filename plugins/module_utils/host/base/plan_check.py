@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterator
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, SubstratePlan, UserPlan, VnodePlan, ports_of
@@ -32,7 +33,7 @@ def check_plan(plan: HostPlan, source: str) -> None:
         raise HostError(f"{source}: {'; '.join(wrong[:_SHOWN])}{more}")
 
 
-def _wrong(plan: HostPlan):
+def _wrong(plan: HostPlan) -> Iterator[str]:
     for what, name in (("pid", plan.pid), ("eid", plan.eid)):
         if not is_project_name(name):
             yield f"{what} {name!r} is no name"
@@ -64,7 +65,7 @@ def _wrong(plan: HostPlan):
     yield from _twice("device", [*(substrate.bridge for substrate in plan.substrates), *tunnels, *ports])
 
 
-def _wrong_substrate(substrate: SubstratePlan):
+def _wrong_substrate(substrate: SubstratePlan) -> Iterator[str]:
     if not is_node_name(substrate.name):
         yield "is no name"
     if not _DEVICE.fullmatch(substrate.bridge):
@@ -88,20 +89,20 @@ def _wrong_substrate(substrate: SubstratePlan):
     yield from (f"tunnel end {address!r} is no address" for address in ends if not _is_address(address))
 
 
-def _wrong_image(image: ImagePlan):
+def _wrong_image(image: ImagePlan) -> Iterator[str]:
     if not _DIGEST.fullmatch(image.digest) or not _ARCHITECTURE.fullmatch(image.architecture):
         yield f"its digest {image.digest!r} or its architecture {image.architecture!r} is none"
     if (image.form, image.disk_format) not in (("root", ""), ("disk", "raw"), ("disk", "qcow2")):
         yield f"its form {image.form!r} {image.disk_format!r} is neither root, disk raw nor disk qcow2"
 
 
-def _wrong_user(user: UserPlan):
+def _wrong_user(user: UserPlan) -> Iterator[str]:
     if not _USER.fullmatch(user.name) or user.name == "root":
         yield "cannot be made: small letters, digits, '_' and '-'"
     yield from (f"key {key!r} is none" for key in user.authorized_keys if not _KEY.fullmatch(key))
 
 
-def _wrong_machine(vnode: VnodePlan, substrates: set, images: set):
+def _wrong_machine(vnode: VnodePlan, substrates: set[str], images: set[str]) -> Iterator[str]:
     """What is wrong with the fields of nodes that have a system of their own."""
     if vnode.kind not in _KINDS:
         yield f"kind {vnode.kind!r} is not known here"
@@ -123,7 +124,7 @@ def _wrong_machine(vnode: VnodePlan, substrates: set, images: set):
         yield f"its gateway {control.gateway!r} is no address"
 
 
-def _wrong_vnode(vnode: VnodePlan, substrates: set, addresses: set):
+def _wrong_vnode(vnode: VnodePlan, substrates: set[str], addresses: set[str]) -> Iterator[str]:
     if not is_node_name(vnode.name) or not is_node_name(vnode.hostname):
         yield f"its host name {vnode.hostname!r} or itself is no name"
     for interface in vnode.interfaces:
@@ -144,7 +145,7 @@ def _wrong_vnode(vnode: VnodePlan, substrates: set, addresses: set):
     yield from (f"variable {name!r} cannot be set" for name, value in vnode.environment.items() if not _VARIABLE.fullmatch(name) or "\0" in value)
 
 
-def _twice(what: str, names: list):
+def _twice(what: str, names: list[str]) -> Iterator[str]:
     if len(set(names)) < len(names):
         yield from (f"{what} {name!r} is there twice" for name in sorted({name for name in names if names.count(name) > 1}))
 

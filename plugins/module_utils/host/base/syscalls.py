@@ -37,7 +37,7 @@ def _check(result: int, what: str) -> int:
     return result
 
 
-def _bytes(text):
+def _bytes(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
 
 
@@ -51,12 +51,12 @@ def setns(fd: int, kind: int) -> None:
     _check(_libc.setns(fd, kind), "setns")
 
 
-def mount(source, target, filesystem=None, flags: int = 0, data=None) -> None:
+def mount(source: str | None, target: str, filesystem: str | None = None, flags: int = 0, data: str | None = None) -> None:
     """mount(2). Raises OSError that names the target."""
     _check(_libc.mount(_bytes(source), _bytes(target), _bytes(filesystem), ctypes.c_ulong(flags), _bytes(data)), f"mount {target}")
 
 
-def umount(target, flags: int = MNT_DETACH) -> None:
+def umount(target: str, flags: int = MNT_DETACH) -> None:
     """umount2(2), detaching by default. Raises OSError that names the target."""
     _check(_libc.umount2(_bytes(target), flags), f"umount {target}")
 

@@ -15,6 +15,11 @@ import importlib.util
 import json
 import sys
 
+TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
 
 class Carried:
     """Finds and loads modules among texts: {path: text}. Not said to be a MetaPathFinder and Loader: importlib.abc takes longer to read than all of ours."""
@@ -22,17 +27,17 @@ class Carried:
     def __init__(self, files: dict):
         self._files = files
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         name = fullname.replace(".", "/")
         package = f"{name}/__init__.py" in self._files
         if not package and f"{name}.py" not in self._files:
             return None
-        return importlib.util.spec_from_loader(fullname, self, is_package=package)
+        return importlib.util.spec_from_loader(fullname, self, is_package=package)  # type: ignore[arg-type]  # has what a loader has, see above
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> None:
         return None
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         name = module.__name__.replace(".", "/")
         path = f"{name}/__init__.py" if f"{name}/__init__.py" in self._files else f"{name}.py"
         exec(compile(self._files[path], path, "exec", dont_inherit=True), module.__dict__)  # pylint: disable=exec-used

@@ -18,6 +18,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Callable
 
 IDENTITY_PORT = "/dev/virtio-ports/org.benito.identity"
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
@@ -90,7 +91,7 @@ def wait_for_rest() -> None:
         before = now
 
 
-def wait_for(there, what: str) -> None:
+def wait_for(there: Callable[[], bool], what: str) -> None:
     """Until ``there()``. Raises TimeoutError."""
     deadline = time.monotonic() + _LIMIT_S
     while not there():

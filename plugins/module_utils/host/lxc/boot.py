@@ -116,7 +116,8 @@ def boot(paths: ExperimentPaths, vnodes: list[VnodePlan], limit_s: float) -> Non
 
     Raises HostError that names those which did not, with the end of what they said, and when the experiment is taken away meanwhile.
     """
-    waiting, booting = [vnode.name for vnode in vnodes], {}
+    waiting = [vnode.name for vnode in vnodes]
+    booting: dict[str, float] = {}
     failed: dict[str, str] = {}
     at_once, looked = _AT_ONCE * (os.cpu_count() or 1), time.monotonic()
     while waiting or booting:

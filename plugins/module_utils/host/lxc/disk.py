@@ -12,6 +12,7 @@ import shutil
 import stat
 import struct
 import subprocess
+from collections.abc import Iterator
 
 from ...errors import HostError
 from ..base import syscalls
@@ -104,7 +105,7 @@ def _info(path: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _device(path: str, kind: int, number: int):
+def _device(path: str, kind: int, number: int) -> Iterator[int]:
     made = False
     if not os.path.exists(path):
         os.mknod(path, kind | 0o600, number)

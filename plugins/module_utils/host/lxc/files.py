@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 from ...errors import HostError
 from ..guest.network import GuestFile
@@ -63,7 +64,7 @@ class Tree:
                 os.close(fd)
 
     @contextlib.contextmanager
-    def _parent(self, path: str, make: bool):
+    def _parent(self, path: str, make: bool) -> Iterator[tuple[int, str]]:
         *parents, name = path.split("/")
         fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -17,7 +17,7 @@ import socket
 from dataclasses import dataclass
 
 from ...errors import HostError
-from ...hostplan import HostPlan, VnodePlan
+from ...hostplan import HostPlan, ImagePlan, VnodePlan
 from ...names import CONTROL
 from ..base.packages import missing_packages
 from ..base.paths import ExperimentPaths, read_json, remove_empty, write_atomically
@@ -29,7 +29,7 @@ from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
 from ..net.probe import close_endpoints
 from ..net.substrates import NO_IPV6_ADDRESS, ours, port_attributes
-from .boot import boot, discard, left_cgroups, left_locks, node_status, shown, units
+from .boot import Unit, boot, discard, left_cgroups, left_locks, node_status, shown, units
 from .config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text, wires
 from .disk import mounted_below, open_disk
 from .files import Tree
@@ -125,7 +125,7 @@ def _present(paths: ExperimentPaths) -> set[str]:
     return found | units(paths)
 
 
-def _images(plan: HostPlan, wanted: dict[str, VnodePlan]):
+def _images(plan: HostPlan, wanted: dict[str, VnodePlan]) -> list[ImagePlan]:
     used = {vnode.image for vnode in wanted.values()}
     return [image for image in plan.images if image.digest in used]
 
@@ -163,7 +163,7 @@ class _Builder:
         files = read_guest_files(plan, vnode, paths, REPORT)
         return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._mtu[CONTROL])})
 
-    def _decide(self, node: _Wanted, unit, starting: list[_Wanted]) -> list[str]:
+    def _decide(self, node: _Wanted, unit: Unit, starting: list[_Wanted]) -> list[str]:
         """What is to be done about a node; what needs no start is done."""
         name = node.vnode.name
         known = read_json(f"{container(self._paths, name)}/state.json", {})
@@ -238,8 +238,8 @@ class _Builder:
         for log in ("console.log", "lxc.log"):
             with open(f"{directory}/{log}", "w", encoding="ascii"):
                 pass
-        for file in ("config", "start"):
-            write_atomically(f"{directory}/{file}", node.system[file])
+        for part in ("config", "start"):
+            write_atomically(f"{directory}/{part}", node.system[part])
         os.makedirs(UNITS, exist_ok=True)
         write_atomically(f"{UNITS}/{self._paths.node_unit(name)}", node.system["unit"], 0o644)
         self._remember(node)
@@ -307,5 +307,5 @@ def _init(lxc_start: int) -> int:
         raise HostError("the node ended while its files were written") from exc
 
 
-def _digest(data) -> str:
+def _digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

@@ -176,7 +176,7 @@ def _leases() -> dict[str, dict]:
     return {name: lease for name, lease in leases.items() if lease is not None}
 
 
-def _is_lease(lease) -> bool:
+def _is_lease(lease: dict) -> bool:
     return {"owner", "shared", "processes", "since"} <= set(lease) and isinstance(lease.get("memory_mb", 0), int)
 
 

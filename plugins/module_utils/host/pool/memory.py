@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 _HIERARCHIES = (("cgroup", "memory", "memory.limit_in_bytes"), ("cgroup2", "", "memory.max"))
 
@@ -19,7 +20,7 @@ def memory_mb(proc: str = "/proc") -> int:
     return min([total << 10, *limits]) >> 20 if total else 0
 
 
-def _limits(proc: str, filesystem: str, controller: str, name: str):
+def _limits(proc: str, filesystem: str, controller: str, name: str) -> Iterator[int]:
     """Bytes of every limit in one hierarchy. What lies above a container is out of its sight, but version 1 tells its limit in ``memory.stat``."""
     mount, top = _mounted(proc, filesystem, controller)
     group = _group(proc, controller)

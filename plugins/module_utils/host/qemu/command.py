@@ -222,7 +222,8 @@ def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[Card]:
     """Every network card, in order: control, experiment, uplinks. Raises HostError when there are too many."""
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
     found = [(vnode.control.port, vnode.control.mac_address, control_mtu)] if vnode.control else []
-    found += [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
+    found += [(interface.port, interface.mac_address, mtu[interface.substrate]) for interface in vnode.interfaces]
+    found += [(uplink.port, uplink.mac_address, mtu[uplink.substrate]) for uplink in vnode.uplinks]
     if len(found) > MOST_CARDS:
         raise HostError(f"node {vnode.name} has {len(found)} network cards, a virtual machine has room for {MOST_CARDS}")
     return [Card(port, number, mac_address, size) for number, (port, mac_address, size) in enumerate(found)]

@@ -177,7 +177,7 @@ def _status(paths: ExperimentPaths, vnode: VnodePlan, state: str, code: int | No
 def _present(paths: ExperimentPaths) -> list[str]:
     """Nodes of ours by what is there: units, and directories."""
     prefix = f"{UNIT_KEY}={paths.experiment}:"
-    names = set()
+    names: set[str] = set()
     for path in glob.glob(f"{UNITS}/{glob.escape(paths.node_unit('*')).replace('[*]', '*')}"):
         names.update(line[len(prefix):] for line in (_text(path) or "").splitlines() if line.startswith(prefix))
     machines = f"{paths.directory}/machines"

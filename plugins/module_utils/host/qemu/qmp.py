@@ -8,6 +8,7 @@ import array
 import json
 import socket
 import time
+from typing import Any
 
 from ...errors import HostError
 
@@ -33,10 +34,10 @@ class Qmp:
     def __enter__(self) -> Qmp:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._socket.close()
 
-    def execute(self, command: str, descriptor: int | None = None, **arguments):
+    def execute(self, command: str, descriptor: int | None = None, **arguments: Any) -> Any:
         """What the command returns. ``descriptor`` goes with it, see QMP's ``getfd``."""
         request = {"execute": command, "arguments": arguments}
         ancillary = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]

@@ -99,8 +99,8 @@ def cloud_init_files(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
     cards = {}
     if vnode.control:
-        routes = {"routes": [{"to": "0.0.0.0/0", "via": vnode.control.gateway}]} if vnode.control.gateway else {}
-        cards[vnode.control.interface] = {**_card(vnode.control.interface, vnode.control.mac_address, vnode.control.ip4_address), **routes}
+        default = {"routes": [{"to": "0.0.0.0/0", "via": vnode.control.gateway}]} if vnode.control.gateway else {}
+        cards[vnode.control.interface] = {**_card(vnode.control.interface, vnode.control.mac_address, vnode.control.ip4_address), **default}
     for interface in vnode.interfaces:
         card = {**_card(interface.name, interface.mac_address, interface.ip4_address), "mtu": mtu[interface.substrate]}
         routes = [{"to": route.to, "via": route.via} for route in vnode.routes if _near(route.via, interface.ip4_address)]

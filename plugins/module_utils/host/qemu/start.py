@@ -146,7 +146,8 @@ class Starter:
         """Note what the clones take for themselves, for the next time that memory is planned."""
         for name, process in machine_processes(self._paths, [start.vnode.name for start in cloned]).items():
             template = next(start.template for start in cloned if start.vnode.name == name)
-            remember_private(template.key, _private_mb(process))
+            if template:
+                remember_private(template.key, _private_mb(process))
 
 
 def _private_mb(process: int) -> int:

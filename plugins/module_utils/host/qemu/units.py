@@ -10,7 +10,7 @@ from ..base.systemctl import systemctl
 
 def machine_units(paths: ExperimentPaths, names: list[str]) -> dict[str, tuple[str, int | None]]:
     """{node: (``active``, ``dead`` or ``missing``, exit code of a dead one: as a shell has it, 128 + n for signal n)}."""
-    found = {}
+    found: dict[str, tuple[str, int | None]] = {}
     for name, fields in _shown(paths, names, "LoadState", "ActiveState", "ExecMainCode", "ExecMainStatus").items():
         if fields.get("LoadState") != "loaded":
             found[name] = ("missing", None)

@@ -14,6 +14,7 @@ import socket
 import tarfile
 import time
 import uuid
+from typing import BinaryIO
 
 from ...errors import HostError
 from ..base.paths import remove_file, write_atomically
@@ -98,7 +99,7 @@ def _send(identity: socket.socket, order: dict, content: bytes = b"") -> None:
         raise HostError(f"the clone does not listen: {exc}") from exc
 
 
-def _expect(answers, wanted: bytes) -> None:
+def _expect(answers: BinaryIO, wanted: bytes) -> None:
     try:
         found = answers.readline(4096).strip()
     except OSError as exc:

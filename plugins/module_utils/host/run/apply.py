@@ -10,6 +10,7 @@ import os
 import time
 
 from ...errors import BenitoError, HostError
+from ...hostplan import HostPlan
 from ..base.locks import experiment_lock, removal_blocked, removal_lock
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_applied, read_plan, remember_applied
@@ -25,7 +26,7 @@ from .kinds import KIND_PARTS
 PARTS = ("network", *(part.name for part in KIND_PARTS))
 
 
-def apply(paths: ExperimentPaths, parts=PARTS, dry_run: bool = False) -> dict:
+def apply(paths: ExperimentPaths, parts: tuple[str, ...] = PARTS, dry_run: bool = False) -> dict:
     """Compare what is with the plan and change the difference.
 
     Returns {"changed": bool, "changes": [words], "warnings": [words]}. Raises HostError; what was made
@@ -88,7 +89,7 @@ def down(paths: ExperimentPaths) -> dict:
     return _result(changes)
 
 
-def _apply_parts(plan, paths, parts, dry_run) -> list[str]:
+def _apply_parts(plan: HostPlan, paths: ExperimentPaths, parts: tuple[str, ...], dry_run: bool) -> list[str]:
     changes: list[str] = []
     if "network" in parts:
         network = apply_network(plan, paths, dry_run) + apply_firewall(plan, paths, dry_run)

@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from ...hostplan import HostPlan
 from ..base.paths import ExperimentPaths
@@ -46,20 +47,21 @@ class Part:
 _HOST = __package__.rpartition(".")[0]
 
 
-def _of(module: str, *names: str) -> list[Callable]:
-    """Return these functions of a module, which is named by its path below ``host``."""
-    return [partial(_call, module, name) for name in names]
+def _part(name: str, kind: str, module: str, apply: str, remove: str, status: str, reboot: str, boots: bool = False) -> Part:
+    """Return the Part whose functions have these names in ``module``, which is named by its path below ``host``."""
+    call = partial(partial, _call, module)
+    return Part(name, kind, call(apply), call(remove), call(status), call(reboot), boots)
 
 
-def _call(module: str, name: str, *arguments):
+def _call(module: str, name: str, *arguments: Any) -> Any:
     return getattr(importlib.import_module(f"{_HOST}.{module}"), name)(*arguments)
 
 
 KIND_PARTS = (
-    Part("processes", "process", *_of("process.kind", "apply_process_nodes", "remove_process_nodes", "process_status", "reboot_process_nodes")),
-    Part("physical", "embedded_pnode", *_of("physical.kind", "apply_physical_node", "remove_physical_node", "physical_status", "reboot_physical_node")),
-    Part("containers", "openvz", *_of("lxc.kind", "apply_containers", "remove_containers", "containers_status", "reboot_containers"), boots=True),
-    Part("machines", "qemu", *_of("qemu.kind", "apply_machines", "remove_machines", "machines_status", "reboot_machines"), boots=True),
+    _part("processes", "process", "process.kind", "apply_process_nodes", "remove_process_nodes", "process_status", "reboot_process_nodes"),
+    _part("physical", "embedded_pnode", "physical.kind", "apply_physical_node", "remove_physical_node", "physical_status", "reboot_physical_node"),
+    _part("containers", "openvz", "lxc.kind", "apply_containers", "remove_containers", "containers_status", "reboot_containers", boots=True),
+    _part("machines", "qemu", "qemu.kind", "apply_machines", "remove_machines", "machines_status", "reboot_machines", boots=True),
 )
 
 

@@ -30,7 +30,8 @@ def reboot(paths: ExperimentPaths, names: list[str], dry_run: bool = False) -> d
     else:
         with experiment_lock(paths):
             for part, mine in shares:
-                changes += part.reboot(plan, paths, mine)
+                if part.reboot:
+                    changes += part.reboot(plan, paths, mine)
         if not os.path.exists(f"{paths.run}/hold"):  # else a swap-in is at it, which starts them itself
             changes += start_commands(paths)["changes"]
     return {"changed": bool(changes), "changes": changes, "status": status(paths)}

@@ -99,31 +99,31 @@ def _runs(paths: ExperimentPaths) -> bool:
     return os.path.exists(paths.program) and systemctl("is-active", "--quiet", paths.unit, check=False).returncode == 0
 
 
-@machine_lock()
 def remove_if_last(paths: ExperimentPaths) -> list[str]:
     """What all experiments of a vhost share goes with the last of them; a vhost that is itself a node, see guest/files.py, keeps what makes it one."""
-    import glob
-    import shutil
+    with machine_lock():
+        import glob
+        import shutil
 
-    from ..qemu.acceleration import forget_acceleration  # before its file goes, too
+        from ..qemu.acceleration import forget_acceleration  # before its file goes, too
 
-    if [name for name in experiments_here() if name != paths.experiment]:
-        return []
-    changes, is_node = [], os.path.exists(f"{ROOT}/lib/boot")
-    for path in (COMMAND,) if is_node else (COMMAND, COMPATIBLE):
-        if os.path.islink(path) and os.readlink(path).startswith(ROOT):
-            os.unlink(path)
-            changes.append(f"{path}: removed")
-    if os.path.exists(UNIT_FILE):
-        os.unlink(UNIT_FILE)
-        systemctl("daemon-reload")
-        changes.append(f"{UNIT_FILE}: removed")
-    for path in (*glob.glob(f"{ROOT}/lib/{_VERSION}"), *glob.glob(f"{ROOT}/lib/.new-*"), f"{ROOT}/bin"):
-        shutil.rmtree(path, ignore_errors=True)
-    forget_acceleration()
-    for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):
-        remove_empty(path)
-    return changes
+        if [name for name in experiments_here() if name != paths.experiment]:
+            return []
+        changes, is_node = [], os.path.exists(f"{ROOT}/lib/boot")
+        for path in (COMMAND,) if is_node else (COMMAND, COMPATIBLE):
+            if os.path.islink(path) and os.readlink(path).startswith(ROOT):
+                os.unlink(path)
+                changes.append(f"{path}: removed")
+        if os.path.exists(UNIT_FILE):
+            os.unlink(UNIT_FILE)
+            systemctl("daemon-reload")
+            changes.append(f"{UNIT_FILE}: removed")
+        for path in (*glob.glob(f"{ROOT}/lib/{_VERSION}"), *glob.glob(f"{ROOT}/lib/.new-*"), f"{ROOT}/bin"):
+            shutil.rmtree(path, ignore_errors=True)
+        forget_acceleration()
+        for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):
+            remove_empty(path)
+        return changes
 
 
 def _link(path: str, target: str, dry_run: bool) -> list[str]:
@@ -141,7 +141,7 @@ def _link(path: str, target: str, dry_run: bool) -> list[str]:
     return [f"{path}: points to {target}"]
 
 
-def _text(path: str):
+def _text(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8") as stream:
             return stream.read()

@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 
 from ...errors import BenitoError, HostError
 from ..base import cgroups, syscalls
@@ -149,7 +150,7 @@ def _apply_command(paths: ExperimentPaths, boots: bool) -> list[str]:
     return [paths.program, "apply", "-e", paths.experiment, *(word for name in names for word in ("--part", name))]
 
 
-def _keep(write, *what) -> None:
+def _keep(write: Callable[..., None], *what: object) -> None:
     """Have it written into the node's files, which the node may have taken away: that is its own loss."""
     try:
         write(*what)

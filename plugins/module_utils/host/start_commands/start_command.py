@@ -96,7 +96,7 @@ class StartCommand:
         finally:
             os.close(fd)
 
-    def _record(self, **fields) -> None:
+    def _record(self, **fields: str | int) -> None:
         known = {"command": self._vnode.start_command, "started": _stamp(self.began) if self.began else None}
         write_atomically(f"{self._log}/start_command.json", json.dumps({**known, **fields}) + "\n", 0o644)
 

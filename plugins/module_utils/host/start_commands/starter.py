@@ -13,6 +13,7 @@ import json
 import os
 import signal
 from dataclasses import dataclass
+from typing import NoReturn
 
 from ...errors import BenitoError
 from ...hostplan import HostPlan, VnodePlan
@@ -62,7 +63,7 @@ def start(paths: ExperimentPaths, plan: HostPlan, vnodes: list[VnodePlan], unit_
     return [said.get(vnode.name) or Started(vnode.name, error="the supervisor was interrupted") for vnode in vnodes]
 
 
-def _send_round(paths, plan, vnodes, unit_cgroup) -> tuple[int, int]:
+def _send_round(paths: ExperimentPaths, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> tuple[int, int]:
     """A descriptor to hear it by, and the process id."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     worker = os.fork()
@@ -80,7 +81,7 @@ def _hear(reader: int, worker: int) -> list[Started]:
     return said
 
 
-def _go_round(paths, plan, vnodes, unit_cgroup, writer) -> None:
+def _go_round(paths: ExperimentPaths, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str, writer: int) -> NoReturn:
     """In the child. Never returns."""
     try:
         signal.set_wakeup_fd(-1)
@@ -97,7 +98,7 @@ def _go_round(paths, plan, vnodes, unit_cgroup, writer) -> None:
         os._exit(1)
 
 
-def _start_one(paths, plan, vnode, registry, origin, unit_cgroup) -> Started:
+def _start_one(paths: ExperimentPaths, plan: HostPlan, vnode: VnodePlan, registry: Registry, origin: Home, unit_cgroup: str) -> Started:
     command = StartCommand(paths, plan, vnode)
     try:
         if vnode.kind == _MACHINE:
