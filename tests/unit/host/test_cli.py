@@ -40,7 +40,7 @@ def test_help_names_every_command_and_each_tells_its_options(capsys):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["status", "-e", "../../etc"], "'../../etc' is not PID.EID"), (["apply", "-e", ""], "'' is not PID.EID"),
-    (["enter", "-e", "a/../b", "n"], "'a/../b' is not PID.EID"), (["status"], "say which experiment with -e PID.EID: none is on this machine"),
+    (["enter", "-e", "a/../b", "n"], "'a/../b' is not PID.EID"), (["status"], "name an experiment with -e PID.EID: there is none on this machine"),
     (["status", "-e", "No.such"], "no experiment No.such on this host"), (["enter", "nobody"], "no node nobody on this host"),
     (["enter", "-e", "No.such", "nobody"], "no experiment No.such on this host"),
 ])

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs one function of benito-host on a machine that may not have it, and leaves nothing there. As ``python3 -IS -c`` of this text.
+"""Runs one function of benito-host on a machine that need not have it installed, and leaves nothing there. The machine runs this text as ``python3 -IS -c``.
 
-Reads {"files": {path: text} of the program, "module": which, "options": what its function ``run_task`` is given} as JSON.
-Prints one JSON object: what it returns, or {"error": why not}.
+Reads {"files": {path: text} of the program, "module": name, "options": the argument of the module's function ``run_task``} as JSON.
+Prints one JSON object: the function's result, or {"error": message}.
 """
 
 # a program of its own, not a module: it prints
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Carried:
-    """Finds and loads modules among texts: {path: text}. Not said to be a MetaPathFinder and Loader: importlib.abc takes longer to read than all of ours."""
+    """Finds and loads modules whose texts are at hand, {path: text}.
+
+    It does not derive from MetaPathFinder and Loader, because importing importlib.abc takes longer than importing all of benito-host.
+    """
 
     def __init__(self, files: dict):
         self._files = files

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Openvz nodes as one of the kinds of run/kinds.py: system containers by LXC, a systemd unit each.
 
-A node's directory (system_containers_config.container) outlives a reboot of the host, so the node that comes back is the
-same; units, links and mounts do not, and are made again.
+A node's directory (``config.container``) outlives a reboot of the host, so the node comes back as the same. Units, links and
+mounts do not, and are made again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
 from ..net.probe import close_endpoints
 from ..net.substrates import NO_IPV6_ADDRESS, ours, port_attributes
-from .boot import Unit, boot, discard, left_cgroups, left_locks, node_status, shown, units
+from .boot import Unit, boot, node_status, remove_left_cgroups, remove_left_locks, remove_units, shown, units
 from .config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text, wires
 from .disk import mounted_below, open_disk
 from .files import Tree
@@ -40,7 +40,7 @@ _ONE_QUEUE = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)]
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A node and all that is written for it. ``system`` changes only by a restart, ``files`` (of the node) at any time."""
+    """A node and everything that is written for it. ``system`` takes effect at a restart, ``files`` (of the node) at any time."""
 
     vnode: VnodePlan
     system: dict[str, str]
@@ -48,7 +48,7 @@ class _Wanted:
 
     @property
     def base(self) -> str:
-        """What the node's own files lie over; with another one they would make no sense."""
+        """The image and disk size below the node's own files. If they change, the node is made anew."""
         return f"{self.vnode.image} {self.vnode.disk_mb}"
 
     @property
@@ -61,7 +61,7 @@ class _Wanted:
 
 
 def apply_containers(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
-    """See parts.Part. A node that was powered off or died is started again."""
+    """See kinds.Part. A node that was powered off or has died is started again."""
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "openvz" and not vnode.ghost}
     present = _present(paths)
     surplus = sorted(present - set(wanted))
@@ -82,7 +82,7 @@ def apply_containers(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan |
 
 
 def remove_containers(paths: ExperimentPaths) -> list[str]:
-    """See parts.Part."""
+    """See kinds.Part."""
     names = _present(paths)
     if names:
         _remove_nodes(paths, sorted(names))
@@ -90,13 +90,13 @@ def remove_containers(paths: ExperimentPaths) -> list[str]:
         if os.path.isdir(directory):
             shutil.rmtree(directory)
     remove_empty(os.path.dirname(mounts(paths)))
-    left_cgroups(paths)
-    left_locks(paths)
+    remove_left_cgroups(paths)
+    remove_left_locks(paths)
     return [f"openvz nodes: {len(names)} removed"] if names else []
 
 
 def reboot_containers(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
-    """See parts.Part. What does not run is started as ``apply`` would."""
+    """See kinds.Part. Nodes that do not run are started as ``apply`` does."""
     states = shown(paths, list(names))
     running = [name for name in names if states[name].state == "active"]
     for name in running:
@@ -110,14 +110,14 @@ def reboot_containers(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, 
 
 
 def containers_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
-    """See parts.Part."""
+    """See kinds.Part."""
     mine = [vnode for vnode in plan.vnodes if vnode.kind == "openvz"]
     states = shown(paths, [vnode.name for vnode in mine if not vnode.ghost])
     return {vnode.name: node_status(paths, vnode, states.get(vnode.name)) for vnode in mine}
 
 
 def _present(paths: ExperimentPaths) -> set[str]:
-    """Nodes that have something here, though it may be half made."""
+    """Return the nodes that have files or units here, also incomplete ones."""
     try:
         found = {entry.name for entry in os.scandir(containers(paths))}
     except FileNotFoundError:
@@ -164,7 +164,7 @@ class _Builder:
         return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._mtu[CONTROL])})
 
     def _decide(self, node: _Wanted, unit: Unit, starting: list[_Wanted]) -> list[str]:
-        """What is to be done about a node; what needs no start is done."""
+        """Bring one node up to date, or add it to ``starting`` if it has to be started. Return the changes as text."""
         name = node.vnode.name
         known = read_json(f"{container(self._paths, name)}/state.json", {})
         if unit.state != "active" or known.get("system") != node.system_digest or known.get("base") != node.base:
@@ -180,15 +180,15 @@ class _Builder:
         if missing:
             systemctl("stop", self._paths.node_unit(name), check=False)
             starting.append(node)
-            return [f"openvz node {name}: started again, as its interface behind {port} was gone" for port in missing[:1]]
+            return [f"openvz node {name}: started again, because its interface at {port} was gone" for port in missing[:1]]
         return self._repair_ports(node.vnode) + self._rewrite(node, known, unit.pid)
 
     def _unlimited(self, vnode: VnodePlan, known: dict) -> list[str]:
         wanted = [] if known else [name for name, limit in (("memory", vnode.memory_mb), ("cpu", vnode.cpus)) if limit]
-        return [f"openvz node {vnode.name}: its {name} is not limited, as this host has no such cgroup controller" for name in wanted if not _controller(name)]
+        return [f"openvz node {vnode.name}: its {name} is not limited: this host has no such cgroup controller" for name in wanted if not _controller(name)]
 
     def _rewrite(self, node: _Wanted, known: dict, pid: int) -> list[str]:
-        """Files of a running node that are planned otherwise than before; what its users changed meanwhile stays."""
+        """Write the files of a running node whose planned content has changed. Its users' own changes stay."""
         before, after = known.get("files", {}), node.files_digests
         changed = [path for path in after if before.get(path) != after[path]]
         if not changed:
@@ -214,7 +214,7 @@ class _Builder:
         try:
             return socket.if_nametoindex(bridge)
         except OSError as exc:
-            raise HostError(f"bridge {bridge} is not on this host, which openvz nodes are to be attached to") from exc
+            raise HostError(f"there is no bridge {bridge} on this host for the openvz nodes") from exc
 
     def _start(self, nodes: list[_Wanted]) -> None:
         os.makedirs(rootfs(self._paths), mode=0o755, exist_ok=True)
@@ -249,7 +249,7 @@ class _Builder:
         write_atomically(f"{container(self._paths, node.vnode.name)}/state.json", text)
 
     def _make_links(self, vnodes: list[VnodePlan]) -> None:
-        """Both ends of each wire, afresh: ours on its bridge, the node's where LXC finds it."""
+        """Make both ends of each wire anew: the port on its bridge, and the node's end where LXC finds it."""
         batch = Batch()
         for vnode in vnodes:
             for name, port, mac_address, bridge in wires(vnode, self._bridges):
@@ -271,8 +271,8 @@ class _Builder:
 
 
 def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:
-    """Units, mounts, links and directories of nodes, whatever of it there is."""
-    discard(paths, names)
+    """Remove the units, mounts, links and directories of nodes, as far as they exist."""
+    remove_units(paths, names)
     marks = tuple(f"{paths.mark}port:{name}:" for name in names)
     batch = Batch()
     for link in netlink.links().values():
@@ -288,7 +288,7 @@ def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:
 
 
 def _controller(name: str) -> bool:
-    """Whether this host has a cgroup controller, of either version."""
+    """Return whether this host has a cgroup controller, of either version."""
     if glob.glob(f"/sys/fs/cgroup/{name}/cgroup.procs"):
         return True
     try:
@@ -299,12 +299,12 @@ def _controller(name: str) -> bool:
 
 
 def _init(lxc_start: int) -> int:
-    """The process id of the node's init: the child of the unit's main process. Raises HostError."""
+    """Return the process id of the node's init, the child of the unit's main process. Raises HostError."""
     try:
         with open(f"/proc/{lxc_start}/task/{lxc_start}/children", encoding="ascii") as stream:
             return int(stream.read().split()[0])
     except (OSError, IndexError, ValueError) as exc:
-        raise HostError("the node ended while its files were written") from exc
+        raise HostError("the node ended while its files were being written") from exc
 
 
 def _digest(data: object) -> str:

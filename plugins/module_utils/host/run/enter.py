@@ -15,7 +15,7 @@ from ..base.plan_file import read_plan
 
 
 def find_node(name: str, experiment: str | None) -> ExperimentPaths:
-    """The experiment on this vhost that carries the node. Raises HostError when there is none, or more than one."""
+    """Return the experiment on this vhost that has the node. Raises HostError when there is none or more than one."""
     candidates = [experiment] if experiment else experiments_here()
     carrying = []
     for candidate in candidates:
@@ -26,17 +26,17 @@ def find_node(name: str, experiment: str | None) -> ExperimentPaths:
         where = f"of {experiment} " if experiment else ""
         raise HostError(f"no node {name} {where}on this host")
     if len(carrying) > 1:
-        raise HostError(f"node {name} is in {' and '.join(carrying)}: say which with -e PID.EID")
+        raise HostError(f"node {name} is in {' and '.join(carrying)}: name one with -e PID.EID")
     return ExperimentPaths(carrying[0])
 
 
 def enter(name: str, experiment: str | None, command: list[str]) -> None:
-    """Become ``command`` (default: the user's shell) inside the node. Returns never. Raises HostError."""
+    """Replace this process by ``command`` inside the node; by the user's shell without a command. Never returns. Raises HostError."""
     paths = find_node(name, experiment)
     plan = read_plan(paths)
     vnode = next(vnode for vnode in plan.vnodes if vnode.name == name)
     if vnode.kind not in ("process", "embedded_pnode"):
-        raise HostError(f"{name} is a node of kind {vnode.kind}, only process nodes can be entered; use ssh")
+        raise HostError(f"{name} is a node of kind {vnode.kind}: only process nodes can be entered, use ssh")
     unit = read_json(f"{paths.run}/supervisor.json", {}).get("cgroup")
     if not unit or not os.path.isdir(unit):
         raise HostError(f"{paths.experiment} is not running on this host: systemctl start {paths.unit}")

@@ -13,8 +13,8 @@ from ..base.systemctl import systemctl
 
 UNIT_FILE = "/etc/systemd/system/benito-host@.service"
 COMMAND = "/usr/local/sbin/benito-host"
-COMPATIBLE = "/var/containers"  # where the original had /var/benito
-_VERSION = "[0-9a-f]" * 16  # of benito-host, see archive.py
+COMPATIBLE = "/var/containers"  # the original's name of /var/benito
+_VERSION = "[0-9a-f]" * 16  # the name of a version of benito-host, see archive.py
 _UNIT = """\
 # Made by deter.benito, removed with the last experiment on this host.
 [Unit]
@@ -44,10 +44,10 @@ WantedBy=multi-user.target
 
 
 def install(paths: ExperimentPaths, program: str, plan: str | None, dry_run: bool = False) -> list[str]:
-    """Put directories, program, plan and unit of an experiment in place. Returns changes in words. Raises HostError.
+    """Install the directories, program, plan and unit of an experiment. Return the changes as text. Raises HostError.
 
     program  path of the installed, content-addressed benito-host
-    plan     JSON of the HostPlan, None to leave it as it is
+    plan     JSON of the HostPlan, or None to keep the present one
     """
     changes = []
     if not os.path.isdir(paths.directory):
@@ -71,12 +71,12 @@ def install(paths: ExperimentPaths, program: str, plan: str | None, dry_run: boo
 
 
 def install_secrets(paths: ExperimentPaths, secrets: dict[str, dict[str, str]], dry_run: bool = False) -> list[str]:
-    """Keep {node: {file: text}} where only root reads it, and nothing that is not in it. Returns changes in words. Raises HostError."""
+    """Write the nodes' secrets, {node: {file: text}}, and remove all others. Only root can read them. Return the changes as text. Raises HostError."""
     top = os.path.dirname(os.path.dirname(paths.secret("node", "file")))
     wanted = {paths.secret(node, name): text for node, files in secrets.items() for name, text in files.items()}
     wrong = [path for path in wanted if os.path.normpath(path) != path or os.path.dirname(os.path.dirname(path)) != top]
     if wrong:
-        raise HostError(f"{wrong[0]} is no place for a node's secrets")
+        raise HostError(f"{wrong[0]} is not a valid path of a node's secret")
     present = [os.path.join(folder, name) for folder, _folders, names in os.walk(top) for name in names]
     changes = []
     for path in present:
@@ -95,17 +95,17 @@ def install_secrets(paths: ExperimentPaths, secrets: dict[str, dict[str, str]], 
 
 
 def _runs(paths: ExperimentPaths) -> bool:
-    """Whether the experiment runs, and so keeps the version it was swapped in with."""
+    """Return whether the experiment runs, and so keeps its version of the program."""
     return os.path.exists(paths.program) and systemctl("is-active", "--quiet", paths.unit, check=False).returncode == 0
 
 
 def remove_if_last(paths: ExperimentPaths) -> list[str]:
-    """What all experiments of a vhost share goes with the last of them; a vhost that is itself a node, see guest/files.py, keeps what makes it one."""
+    """Remove what the experiments of a vhost share, if no other is left. A vhost that is itself a node keeps its own files, see guest/files.py."""
     with machine_lock():
         import glob
         import shutil
 
-        from ..qemu.acceleration import forget_acceleration  # before its file goes, too
+        from ..qemu.acceleration import forget_acceleration  # before this program's files are removed
 
         if [name for name in experiments_here() if name != paths.experiment]:
             return []
@@ -130,7 +130,7 @@ def _link(path: str, target: str, dry_run: bool) -> list[str]:
     if os.path.islink(path) and os.readlink(path) == target:
         return []
     if os.path.lexists(path) and not (os.path.islink(path) and os.readlink(path).startswith(ROOT)):
-        raise HostError(f"{path} exists on this host and is not ours")
+        raise HostError(f"{path} exists on this host and does not belong to deter.benito: remove or rename it")
     if not dry_run:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         temporary = f"{path}.new"

@@ -12,13 +12,13 @@ from ...errors import HostError
 from ..base.locks import machine_lock
 from ..base.paths import ROOT, ExperimentPaths, read_json, write_atomically
 
-MACHINE_BELOW = "/etc/benito/machine-sysctls.json"  # in a container: what its maker set on the machine it runs on
+MACHINE_BELOW = "/etc/benito/machine-sysctls.json"  # in a pnode that is a container: what the local testbed has set on the machine below
 
 
 def apply_sysctls(paths: ExperimentPaths, wanted: dict[str, int], dry_run: bool = False) -> tuple[list[str], list[str]]:
-    """Raise kernel settings to what the plan needs; never lower one.
+    """Raise kernel settings to the values that the plan needs. Never lower one.
 
-    Returns (changes, what could not be set and why), both in words.
+    Return (changes, settings that could not be set, with the reason), both as text.
     """
     with machine_lock():
         book = read_json(f"{ROOT}/sysctls.json", {})
@@ -44,7 +44,7 @@ def apply_sysctls(paths: ExperimentPaths, wanted: dict[str, int], dry_run: bool 
 
 
 def release_sysctls(paths: ExperimentPaths) -> list[str]:
-    """Put back what this experiment raised, as far as no other still needs it."""
+    """Restore the settings that this experiment has raised, unless another experiment needs them. Return the changes as text."""
     with machine_lock():
         book = read_json(f"{ROOT}/sysctls.json", {})
         changes = []
@@ -54,7 +54,7 @@ def release_sysctls(paths: ExperimentPaths) -> list[str]:
             path, value = f"/proc/sys/{name.replace('.', '/')}", max([entry["before"], *entry["users"].values()])
             if (_number(path) or 0) > value:
                 _write(path, value)
-                changes.append(f"sysctl {name}: back to {value}")
+                changes.append(f"sysctl {name}: restored to {value}")
             if not entry["users"]:
                 del book[name]
         if book:
@@ -66,11 +66,11 @@ def release_sysctls(paths: ExperimentPaths) -> list[str]:
 
 def _cannot(name: str, path: str, value: int, current: int | None) -> str:
     if current is None:
-        return f"{name} = {value}: this kernel namespace does not have it; set it on the machine below"
+        return f"{name} = {value}: this namespace does not have it; set it on the machine below"
     if not name.startswith("net.") and _in_container():
-        return f"{name} = {value} (now {current}): belongs to the machine this container runs on; set it there"
+        return f"{name} = {value} (now {current}): belongs to the machine on which this container runs; set it there"
     if not os.access(path, os.W_OK):
-        return f"{name} = {value} (now {current}): may not be written here"
+        return f"{name} = {value} (now {current}): cannot be written here"
     return ""
 
 

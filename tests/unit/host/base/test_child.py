@@ -47,7 +47,7 @@ def test_an_error_nobody_foresaw_is_told_with_its_place(error):
     def work():
         raise error
 
-    said = rf"^an error nobody foresaw, {type(error).__name__}: .*, at test_child.py:\d+$"
+    said = rf"^unexpected error {type(error).__name__}: .*, at test_child.py:\d+$"
     with pytest.raises(HostError, match=said), in_a_child(work):
         pass
 

@@ -37,5 +37,5 @@ def test_check_mode_says_what_would_be_written_and_writes_nothing():
 
 @pytest.mark.parametrize(("node", "name"), [("..", "key"), ("a", "../../host.json"), ("a/b", "key"), ("", "/etc/shadow")])
 def test_a_secret_never_lands_outside_the_folder_of_secrets(node, name):
-    with pytest.raises(HostError, match="is no place for a node's secrets"):
+    with pytest.raises(HostError, match="is not a valid path of a node's secret"):
         install_secrets(PATHS, {node: {name: "text"}})
