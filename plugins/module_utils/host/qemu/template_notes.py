@@ -15,11 +15,11 @@ FILES = ("memory", "state", "disk.qcow2")
 
 
 class DamagedTemplateError(HostError):
-    """A file of a template has changed since the template was made. Whoever meets it removes the template, which is made again when it is needed."""
+    """A file of a template has changed since the template was made. Then the template is removed, and made again when it is needed."""
 
 
 def read_note(key: str) -> dict:
-    """What a template says of itself. Raises FileNotFoundError or DamagedTemplateError."""
+    """Read a template's note. Raises FileNotFoundError or DamagedTemplateError."""
     try:
         note = read_json(f"{TEMPLATES}/{key}/{NOTE}")
     except HostError as exc:
@@ -32,7 +32,7 @@ def read_note(key: str) -> dict:
 
 
 def templates_here() -> list[dict]:
-    """Every template, the one used last first: its ``words``, and "key", "size_mb", "private_mb", "used" (seconds since the epoch)."""
+    """Return every template, the latest used first: its fingerprint, and "key", "size_mb", "private_mb", "used" (seconds since the epoch)."""
     found = []
     try:
         names = os.listdir(TEMPLATES)
