@@ -21,24 +21,24 @@ class ActionModule(HostAction):
 
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
         asked = {"experiment": paths.experiment, "check_mode": self.check_mode}
-        said = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": False})
-        if said["missing"]:
+        answer = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": False})
+        if answer["missing"]:
             cache = os.path.abspath(options["cache"])
-            wanted = [(image, files_to_bring(cache, image)) for image in said["missing"]]
+            wanted = [(image, files_to_bring(cache, image)) for image in answer["missing"]]
             for image, files in wanted:
                 here, there = f"{cache}/{image['digest']}", arriving_at(image["digest"], paths.experiment)
                 for file, size in files.items():
                     self.push_file(f"{here}/{file}", f"{there}/{file}", f"image {image['name']}: {file}, {-(-size >> 20)} MiB")
-            with self.show_progress("images: what has come is checked"):
-                said = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": True})
-        return outcome({"changed": bool(said["changes"]), "changes": said["changes"]})
+            with self.show_progress("images: checking the files"):
+                answer = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": True})
+        return outcome({"changed": bool(answer["changes"]), "changes": answer["changes"]})
 
 
 def files_to_bring(cache: str, image: dict) -> dict[str, int]:
-    """{file: its size} of an image that the vhost asks for, without those that have arrived as they are here; image.json last. Raises HostError."""
+    """Return {file: size} of an image's files that the vhost lacks, without files that have already arrived; image.json last. Raises HostError."""
     digest, name, arrived = image["digest"], image["name"], image["arrived"]
-    if not _DIGEST.fullmatch(digest):  # it becomes a path here, and a vhost may say anything
-        raise HostError(f"{digest!r} is no digest of an image")
+    if not _DIGEST.fullmatch(digest):  # it becomes a path here, and a vhost may send anything
+        raise HostError(f"{digest!r} is not the digest of an image")
     folder = f"{cache}/{digest}"
     try:
         known = read_note(f"{folder}/{NOTE}")["files"]

@@ -39,7 +39,7 @@ class ActionModule(HostAction):
         return {**outcome({**result, "changed": bool(changes), "changes": changes}), "program": program}
 
     def _absent(self, paths: ExperimentPaths) -> dict:
-        """By the version of now, which knows what earlier ones left, also where it is not, and where no file can be written."""
+        """Remove the experiment with this version, which knows what earlier versions leave. It need not be installed, and writes no file."""
         if self.check_mode:
             changes = [f"{paths.experiment}: removed"] if self.is_there(paths.directory) else []
             return outcome({"changed": bool(changes), "changes": changes})
@@ -49,7 +49,7 @@ class ActionModule(HostAction):
             return outcome(self.run_task("benito_host.host.run.apply", {"experiment": paths.experiment}))
 
     def _with_program(self, *arguments: str, data: str = "") -> tuple[dict, list[str]]:
-        """What this version of the program says, installed first where it is not, or not any more: the end of another experiment takes it away."""
+        """Run this version of the program, and return its result with the changes. It is installed if it is missing, because another swap-out may remove it."""
         directory, files = program_files()
         changes: list[str] = []
         for _attempt in range(_ATTEMPTS):
@@ -61,4 +61,4 @@ class ActionModule(HostAction):
                 like_this = exc.interpreter == f"python{sys.version_info.major}.{sys.version_info.minor}"
                 self.run_python(installer(), {"directory": directory, "files": files, "compiled": compiled_files() if like_this else {}})
                 changes = [f"{directory}/benito-host: installed"]
-        raise HostError(f"{directory} goes away each time that it is installed")
+        raise HostError(f"{directory} was removed after each of {_ATTEMPTS} installations: is another controller at work on this host?")

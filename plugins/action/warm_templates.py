@@ -26,8 +26,8 @@ class ActionModule(HostAction):
         return {} if options["limit_mb"] is None else self._listed(options["limit_mb"])
 
     def _result(self, removed: dict, begun: dict) -> dict:
-        said = {**removed, **begun}
-        templates = said["templates"] if "templates" in said else self._listed(None)["templates"]
+        found = {**removed, **begun}
+        templates = found["templates"] if "templates" in found else self._listed(None)["templates"]
         changes = [*removed.get("changes", ()), *begun.get("changes", ())]
         return outcome({"changed": bool(changes), "changes": changes, "templates": templates, "table": table(templates)})
 
@@ -36,11 +36,11 @@ class ActionModule(HostAction):
 
 
 def table(templates: list[dict]) -> list[str]:
-    """A line for each template."""
+    """Return a line for each template."""
     lines = []
     for template in templates:
         takes = f", a clone takes {template['private_mb']} MiB" if template["private_mb"] else ""
         used = time.strftime("%Y-%m-%d %H:%M", time.gmtime(template["used"]))
         lines.append(f"{template['image_name']} with {template['memory_mb']} MiB and {template['cpus']} processors under {template['acceleration']}: "
-                     f"{template['size_mb']} MiB on the disk{takes}; cloned last {used} UTC ({template['key']})")
-    return lines or ["no warm template is here"]
+                     f"{template['size_mb']} MiB on the disk{takes}; last cloned {used} UTC ({template['key']})")
+    return lines or ["there is no warm template on this host"]

@@ -114,12 +114,12 @@ if TYPE_CHECKING:
 
 display = Display()
 
-# how benito-host begins what it says when it could not enter
-_COMPLAINT = b"benito-host: "
+# the beginning of benito-host's error messages
+_ERROR_PREFIX = b"benito-host: "
 
 
 class Connection(ConnectionBase):
-    """A connection that wraps every command for the vhost's connection."""
+    """A connection that runs every command through ``benito-host enter``, over the vhost's connection."""
 
     transport = "deter.benito.process"
     has_pipelining = True
@@ -133,11 +133,11 @@ class Connection(ConnectionBase):
         self._vhost: Any = None  # a ConnectionBase, of which ansible-core has no types
 
     def set_options(self, task_keys: dict | None = None, var_options: dict | None = None, direct: dict | None = None) -> None:
-        """Take the options, and give the vhost's connection those that are its own."""
+        """Set the options, and pass the vhost's connection its own."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._vhost = connection_loader.get(self.get_option("vhost_connection"), self._play_context, **self._arguments)
         if self._vhost is None:
-            raise AnsibleConnectionFailure(f"there is no connection plugin {self.get_option('vhost_connection')} to reach the vhost by")
+            raise AnsibleConnectionFailure(f"there is no connection plugin {self.get_option('vhost_connection')} for the vhost")
         variables = dict(var_options or {})
         variables.update(variables.pop("_extras", {}))
         self._vhost.set_options(task_keys=task_keys, var_options=variables)
@@ -152,20 +152,20 @@ class Connection(ConnectionBase):
             missing = [name for name in ("node", "experiment") if not self.get_option(name)]
             if missing or not (self.get_option("host") or self.get_option("vhost_connection").endswith("local")):
                 name = self.get_option("node") or self._play_context.remote_addr
-                raise AnsibleConnectionFailure(f"vnode {name} has no vhost to be reached through: its experiment is not swapped in")
+                raise AnsibleConnectionFailure(f"vnode {name} has no vhost: its experiment is not swapped in")
             self._vhost.become = self.become
             self._vhost._connect()
             self._connected = True
         return self
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
-        """Run ``cmd`` by the shell inside the vnode; (exit status, standard output, standard error)."""
+        """Run ``cmd`` in the shell of the vnode. Return (exit status, standard output, standard error)."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         self._connect()
         status, out, error = self._vhost.exec_command(self._entering(cmd), in_data=in_data, sudoable=sudoable)
-        complaint = next((text for text in map(to_bytes, (error, out)) if text.startswith(_COMPLAINT)), b"")  # with a terminal it comes as output
-        if status and complaint:
-            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(complaint.splitlines()[0])}")
+        message = next((text for text in map(to_bytes, (error, out)) if text.startswith(_ERROR_PREFIX)), b"")  # with a terminal it is in the output
+        if status and message:
+            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(message.splitlines()[0])}")
         return status, out, error
 
     def _entering(self, cmd: str) -> str:
@@ -181,7 +181,7 @@ class Connection(ConnectionBase):
             raise AnsibleFileNotFound(f"file or module does not exist: {in_path}")
         with open(in_path, "rb") as handle:
             content = handle.read()
-        source = "cat" if content else ":"  # without data, ssh's standard input would be a terminal that never ends
+        source = "cat" if content else ":"  # without data, ssh's standard input would be a terminal, which has no end
         self._copy(f"{source} > {shlex.quote(out_path)}", content or None, f"put {out_path} into")
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
@@ -199,7 +199,7 @@ class Connection(ConnectionBase):
         return to_bytes(out)
 
     def reset(self) -> None:
-        """Close what is shared with later tasks."""
+        """Close the connection that is shared with later tasks."""
         if self._vhost is not None:
             self._vhost.reset()
         self._connected = False

@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterator
 from .errors import BenitoError, HostError
 from .file_lock import take_lock
 
-NEW = ".new-"  # what an unfinished file or directory is called until it is renamed
+NEW = ".new-"  # prefix of an unfinished file or directory, until it is renamed
 
 
 def create_tree(path: str, files: dict[str, str | bytes], directories: tuple[str, ...], prefix: str) -> None:
     """Make the directory ``path`` with ``files`` (path inside: content) and the empty ``directories``.
 
-    It is filled beside its place as ``prefix`` and a random word, flushed to the disk and renamed.
-    Raises OSError; then, as after any exception, nothing is left.
+    It is filled under a temporary name that begins with ``prefix``, flushed to the disk and renamed.
+    Raises OSError. After any exception nothing is left.
     """
     new = tempfile.mkdtemp(prefix=prefix, dir=os.path.dirname(path))
     try:
@@ -41,9 +41,9 @@ def create_tree(path: str, files: dict[str, str | bytes], directories: tuple[str
 
 @contextlib.contextmanager
 def parents_while_needed(path: str) -> Iterator[None]:
-    """Make the directory ``path`` with its parents for the block; what was made and is empty afterwards goes again.
+    """Make the directory ``path`` with its parents for the block. Afterwards remove those of them that are empty.
 
-    Raises OSError when it cannot be made; then nothing is left either.
+    Raises OSError when a directory cannot be made; then nothing is left.
     """
     missing = []
     while not os.path.isdir(path):
@@ -91,7 +91,7 @@ def signals_as_exceptions() -> Iterator[None]:
 
 
 def _fill(root: str, files: dict[str, str | bytes], directories: tuple[str, ...]) -> None:
-    """Write everything, then flush it in one go: an experiment may have thousands of files."""
+    """Write all files, then flush them together: an experiment may have thousands."""
     relative = {parent for name in (*directories, *(os.path.dirname(name) for name in files)) for parent in _with_parents(name)}
     folders = [os.path.join(root, name) for name in sorted(relative)]
     for folder in folders:

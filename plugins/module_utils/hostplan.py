@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The contract between the two halves: all that a vhost is ever told, and its JSON.
+"""The contract between the two halves: the plan of a vhost, and its JSON.
 
-The controller writes one HostPlan for each vhost; ``benito-host`` makes the machine look like it.
-Both halves read and write it through this file alone. Documented for people in docs/hostplan.md.
+The controller writes one HostPlan for each vhost. ``benito-host`` brings the vhost into the state that it describes.
+Both halves read and write it through this file alone. docs/hostplan.md documents it for people.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Optional
 from .errors import HostError
 from .names import CONTROL
 
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can say half a character, no file can hold it
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold half a character, a file cannot
 PLAN_VERSION = 3
 VXLAN_PORT = 4789
 HOST_KEY = "ssh_host_ed25519_key"
@@ -155,7 +155,7 @@ class VnodePlan:
 
 
 def ports_of(vnode: VnodePlan) -> list[str]:
-    """Every device that a node has on its vhost's side."""
+    """Return every device of a node on the vhost's side."""
     ports = [interface.port for interface in vnode.interfaces] + [uplink.port for uplink in vnode.uplinks]
     return [*ports, vnode.control.port] if vnode.control else ports
 
@@ -237,7 +237,7 @@ class HostPlan:
 
 
 def to_json(plan: HostPlan) -> str:
-    """The plan as JSON text: one line for each vnode, keys in field order with hosts and vnodes last, empty fields and defaults left out."""
+    """Return the plan as JSON: one line per vnode, keys in field order with hosts and vnodes last, without empty fields and defaults."""
     head = _plain(dataclasses.replace(plan, vnodes=(), hosts=()))
     head = {"version": head.pop("version", PLAN_VERSION), **head}
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
@@ -249,9 +249,9 @@ def to_json(plan: HostPlan) -> str:
 
 
 def from_json(text: str, source: str = "host plan") -> HostPlan:
-    """The plan that ``to_json`` wrote.
+    """Read the JSON of ``to_json``.
 
-    Raises HostError when it is not JSON, of another version, or has wrong or missing fields.
+    Raises HostError when it is not JSON, has another version, or has wrong or missing fields.
     """
     try:
         data = json.loads(text)
@@ -259,19 +259,19 @@ def from_json(text: str, source: str = "host plan") -> HostPlan:
         raise HostError(f"{source}: not a host plan: {exc}") from exc
     found = data.get("version") if isinstance(data, dict) else None
     if found != PLAN_VERSION:
-        raise HostError(f"{source}: host plan of version {found}, this benito-host understands {PLAN_VERSION}: swap in again")
+        raise HostError(f"{source}: host plan of version {found}, but this benito-host reads version {PLAN_VERSION}: swap in again")
     return _build(HostPlan, data, source)
 
 
 @lru_cache(maxsize=1)
 def _hosts_json(hosts: tuple[HostsEntry, ...]) -> str:
-    """The hosts of a plan; those of an experiment's other plans are the same."""
+    """Return the JSON of a plan's hosts. It is cached, because all plans of an experiment have the same hosts."""
     return json.dumps(_plain(hosts))
 
 
 @cache
 def _defaults(kind: type) -> dict[str, typing.Any]:
-    """{field: its default}; of those that are required or begin empty, MISSING, which nothing equals."""
+    """Return {field: default}; MISSING, which equals nothing, for required fields and those with a factory."""
     return {f.name: f.default for f in dataclasses.fields(kind)}
 
 

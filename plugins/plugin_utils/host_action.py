@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the actions that drive benito-host on a vhost have in common: run it over the connection, report what it says.
 
-A module would travel to the vhost and be compiled there for each task, which takes longer than most of what benito-host does, and
-half a minute on a vhost under emulation. The program is there already and keeps what Python compiled.
+A module would be sent to the vhost and compiled there for each task. That takes longer than most commands of benito-host, and half a
+minute on a vhost under emulation. benito-host is already on the vhost, with its compiled files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ansible_collections.deter.benito.plugins.module_utils.names import PROJECT_
 
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
 _POLL_S, _STEP_S = 3, 0.1
-_SAY_EACH_S = 15
+_SHOW_EACH_S = 15
 _ABSENT = """echo "{\\"absent\\": \\"$(readlink /usr/bin/python3)\\"}\""""
 _WAIT = """\
 i=0
@@ -34,7 +34,7 @@ while [ ! -e {job}/result ] && kill -0 {pid} && [ $i -lt {steps} ]; do sleep {st
 kill -0 {pid} && alive=true || alive=false
 [ -e {job}/result ] && cat {job}/result || echo "{{\\"alive\\": $alive}}"
 """
-"""Until a job has ended, or for a while: prints its progress, then its result or whether it runs."""
+"""Wait until a job has ended, or for some seconds. Print its progress, then its result or whether it runs."""
 
 display = Display()
 
@@ -50,9 +50,9 @@ class NotInstalledError(HostError):
 class HostAction(ActionBase):
     """A task that runs benito-host, for one experiment.
 
-    options           the argument spec of what the task may say beside pid, eid and program
-    takes_program     whether it may name the program
-    needs_experiment  whether it has to name an experiment, by pid and eid
+    options           the argument spec of the task's options beside pid, eid and program
+    takes_program     whether the task has the option program
+    needs_experiment  whether the task must name an experiment, by pid and eid
     """
 
     TRANSFERS_FILES = False
@@ -88,54 +88,54 @@ class HostAction(ActionBase):
 
     @property
     def in_background(self) -> tuple[str, ...]:
-        """Said of a command that takes long: it goes on by itself and is asked how far it is."""
+        """The option that runs a long command in the background, where its progress is polled. None in check mode."""
         return () if self.check_mode else ("--background",)
 
     def apply_command(self, options: dict, paths: ExperimentPaths, *arguments: str) -> dict:
-        """What ``benito-host … --json`` says; in check mode what it would do, also where nothing of it is there yet. Raises HostError."""
+        """Run ``benito-host … --json`` and return its result. In check mode return what it would do, also on a host without it. Raises HostError."""
         program, check = options["program"], ["--check"] if self.check_mode else []
         if self.check_mode:
             for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
                 if not self.is_there(path):
-                    return outcome({"changed": True, "changes": [f"{arguments[0]}: all of it, on {here} yet"]})
+                    return outcome({"changed": True, "changes": [f"{arguments[0]}: everything, on {here} yet"]})
         result = self.run_program(program, *arguments, "-e", paths.experiment, *check)
-        return outcome(self._end_of(result) if "job" in result else result)
+        return outcome(self._wait_for_job(result) if "job" in result else result)
 
     def is_there(self, path: str) -> bool:
-        """Whether a file is there on the vhost."""
+        """Return whether a file exists on the vhost."""
         return self._run(f"[ -e {shlex.quote(path)} ]")["rc"] == 0
 
     def run_program(self, program: str, *arguments: str, data: str = "", newest: bool = False) -> dict:
-        """Run ``program`` with ``data`` as its input. Raises HostError with what it says when it fails.
+        """Run ``program`` with ``data`` as its input and return its JSON object. Raises HostError with its error message.
 
-        newest  whether this program acts even where the experiment was swapped in with another
+        newest  whether this program acts even if the experiment was swapped in with another version
         """
-        words = " ".join(shlex.quote(word) for word in (program, *arguments, "--json"))
+        command = " ".join(shlex.quote(argument) for argument in (program, *arguments, "--json"))
         chosen = "BENITO_VERSION_CHOSEN=1; export BENITO_VERSION_CHOSEN; " if newest else ""
-        script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {words}; fi; {_ABSENT}"
-        said = self._json_output(script, data, " ".join((program, *arguments)))
-        if "absent" in said:
-            raise NotInstalledError(f"{program} is not installed on this host: the role deter.benito.vhost does it", said["absent"])
-        return said
+        script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {command}; fi; {_ABSENT}"
+        found = self._json_output(script, data, " ".join((program, *arguments)))
+        if "absent" in found:
+            raise NotInstalledError(f"{program} is not installed on this host: the role deter.benito.vhost installs it", found["absent"])
+        return found
 
     def run_python(self, text: str, data: dict) -> dict:
-        """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises HostError."""
+        """Run a program text with the Python of benito-host, and return the JSON object that it prints. Raises HostError."""
         return self._json_output(f"exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
 
     def run_task(self, module: str, options: dict) -> dict:
-        """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises HostError."""
+        """Run ``run_task`` of a module of benito-host on the vhost, which need not have benito-host installed. Raises HostError."""
         return self.run_python(remote_call(), {"files": program_files()[1], "module": module, "options": options})
 
     def push_file(self, path: str, target: str, what: str) -> None:
-        """Copy a file of the controller's to the vhost, into a directory that only who runs benito-host gets into. Raises HostError.
+        """Copy a file from the controller to the vhost, into a directory that only benito-host's user can enter. Raises HostError.
 
-        what  it is, for a person who waits for it
+        what  names the file in progress lines
         """
         with self.show_progress(what):
             if not self._connection.become or self._get_remote_user() == self.get_become_option("become_user"):
                 self._transfer_file(path, target)
                 return
-            folder = self._make_tmp_path()  # files travel as the user who logs in
+            folder = self._make_tmp_path()  # files are copied as the user who logs in
             try:
                 landed = self._transfer_file(path, self._connection._shell.join_path(folder, "file"))
                 here, there = shlex.quote(landed), shlex.quote(target)
@@ -147,14 +147,14 @@ class HostAction(ActionBase):
 
     @contextmanager
     def show_progress(self, what: str) -> Iterator[None]:
-        """Show now and then that something goes on, once it takes long."""
+        """Show a progress line regularly while the block runs, if that takes long."""
         began, ended = time.monotonic(), threading.Event()
 
         def show() -> None:
             pause = _POLL_S
             while not ended.wait(pause):
                 self._show(what, began)
-                pause = _SAY_EACH_S
+                pause = _SHOW_EACH_S
 
         shower = threading.Thread(target=show, daemon=True)
         shower.start()
@@ -169,41 +169,41 @@ class HostAction(ActionBase):
 
     def _json_output(self, script: str, data: str, what: str) -> dict:
         done = self._run(script, data)
-        said = _last_object(done["stdout"])
-        if said is None:
-            raise HostError(f"{what} ended with {done['rc']}: {(done['stderr'] or done['stdout']).strip()}")
-        if "error" in said:
-            raise HostError(said["error"])
-        return said
+        found = _last_object(done["stdout"])
+        if found is None:
+            raise HostError(f"{what} failed with exit status {done['rc']}: {(done['stderr'] or done['stdout']).strip()}")
+        if "error" in found:
+            raise HostError(found["error"])
+        return found
 
-    def _end_of(self, job: dict) -> dict:
-        """Wait for a job, show how far it is. Raises HostError."""
+    def _wait_for_job(self, job: dict) -> dict:
+        """Wait for a job to end, show its progress, return its result. Raises HostError."""
         path, pid, host = job["job"], int(job["pid"]), self._host
         if not _JOB.fullmatch(path):
-            raise HostError(f"{path!r} is no job of benito-host's")
+            raise HostError(f"{path!r} is not the folder of a job")
         wait = _WAIT.format(job=shlex.quote(path), pid=pid, steps=int(_POLL_S / _STEP_S), step=_STEP_S)
-        began, said, said_at, ended = time.monotonic(), "", time.monotonic(), False
+        began, shown, shown_at, ended = time.monotonic(), "", time.monotonic(), False
         while True:
             done = self._run(f"exec 2>/dev/null; {wait}")
             result = _last_object(done["stdout"])
             if result is None:
-                raise HostError(f"no answer of the job {path}: {(done['stderr'] or done['stdout']).strip()}")
+                raise HostError(f"the job {path} cannot be polled: {(done['stderr'] or done['stdout']).strip()}")
             if "error" in result:
                 raise HostError(result["error"])
             if "alive" not in result:
                 return result
             if ended:
-                raise HostError(f"benito-host was killed (process {pid}); what it said last is in {path}/log on {host}")
-            ended = not result["alive"]  # its result may have come in between: ask once more
+                raise HostError(f"benito-host was killed (process {pid}); its last output is in {path}/log on {host}")
+            ended = not result["alive"]  # it may have written its result in between: poll once more
             progress = next((line for line in done["stdout"].splitlines() if line and not line.startswith("{")), "") or "at work"
             now = time.monotonic()
-            if progress != said or now - said_at >= _SAY_EACH_S:
+            if progress != shown or now - shown_at >= _SHOW_EACH_S:
                 self._show(progress, began)
-                said, said_at = progress, now
+                shown, shown_at = progress, now
 
     def _run(self, script: str, data: str = "") -> dict:
-        """A script of the shell's on the vhost: rc, stdout, stderr."""
-        if self._is_pipelining_enabled("new"):  # without a terminal, which would mix what it says with what goes wrong
+        """Run a shell script on the vhost. Return rc, stdout and stderr."""
+        if self._is_pipelining_enabled("new"):  # without a terminal, which would mix output and errors
             return self._low_level_execute_command(script, in_data=data.encode() or b"\n")
         if not data:
             return self._low_level_execute_command(script)
@@ -231,7 +231,7 @@ def _paths(options: dict) -> ExperimentPaths:
 
 
 def _last_object(text: str) -> dict | None:
-    """The JSON object in the last line that is one: a login may have said something before."""
+    """Return the JSON object in the last line that begins with one, or None. A login may print other lines before."""
     for line in reversed(text.splitlines()):
         if line.startswith("{"):
             try:

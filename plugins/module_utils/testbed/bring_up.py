@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bringing a local testbed up, as a list of changes from what is to what should be."""
+"""Bringing a local testbed up, as a list of changes from its present to its wanted state."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do: in words, and how."""
+    """One change: its description, and the function that makes it."""
 
     what: str
     do: Callable[[], object] = field(repr=False)
 
 
 class BringUp:
-    """One run of ``up`` of a local testbed: what is, what should be, and the changes between, in the order they must be made. Pnodes are containers."""
+    """One run of ``up`` of a local testbed whose pnodes are containers: its present and wanted state, and the changes between them in order."""
 
     emulated = False
 
@@ -54,9 +54,11 @@ class BringUp:
         self.boot_warnings: list[str] = []
 
     def changes(self) -> list[Change]:
-        return [*self._decide(), *self._limit(), *self._connect(), *self._drop(), *self._make(), *self._tell(), *self._start()]
+        """Return the changes, in the order in which they have to be made."""
+        return [*self._decide(), *self._limit(), *self._connect(), *self._drop(), *self._make(), *self._list(), *self._start()]
 
     def describe(self) -> str:
+        """Return the wanted state as text, for --diff."""
         rows = [f"pnode {name} running {self.subnets.control_address(i)} {self.subnets.experiment_address(i)}" for i, name in enumerate(self.wanted)]
         links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge)]
         head = (f"control {self.subnets.control}", f"experiment {self.subnets.experiment}")
@@ -64,15 +66,16 @@ class BringUp:
         return "".join(line + "\n" for line in lines)
 
     def warnings(self) -> tuple[str, ...]:
+        """Return what the user should know although nothing failed."""
         lines: list[str] = []
         if not self.resolv_conf:
-            lines.append("this machine's name servers are on its loopback, where pnodes cannot ask them: names will not resolve inside")
+            lines.append("this machine's name servers are on its loopback, where pnodes cannot reach them: pnodes will not resolve names")
         if legacy_iptables_warning():
             lines.append(legacy_iptables_warning())
         for name in self._surplus():
             found = self._experiments(name)
             if found:
-                lines.append(f"{name}, which goes, carried {', '.join(found)}")
+                lines.append(f"{name} is removed, with its part of {', '.join(found)}")
         return tuple(lines)
 
     def _states(self) -> dict[str, str]:
@@ -94,7 +97,7 @@ class BringUp:
         return changes
 
     def _state(self) -> dict:
-        """What is decided once for the testbed."""
+        """Return the choices that are made once for the testbed."""
         return {"version": 1, "control": self.subnets.control, "experiment": self.subnets.experiment, "base": self.base}
 
     def _write_state(self, state: dict) -> None:
@@ -110,7 +113,7 @@ class BringUp:
         low = self.testbed.limits.missing()
         if not low and self.testbed.limits.joined():
             return []
-        names = ", ".join(low) or "none is too low now"
+        names = ", ".join(low) or "none is too low"
         return [Change(f"raise the machine's limits ({names})", lambda: self.testbed.limits.join(self.paths.root))]
 
     def _connect(self) -> list[Change]:
@@ -131,8 +134,8 @@ class BringUp:
         return [Change(f"make pnodes {', '.join(absent)}",
                        lambda: in_parallel(lambda name: self.containers.make(name, os_root, mtu, self.resolv_conf), absent))]
 
-    def _tell(self) -> list[Change]:
-        """The files that tell of the pnodes."""
+    def _list(self) -> list[Change]:
+        """Return the changes of the files that list the pnodes: known_hosts and the inventory."""
         changes = []
         made = all(name in self.states for name in self.wanted)
         if not made or self._known_hosts() != read_text(self.paths.known_hosts):
@@ -160,7 +163,7 @@ class BringUp:
 
 
 class BringUpMachines(BringUp):
-    """The same where pnodes are virtual machines."""
+    """One run of ``up`` of a local testbed whose pnodes are virtual machines."""
 
     emulated = True
 
@@ -183,7 +186,7 @@ class BringUpMachines(BringUp):
         return {**super()._state(), "backend": self.testbed.backend, "image": self.image.digest}
 
     def _drop(self) -> list[Change]:
-        """Only what is kept of them here: they themselves go when the carrier is told of the others."""
+        """Remove the files of surplus pnodes on this machine. They themselves are removed when the carrier gets its new plan."""
         surplus = self._surplus()
         return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.machines.forget, surplus))] if surplus else []
 
@@ -205,8 +208,8 @@ class BringUpMachines(BringUp):
         if self.machines.carrier_state() != "running":
             changes.append(Change(f"start {self.carrier}", self._start_carrier))
         idle = [name for name in self.wanted if self.states.get(name) != "running"]
-        if idle or not self.machines.is_told(self._plan()):
-            changes.append(Change(f"start pnodes {', '.join(idle)}" if idle else f"tell {self.carrier} what there is to be", lambda: self._boot(idle)))
+        if idle or not self.machines.has_plan(self._plan()):
+            changes.append(Change(f"start pnodes {', '.join(idle)}" if idle else f"give {self.carrier} its plan", lambda: self._boot(idle)))
         return changes
 
     def _plan(self) -> HostPlan:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A local testbed as a whole: look at it, bring it to what is wanted, take it away.
 
-Bringing it up is one list of changes, from what is to what should be. Check mode shows the list, a
-run carries it out, a second run finds it empty: building, repairing and resizing are one code path.
+Bringing it up is one list of changes, from its present to its wanted state. Check mode shows the list, a run applies it, and a second
+run finds it empty. So building, repairing and resizing are one code path.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ NEEDED = {
 class Outcome:
     """What a run did, or in check mode would do.
 
-    changes   in words, in order; empty when everything was as it should be
-    before, after  the testbed in words, for --diff
+    changes   as text, in order; empty when nothing had to change
+    before, after  the testbed as text, for --diff
     pnodes    what ``look`` shows: tuples (name, state, control address, experiment address, experiments)
     warnings  what the user should know though nothing failed
     """
@@ -72,9 +72,9 @@ class Outcome:
 class LocalTestbed:
     """The local testbed ``identity`` on this machine, with its base systems and images in ``cache``.
 
-    backend  of its pnodes: ``lxc``, containers, or ``qemu``, virtual machines; "" for what it has, or lxc
-    size     of the latter
-    program  benito-host, by which they are made, see Machines
+    backend  of its pnodes: ``lxc``, containers, or ``qemu``, virtual machines; "" for the backend that it has, or lxc
+    size     of the virtual machines
+    program  benito-host, which makes the virtual machines, see Machines
     """
 
     def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = DEFAULT_SIZE, program: dict | None = None):
@@ -88,7 +88,7 @@ class LocalTestbed:
         self.limits = MachineLimits(identity.id)
 
     def ready(self, check_mode: bool = False) -> Outcome:
-        """Find out whether this machine can carry a testbed at all, then have the base system. Raises HostError that names all that lacks."""
+        """Check that this machine supports a testbed, then build the base system if it is missing. Raises HostError that names what is missing."""
         _require_root()
         missing = self.missing_packages()
         if missing:
@@ -107,7 +107,7 @@ class LocalTestbed:
         return Outcome(changes=tuple(changes))
 
     def up(self, count: int, check_mode: bool = False) -> Outcome:
-        """Have ``count`` pnodes running, reachable and listed in the inventory, and no others."""
+        """Bring up exactly ``count`` pnodes: running, reachable, and listed in the inventory. Raises BenitoError."""
         if not 1 <= count <= MOST_PNODES:
             raise InputError(Problem(f"{count} pnodes", element="pnodes", hint=f"1 to {MOST_PNODES}"))
         if self.backend == QEMU:
@@ -129,18 +129,18 @@ class LocalTestbed:
             return Outcome(prepared.changes + tuple(change.what for change in changes), before, self._describe(rows), rows, warnings)
 
     def down(self, check_mode: bool = False) -> Outcome:
-        """Remove everything of this testbed, in whatever state an earlier run left it, but the cached base systems."""
+        """Remove everything of this testbed except the cached base systems, whatever state an earlier run has left."""
         _require_root()
         with self._locked(check_mode):
             rows = self._rows()
             before, changes = self._describe(rows), self._removals()
-            warnings = tuple(f"{name} carried {found}" for name, _state, _control, _experiment, found in rows if found != NONE)
+            warnings = tuple(f"{name} was part of {found}" for name, _state, _control, _experiment, found in rows if found != NONE)
             if not check_mode:
                 for change in changes:
                     change.do()
                 self.bases.release(self.identity.id)
                 changed = self.limits.leave()
-                warnings += tuple(f"sysctl {name} was changed by somebody else meanwhile and stays as it is" for name in changed)
+                warnings += tuple(f"sysctl {name} has been changed by another program and is left as it is" for name in changed)
         if not check_mode:
             self._remove_empty_directories()
         return Outcome(tuple(change.what for change in changes), before, "", (), warnings)
@@ -150,7 +150,7 @@ class LocalTestbed:
         return Outcome(pnodes=self._rows() if shutil.which("lxc-info") else ())
 
     def state(self) -> dict:
-        """What was decided once for this testbed: ``control`` and ``experiment`` subnets and the ``base`` key. Empty when it is not there."""
+        """Return the choices made for this testbed: ``control`` and ``experiment`` subnets and the ``base`` key. Empty when there is no testbed."""
         with contextlib.suppress(ValueError):
             return json.loads(read_text(self.paths.state, "{}"))
         return {}
@@ -168,7 +168,7 @@ class LocalTestbed:
         return Machines(self.identity, self.paths, subnets, self.program)
 
     def image(self) -> ImagePlan:
-        """Of the pnodes that are virtual machines: the testbed keeps the one it began with."""
+        """Return the image of pnodes that are virtual machines. A testbed keeps its first image."""
         kept = self.state().get("image", "")
         return self.images.plan(kept if kept and self._has_image(kept) else "")
 
@@ -178,11 +178,11 @@ class LocalTestbed:
     def _refuse_another_backend(self) -> None:
         found = self.state().get("backend", LXC) if self.state() else self.backend
         if found != self.backend:
-            raise HostError(f"the local testbed {self.identity.name} has pnodes of backend {found}, not {self.backend}: take it down first (state=down), "
-                            "or give the other one another name")
+            raise HostError(f"the local testbed {self.identity.name} has pnodes of backend {found}, not {self.backend}: remove it first (state=down), "
+                            "or use another name for the new one")
 
     def base_key(self, recipe: Recipe) -> str:
-        """A testbed keeps the base it began with while the recipe is the same: a new week is no reason to mix."""
+        """Return the name of the testbed's base. A testbed keeps its base while the recipe is the same, also in another week."""
         key = self.state().get("base", "")
         return key if recipe.hash in key.split("-") and self.bases.has(key) else recipe.key(time.gmtime())
 
@@ -200,7 +200,7 @@ class LocalTestbed:
         if shutil.which("nft") and firewall.is_there():
             changes.append(Change(f"remove firewall table {self.identity.firewall_table}", firewall.down))
         if self.limits.joined():
-            changes.append(Change("put the machine's limits back", lambda: None))
+            changes.append(Change("restore the machine's limits", lambda: None))
         if os.path.exists(self.paths.inventory):
             changes.append(Change(f"remove {self.paths.inventory}", lambda: os.unlink(self.paths.inventory)))
         if os.path.isdir(self.paths.root):
@@ -229,7 +229,7 @@ class LocalTestbed:
         ) for name, state in states.items())
 
     def _describe(self, rows: tuple[Row, ...]) -> str:
-        """The testbed in words, one thing a line."""
+        """Return the testbed as text, one item per line."""
         subnets = self.subnets()
         pnodes = [f"pnode {name} {state} {control} {experiment}" for name, state, control, experiment, _found in rows]
         links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge) if os.path.isdir(f"/sys/class/net/{name}")]
@@ -240,7 +240,7 @@ class LocalTestbed:
 
     @contextlib.contextmanager
     def _locked(self, check_mode: bool) -> Iterator[None]:
-        """Hold this testbed. Check mode leaves no trace, not even a lock."""
+        """Hold the lock of this testbed, except in check mode, which leaves no trace."""
         if check_mode:
             yield
             return
@@ -256,4 +256,4 @@ class LocalTestbed:
 
 def _require_root() -> None:
     if os.geteuid() != 0:
-        raise HostError("a local testbed makes network devices and containers of this machine and must be made by root: run this with sudo -E")
+        raise HostError("a local testbed makes network devices and containers, which only root can do: run this with sudo -E")

@@ -17,14 +17,14 @@ from .names import CONTROL, EXPERIMENT, Identity
 
 
 def taken_networks(resolv_conf: str) -> tuple[str, ...]:
-    """The IPv4 networks and addresses that a testbed's subnets must not meet: routes, own addresses, name servers."""
+    """Return the IPv4 networks and addresses that a testbed's subnets must not overlap with: routes, own addresses, name servers."""
     routes = [route["dst"] for route in run_json("ip", "-json", "-4", "route", "show", "table", "all") if re.match(r"[0-9.]+(/[0-9]+)?$", route["dst"])]
     gateways = [route["gateway"] for route in run_json("ip", "-json", "-4", "route") if ":" not in route.get("gateway", ":")]
     return (*routes, *gateways, *(server for server in name_servers(resolv_conf) if ":" not in server))
 
 
 def uplink_mtu() -> int:
-    """Bytes: the MTU of the interface the default route leaves by, at most 1500; 1500 when there is none."""
+    """Return the MTU of the default route's interface in bytes, at most 1500; 1500 without a default route."""
     for route in run_json("ip", "-json", "-4", "route", "show", "default"):
         return min(1500, int(read_text(os.path.join("/sys/class/net", route.get("dev", ""), "mtu"), "1500")))
     return 1500
@@ -38,11 +38,11 @@ class Bridges:
         self.subnets = subnets
 
     def missing(self) -> tuple[str, ...]:
-        """The bridges that are absent or not as they should be."""
+        """Return the bridges that are missing or wrongly configured."""
         live = {link["ifname"]: link for link in run_json("ip", "-json", "-details", "address", "show", "type", "bridge")}
-        return tuple(name for name in (self.identity.control_bridge, self.identity.experiment_bridge) if not self._as_it_should(name, live.get(name)))
+        return tuple(name for name in (self.identity.control_bridge, self.identity.experiment_bridge) if not self._is_right(name, live.get(name)))
 
-    def _as_it_should(self, name: str, link: dict | None) -> bool:
+    def _is_right(self, name: str, link: dict | None) -> bool:
         if not link or "UP" not in link["flags"]:
             return False
         if name == self.identity.experiment_bridge:
@@ -50,7 +50,7 @@ class Bridges:
         return any(entry["local"] == self.subnets.gateway for entry in link["addr_info"])
 
     def make(self, name: str) -> None:
-        """Make the bridge afresh, or put one that is there right."""
+        """Make the bridge, or correct the settings of an existing one."""
         identity = self.identity
         control = name == identity.control_bridge
         if not os.path.isdir(os.path.join("/sys/class/net", name)):
@@ -63,7 +63,7 @@ class Bridges:
 
 
 def leftovers(identity: Identity) -> tuple[str, ...]:
-    """The names of this testbed's bridges and ports that are on this machine."""
+    """Return the names of this testbed's bridges and ports on this machine."""
     ours = {identity.control_bridge, identity.experiment_bridge}
     pnodes = (identity.carrier, *(identity.pnode(index) for index in range(MOST_PNODES)))
     ours.update(identity.port(pnode, interface) for pnode in pnodes for interface in (CONTROL, EXPERIMENT))
@@ -71,7 +71,7 @@ def leftovers(identity: Identity) -> tuple[str, ...]:
 
 
 def remove(names: Iterable[str]) -> None:
-    """Remove links; a port may be gone with its pnode by the time it is its turn."""
+    """Remove links. A port may already have gone with its pnode. Raises HostError."""
     for name in names:
         if run("ip", "link", "delete", name, check=False).returncode and os.path.isdir(os.path.join("/sys/class/net", name)):
-            raise HostError(f"interface {name} could not be removed")
+            raise HostError(f"removing the interface {name} failed")

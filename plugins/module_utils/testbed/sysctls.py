@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Limits of the whole machine that no pnode can set from inside (facts.md), raised while any testbed is up.
+"""Limits of the whole machine that no pnode can set from inside. They are raised while any testbed is up.
 
-Several testbeds may be up, of several users. One file under /run says what the values were before
-the first came and who still needs them; like the values themselves it does not outlive a reboot.
+Several testbeds of several users may be up. One file under /run holds the original values and the testbeds that still need the
+raised ones. Like the values themselves, it does not outlive a reboot.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ WANTED = {
     "kernel.keys.maxkeys": 10000,
     "kernel.keys.maxbytes": 1000000,
 }
-"""At least so much. The neighbour tables are one for all network namespaces: a LAN of 1000 nodes can have a million entries."""
+"""The minimum values. All network namespaces share the neighbour tables: a LAN of 1000 nodes can have a million entries."""
 
 
 def too_low(current: dict[str, int], wanted: dict[str, int]) -> dict[str, int]:
-    """Those of ``wanted`` that ``current`` (name → int) is below; a setting that this kernel does not have is left out."""
+    """Return the settings of ``wanted`` whose ``current`` value is lower. Settings that this kernel lacks are left out."""
     return {name: value for name, value in wanted.items() if name in current and current[name] < value}
 
 
 class MachineLimits:
-    """The sysctls of this machine and the register of who needs them raised.
+    """The sysctls of this machine, and the register of the testbeds that need them raised.
 
-    user       the testbed's identity hash
-    directory  where the register lies; proc: where the sysctls are (both only differ in tests)
+    user       the hash of the testbed's identity
+    directory  of the register; proc: of the sysctls (both differ only in tests)
     """
 
     def __init__(self, user: str, directory: str = DIRECTORY, proc: str = "/proc/sys"):
@@ -59,14 +59,18 @@ class MachineLimits:
         self.file = os.path.join(directory, "sysctls.json")
 
     def missing(self) -> dict[str, int]:
-        """What ``join`` would raise, name → value. Empty and registered means nothing is to be done."""
+        """Return the settings that ``join`` would raise, {name: value}. If it is empty and the testbed is registered, nothing has to be done."""
         return too_low(self._current(WANTED), WANTED)
 
     def joined(self) -> bool:
+        """Return whether this testbed is registered."""
         return self.user in self._register()["users"]
 
     def join(self, owner: str) -> None:
-        """Raise what is too low and register this testbed (``owner``: its path, for readers)."""
+        """Raise the settings that are too low, and register this testbed.
+
+        owner  the testbed's path, for people who read the register
+        """
         with self._locked():
             register = self._register()
             low = self.missing()
@@ -80,7 +84,7 @@ class MachineLimits:
                 self._write(name, value)
 
     def leave(self) -> tuple[str, ...]:
-        """Unregister; the last one puts everything back. The names that somebody else has changed meanwhile, which stay."""
+        """Unregister this testbed. The last testbed restores all settings. Return the settings that another program has changed, which stay."""
         if not os.path.exists(self.file):
             return ()
         with self._locked():
@@ -105,7 +109,7 @@ class MachineLimits:
                 os.rmdir(self.directory)
 
     def _register(self) -> dict:
-        """What the file says, or an empty register where it is absent or from before the last reboot."""
+        """Return the register, or an empty one if the file is missing or older than the last reboot."""
         boot = read_text("/proc/sys/kernel/random/boot_id").strip()
         with contextlib.suppress(ValueError):
             register = json.loads(read_text(self.file, "{}"))
@@ -114,7 +118,7 @@ class MachineLimits:
         return {"boot": boot, "before": {}, "set": {}, "users": {}}
 
     def _disturbed_by(self, name: str) -> tuple[str, ...]:
-        """What the kernel changes by itself when ip_forward is written, and would not change back to what it was."""
+        """Return the settings that the kernel changes when ip_forward is written, and does not restore by itself."""
         if name != "net.ipv4.ip_forward":
             return ()
         interfaces = os.path.join(self.proc, "net/ipv4/conf")
@@ -139,6 +143,6 @@ class MachineLimits:
             with open(self._path(name), "w", encoding="ascii") as stream:
                 stream.write(str(value))
         except FileNotFoundError:
-            pass  # an interface that is gone
+            pass  # the interface has gone
         except OSError as exc:
-            raise HostError(f"sysctl {name} could not be set to {value}: {exc.strerror}") from exc
+            raise HostError(f"setting sysctl {name} to {value} failed: {exc.strerror}") from exc

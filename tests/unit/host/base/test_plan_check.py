@@ -37,7 +37,7 @@ def test_any_text_in_it_survives_its_file(command, environment, sysctls, name):
 
 @pytest.mark.parametrize(("text", "message"), [
     ("", "not a host plan"), ("{", "not a host plan"), ("[" * 100_000, "not a host plan"), ("[]", "host plan of version None"), ("3", "version None"),
-    ("{}", "host plan of version None, this benito-host understands 3: swap in again"), ('{"version": 1}', "version 1"),
+    ("{}", "host plan of version None, but this benito-host reads version 3: swap in again"), ('{"version": 1}', "version 1"),
     ('{"version": 3}', "HostPlan: .*missing"), ('{"version": true, "pid": "a"}', "host plan of version True"),
     ('{"version": 3, "pid": "a", "eid": "b", "vhost": 3}', "vhost: expected str, found 3"),
     ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "colour": "red"}', "HostPlan has no field colour"),

@@ -136,7 +136,7 @@ def test_what_only_its_checksum_tells_is_noticed_on_the_vhost(have_images, cache
 def test_a_vhost_gets_no_other_files_of_the_controllers(have_images, connection, monkeypatch):
     asked_for = {"digest": "../../secret", "name": "debian-12", "arrived": {}}
     monkeypatch.setattr(host_action.HostAction, "run_task", lambda *_: {"missing": [asked_for], "changes": []})
-    assert have_images()["msg"] == "'../../secret' is no digest of an image"
+    assert have_images()["msg"] == "'../../secret' is not the digest of an image"
     assert connection.brought == []
 
 
