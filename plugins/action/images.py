@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module images, which says what it does: looks here, and leaves to the module only what takes long."""
+"""Action of the module images, whose file documents it. It checks the images here, and runs the module only when some are missing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module lease, which says what it does. It leaves nothing of the program on a machine that is only asked."""
+"""Action of the module lease, whose file documents it. It leaves no program on the machine."""
 
 from __future__ import annotations
 

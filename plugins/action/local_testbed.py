@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module local_testbed, which does all of it but cannot take benito-host along: that is made of the collection's sources, which are here."""
+"""Action of the module local_testbed. It passes benito-host to the module, because only the controller has the collection's sources."""
 
 from __future__ import annotations
 

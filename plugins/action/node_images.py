@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module node_images, which says what it does. Files travel as they are, without a module for each."""
+"""Action of the module node_images, whose file documents it. It copies files directly, without a module for each."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module swap_begin, which says what it does."""
+"""Action of the module swap_begin, whose file documents it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module vhost, which says what it does. benito-host travels as text, and only to a vhost that has not this version of it."""
+"""Action of the module vhost, whose file documents it. It sends benito-host as text to a vhost that lacks this version."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module warm_templates, which says what it does. It lists and removes them without anything of the program on the host."""
+"""Action of the module warm_templates, whose file documents it. It lists and removes templates on a host that need not have benito-host."""
 
 from __future__ import annotations
 

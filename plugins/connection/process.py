@@ -15,7 +15,7 @@ description:
   - The inventory plugin P(deter.benito.topdl#inventory) sets all that it needs for an experiment that is swapped in.
   - Files are copied through the vnode itself, so that C(/var/benito) and C(/etc/hosts) are the vnode's own. All other files are
     those of the vhost, shared with every other process vnode on it.
-  - Every option of P(ansible.builtin.ssh#connection) that is set by a variable C(ansible_ssh_*) or by the configuration holds for the way to the vhost.
+  - Every option of P(ansible.builtin.ssh#connection) that is set by a variable C(ansible_ssh_*) or by the configuration applies to the connection to the vhost.
 notes:
   - The tasks of several vnodes of one vhost share one SSH connection. SSH opens further ones by itself when the vhost's C(MaxSessions) is reached.
 options:
@@ -53,7 +53,7 @@ options:
     vars:
       - name: ansible_host_key_checking
   control_path:
-    description: Where the shared SSH connection's socket lies.
+    description: Path of the shared SSH connection's socket.
     type: string
     vars:
       - name: ansible_control_path

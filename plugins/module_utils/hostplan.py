@@ -32,7 +32,7 @@ takes 122 to 132 (PSS, guests of 256 and 512 MiB, one and two processors); the r
 
 @dataclass(frozen=True)
 class Tunnel:
-    """A substrate's way to its members on other vhosts, one VXLAN device.
+    """The tunnel of a substrate to its members on other vhosts, one VXLAN device.
 
     mode     ``unicast`` (a flood entry for each remote) or ``multicast`` (one group)
     vni      24-bit network identifier, 1..16777215
@@ -53,7 +53,7 @@ class Tunnel:
 
 @dataclass(frozen=True)
 class SubstratePlan:
-    """One substrate as this vhost carries it: a bridge, and a tunnel where it goes on elsewhere.
+    """One substrate on this vhost: a bridge, and a tunnel if the substrate has members on other vhosts.
 
     mtu           bytes of IP packet that every member may send
     probe_address link-local IPv4 of this vhost on this substrate while tunnels are probed, "" if it is not probed

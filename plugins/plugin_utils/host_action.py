@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the actions that drive benito-host on a vhost have in common: run it over the connection, report what it says.
+"""The common part of actions that run benito-host on a vhost: they run it over the connection and report its result.
 
 A module would be sent to the vhost and compiled there for each task. That takes longer than most commands of benito-host, and half a
 minute on a vhost under emulation. benito-host is already on the vhost, with its compiled files.

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files that make a pnode this pnode, and those that tell the controller of it. Pure text."""
+"""The files of a pnode, and the controller's files about it. Pure text."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ lxc.cap.drop =
 lxc.apparmor.profile = unconfined
 lxc.cgroup.devices.allow = a
 lxc.cgroup2.devices.allow = a
-# /proc/sys stays read-only but for the pnode's own network: the rest is the whole machine's. /sys read-only tells
-# systemd that no udev runs here. The second proc and sys allow containers with user namespaces inside.
+# /proc/sys stays read-only but for the pnode's own network: the rest is the whole machine's. A read-only /sys
+# signals systemd that no udev runs here. The second proc and sys allow containers with user namespaces inside.
 lxc.mount.auto = proc:mixed sys:mixed cgroup:rw:force
 lxc.mount.entry = proc dev/.lxc/proc proc create=dir,optional 0 0
 lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0

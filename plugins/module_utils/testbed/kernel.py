@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether this machine's kernel can carry pnodes and what they carry: tried, not looked up.
+"""Whether this machine's kernel supports pnodes and their nodes. Each ability is tried, not read from a configuration.
 
 Each probe uses the ability in namespaces of its own, so that it leaves nothing behind.
 """

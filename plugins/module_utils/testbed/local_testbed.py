@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A local testbed as a whole: look at it, bring it to what is wanted, take it away.
+"""A local testbed as a whole: looking at it, bringing it up, removing it.
 
 Bringing it up is one list of changes, from its present to its wanted state. Check mode shows the list, a run applies it, and a second
 run finds it empty. So building, repairing and resizing are one code path.

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Pnodes with a kernel of their own: virtual machines, the qemu nodes of an experiment of the testbed's own on one hidden pnode, its carrier.
+"""Pnodes with a kernel of their own: virtual machines. They are qemu nodes of a separate experiment, on one hidden pnode, the carrier.
 
 The same benito-host as in a swap-in makes them, in the carrier: warm start, identity, restart after a reboot. Their files are
 below the carrier's directory, so removing the carrier removes everything.
@@ -181,11 +181,11 @@ class Machines:
         )
 
     def has_image(self, digest: str) -> bool:
-        """Whether the carrier has its copy of the image."""
+        """Return whether the carrier has its copy of the image."""
         return os.path.exists(f"{self._inside(IMAGES)}/{digest}/{NOTE}")
 
     def has_plan(self, plan: HostPlan) -> bool:
-        """Whether the carrier has this plan."""
+        """Return whether the carrier has this plan."""
         return read_text(self._inside(self.experiment_paths.plan)) == to_json(plan)
 
     def start(self, plan: HostPlan, images: Images) -> None:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a local testbed's objects are called and where they are kept. Pure.
+"""The names of a local testbed's objects, and the paths of its files. Pure.
 
 The name of every kernel object is derived from the testbed's identity. So two testbeds never conflict, and an object with such a
 name is known to be the testbed's, even after an interrupted run.

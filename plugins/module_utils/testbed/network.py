@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The testbed's two bridges, and what this machine knows of networks and name servers."""
+"""The testbed's two bridges, and the networks that this machine already uses."""
 
 from __future__ import annotations
 

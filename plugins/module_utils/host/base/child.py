@@ -24,16 +24,16 @@ def in_a_child(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
     if child == 0:
         _do(work, writer)
     os.close(writer)
-    said: list[str] = []
+    messages: list[str] = []
 
     def wait() -> None:
-        if not said:
+        if not messages:
             with os.fdopen(reader, encoding="utf-8", errors="replace") as stream:
                 text = stream.read()
             _pid, status = os.waitpid(child, 0)
-            said.append(text or _end_message(status))
-        if said[0]:
-            raise HostError(said[0])
+            messages.append(text or _end_message(status))
+        if messages[0]:
+            raise HostError(messages[0])
 
     try:
         yield wait

@@ -60,7 +60,7 @@ def _removal_path(paths: ExperimentPaths) -> str:
 
 @contextmanager
 def _locked(path: str, busy: str, limit_s: float, lock_type: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Hold the lock on the file ``path``, which goes with its last holder. Raises HostError that says ``busy`` after ``limit_s`` seconds."""
+    """Hold the lock on the file ``path``, which goes with its last holder. Raises HostError with the message ``busy`` after ``limit_s`` seconds."""
     deadline = time.monotonic() + limit_s
     while (fd := try_lock(path, lock_type)) is None:
         if time.monotonic() > deadline:

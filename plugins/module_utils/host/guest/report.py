@@ -35,13 +35,13 @@ def parse_report(text: str) -> Report:
     """Return the node's latest report on its state and on its start command."""
     state, command, status = "running", "", None
     for line in text.splitlines():
-        word = line.split(" ", 1)[0]
+        event = line.split(" ", 1)[0]
         ended = _ENDED.fullmatch(line)
-        if word == "booting":
+        if event == "booting":
             state, command, status = "running", "", None
-        elif word in ("booted", "stopping"):
-            state = "booted" if word == "booted" else "running"
-        elif word == "started":
+        elif event in ("booted", "stopping"):
+            state = "booted" if event == "booted" else "running"
+        elif event == "started":
             command, status = "running", None
         elif ended:
             command, status = "ended", int(ended[1])

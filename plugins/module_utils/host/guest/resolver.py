@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The name servers that nodes with a system of their own ask: those of their host, as far as another machine can ask them."""
+"""The name servers of nodes with a system of their own: those of their host that another machine can reach."""
 
 from __future__ import annotations
 

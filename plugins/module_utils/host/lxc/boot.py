@@ -100,15 +100,15 @@ def node_status(paths: ExperimentPaths, vnode: VnodePlan, unit: Unit | None) -> 
         return {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
     if unit.state == "missing":
         return {"state": "missing", "exit_code": None, "start_command": "waiting" if vnode.start_command else "", "exit_status": None}
-    said = report(paths, vnode.name)
-    command = (said.start_command or "waiting") if vnode.start_command else ""
+    latest = report(paths, vnode.name)
+    command = (latest.start_command or "waiting") if vnode.start_command else ""
     if unit.state == "dead" and command == "running":
         command = "lost"
     return {
-        "state": said.state if unit.state == "active" else "dead",
+        "state": latest.state if unit.state == "active" else "dead",
         "exit_code": unit.exit_code,
         "start_command": command,
-        "exit_status": said.exit_status if vnode.start_command else None,
+        "exit_status": latest.exit_status if vnode.start_command else None,
     }
 
 

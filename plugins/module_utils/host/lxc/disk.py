@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where an openvz node's own files are: a plain directory, or with a limit a file system in a sparse file, mounted by a loop device."""
+"""The place of an openvz node's own files: a directory, or for a limited disk a file system in a sparse file, mounted by a loop device."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reading and writing in a tree that a node's root fills as it likes: no step of a path is ever a symbolic link of its making."""
+"""Reading and writing files in a tree that a node's root controls. Symbolic links in a path are never followed."""
 
 from __future__ import annotations
 

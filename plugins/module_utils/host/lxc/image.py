@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The tree that all openvz nodes of an image share on a host: unpacked once, with the owners they see, quick to boot."""
+"""The tree of an image that all its openvz nodes on a host share. It is unpacked once, with shifted owners, and boots quickly."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class _Wanted:
 
 
 def apply_containers(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
-    """See kinds.Part. A node that was powered off or has died is started again."""
+    """Bring up the planned nodes, see kinds.Part. A node that was powered off or has died is started again."""
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "openvz" and not vnode.ghost}
     present = _present(paths)
     surplus = sorted(present - set(wanted))
@@ -82,7 +82,7 @@ def apply_containers(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan |
 
 
 def remove_containers(paths: ExperimentPaths) -> list[str]:
-    """See kinds.Part."""
+    """Remove all nodes, see kinds.Part."""
     names = _present(paths)
     if names:
         _remove_nodes(paths, sorted(names))
@@ -96,7 +96,7 @@ def remove_containers(paths: ExperimentPaths) -> list[str]:
 
 
 def reboot_containers(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
-    """See kinds.Part. Nodes that do not run are started as ``apply`` does."""
+    """Reboot nodes, see kinds.Part. Nodes that do not run are started as ``apply`` does."""
     states = shown(paths, list(names))
     running = [name for name in names if states[name].state == "active"]
     for name in running:
@@ -110,7 +110,7 @@ def reboot_containers(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, 
 
 
 def containers_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
-    """See kinds.Part."""
+    """Return the state of the planned nodes, see kinds.Part."""
     mine = [vnode for vnode in plan.vnodes if vnode.kind == "openvz"]
     states = shown(paths, [vnode.name for vnode in mine if not vnode.ghost])
     return {vnode.name: node_status(paths, vnode, states.get(vnode.name)) for vnode in mine}

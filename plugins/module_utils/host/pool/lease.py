@@ -57,7 +57,7 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     control_addresses   for nodes on this machine, as the pool says (``benito_control_addresses``); passed through
     Return {"taken_by": text or "", "ours": whether the experiment has the machine already, "shared_with": text, or "" when no other experiment has it,
     "templates": of each warm template of virtual machines that was cloned before "image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb",
-    "memory_mb": MiB of the machine, 0 where it cannot be told, "memory_reserved_mb": what others have reserved of it,
+    "memory_mb": MiB of the machine, 0 when it is unknown, "memory_reserved_mb": what others have reserved of it,
     "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis", "control_addresses", "control_address", "control_prefix_length",
     "control_gateway", "control_network", "control_addresses_used"}, the last of all experiments here but the claim's own.
     Raises HostError when the pool's data on the experiment network is wrong.

@@ -39,8 +39,8 @@ def _mounted(proc: str, filesystem: str, controller: str) -> tuple[str, str]:
     """Return (mount point, mounted part) of the hierarchy, or ("", "") when it is not mounted."""
     for line in _text(f"{proc}/self/mountinfo").splitlines():
         left, _dash, right = line.partition(" - ")
-        words = right.split()
-        if words[:1] == [filesystem] and (not controller or controller in words[-1].split(",")):
+        fields = right.split()
+        if fields[:1] == [filesystem] and (not controller or controller in fields[-1].split(",")):
             return left.split()[4], left.split()[3]
     return "", ""
 

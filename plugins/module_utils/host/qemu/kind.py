@@ -37,7 +37,7 @@ _SOCKETS = f"{RUN_ROOT}/vm"
 
 
 def apply_machines(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
-    """See kinds.Part. As many start at a time as there are processors. Waits until all have booted.
+    """Bring up the planned nodes, see kinds.Part. As many start at a time as there are processors. Waits until all have booted.
 
     A virtual machine whose unit has changed is stopped and started again. One that has died is started.
     """
@@ -64,7 +64,7 @@ def apply_machines(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | N
 
 
 def remove_machines(paths: ExperimentPaths) -> list[str]:
-    """See kinds.Part."""
+    """Remove all nodes, see kinds.Part."""
     names = _present(paths)
     for name in names:
         _remove(paths, name)
@@ -78,14 +78,14 @@ def remove_machines(paths: ExperimentPaths) -> list[str]:
 
 
 def machines_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
-    """See kinds.Part."""
+    """Return the state of the planned nodes, see kinds.Part."""
     vnodes = [vnode for vnode in plan.vnodes if vnode.kind == "qemu"]
     units = machine_units(paths, [vnode.name for vnode in vnodes])
     return {vnode.name: _status(paths, vnode, *units[vnode.name]) for vnode in vnodes}
 
 
 def reboot_machines(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
-    """See kinds.Part."""
+    """Reboot nodes, see kinds.Part."""
     for name in names:
         if not os.path.exists(_unit_path(paths, name)):
             raise HostError(f"qemu node {name} cannot be rebooted: it has no unit on this host")

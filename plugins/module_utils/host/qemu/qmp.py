@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A client of QMP, QEMU's control protocol: one command at a time, descriptors may go with it, events are passed over."""
+"""A client of QMP, QEMU's control protocol. It sends one command at a time, which may pass a descriptor, and ignores events."""
 
 from __future__ import annotations
 

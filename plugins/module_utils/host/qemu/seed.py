@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The identity of a virtual machine as it is handed to it: a tar archive as a disk, and for cloud-init images a NoCloud seed beside it."""
+"""The identity of a virtual machine on disks: a tar archive, and for cloud-init images also a NoCloud seed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Making a warm template: boot a guest that has no network card and no identity, wait until it is quiet, keep its memory, devices and disk.
+"""Making a warm template: boot a guest without network card and identity, wait until it is idle, save its memory, devices and disk.
 
 It is made in a directory of its own, which is then renamed. The next run removes what an interrupted run has left.
 """

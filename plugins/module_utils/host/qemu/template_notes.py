@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which warm templates are on this host, by their notes. See templates.py, which takes far more to read."""
+"""The notes of the warm templates on this host. They are apart from templates.py, which takes much longer to import."""
 
 from __future__ import annotations
 

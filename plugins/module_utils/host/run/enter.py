@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run anything in a process node: its network, host name, file systems and cgroup; or in the node that this host itself is."""
+"""Running a command in a process node, with its network, host name, file systems and cgroup, or in the node that this host itself is."""
 
 from __future__ import annotations
 

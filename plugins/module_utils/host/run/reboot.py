@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rebooting nodes: each kind does it in its own way, and the start command runs again."""
+"""Rebooting nodes by the functions of their kinds. Their start commands run again."""
 
 from __future__ import annotations
 

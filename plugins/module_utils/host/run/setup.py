@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a vhost needs around an experiment: directories, the unit, sysctls; counted by experiments, gone with the last."""
+"""What a vhost needs around an experiment: directories, program, plan, secrets, unit. The last experiment's removal removes what is shared."""
 
 from __future__ import annotations
 

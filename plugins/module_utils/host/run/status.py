@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is true of an experiment on this vhost now."""
+"""The present state of an experiment on this vhost."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The supervisor of one experiment on one vhost: builds it at boot, runs its start commands, knows their ends.
+"""The supervisor of one experiment on one vhost. It builds the experiment at boot, runs its start commands and records their ends.
 
 It is the main process of the unit ``benito-host@PID.EID``. During a swap-in the file ``hold`` exists, and the supervisor holds the start commands
 back until it gets a signal. At a boot of the vhost it starts them itself. A child program builds the nodes, so that the supervisor stays small.

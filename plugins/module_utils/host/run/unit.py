@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The two moments of an experiment's unit: started with its start commands held back, then let go."""
+"""Starting an experiment's unit with its start commands held back, and releasing them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What systemd has of an experiment's unit: its state, and whether it is started at boot."""
+"""The state of an experiment's unit, and whether it is started at boot."""
 
 from __future__ import annotations
 

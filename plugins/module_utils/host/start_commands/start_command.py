@@ -66,8 +66,8 @@ class StartCommand:
         status = 128 + os.WTERMSIG(wait_status) if signalled else os.WEXITSTATUS(wait_status)
         ended = time.time()
         os.makedirs(self._log, exist_ok=True)
-        word = f" ({_signal_name(os.WTERMSIG(wait_status))})" if signalled else ""
-        self._note(f"ended {_stamp(ended)} with exit status {status}{word}")
+        reason = f" ({_signal_name(os.WTERMSIG(wait_status))})" if signalled else ""
+        self._note(f"ended {_stamp(ended)} with exit status {status}{reason}")
         self._record(state="ended", exit_status=status, ended=_stamp(ended))
 
     def fail(self, reason: str) -> None:
