@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""docs/topologies.md tells the truth: its files are written, its commands run by a real shell and ansible-playbook, section by section."""
+"""docs/topologies.md and docs/topologies-reference.md tell the truth: a real shell and ansible-playbook run their commands, section by section."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from ansible_collections.deter.benito.tests.unit.topology.ns.files import ways
 from pages import as_pattern, blocks, steps
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "topologies.md"
-TEXT = PAGE.read_text(encoding="utf-8")
-SECTIONS = re.findall(r"^## (.*)$", TEXT, re.MULTILINE)
-FILES = {name: text for what, name, text in steps(PAGE) if what == "file"}
-COMMANDS = [command for what, command, _output in steps(PAGE) if what == "command"]
+PAGES = [ROOT / "docs" / name for name in ("topologies.md", "topologies-reference.md")]
+TEXTS = [page.read_text(encoding="utf-8") for page in PAGES]
+GUIDE, REFERENCE = TEXTS
+SECTIONS = [(title, text) for text in TEXTS for title in re.findall(r"^## (.*)$", text, re.MULTILINE)]
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+STEPS = [step for page in PAGES for step in steps(page)]
+FILES = {name: text for what, name, text in STEPS if what == "file"}
+COMMANDS = [command for what, command, _output in STEPS if what == "command"]
 
 
 @pytest.fixture(name="shell")
 def fixture_shell(tmp_path):
-    """Runs a command as the page's reader would, in a folder with the files of the whole page, with a HOME of its own."""
+    """Return a function that runs a command as the reader would, in a folder with the files of both pages and with a separate HOME."""
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "home").mkdir()
@@ -50,16 +53,16 @@ def fixture_shell(tmp_path):
     return run
 
 
-def section(title, tmp_path):
-    """The commands of a section, each with what it prints."""
-    part = re.search(rf"^## {re.escape(title)}$.*?(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL).group()
+def section(title: str, text: str, tmp_path: Path) -> list[tuple[str, str]]:
+    """Return the commands of a section of the page ``text``, each with what it prints."""
+    part = re.search(rf"^## {re.escape(title)}$.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL).group()
     (tmp_path / "section.md").write_text(part, encoding="utf-8")
     return [(command, output) for what, command, output in steps(tmp_path / "section.md") if what == "command"]
 
 
-@pytest.mark.parametrize("title", SECTIONS)
-def test_the_section_tells_the_truth(title, shell, tmp_path):
-    commands = section(title, tmp_path)
+@pytest.mark.parametrize(("title", "text"), SECTIONS, ids=[title for title, _text in SECTIONS])
+def test_the_section_tells_the_truth(title, text, shell, tmp_path):
+    commands = section(title, text, tmp_path)
     assert commands, "a section without an example"
     for command, output in commands:
         done = shell(command)
@@ -69,27 +72,27 @@ def test_the_section_tells_the_truth(title, shell, tmp_path):
         assert "Traceback" not in said
 
 
-def test_every_file_of_the_page_is_used_by_a_command_and_every_block_is_a_file_or_commands():
-    assert {language for language, _text in blocks(PAGE)} == {"console", "xml", "tcl", "yaml"}
+def test_every_file_of_the_pages_is_used_by_a_command_and_every_block_is_a_file_or_commands():
+    assert {language for language, _text in BLOCKS} == {"console", "xml", "tcl", "yaml"}
     assert [name for name in FILES if not any(re.search(rf"\b{re.escape(name)}\b", command) for command in COMMANDS)] == []
-    assert len(FILES) == sum(language != "console" for language, _text in blocks(PAGE))
+    assert len(FILES) == sum(language != "console" for language, _text in BLOCKS)
 
 
 def test_the_delays_that_the_page_counts_are_those_of_its_file():
     topology, _warnings = read_topdl_text(FILES["shaped.xml"].encode(), "shaped.xml")
-    said = re.search(r"From `(\w+)` to `(\w+)` it is (\d+) ms, from `(\w+)` to `(\w+)` (\d+)\.", TEXT).groups()
+    said = re.search(r"From `(\w+)` to `(\w+)` the delay is (\d+) ms\. From `(\w+)` to `(\w+)` it is (\d+) ms\.", GUIDE).groups()
     found = ways(topology, "lan0")
     assert (found[said[:2]][0], found[said[3:5]][0]) == (int(said[2]), int(said[5]))
 
 
 def rows(title):
-    part = re.search(rf"^### {title}$.*?(?=^##)", TEXT, re.MULTILINE | re.DOTALL).group()
+    part = re.search(rf"^### {title}$.*?(?=^##)", REFERENCE, re.MULTILINE | re.DOTALL).group()
     return [tuple(cell.strip() for cell in row.strip("|").split(" | ")) for row in re.findall(r"^\| `.*\|$", part, re.MULTILINE)]
 
 
-def test_the_page_has_every_word_of_select_and_every_placeholder():
+def test_the_reference_has_every_key_of_select_and_every_placeholder():
     assert sorted(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows("What is selected")))) == sorted(SELECT_KEYS)
-    assert [name for name in PLACEHOLDERS if f"{{{name}}}" not in TEXT] == []
+    assert [name for name in PLACEHOLDERS if f"`{{{name}}}`:" not in REFERENCE] == []
 
 
 @pytest.mark.parametrize("row", rows("What is set"), ids=lambda row: row[0])

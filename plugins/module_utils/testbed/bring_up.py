@@ -10,20 +10,20 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..commands import run
 from ..files import read_text, write_text
 from ..host.guest.resolver import resolv_conf
+from ..hostplan import HostPlan, ImagePlan
 from . import files, network
-from .addresses import choose_subnets
-from .base import host_recipe
+from .addresses import Subnets, choose_subnets
+from .base import BaseCache, Recipe, host_recipe
 from .firewall import Firewall, legacy_iptables_warning
-from .pnodes import in_parallel
-
-if TYPE_CHECKING:
-    from ..hostplan import HostPlan
-    from .local_testbed import LocalTestbed
+from .machines import Images, Machines, Size
+from .names import Identity, Paths
+from .pnodes import Pnodes, in_parallel
+from .sysctls import MachineLimits
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,31 @@ class Change:
     do: Callable[[], object] = field(repr=False)
 
 
+class Testbed(Protocol):
+    """What bringing up needs of a local testbed, see LocalTestbed."""
+
+    identity: Identity
+    paths: Paths
+    backend: str
+    size: Size
+    bases: BaseCache
+    images: Images
+    limits: MachineLimits
+
+    def state(self) -> dict: ...
+    def subnets(self) -> Subnets | None: ...
+    def base_key(self, recipe: Recipe) -> str: ...
+    def image(self) -> ImagePlan: ...
+    def containers(self, subnets: Subnets) -> Pnodes: ...
+    def machines(self, subnets: Subnets) -> Machines: ...
+
+
 class BringUp:
     """One run of ``up`` of a local testbed whose pnodes are containers: its present and wanted state, and the changes between them in order."""
 
     emulated = False
 
-    def __init__(self, testbed: LocalTestbed, wanted: Iterable[str]):
+    def __init__(self, testbed: Testbed, wanted: Iterable[str]):
         self.testbed = testbed
         self.identity = testbed.identity
         self.paths = testbed.paths
@@ -167,7 +186,7 @@ class BringUpMachines(BringUp):
 
     emulated = True
 
-    def __init__(self, testbed: LocalTestbed, wanted: Iterable[str]):
+    def __init__(self, testbed: Testbed, wanted: Iterable[str]):
         super().__init__(testbed, wanted)
         self.image = testbed.image()
         self.carrier = self.identity.carrier

@@ -29,7 +29,7 @@ from benito_host.host.cli import main
 sys.exit(main())
 """
 _PACKAGE = "benito_host"
-_SHARED = ("errors.py", "file_lock.py", "hostplan.py", "names.py")
+SHARED = ("errors.py", "file_lock.py", "hostplan.py", "names.py")
 
 
 @functools.cache
@@ -37,7 +37,7 @@ def program_files() -> tuple[str, dict[str, str]]:
     """Return the directory in which benito-host is installed, and {path below it: text}. The path ``benito-host`` is the executable."""
     host = resources.files(__package__.rpartition(".")[0])
     shared = resources.files(__package__.rpartition(".host.")[0])
-    files = {"__init__.py": "", **{name: shared.joinpath(name).read_text(encoding="utf-8") for name in _SHARED}, **_texts_below(host, "host")}
+    files = {"__init__.py": "", **{name: shared.joinpath(name).read_text(encoding="utf-8") for name in SHARED}, **_texts_below(host, "host")}
     directory = f"{ROOT}/lib/{_digest(files)}"
     program = {f"{_PACKAGE}/{name}": files[name] for name in sorted(files)}
     return directory, {**program, "benito-host": _LAUNCHER.format(directory=directory)}

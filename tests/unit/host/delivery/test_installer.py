@@ -59,7 +59,7 @@ def test_another_text_belongs_elsewhere(monkeypatch):
     from ansible_collections.deter.benito.plugins.module_utils.host.delivery import archive
 
     before = program_files()[0]
-    monkeypatch.setattr(archive, "_SHARED", ("errors.py", "hostplan.py"))
+    monkeypatch.setattr(archive, "SHARED", ("errors.py", "hostplan.py"))
     program_files.cache_clear()
     try:
         assert program_files()[0] != before
