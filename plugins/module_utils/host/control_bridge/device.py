@@ -15,16 +15,16 @@ from .link_config import LinkConfig, addresses, all_routes, index_of, link_attri
 
 BRIDGE = CONTROL
 ARPHRD_ETHER = "1"
-PLAIN_KINDS = ("", "veth", "netdevsim")  # what a network card, or one as a container gets it, says it is
+PLAIN_KINDS = ("", "veth", "netdevsim")  # of network cards, and of what containers get in their place
 
 
 def alias(interface: str) -> str:
-    """The mark of our bridge."""
+    """Return the mark of our bridge."""
     return f"benito:control0:{interface}"
 
 
 def find_interface() -> str:
-    """The interface that carries the SSH connection this runs under, else the one of the default routes.
+    """Return the interface of the SSH connection that this runs under; without one, the interface of the default routes.
 
     Raises HostError when there is none, or more than one.
     """
@@ -51,7 +51,7 @@ def _interface_of_ssh_server() -> str:
 
 
 def _ssh_server_address() -> str:
-    """Our end of the SSH connection; sudo hides it from the environment, not from that of its ancestors."""
+    """Return our end of the SSH connection. sudo hides it from its own environment, but not from that of its ancestors."""
     process = os.getpid()
     while process > 1:
         try:
@@ -68,7 +68,7 @@ def _ssh_server_address() -> str:
 
 
 def refuse_unless_plain(interface: str) -> None:
-    """Raises HostError that names the arrangement when this is not a plain Ethernet interface used for nothing else."""
+    """Raise HostError that names the arrangement unless this is a plain Ethernet interface that is used for nothing else."""
     if not index_of(interface):
         raise HostError(f"there is no interface {interface}")
     reason = _arrangement(interface)
@@ -99,14 +99,14 @@ def _odd_routes(interface: str) -> str:
     index = index_of(interface)
     for route in all_routes():
         if index in route.hops:
-            return f"is one of several ways of the route {route}"
+            return f"is one of several hops of the route {route}"
         if route.index == index and route.odd:
             return f"has the route {route} that {route.odd}"
     rules = [rule for family in ("-4", "-6") for rule in _rules(family) if interface in (rule.get("iif"), rule.get("oif"))]
     return f"is named by the routing rule of priority {rules[0].get('priority')}" if rules else ""
 
 
-def _rules(family):
+def _rules(family: str) -> list[dict]:
     try:
         return netlink.ip_json(family, "rule", "show")
     except HostError:  # a kernel without this family or without rules has none
@@ -114,7 +114,7 @@ def _rules(family):
 
 
 def _kind(name: str) -> str:
-    """What sort of virtual device it is, "" for a network card."""
+    """Return the kind of virtual device that it is, "" for a network card."""
     link = netlink.links().get(name)
     return link.kind if link else ""
 
@@ -125,17 +125,17 @@ def is_bridge(name: str = BRIDGE) -> bool:
 
 
 def mac_of(interface: str) -> str:
-    """The interface's MAC address."""
+    """Return the interface's MAC address."""
     return link_attribute(interface, "address")
 
 
 def members() -> list[str]:
-    """The interfaces in control0, sorted."""
+    """Return the interfaces in control0, sorted."""
     return sorted(os.listdir(f"/sys/class/net/{BRIDGE}/brif")) if is_bridge() else []
 
 
 def bring_over(interface: str, link_config: LinkConfig) -> None:
-    """Create control0 over the interface and move to it what the interface carries. Raises HostError."""
+    """Create control0 over the interface and move the interface's addresses, routes and settings to it. Raises HostError."""
     mac, mtu = mac_of(interface), int(link_attribute(interface, "mtu"))
     batch = netlink.Batch()
     if not is_bridge():
@@ -152,7 +152,7 @@ def bring_over(interface: str, link_config: LinkConfig) -> None:
 
 
 def bring_back(interface: str, link_config: LinkConfig) -> None:
-    """Take control0 away and give the interface what it, or what control0, carried. Raises HostError."""
+    """Remove control0 and give the interface the addresses, routes and settings of ``link_config``. Raises HostError."""
     delete_bridge()
     write_settings(interface, link_config.settings)
     batch = netlink.Batch()
@@ -162,7 +162,7 @@ def bring_back(interface: str, link_config: LinkConfig) -> None:
 
 
 def tune(interface: str, carried: LinkConfig) -> None:
-    """Give a control0 that the network manager made our mark, the interface's settings, and what the manager cannot be told to set."""
+    """Finish a control0 that the network manager has made: set our mark, the interface's settings, and what the manager cannot set."""
     write_settings(BRIDGE, carried.settings)
     batch = netlink.Batch()
     batch.set_link(f"bridge {BRIDGE}", [("IFLA_IFALIAS", alias(interface))], index_of(BRIDGE))

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an interface carries (addresses, routes, settings), moved whole from one device to another.
+"""Move what an interface carries (addresses, routes, settings) from one device to another.
 
-Addresses and routes are kept as the kernel listed them, byte for byte but for the device, so that metrics,
-protocols, lifetimes and whatever else they have move with them. Both families, all tables.
+Addresses and routes are kept as the kernel listed them, byte for byte except for the device. So metrics, protocols, lifetimes and
+whatever else they have move with them. This covers both families and all tables.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TICKS = 100  # of the kernel's clock in a second, as it counts lifetimes of rou
 _LABEL_LENGTH = 15
 _RENEWED = (nl.RTPROT_KERNEL, nl.RTPROT_RA, nl.RTPROT_DHCP)  # routes that come back by themselves
 
-# Per-interface settings that decide how the host speaks and listens there; the bridge gets the interface's.
+# Per-interface settings that decide how the host sends and receives there; the bridge gets those of the interface.
 SETTINGS = {
     "ipv4": ("accept_local", "accept_redirects", "accept_source_route", "arp_accept", "arp_announce", "arp_filter", "arp_ignore", "arp_notify",
              "forwarding", "force_igmp_version", "log_martians", "promote_secondaries", "proxy_arp", "route_localnet", "rp_filter", "secure_redirects",
@@ -122,7 +122,7 @@ class Route:
 
 
 def index_of(name: str) -> int:
-    """The interface's index, 0 when there is none."""
+    """Return the interface's index, 0 when there is none."""
     try:
         return socket.if_nametoindex(name)
     except OSError:
@@ -130,13 +130,13 @@ def index_of(name: str) -> int:
 
 
 def addresses(index: int = 0) -> list[Address]:
-    """Addresses of a device (of all for 0), in the kernel's order: primary before secondary."""
+    """Return the addresses of a device (of all for 0) in the kernel's order, primary before secondary."""
     listed = (Address(body) for family in _FAMILIES for body in netlink.dump(nl.RTM_GETADDR, nl.IFADDRMSG.encode(ifa_family=family)))
     return [address for address in listed if address.family in _FAMILIES and index in (0, address.index)]
 
 
 def all_routes() -> list[Route]:
-    """Every route of both families and all tables but ``local``."""
+    """Return every route of both families and of all tables but ``local``."""
     listed = (Route(body) for family in _FAMILIES for body in netlink.dump(nl.RTM_GETROUTE, nl.RTMSG.encode(rtm_family=family)))
     return [route for route in listed if route.family in _FAMILIES and route.table != nl.RT_TABLE_LOCAL and not route.flags & nl.RTM_F_CLONED]
 
@@ -150,6 +150,7 @@ class LinkConfig:
 
     @classmethod
     def of(cls, name: str) -> LinkConfig:
+        """Return what a live device carries."""
         index = index_of(name)
         mine = addresses(index) if index else []
         sources = {address.address for address in mine}
@@ -158,28 +159,28 @@ class LinkConfig:
         return cls(mine, [route for route in listed if route.index == index and index], others, read_settings(name))
 
     def to_plain(self) -> dict:
-        """As JSON can hold it."""
+        """Return it in a form that JSON can hold."""
         lists: dict[str, Sequence[Address | Route]] = {"addresses": self.addresses, "routes": self.routes, "others": self.others}
         return {**{name: [item.body.hex() for item in items] for name, items in lists.items()}, "settings": self.settings}
 
     @classmethod
     def from_plain(cls, data: dict) -> LinkConfig:
-        """What ``to_plain`` gave."""
+        """Return what ``to_plain`` was called on."""
         routes, others = ([Route(bytes.fromhex(text)) for text in data[name]] for name in ("routes", "others"))
         return cls([Address(bytes.fromhex(text)) for text in data["addresses"]], routes, others, data["settings"])
 
     def global_addresses(self) -> list[Address]:
-        """Those that others reach the host by."""
+        """Return the addresses that the host is reached by from elsewhere."""
         return [address for address in self.addresses if not address.link_local]
 
     def describe(self) -> list[str]:
-        """One line for each address and route, for people and ``--diff``."""
+        """Return one line for each address and route, for people and ``--diff``."""
         routes = {str(route) for route in self.routes if route.protocol != nl.RTPROT_KERNEL}
         return sorted(map(str, self.global_addresses())) + sorted(f"route {route}" for route in routes)
 
 
 def read_settings(name: str) -> dict[str, str]:
-    """{"ipv6/accept_ra": "1", …} of an interface, what the kernel has of SETTINGS."""
+    """Return {"ipv6/accept_ra": "1", …} of an interface: those of SETTINGS that this kernel has."""
     found = {}
     for family, names in SETTINGS.items():
         for setting in names:
@@ -192,7 +193,7 @@ def read_settings(name: str) -> dict[str, str]:
 
 
 def write_settings(name: str, wanted: dict[str, str]) -> None:
-    """Set what differs. A value the kernel refuses is left: none of them is worth losing the connection for."""
+    """Set what differs. A value that the kernel refuses is skipped, because none is worth losing the connection for."""
     current = read_settings(name)
     for setting, value in wanted.items():
         if current.get(setting, value) == value:
@@ -233,9 +234,9 @@ def _take_away(batch: netlink.Batch, index: int) -> None:
 
 
 def complete(link_config: LinkConfig, target: str) -> None:
-    """Give ``target`` the lasting addresses and routes it lacks: those nobody's configuration knows of.
+    """Give ``target`` the permanent addresses and routes that it lacks because no configuration has them.
 
-    What has a lifetime, or came from DHCP or router advertisements, is for whoever manages the interface to renew.
+    The manager of the interface renews whatever has a lifetime or came from DHCP or router advertisements.
     """
     index = index_of(target)
     batch = netlink.Batch()
@@ -254,7 +255,7 @@ def complete(link_config: LinkConfig, target: str) -> None:
 
 
 def missing(link_config: LinkConfig, target: str) -> list[str]:
-    """What ``target`` still lacks for the host to be reached as before: global addresses and default routes; not yet usable ones count."""
+    """Return what ``target`` still lacks for the host to be reached as before: global addresses, also unusable ones, and default routes."""
     index = index_of(target)
     usable = {address.key for address in addresses(index) if not address.flags & nl.IFA_F_TENTATIVE}
     wanted = [address for address in link_config.global_addresses() if address.family == socket.AF_INET or address.permanent]
@@ -265,7 +266,7 @@ def missing(link_config: LinkConfig, target: str) -> list[str]:
 
 
 def await_link_config(link_config: LinkConfig, target: str, seconds: float) -> None:
-    """Wait until ``target`` has what the host is reached by. Raises HostError with what is missing after ``seconds``."""
+    """Wait until ``target`` has what the host is reached by. Raises HostError that names what is missing after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         lacking = missing(link_config, target) if index_of(target) else ["the device"]
@@ -277,7 +278,7 @@ def await_link_config(link_config: LinkConfig, target: str, seconds: float) -> N
 
 
 def link_attribute(name: str, leaf: str) -> str:
-    """One file of /sys/class/net/NAME, "" when it is not there."""
+    """Return the content of one file of /sys/class/net/NAME, "" when it is not there."""
     try:
         with open(f"/sys/class/net/{name}/{leaf}", encoding="ascii", errors="replace") as stream:
             return stream.read().strip()
@@ -286,7 +287,7 @@ def link_attribute(name: str, leaf: str) -> str:
 
 
 def master_of(name: str) -> str:
-    """The bridge, bond or VRF that the interface belongs to, or ""."""
+    """Return the bridge, bond or VRF that the interface belongs to, or ""."""
     try:
         return os.path.basename(os.readlink(f"/sys/class/net/{name}/master"))
     except OSError:

@@ -16,7 +16,7 @@ import shutil
 from dataclasses import dataclass
 
 from ...errors import HostError
-from ...hostplan import HostPlan, VnodePlan
+from ...hostplan import HostPlan, ImagePlan, VnodePlan
 from ..base.paths import ExperimentPaths, read_json, write_atomically
 from ..base.syscalls import umount
 from ..base.systemctl import systemctl
@@ -27,7 +27,7 @@ from ..net.marks import CONTROL
 from ..net.netlink import Batch
 from ..net.ports import Medium, Peer, Port, Ports, media, remove_ports
 from ..net.probe import close_endpoints
-from .boot import boot, discard, left_cgroups, left_locks, node_status, shown, units
+from .boot import Unit, boot, discard, left_cgroups, left_locks, node_status, shown, units
 from .config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text
 from .disk import mounted_below, open_disk
 from .files import Tree
@@ -125,7 +125,7 @@ def _present(paths: ExperimentPaths) -> set[str]:
     return found | units(paths)
 
 
-def _images(plan: HostPlan, wanted: dict[str, VnodePlan]):
+def _images(plan: HostPlan, wanted: dict[str, VnodePlan]) -> list[ImagePlan]:
     used = {vnode.image for vnode in wanted.values()}
     return [image for image in plan.images if image.digest in used]
 
@@ -168,7 +168,7 @@ class _Builder:
             "start": start_text(paths, vnode, tree(vnode.image)),
             "unit": unit_text(paths, vnode),
         }
-        key = tuple(self._secret(vnode, name) for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
+        key = (self._secret(vnode, "ssh_host_ed25519_key"), self._secret(vnode, "ssh_host_ed25519_key.pub"))
         files = guest_files(plan, vnode, REPORT, self._resolv_conf, key)
         return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._media[CONTROL].mtu)})
 
@@ -180,7 +180,7 @@ class _Builder:
         except FileNotFoundError as exc:
             raise HostError(f"{vnode.name}: its SSH host key {path} is not on this host: the role deter.benito.vhost brings it") from exc
 
-    def _decide(self, node: _Wanted, unit, starting: list[_Wanted]) -> list[str]:
+    def _decide(self, node: _Wanted, unit: Unit, starting: list[_Wanted]) -> list[str]:
         """What is to be done about a node; what needs no start is done."""
         name = node.vnode.name
         known = read_json(f"{container(self._paths, name)}/state.json", {})
@@ -244,8 +244,8 @@ class _Builder:
         for log in ("console.log", "lxc.log"):
             with open(f"{directory}/{log}", "w", encoding="ascii"):
                 pass
-        for file in ("config", "start"):
-            write_atomically(f"{directory}/{file}", node.system[file])
+        for text in ("config", "start"):
+            write_atomically(f"{directory}/{text}", node.system[text])
         os.makedirs(_UNITS, exist_ok=True)
         write_atomically(f"{_UNITS}/{self._paths.node_unit(name)}", node.system["unit"], 0o644)
         self._remember(node)
@@ -318,5 +318,5 @@ def _init(lxc_start: int) -> int:
         raise HostError("the node ended while its files were written") from exc
 
 
-def _digest(data) -> str:
+def _digest(data: list) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

@@ -108,11 +108,15 @@ def probe(plan: HostPlan, paths: ExperimentPaths, limit_s: float = 10.0) -> dict
 
 
 def _verdict(plan: HostPlan, substrate: SubstratePlan, vhost: str, small_passes: bool) -> str:
-    path = f"substrate {substrate.name}: {vhost} ({', '.join(substrate.tunnel.remotes)}) from {substrate.tunnel.local}"
+    tunnel = substrate.tunnel
+    path = f"substrate {substrate.name}: {vhost}"
+    if not tunnel:
+        return f"{path}: nothing passes, and this vhost has no tunnel to it"
+    path += f" ({', '.join(tunnel.remotes)}) from {tunnel.local}"
     if small_passes:
         return (f"{path}: small packets pass, packets of {substrate.mtu} bytes do not: the experiment network carries less than "
                 f"the {substrate.mtu + 50} bytes that this host's interface (MTU {plan.underlay_mtu}) promises")
-    return f"{path}: nothing passes; is UDP port {substrate.tunnel.port} open between them on the experiment network?"
+    return f"{path}: nothing passes; is UDP port {tunnel.port} open between them on the experiment network?"
 
 
 def _pin(paths: ExperimentPaths) -> str:
