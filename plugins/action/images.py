@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide, result_of
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
@@ -15,8 +15,8 @@ class ActionModule(DirectoryAction):
     def act(self, directory, params):
         looked = provide(directory.require(), True, self.check_mode)
         if params["state"] == "looked" or self.check_mode:
-            return {**result_of(looked, self.check_mode), "warnings": list(looked.warnings)}
+            return {**looked.result(self.check_mode), "warnings": list(looked.warnings)}
         if looked.missing:
             return self._execute_module(module_name="deter.benito.images", task_vars=self._task_vars, wrap_async=self._task.async_val)
         provided = provide(directory.require())
-        return {**result_of(provided, True), "warnings": list(provided.warnings)}
+        return {**provided.result(True), "warnings": list(provided.warnings)}

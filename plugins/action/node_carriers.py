@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle import swap
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import carriers
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
@@ -12,7 +12,7 @@ class ActionModule(DirectoryAction):
     options = {"nodes": {"type": "list", "elements": "str", "required": True}}
 
     def act(self, directory, params):
-        found = swap.carriers(directory, params["nodes"])
+        found = carriers(directory, params["nodes"])
         return {
             "changed": False,
             "carriers": {vhost: {"nodes": carrier.nodes, "embedded": carrier.embedded} for vhost, carrier in found.items()},

@@ -67,7 +67,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.files import signals_as_exceptions
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide, result_of
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide
 
 
 def argument_spec():
@@ -90,7 +90,7 @@ def main():
         module.fail_json(msg=str(exc))
     for line in provided.warnings:
         module.warn(line)
-    module.exit_json(**result_of(provided, module.check_mode or given["state"] == "present"))
+    module.exit_json(**provided.result(module.check_mode or given["state"] == "present"))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def test_bad_input_is_one_failure_with_everything_in_it(playbook, benito_home, e
 def test_what_is_not_given_is_named(playbook):
     run = playbook("containerize", fails=True, pid="Test")
     assert run.failures == [f"localhost: {message}" for message in [
-        "eid and topology not given: say -e pid=PROJECT -e eid=EXPERIMENT -e topology=FILE, and if you like "
+        "eid and topology not given. Give -e pid=PROJECT -e eid=EXPERIMENT -e topology=FILE, and optionally "
         "-e packing=NUMBER, -e default_container=KIND, -e kind_map=KIND=KIND, -e seed=NUMBER, -e site=FILE"
     ]]  # fmt: skip
 

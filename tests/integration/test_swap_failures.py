@@ -78,7 +78,7 @@ def test_an_image_that_cannot_be_had_stops_the_swap_in_before_any_machine_is_ask
     before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     for image, words in (
         ("damaged", f"image damaged: {disk} (1048576 bytes) has the sha256 {sha256(disk)}, not {'0' * 64}"),
-        ("other", "image other is no qcow2 disk, but its format is said to be qcow2"),
+        ("other", "image other is no qcow2 disk, but its entry says format qcow2"),
         ("absent", f"image absent: {tmp_path / 'none'} cannot be read: No such file or directory"),
     ):
         experiment = made(topdl({"machine": {"kind": "qemu", "image": image}}), site=str(site))

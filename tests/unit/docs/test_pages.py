@@ -29,9 +29,10 @@ def anchors(page):
 
 
 def playbook_texts():
-    """Everything that may read an extra variable: playbooks, roles and plugins."""
+    """Everything that may read an extra variable: playbooks, roles, plugins, and the list of settings that containerize looks up."""
+    settings = [ROOT / "plugins" / "module_utils" / "settings" / name for name in ("schema.py", "original_options.py")]
     paths = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/*/*.yml"), *ROOT.glob("plugins/inventory/*.py"), *ROOT.glob("plugins/connection/*.py")]
-    return "\n".join(text_of(path) for path in paths)
+    return "\n".join(text_of(path) for path in (*settings, *paths))
 
 
 @each_page

@@ -19,7 +19,6 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory, experiments
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle import create as creation
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.picture import creation_pictures
-from ansible_collections.deter.benito.plugins.module_utils.settings.schema import SITE_SCHEMA
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize
 from ansible_collections.deter.benito.tests.unit.topology.drawing.graphviz import texts_of
@@ -309,8 +308,11 @@ def test_what_an_ns_file_reads_is_relative_to_its_folder_and_kept_with_it(files,
     assert ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "again").read("partitioned.xml") == directory.read("partitioned.xml")
 
 
-def test_every_setting_may_be_given():
-    assert list(containerize.SETTINGS) == list(SITE_SCHEMA["properties"])
+def test_settings_may_be_given_by_name_in_one_dictionary_and_an_option_wins_over_its_entry(files, tmp_path):
+    outcome = run(**good(settings={"packing": "2", "seed": 3, "no_image": True, "size": None}, seed=7))
+    assert not outcome.failed, outcome.message
+    settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
+    assert (settings["packing"], settings["seed"], settings["image"], settings["size"]) == (2, 7, False, 0)
 
 
 def test_options_of_the_original_are_settings_by_their_own_names(files, tmp_path, capsys):
@@ -462,7 +464,11 @@ BAD_OPTIONS = {
     "a template that is not there": ({"openvz_template": "windows-11"}, "openvz_template: there is no template 'windows-11'"),
     "a picture in no time": ({"image_limit_s": 0}, "image_limit_s: 0 is less than the minimum of 1"),
     "a site.conf that is not there": ({"config": "none.conf"}, "none.conf: no such file"),
-    "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is no line of an INI file"),
+    "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is not a line of an INI file"),
+    "a setting that is none": ({"settings": {"packking": 3}}, "packking: there is no such setting (perhaps packing)"),
+    "a truth in words": ({"no_image": "perhaps"}, "no_image: 'perhaps' is not one of its values (true or false)"),
+    "a list where a number belongs": ({"vxlan_port": [4789]}, "vxlan_port: [4789] is not of type 'integer' (a whole number from 1 to 65535)"),
+    "less than nothing": ({"qemu_reserve_mb": -1}, "qemu_reserve_mb: -1 is less than the minimum of 0 (a whole number, at least 0)"),
     "a site file that is not there": ({"site": "none.yml"}, "none.yml: no such file"),
 }
 
@@ -494,9 +500,9 @@ def assert_refused(outcome, expected, tmp_path):
 
 def test_all_that_is_wrong_is_said_at_once(files, tmp_path):
     (files / "bad.xml").write_text(topology(computer("a", ("nowhere",)), substrate("s", "<capacity><rate>-1</rate></capacity>")))
-    outcome = run(**good(eid="-", packing=0, topology="bad.xml"))
+    outcome = run(**good(eid="-", packing=0, nodes_only="perhaps", seed="lucky", openvz_diskspace="much", topology="bad.xml"))
     lines = outcome.message.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["eid", "packing", "bad.xml", "bad.xml"]
+    assert [line.split(":")[0] for line in lines] == ["eid", "openvz_diskspace", "packing", "nodes_only", "seed", "bad.xml", "bad.xml"]
     assert outcome.failed
     assert not os.path.exists(tmp_path / "home")
 

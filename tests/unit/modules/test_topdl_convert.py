@@ -59,7 +59,7 @@ def test_it_changes_only_what_differs_and_replaces_nothing_unasked(work):
     (work / "there.xml").write_text("mine\n")
     (work / "there.xml").chmod(0o640)
     failed, result = run(topology=CAMPUS, out="there.xml")
-    assert failed and result["msg"] == "there.xml is there already and says something else; it was left untouched (force=true replaces it)"
+    assert failed and result["msg"] == "there.xml exists and has other content; it was left untouched (force=true replaces it)"
     assert (work / "there.xml").read_text() == "mine\n"
     assert run(topology=CAMPUS, out="there.xml", force=True)[1]["changed"]
     assert stat.S_IMODE(os.stat("there.xml").st_mode) == 0o640
