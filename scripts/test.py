@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +164,7 @@ class Interruption:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupt)
 
-    def _interrupt(self, number: int, _frame) -> None:
+    def _interrupt(self, number: int, _frame: object) -> None:
         if not self.signal:
             print("interrupted: the suites clean up, which may take a minute", file=sys.stderr, flush=True)
             self.signal = number
@@ -172,7 +172,7 @@ class Interruption:
                 os.killpg(process.pid, signal.SIGINT)
 
     @contextlib.contextmanager
-    def watches(self, process: subprocess.Popen):
+    def watches(self, process: subprocess.Popen) -> Iterator[None]:
         self._running.add(process)
         if self.signal:  # it came between the last look and this line
             os.killpg(process.pid, signal.SIGINT)
@@ -195,6 +195,7 @@ def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Int
         suite.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         start_new_session=True,
     ) as process, interruption.watches(process):
+        assert process.stdout
         for line in process.stdout:
             lines.append(line)
             file.write(line)
@@ -239,7 +240,8 @@ def main(wanted: list[str]) -> int:
     interruption.listen()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="benito-test-"))
-    terminal, results, started = Terminal(), {}, time.monotonic()
+    terminal, started = Terminal(), time.monotonic()
+    results: dict[str, Result] = {}
 
     def run_lane(lane: list[Suite]) -> None:
         for suite in lane:

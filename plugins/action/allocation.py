@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.allocate import allocate
 from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
@@ -18,7 +19,7 @@ class ActionModule(DirectoryAction):
         **{name: setting(name).argument() for name in MACHINE_TYPES},
     }
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         types = {name: params[name] for name in MACHINE_TYPES}
         allocated = allocate(directory, params["offers"], params["secrets"], types, self.check_mode)
         return {

@@ -1,11 +1,11 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module control_bridge, which says what it does."""
+"""Action of the module control_bridge, whose file documents it."""
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
 
 _COMMANDS = {"present": "up", "confirmed": "confirm", "absent": "down"}
 
@@ -17,7 +17,7 @@ class ActionModule(HostAction):
         "timeout": {"type": "int", "default": 60},
     }
 
-    def act(self, options, paths):
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
         state = options["state"]
         if (self.check_mode or state == "absent") and not self.is_there(options["program"]):
             changes = ["control0: made"] if state == "present" else []  # nothing of ours is there

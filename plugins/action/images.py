@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
@@ -12,7 +13,7 @@ class ActionModule(DirectoryAction):
     options = {"state": {"type": "str", "choices": ["looked", "present"], "default": "present"}}
     _supports_async = True
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         looked = provide(directory.require(), True, self.check_mode)
         if params["state"] == "looked" or self.check_mode:
             return {**looked.result(self.check_mode), "warnings": list(looked.warnings)}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import carriers
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
@@ -11,7 +12,7 @@ from ansible_collections.deter.benito.plugins.plugin_utils.directory_action impo
 class ActionModule(DirectoryAction):
     options = {"nodes": {"type": "list", "elements": "str", "required": True}}
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         found = carriers(directory, params["nodes"])
         return {
             "changed": False,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.begin import SWAPIN, SWAPOUT, begin
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
@@ -11,7 +12,7 @@ from ansible_collections.deter.benito.plugins.plugin_utils.directory_action impo
 class ActionModule(DirectoryAction):
     options = {"operation": {"type": "str", "choices": [SWAPIN, SWAPOUT], "required": True}}
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         begun = begin(directory, params["operation"], self.check_mode)
         return {
             "changed": begun.changed,

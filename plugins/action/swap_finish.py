@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.begin import SWAPIN, SWAPOUT
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.finish import finish
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import table
@@ -16,7 +17,7 @@ class ActionModule(DirectoryAction):
         "reports": {"type": "dict", "default": {}},
     }
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         finished = finish(directory, params["operation"], params["reports"], self.check_mode)
         return {
             "changed": finished.changed,

@@ -70,7 +70,7 @@ from ansible_collections.deter.benito.plugins.module_utils.files import signals_
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "pid": {"type": "str", "required": True},
         "eid": {"type": "str", "required": True},
@@ -79,7 +79,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     only_look = module.check_mode or given["state"] == "looked"

@@ -121,7 +121,7 @@ from ansible_collections.deter.benito.plugins.module_utils.testbed.machines impo
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "state": {"type": "str", "choices": ["ready", "up", "down"], "default": "up"},
         "pnodes": {"type": "int", "default": 2},
@@ -135,7 +135,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:

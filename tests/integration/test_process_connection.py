@@ -86,7 +86,7 @@ def test_a_node_that_cannot_be_entered_is_unreachable_and_says_why(ansible):
 
 def test_a_node_without_a_vhost_is_unreachable_and_nothing_is_guessed(ansible):
     text, status = ansible("nowhere", "ansible.builtin.ping", "")
-    assert "vnode nowhere has no vhost to be reached through: its experiment is not swapped in" in text
+    assert "vnode nowhere has no vhost: its experiment is not swapped in" in text
     assert status == 4
 
 

@@ -113,7 +113,7 @@ def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_
         error = error_of(experiment.play("swapin", fails=True))
         assert f"pnode-0001 ({stranger}): " in error and "pnode-0000" not in error
         state = experiment.state
-        assert state["state"] == "failed" and "/usr/local/sbin/benito-host exists on this host and is not ours" in state["reason"]
+        assert state["state"] == "failed" and "/usr/local/sbin/benito-host exists on this host and does not belong to deter.benito" in state["reason"]
         experiment.play("swapout")
         assert experiment.state["state"] == "swapped"
         assert testbed.ssh(stranger, "cat /usr/local/sbin/benito-host").stdout == "another program\n"

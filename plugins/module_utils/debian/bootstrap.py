@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..commands import read_text, run, write_text
+from ..commands import run
+from ..files import read_text, write_text
 from . import archives
 
 

@@ -10,9 +10,10 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 
-from ..commands import PATH, read_text, run, write_text
+from ..commands import PATH, run
 from ..debian.bootstrap import debootstrap, mask, remove_host_keys, trust
 from ..errors import HostError
+from ..files import read_text, write_text
 from .initrd import SIZE_NOTE, initrd
 from .recipe import DISK, Recipe
 

@@ -14,8 +14,8 @@ import os
 import stat
 from collections.abc import Iterable
 
-from ..commands import read_text
 from ..errors import HostError
+from ..files import read_text
 
 SEED_SERIAL = "benito-seed"
 SIZE_NOTE = "var/lib/benito-disk-sectors"

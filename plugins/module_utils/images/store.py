@@ -18,8 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from ..commands import locked, read_text, write_text
 from ..errors import HostError
+from ..files import locked, read_text, write_text
 from ..hostplan import ImagePlan
 
 NOTE = "image.json"
@@ -55,7 +55,7 @@ class ImageStore:
         """
         if self.has(plan.digest):
             return False
-        with locked(os.path.join(self.directory, ".lock"), "the cache of images", _LOCK_SECONDS):
+        with locked(os.path.join(self.directory, ".lock"), "the cache of images", limit_s=_LOCK_SECONDS):
             if self.has(plan.digest):
                 return False
             self._sweep()

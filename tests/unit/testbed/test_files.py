@@ -7,7 +7,7 @@ import shlex
 import pytest
 import yaml
 from ansible_collections.deter.benito.plugins.module_utils.debian import archives as apt
-from ansible_collections.deter.benito.plugins.module_utils.testbed import files, network
+from ansible_collections.deter.benito.plugins.module_utils.testbed import files
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity, Paths
 
@@ -120,14 +120,6 @@ def test_proxies_reach_pnodes_unless_they_are_on_the_loopback():
 def test_proxies_of_the_environment_serve_where_apt_has_none():
     environment = {"http_proxy": "http://user:word@proxy.example:3128", "https_proxy": "http://user:word@localhost:3128"}
     assert apt.kept_options("", environment) == ('Acquire::http::Proxy "http://user:word@proxy.example:3128";',)
-
-
-def test_a_local_resolver_is_passed_over_for_what_it_asks_itself():
-    stub = "# stub\nnameserver 127.0.0.53\noptions edns0 trust-ad\nsearch lab.example\n"
-    real = "nameserver 192.0.2.53\nsearch lab.example\n"
-    assert network.usable_resolv_conf([stub, real]) == real
-    assert network.usable_resolv_conf([stub]) == ""
-    assert network.usable_resolv_conf(["nameserver 127.0.0.1\nnameserver 192.0.2.7\n"]) == "nameserver 192.0.2.7\n"
 
 
 def _settings(text):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.commands import locked, run, write_text
-from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.files import write_text
 from ansible_collections.deter.benito.plugins.module_utils.testbed import kernel
 from ansible_collections.deter.benito.plugins.module_utils.testbed.base import BaseCache, Recipe
 from ansible_collections.deter.benito.plugins.module_utils.testbed.sysctls import MachineLimits, too_low
@@ -124,53 +122,6 @@ def test_building_a_base_sweeps_those_on_which_no_testbed_stands(tmp_path, monke
     assert sorted(os.listdir(tmp_path / "base")) == [".lock", "new", "used"]
     cache.release("me")
     assert os.listdir(tmp_path / "base" / "new" / "users") == []
-
-
-def test_a_lock_that_is_held_is_reported_with_its_holder(tmp_path):
-    path = str(tmp_path / "bed.lock")
-    with locked(path, "local testbed x", 0), pytest.raises(HostError, match=f"local testbed x is in use by process {os.getpid()} since"):
-        with locked(path, "local testbed x", 0):
-            pass
-
-
-def test_a_lock_whose_file_is_removed_by_its_holder_still_excludes(tmp_path):
-    path, held, most = str(tmp_path / "bed.lock"), [], []
-
-    def work():
-        for _round in range(20):
-            with locked(path, "it", 30, remove_if=lambda: True):
-                held.append(1)
-                most.append(len(held))
-                held.pop()
-
-    threads = [threading.Thread(target=work) for _number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert max(most) == 1
-    assert not os.path.exists(path)
-
-
-def test_a_file_is_written_whole_and_never_readable_by_more_than_it_should(tmp_path):
-    path = tmp_path / "a" / "key"
-    write_text(str(path), "secret", 0o600)
-    assert path.read_text() == "secret"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path / "a") == ["key"]
-
-
-def test_a_command_that_fails_is_an_error_with_its_last_words():
-    with pytest.raises(HostError, match=r"failed \(3\): first / last"):
-        run("sh", "-c", "echo first >&2; echo last >&2; exit 3")
-    with pytest.raises(HostError, match="this machine has no benito-nonesuch"):
-        run("benito-nonesuch")
-
-
-def test_a_daemon_that_keeps_our_output_open_does_not_make_us_wait():
-    begin = time.monotonic()
-    run("sh", "-c", "sleep 5 & echo done")
-    assert time.monotonic() - begin < 3
 
 
 def test_the_testbed_needs_nothing_but_the_standard_library():

@@ -67,7 +67,7 @@ def test_pnodes_without_their_carrier_are_stopped_and_the_plan_is_not_told(machi
     made(machines, "own-bed-2")
     assert machines.states() == {"own-bed-0": "stopped", "own-bed-2": "stopped", "own-bed-10": "stopped"}
     assert machines.carrier_state() == "missing"
-    assert not machines.is_told(machines.plan(["own-bed-0"], IMAGE, Size()))
+    assert not machines.has_plan(machines.plan(["own-bed-0"], IMAGE, Size()))
 
 
 @pytest.mark.parametrize(("size", "says"), [

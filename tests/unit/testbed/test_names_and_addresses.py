@@ -38,7 +38,7 @@ def test_a_pnode_name_and_its_number_belong_together():
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "Local", "a b", "a/b", "..", "a" * 17, "1a", "ä"])
 def test_a_name_that_cannot_be_a_host_name_is_refused(name):
-    with pytest.raises(InputError, match="cannot name a testbed"):
+    with pytest.raises(InputError, match="is not a valid name of a testbed"):
         identify("/home/a", name)
 
 
@@ -77,7 +77,7 @@ def test_two_testbeds_that_start_their_search_differently_take_different_control
 
 
 def test_a_machine_that_routes_everything_leaves_no_subnet_and_says_which():
-    with pytest.raises(HostError, match="no control subnet is left"):
+    with pytest.raises(HostError, match="no free control subnet for a local testbed"):
         choose_subnets(["0.0.0.0/0"])
 
 

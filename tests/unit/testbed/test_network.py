@@ -14,7 +14,7 @@ import traceback
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.testbed import kernel, network
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
-from ansible_collections.deter.benito.plugins.module_utils.testbed.firewall import Firewall, closed_doors
+from ansible_collections.deter.benito.plugins.module_utils.testbed.firewall import Firewall, dropping_chains
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity
 
 IDENTITY = Identity("/nowhere", "unit")
@@ -125,8 +125,8 @@ def test_this_machine_can_carry_a_testbed(tmp_path):
     assert kernel.lacking(str(tmp_path)) == ()
 
 
-def test_only_chains_for_forwarded_packets_that_drop_are_closed_doors():
+def test_only_chains_that_drop_forwarded_packets_have_to_be_passed():
     chain = {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}
     chains = [{"metainfo": {}}, {"chain": chain}, {"chain": {**chain, "policy": "accept"}}, {"chain": {**chain, "hook": "input"}},
               {"chain": {"family": "ip", "table": "filter", "name": "DOCKER"}}, {"chain": {**chain, "family": "ip6"}}]
-    assert closed_doors(chains) == (("ip", "filter", "FORWARD"),)
+    assert dropping_chains(chains) == (("ip", "filter", "FORWARD"),)

@@ -39,7 +39,7 @@ wait("the end of their start commands", lambda: all(state(name)["start_command"]
 for name in NAMES:
     command = open(f"/proc/{pid(name)}/cmdline", encoding="utf-8").read().split("\0")
     assert ("-incoming" in command) == (WAY == "warm"), command
-    assert not os.path.exists(f"/run/benito/vm/{planned(name)['control']['port']}/waking") and state(name)["exit_status"] == 0, state(name)
+    assert not os.path.exists(f"/run/benito/vm/{planned(name)['control']['port']}/unfinished") and state(name)["exit_status"] == 0, state(name)
 (template,) = benito("templates")["templates"]
 assert 10 < template["private_mb"] < 256 + 160, template
 
