@@ -19,7 +19,7 @@ MONDAY, SUNDAY = time.strptime("2025-06-02", "%Y-%m-%d"), time.strptime("2025-06
 
 @pytest.fixture(name="proc")
 def fixture_proc(tmp_path):
-    """A tree like /proc/sys with too low an inotify limit, no forwarding, and one interface that forwards all the same."""
+    """Make a tree like /proc/sys with an inotify limit that is too low, forwarding off, and one interface that forwards."""
     for path, value in {
         "fs/inotify/max_user_instances": 128, "net/ipv4/ip_forward": 0, "net/ipv4/conf/all/accept_redirects": 0,
         "net/ipv4/conf/all/forwarding": 0, "net/ipv4/conf/eth0/forwarding": 1, "net/ipv4/conf/eth1/forwarding": 0, "kernel/pid_max": 4194304,
@@ -33,11 +33,11 @@ def _limits(user, proc):
     return MachineLimits(user, str(proc.parent / "run"), str(proc))
 
 
-def test_only_what_is_too_low_is_raised():
+def test_only_limits_that_are_too_low_are_raised():
     assert too_low({"a": 1, "b": 5}, {"a": 4, "b": 4, "c": 4}) == {"a": 4}
 
 
-def test_the_last_testbed_to_leave_puts_the_machines_limits_back(proc):
+def test_last_testbed_restores_the_limits_of_the_machine(proc):
     first, second = _limits("first", proc), _limits("second", proc)
     first.join("/first")
     second.join("/second")
@@ -50,7 +50,7 @@ def test_the_last_testbed_to_leave_puts_the_machines_limits_back(proc):
     assert not (proc.parent / "run").exists()
 
 
-def test_what_the_kernel_changes_with_forwarding_is_put_back_too(proc):
+def test_settings_that_the_kernel_changes_with_forwarding_are_restored(proc):
     limits = _limits("one", proc)
     limits.join("/one")
     (proc / "net/ipv4/conf/all/accept_redirects").write_text("1")
@@ -60,7 +60,7 @@ def test_what_the_kernel_changes_with_forwarding_is_put_back_too(proc):
     assert (proc / "net/ipv4/conf/eth0/forwarding").read_text() == "1"
 
 
-def test_a_limit_that_somebody_else_changed_meanwhile_stays(proc):
+def test_limit_that_somebody_else_changed_meanwhile_is_kept(proc):
     limits = _limits("one", proc)
     limits.join("/one")
     (proc / "fs/inotify/max_user_instances").write_text("99999")
@@ -68,7 +68,7 @@ def test_a_limit_that_somebody_else_changed_meanwhile_stays(proc):
     assert (proc / "fs/inotify/max_user_instances").read_text() == "99999"
 
 
-def test_a_register_from_before_the_reboot_counts_for_nothing(proc):
+def test_register_from_before_a_reboot_is_ignored(proc):
     limits = _limits("one", proc)
     limits.join("/one")
     text = (proc.parent / "run/sysctls.json").read_text()
@@ -76,12 +76,12 @@ def test_a_register_from_before_the_reboot_counts_for_nothing(proc):
     assert not limits.joined()
 
 
-def test_leaving_twice_or_without_having_come_does_nothing(proc):
+def test_leaving_twice_or_without_joining_does_nothing(proc):
     assert _limits("one", proc).leave() == ()
     assert not (proc.parent / "run").exists()
 
 
-def test_every_ability_that_lacks_is_named_at_once(tmp_path):
+def test_all_missing_abilities_are_reported_together(tmp_path):
     probes = (kernel.Probe("flying", "pnodes", "echo no wings >&2; false", ()), kernel.Probe("walking", "pnodes", "true", ()),
               kernel.Probe("swimming", "vnodes", "echo no fins >&2; exit 3", ()))
     assert kernel.lacking(str(tmp_path / "not" / "there"), probes) == (
@@ -89,13 +89,13 @@ def test_every_ability_that_lacks_is_named_at_once(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_base_is_named_by_its_recipe_and_its_week():
+def test_base_is_named_after_recipe_and_week():
     assert RECIPE.key(MONDAY) == RECIPE.key(SUNDAY) == f"bookworm-amd64-{RECIPE.hash}-2025w23"
     other = Recipe("bookworm", "amd64", RECIPE.sources, ("systemd", "vim"), (), ())
     assert other.hash != RECIPE.hash
 
 
-def test_an_interrupted_build_leaves_nothing_that_is_used_later(tmp_path, monkeypatch):
+def test_interrupted_build_leaves_nothing_that_is_used_later(tmp_path, monkeypatch):
     cache = BaseCache(str(tmp_path))
 
     def interrupted(root, recipe):
@@ -109,7 +109,7 @@ def test_an_interrupted_build_leaves_nothing_that_is_used_later(tmp_path, monkey
     assert os.listdir(tmp_path / "base") == [".lock"]
 
 
-def test_building_a_base_sweeps_those_on_which_no_testbed_stands(tmp_path, monkeypatch):
+def test_building_a_base_removes_bases_that_no_testbed_uses(tmp_path, monkeypatch):
     cache = BaseCache(str(tmp_path))
     for key, root in (("used", str(tmp_path)), ("unused", str(tmp_path / "gone"))):
         os.makedirs(cache.root(key))
@@ -124,7 +124,7 @@ def test_building_a_base_sweeps_those_on_which_no_testbed_stands(tmp_path, monke
     assert os.listdir(tmp_path / "base" / "new" / "users") == []
 
 
-def test_the_testbed_needs_nothing_but_the_standard_library():
+def test_testbed_needs_only_the_standard_library():
     code = f"import {kernel.__package__}.local_testbed, sys; print([name for name in ('yaml', 'lxml', 'ansible') if name in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": ".ansible/collections"}
     assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout.strip() == "[]"
