@@ -19,10 +19,10 @@ class ActionModule(HostAction):
 
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
         state = options["state"]
-        if (self.check_mode or state == "absent") and not self.is_there(options["program"]):
+        if (self.check_mode or state == "absent") and not self.is_there(self.program):
             changes = ["control0: made"] if state == "present" else []  # nothing of ours is there
             return outcome({"changed": bool(changes), "changes": changes, "pending": False, "users": []})
         given = ["control-bridge", _COMMANDS[state], "--user", paths.experiment]
         if state == "present":
             given += ["--interface", options["interface"], "--timeout", str(options["timeout"])]
-        return self.run_program(options["program"], *given, *(["--check"] if self.check_mode else []))
+        return self.run_program(self.program, *given, *(["--check"] if self.check_mode else []))

@@ -10,4 +10,4 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 
 class ActionModule(HostAction):
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
-        return self.apply_command(options, paths, "apply", "--part", "physical", "--start-unit")
+        return self.apply_command(paths, "apply", "--part", "physical", "--start-unit")

@@ -14,4 +14,4 @@ class ActionModule(HostAction):
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
         if self.check_mode:
             return {"changed": False, "probed": 0}
-        return self.run_program(options["program"], "probe", *(["--answer"] if options["answer"] else []), "-e", paths.experiment)
+        return self.run_program(self.program, "probe", *(["--answer"] if options["answer"] else []), "-e", paths.experiment)

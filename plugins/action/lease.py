@@ -9,7 +9,6 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 
 
 class ActionModule(HostAction):
-    takes_program = False
     options = {
         "owner": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["offered", "present", "absent"], "default": "present"},

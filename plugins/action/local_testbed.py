@@ -16,5 +16,5 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         directory, files = program_files()
         program = {"directory": directory, "files": files, "installer": installer(), "compiled": compiled_files()}
-        arguments = {**self._task.args, **({"program": program} if self._task.args.get("state", "up") == "up" else {})}
+        arguments = {**self._task.args, **({"_program": program} if self._task.args.get("state", "up") == "up" else {})}
         return self._execute_module(module_name="deter.benito.local_testbed", module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)

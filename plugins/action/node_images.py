@@ -16,7 +16,6 @@ _DIGEST = re.compile(r"[0-9a-f]+")
 
 
 class ActionModule(HostAction):
-    takes_program = False
     options = {"cache": {"type": "path", "required": True}}
 
     def act(self, options: dict, paths: ExperimentPaths) -> dict:

@@ -12,4 +12,4 @@ class ActionModule(HostAction):
     options = {"nodes": {"type": "list", "elements": "str", "required": True}}
 
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
-        return self.apply_command(options, paths, "reboot", *options["nodes"])
+        return self.apply_command(paths, "reboot", *options["nodes"])

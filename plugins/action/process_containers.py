@@ -13,4 +13,4 @@ class ActionModule(HostAction):
 
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
         network = ["--part", "network"] if options["network"] else []
-        return self.apply_command(options, paths, "apply", *network, "--part", "processes", "--start-unit")
+        return self.apply_command(paths, "apply", *network, "--part", "processes", "--start-unit")

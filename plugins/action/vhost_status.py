@@ -10,4 +10,4 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 
 class ActionModule(HostAction):
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
-        return self.run_program(options["program"], "status", "-e", paths.experiment)
+        return self.run_program(self.program, "status", "-e", paths.experiment)

@@ -16,7 +16,7 @@ class ActionModule(HostAction):
 
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
         removed = self._shrunk(options)
-        begun = self.apply_command(options, paths, "make-templates", "--begin")
+        begun = self.apply_command(paths, "make-templates", "--begin")
         return self._result(removed, begun)
 
     def act_without_experiment(self, options: dict) -> dict:

@@ -21,6 +21,26 @@ extends_documentation_fragment:
   - deter.benito.experiment.home
   - deter.benito.attributes
   - deter.benito.attributes.no_diff
+attributes:
+  action:
+    description: An action plugin on the controller looks which images are missing. Only where some are does the module run.
+    support: full
+  action_group:
+    description:
+      - Use C(group/deter.benito.experiment) in C(module_defaults) to give O(pid) and O(eid) to all such tasks,
+        and C(group/deter.benito.directory) to give them O(benito_home).
+    support: full
+    membership: [deter.benito.directory, deter.benito.experiment]
+  async:
+    description: Building an image takes about a minute.
+    support: full
+  connection:
+    description: Runs on the controller, where the experiment's directory is. Let the task run on C(localhost).
+    support: partial
+  platform:
+    description: The controller is Debian 12, Debian 13 or Ubuntu 24.04.
+    support: full
+    platforms: debian
 options:
   state:
     description:

@@ -26,10 +26,8 @@ options:
     description: What the pnodes are to be, for the list of packages. The default is what the testbed has, or C(lxc).
     type: str
     choices: [lxc, qemu]
-attributes:
-  check_mode:
-    description: Only looks.
-    support: full
+extends_documentation_fragment:
+  - deter.benito.attributes.read_only
 seealso:
   - module: deter.benito.local_testbed
 """

@@ -50,14 +50,14 @@ class NotInstalledError(HostError):
 class HostAction(ActionBase):
     """A task that runs benito-host, for one experiment.
 
-    options           the argument spec of the task's options beside pid, eid and program
-    takes_program     whether the task has the option program
+    options           the argument spec of the task's options beside pid and eid
+    program           the benito-host that it runs, a path on the vhost
     needs_experiment  whether the task must name an experiment, by pid and eid
     """
 
     TRANSFERS_FILES = False
     options: dict = {}
-    takes_program = True
+    program = PROGRAM
     needs_experiment = True
 
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
@@ -72,8 +72,6 @@ class HostAction(ActionBase):
         super().run(tmp, task_vars)
         self._host = (task_vars or {}).get("inventory_hostname", "")
         spec = {name: {"type": "str", "required": self.needs_experiment} for name in ("pid", "eid")}
-        if self.takes_program:
-            spec["program"] = {"type": "path", "default": PROGRAM}
         _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options}, required_together=[("pid", "eid")])
         try:
             if not self.needs_experiment and not options["pid"]:
@@ -91,9 +89,9 @@ class HostAction(ActionBase):
         """The option that runs a long command in the background, where its progress is polled. None in check mode."""
         return () if self.check_mode else ("--background",)
 
-    def apply_command(self, options: dict, paths: ExperimentPaths, *arguments: str) -> dict:
+    def apply_command(self, paths: ExperimentPaths, *arguments: str) -> dict:
         """Run ``benito-host … --json`` and return its result. In check mode return what it would do, also on a host without it. Raises HostError."""
-        program, check = options["program"], ["--check"] if self.check_mode else []
+        program, check = self.program, ["--check"] if self.check_mode else []
         if self.check_mode:
             for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
                 if not self.is_there(path):

@@ -27,7 +27,7 @@ from processes import quietly  # noqa: E402
 from topologies import topdl  # noqa: E402
 
 SIZES = {"warm": (1, 5, 10, 30), "cold": (1, 5, 10), "openvz": (10, 40)}
-TASK = {"qemu": "Bring the virtual machines up", "openvz": "Start the system containers"}
+TASK = {"qemu": "Start the virtual machines", "openvz": "Start the system containers"}
 IMAGE = "debian-12"
 MEMORY_MB = 512
 CONTAINERS_BOUND_S, WARM_BOUND_S, WARM_RATIO = 60.0, 15.0, 0.2

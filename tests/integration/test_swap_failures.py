@@ -83,7 +83,7 @@ def test_unavailable_image_stops_the_swap_in_before_any_machine_is_leased(made, 
     ):
         experiment = made(topdl({"machine": {"kind": "qemu", "image": image}}), site=str(site))
         run = experiment.play("swapin", fails=True)
-        assert words in error_of(run) and "Lease it" not in run.stdout
+        assert words in error_of(run) and "Lease the machine" not in run.stdout
         assert experiment.state["state"] == "swapped" and not (experiment.path / "allocation.json").exists()
         assert words[:40] in (experiment.path / "activity.log").read_text()
     for pnode in testbed.pnodes:

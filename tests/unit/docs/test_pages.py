@@ -31,7 +31,7 @@ def anchors(page):
 def playbook_texts():
     """Return the text of everything that can read an extra variable: playbooks, roles, plugins and the list of settings."""
     settings = [ROOT / "plugins" / "module_utils" / "settings" / name for name in ("schema.py", "original_options.py")]
-    paths = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/*/*.yml"), *ROOT.glob("plugins/inventory/*.py"), *ROOT.glob("plugins/connection/*.py")]
+    paths = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/*/*.yml"), *ROOT.glob("plugins/inventory/*.py"), *ROOT.glob("plugins/connection/*.py")]
     return "\n".join(text_of(path) for path in (*settings, *paths))
 
 
@@ -79,7 +79,7 @@ def test_every_setting_is_named_in_playbooks_md():
 
 
 def test_every_playbook_has_a_section_in_playbooks_md():
-    assert {path.stem for path in ROOT.glob("playbooks/*.yml")} <= anchors(ROOT / "docs" / "playbooks.md")
+    assert {path.stem for path in ROOT.glob("playbooks/**/*.yml")} <= anchors(ROOT / "docs" / "playbooks.md")
 
 
 def test_index_links_to_every_page():
