@@ -79,7 +79,7 @@ def test_every_setting_is_named_in_playbooks_md():
 
 
 def test_every_playbook_has_a_section_in_playbooks_md():
-    assert {path.stem for path in ROOT.glob("playbooks/**/*.yml")} <= anchors(ROOT / "docs" / "playbooks.md")
+    assert {path.stem for path in ROOT.glob("playbooks/*.yml")} <= anchors(ROOT / "docs" / "playbooks.md")
 
 
 def test_index_links_to_every_page():
