@@ -49,7 +49,8 @@ def _imported(name: str, path: Path, paths: dict[str, Path]):
         elif isinstance(node, ast.ImportFrom):
             base = _base(name, node)
             for alias in node.names if base is not None else ():
-                yield next(file for file in (f"{base}/{alias.name}".strip("/"), base) if file in paths or file == base)
+                module = f"{base}/{alias.name}".strip("/")
+                yield module if module in paths else base
             if base is None:
                 yield f"external {(node.module or '').partition('.')[0]}"
 
