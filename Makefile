@@ -1,32 +1,32 @@
-# Every target prepares the machine as far as it needs; nothing has to be run before it.
+# Every target first prepares what it needs, so you can run any of them first.
 .DEFAULT_GOAL := help
 .PHONY: help env demo demo-clean test test-fast lint bench
 
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-env: ## .venv with everything, so that .venv/bin/ansible-playbook deter.benito.… works here
+env: ## install everything into .venv, for .venv/bin/ansible-playbook deter.benito.…
 	@scripts/env dev
 
-demo: ## the January 2011 demo on three pnodes made on this machine (root)
+demo: ## run the January 2011 demo on three local pnodes (root)
 	@scripts/env run
 	@scripts/demo
 
-demo-clean: ## takes the demo away again, leaves the machine as it was
+demo-clean: ## remove the demo and restore the machine (root)
 	@scripts/demo-clean
 
-test: ## everything CI runs, half an hour to 40 minutes on two cores (root)
+test: ## run everything that CI runs; takes 30 to 40 minutes on two cores (root)
 	@scripts/env dev
 	@.venv/bin/python scripts/test.py
 
-test-fast: ## unit tests only, under a minute
+test-fast: ## run the unit tests only
 	@scripts/env dev
 	@.venv/bin/python scripts/test.py unit
 
-lint: ## ansible-lint, yamllint, ruff, changelog and documentation
+lint: ## run all linters: code, playbooks, shell scripts, changelog, documentation
 	@scripts/env dev
 	@.venv/bin/python scripts/test.py lint
 
-bench: ## speed beside Mininet, as ratios of one run (root)
+bench: ## run all benchmarks, with Mininet and METIS for comparison (root)
 	@scripts/env dev
 	@scripts/bench

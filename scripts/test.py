@@ -1,12 +1,12 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs the suites: scripts/test.py [suite…], all of them when none is named.
+"""Run test suites: scripts/test.py [suite…]. Without an argument, run all.
 
-Every suite runs even where an earlier one failed. What looks at its own pnodes runs side by side, in three lanes of about one length,
-because some of it waits; what compares the state of this machine runs in the end, with only what reads files beside it. Ends with a table of
-counts and times, then ``N passed, N failed``. What the suites print goes to the terminal as it comes and to tests/output/SUITE.log.
+Every suite runs even if an earlier one failed. Suites that look only at their own pnodes run side by side in lanes of about equal length.
+Suites that compare the state of this machine run last, and only suites that read files run beside them.
+The output ends with a table of counts and times, then ``N passed, N failed``. The output of each suite also goes to tests/output/SUITE.log.
 
-Caches are kept in .cache, everything else in one temporary directory that is removed at the end.
+Caches are in .cache. Everything else is in one temporary directory, which is removed at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +33,11 @@ CACHE = ROOT / ".cache"
 
 @dataclass(frozen=True)
 class Suite:
-    """A command whose output tells how many of its parts passed.
+    """A command whose output tells how many of its tests passed.
 
     count  (text of the output, exit status) -> (passed, failed)
-    root   whether it needs to be root
-    undo   a command that takes away what is left when it is interrupted
+    root   whether it needs root
+    undo   a command that removes what an interrupted run leaves behind
     """
 
     name: str
@@ -57,12 +57,12 @@ class Result:
 
 
 def one(text: str, status: int) -> tuple[int, int]:
-    """A command that is one test."""
+    """Count a command as one test."""
     return (1, 0) if status == 0 else (0, 1)
 
 
 def closing_line(text: str, status: int) -> tuple[int, int]:
-    """The last ``N passed, N failed`` of pytest or scripts/lint; errors count as failures."""
+    """Read the last ``N passed, N failed`` of pytest or scripts/lint. Errors count as failures."""
     lines = [line for line in text.splitlines() if re.search(r"\b\d+ (passed|failed|error)", line)]
     found = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", lines[-1])} if lines else {}
     failed = found.get("failed", 0) + found.get("error", 0)
@@ -70,7 +70,7 @@ def closing_line(text: str, status: int) -> tuple[int, int]:
 
 
 def ansible_test(text: str, status: int) -> tuple[int, int]:
-    """The sanity tests that ran, and those listed as failed at the end."""
+    """Count the sanity tests that ran, and those that ansible-test lists as failed."""
     ran = len(re.findall(r"^Running sanity test ", text, re.MULTILINE))
     listed = re.search(r"The (\d+) sanity test\(s\) listed below", text)
     failed = int(listed[1]) if listed else int(status != 0)
@@ -78,7 +78,7 @@ def ansible_test(text: str, status: int) -> tuple[int, int]:
 
 
 def suites() -> list[list[list[Suite]]]:
-    """Phases, one after another; the lanes of a phase side by side; the suites of a lane one after another."""
+    """Return phases of lanes of suites. Phases run one after another, lanes side by side, the suites of a lane one after another."""
     pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     scenarios = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
     unit = [
@@ -103,7 +103,7 @@ def suites() -> list[list[list[Suite]]]:
 
 
 def environment(temporary: Path) -> dict[str, str]:
-    """The environment of every suite: tools of .venv, caches under .cache, all else in ``temporary``."""
+    """Return the environment of every suite: tools of .venv, caches under .cache, all else in ``temporary``."""
     home = CACHE / "home"
     for directory in (home, temporary / "cp"):
         directory.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def environment(temporary: Path) -> dict[str, str]:
 
 
 def _keep_pip_settings(home: Path) -> None:
-    """pip looks for its configuration under HOME: let it find the user's there."""
+    """Link the user's pip configuration into ``home``, where pip looks for it."""
     for name in (".config/pip", ".pip"):
         user, ours = Path.home() / name, home / name
         if user.exists() and not ours.exists():
@@ -134,16 +134,16 @@ def _keep_pip_settings(home: Path) -> None:
 
 
 def reasons(lines: list[str], at_most: int = 6, width: int = 500) -> tuple[str, ...]:
-    """The lines of a failed suite's output that say why, pytest's own summary first; of long ones the ends."""
-    said = [line.strip() for line in lines if line.strip()]
-    summary_lines = [line for line in said if re.match(r"(FAILED|ERROR) \S+\.py\b", line)]
-    telling = summary_lines or [line for line in said if re.match(r"(fatal:|failed:|\[ERROR\]|FATAL|CRITICAL|\S*Error:)", line)] or said[-at_most:]
+    """Return the lines of a failed suite's output that say why, preferably pytest's summary. Long lines are shortened in the middle."""
+    stripped = [line.strip() for line in lines if line.strip()]
+    summary_lines = [line for line in stripped if re.match(r"(FAILED|ERROR) \S+\.py\b", line)]
+    telling = summary_lines or [line for line in stripped if re.match(r"(fatal:|failed:|\[ERROR\]|FATAL|CRITICAL|\S*Error:)", line)] or stripped[-at_most:]
     half = width // 2
     return tuple(line if len(line) <= width else f"{line[:half]} … {line[-half:]}" for line in telling[:at_most])
 
 
 class Terminal:
-    """Lines of suites that run side by side, each begun with its suite's name."""
+    """Prints the lines of suites that run side by side, each with the name of its suite."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -154,7 +154,7 @@ class Terminal:
 
 
 class Interruption:
-    """SIGINT and SIGTERM, passed on once to the suites that run, each of which has a session of its own; no other begins."""
+    """Passes SIGINT or SIGTERM on once to the running suites, each of which has its own session. No other suite starts then."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -164,17 +164,17 @@ class Interruption:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupt)
 
-    def _interrupt(self, number: int, _frame) -> None:
+    def _interrupt(self, number: int, _frame: object) -> None:
         if not self.signal:
-            print("interrupted: the suites clean up, which may take a minute", file=sys.stderr, flush=True)
+            print("Interrupted. The suites clean up, which may take a minute.", file=sys.stderr, flush=True)
             self.signal = number
             for process in tuple(self._running):
                 os.killpg(process.pid, signal.SIGINT)
 
     @contextlib.contextmanager
-    def watches(self, process: subprocess.Popen):
+    def watches(self, process: subprocess.Popen) -> Iterator[None]:
         self._running.add(process)
-        if self.signal:  # it came between the last look and this line
+        if self.signal:  # the signal came between the last check and this line
             os.killpg(process.pid, signal.SIGINT)
         try:
             yield
@@ -183,9 +183,9 @@ class Interruption:
 
 
 def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Interruption) -> Result:
-    """Runs one suite to its end and counts."""
+    """Run one suite and return its counts."""
     if suite.root and os.geteuid() != 0:
-        terminal.say(suite.name, "needs root: it makes network namespaces and system containers")
+        terminal.say(suite.name, "This suite makes network namespaces and system containers. Run it as root.")
         return Result(suite.name, 0, 1, 0.0)
     terminal.say(suite.name, "$ " + " ".join(suite.command))
     started = time.monotonic()
@@ -195,6 +195,7 @@ def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Int
         suite.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         start_new_session=True,
     ) as process, interruption.watches(process):
+        assert process.stdout
         for line in process.stdout:
             lines.append(line)
             file.write(line)
@@ -208,13 +209,13 @@ def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Int
 
 
 def end_ssh_masters(temporary: Path) -> None:
-    """Ansible leaves its SSH connections open for the next play: no next play comes."""
+    """Close the SSH connections that Ansible keeps open for a next play."""
     for socket in (temporary / "cp").glob("*"):
         subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "nobody"], capture_output=True, check=False)
 
 
 def summary(results: list[Result], seconds: float) -> bool:
-    """Prints the table, why suites failed, and the closing line; whether everything passed."""
+    """Print the table, the reasons of failures and the closing line. Return whether everything passed."""
     print("\nsuite                          passed  failed  seconds")
     for result in results:
         print(f"{result.suite:<30} {result.passed:>6}  {result.failed:>6}  {result.seconds:>7.0f}")
@@ -222,7 +223,7 @@ def summary(results: list[Result], seconds: float) -> bool:
         for reason in result.reasons:
             print(f"{result.suite}: {reason}")
     passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
-    print(f"in {seconds:.0f} s; the output of each is in tests/output\n\n{passed} passed, {failed} failed", flush=True)
+    print(f"The suites took {seconds:.0f} s. Their output is in tests/output.\n\n{passed} passed, {failed} failed", flush=True)
     return failed == 0 and passed > 0
 
 
@@ -231,7 +232,7 @@ def main(wanted: list[str]) -> int:
     known = [suite.name for lanes in phases for lane in lanes for suite in lane]
     unknown = [name for name in wanted if name not in known and name not in {k.split(":")[0] for k in known}]
     if unknown:
-        print(f"no suite {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)
+        print(f"There is no suite {', '.join(unknown)}. The suites are: {', '.join(known)}", file=sys.stderr)
         return 2
     chosen = [name for name in known if not wanted or name in wanted or name.split(":")[0] in wanted]
 
@@ -239,7 +240,8 @@ def main(wanted: list[str]) -> int:
     interruption.listen()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="benito-test-"))
-    terminal, results, started = Terminal(), {}, time.monotonic()
+    terminal, started = Terminal(), time.monotonic()
+    results: dict[str, Result] = {}
 
     def run_lane(lane: list[Suite]) -> None:
         for suite in lane:

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes the demo's three TopDL files beside itself: one network for whoever is inside, realised in three ways.
+"""Write the three TopDL files of the demo into this folder: the same network, realised in three ways.
 
     irc  bot-1 bot-2 bot-3  master        target
       \\____|_____|_____|_____/              |
               botnet LAN -- west ==== east -- victim LAN
 
-The IRC server and the bots are always processes inside a virtual machine, the routers always processes.
+In each, the IRC server and the bots are processes inside a virtual machine, and the routers are processes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ REALISATIONS = {
         **{name: {"vhost": "carrier", "partition": "0"} for name in INSIDE},
         **{name: {"partition": "0"} for name in ("west", "east", "target")},
     },
-    # One machine runs virtual machines, of which one is the target and others carry the processes.
+    # One machine runs virtual machines. One of them is the target, the others carry the processes.
     "inside-machines": {
         **{name: {"vhost": "carrier", "partition": "0"} for name in INSIDE},
         **{name: {"vhost": "crossing", "partition": "0"} for name in ("west", "east")},
@@ -71,7 +71,7 @@ REALISATIONS = {
 
 
 def topdl(realisation: dict[str, dict[str, str]]) -> str:
-    """The network with the containers attributes of a realisation, as TopDL."""
+    """Return the network with the ``containers:`` attributes of a realisation, as TopDL."""
     substrates = dict.fromkeys(lan for lans, _command in NODES.values() for lan in lans)
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<experiment>", "  <version>1.0</version>"]
     lines += [f"  <substrates><name>{name}</name></substrates>" for name in substrates]

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fetches what the server on east-1 offers, over TCP, and says how fast: to be run in any node of quickstart.xml."""
+"""Fetch the data of the server on east-1 over TCP and print the time. Run this in any node of quickstart.xml."""
 
 from __future__ import annotations
 

@@ -4,20 +4,23 @@
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.allocate import allocate
+from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
+
+MACHINE_TYPES = ("pnode_types", "pass_pnodes")
 
 
 class ActionModule(DirectoryAction):
     options = {
         "offers": {"type": "dict", "required": True},
         "secrets": {"type": "dict", "default": {}, "no_log": True},
-        "pnode_types": {"type": "raw"},
-        "pass_pnodes": {"type": "raw", "no_log": False},  # a pass, not a password
+        **{name: setting(name).argument() for name in MACHINE_TYPES},
     }
 
-    def act(self, directory, params):
-        types = {name: params[name] for name in ("pnode_types", "pass_pnodes")}
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
+        types = {name: params[name] for name in MACHINE_TYPES}
         allocated = allocate(directory, params["offers"], params["secrets"], types, self.check_mode)
         return {
             "changed": allocated.changed,

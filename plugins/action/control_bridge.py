@@ -1,11 +1,11 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module control_bridge, which says what it does."""
+"""Action of the module control_bridge, whose file documents it."""
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.host_program import outcome
-from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
+from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction, outcome
 
 _COMMANDS = {"present": "up", "confirmed": "confirm", "absent": "down"}
 
@@ -17,12 +17,12 @@ class ActionModule(HostAction):
         "timeout": {"type": "int", "default": 60},
     }
 
-    def act(self, options, paths):
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
         state = options["state"]
-        if (self.check_mode or state == "absent") and not self.is_there(options["program"]):
+        if (self.check_mode or state == "absent") and not self.is_there(self.program):
             changes = ["control0: made"] if state == "present" else []  # nothing of ours is there
             return outcome({"changed": bool(changes), "changes": changes, "pending": False, "users": []})
         given = ["control-bridge", _COMMANDS[state], "--user", paths.experiment]
         if state == "present":
             given += ["--interface", options["interface"], "--timeout", str(options["timeout"])]
-        return self.run_program(options["program"], *given, *(["--check"] if self.check_mode else []))
+        return self.run_program(self.program, *given, *(["--check"] if self.check_mode else []))

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle import swap
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.remove import remove
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
 class ActionModule(DirectoryAction):
     options = {"state": {"type": "str", "choices": ["absent"], "default": "absent"}}
 
-    def act(self, directory, params):
-        return {"changed": swap.remove(directory, self.check_mode)}
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
+        return {"changed": remove(directory, self.check_mode)}

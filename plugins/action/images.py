@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide, result_of
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
@@ -12,11 +13,11 @@ class ActionModule(DirectoryAction):
     options = {"state": {"type": "str", "choices": ["looked", "present"], "default": "present"}}
     _supports_async = True
 
-    def act(self, directory, params):
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
         looked = provide(directory.require(), True, self.check_mode)
         if params["state"] == "looked" or self.check_mode:
-            return {**result_of(looked, self.check_mode), "warnings": list(looked.warnings)}
+            return {**looked.result(self.check_mode), "warnings": list(looked.warnings)}
         if looked.missing:
             return self._execute_module(module_name="deter.benito.images", task_vars=self._task_vars, wrap_async=self._task.async_val)
         provided = provide(directory.require())
-        return {**result_of(provided, True), "warnings": list(provided.warnings)}
+        return {**provided.result(True), "warnings": list(provided.warnings)}

@@ -1,14 +1,14 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module lease, which says what it does. It leaves nothing of the program on a machine that is only asked."""
+"""Action of the module lease, whose file documents it. It leaves no program on the machine."""
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
 
 
 class ActionModule(HostAction):
-    takes_program = False
     options = {
         "owner": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["offered", "present", "absent"], "default": "present"},
@@ -21,5 +21,5 @@ class ActionModule(HostAction):
         "control_addresses": {"type": "str", "default": ""},
     }
 
-    def act(self, options, paths):
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
         return self.run_task("benito_host.host.pool.lease", {**options, "experiment": paths.experiment, "check_mode": self.check_mode})

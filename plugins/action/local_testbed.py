@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module local_testbed, which does all of it but cannot take benito-host along: that is made of the collection's sources, which are here."""
+"""Action of the module local_testbed. It passes benito-host to the module, because only the controller has the collection's sources."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_async = True
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         super().run(tmp, task_vars)
         directory, files = program_files()
         program = {"directory": directory, "files": files, "installer": installer(), "compiled": compiled_files()}
-        arguments = {**self._task.args, **({"program": program} if self._task.args.get("state", "up") == "up" else {})}
+        arguments = {**self._task.args, **({"_program": program} if self._task.args.get("state", "up") == "up" else {})}
         return self._execute_module(module_name="deter.benito.local_testbed", module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle import swap
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import carriers
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
 class ActionModule(DirectoryAction):
     options = {"nodes": {"type": "list", "elements": "str", "required": True}}
 
-    def act(self, directory, params):
-        found = swap.carriers(directory, params["nodes"])
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
+        found = carriers(directory, params["nodes"])
         return {
             "changed": False,
             "carriers": {vhost: {"nodes": carrier.nodes, "embedded": carrier.embedded} for vhost, carrier in found.items()},

@@ -1,14 +1,15 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module node_reboot, which says what it does."""
+"""Action of the module node_reboot, whose file documents it."""
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
 
 
 class ActionModule(HostAction):
     options = {"nodes": {"type": "list", "elements": "str", "required": True}}
 
-    def act(self, options, paths):
-        return self.apply_command(options, paths, "reboot", *options["nodes"])
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
+        return self.apply_command(paths, "reboot", *options["nodes"])

@@ -1,15 +1,16 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module process_containers, which says what it does."""
+"""Action of the module process_containers, whose file documents it."""
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
 
 
 class ActionModule(HostAction):
     options = {"network": {"type": "bool", "default": False}}
 
-    def act(self, options, paths):
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
         network = ["--part", "network"] if options["network"] else []
-        return self.apply_command(options, paths, "apply", *network, "--part", "processes", "--start-unit")
+        return self.apply_command(paths, "apply", *network, "--part", "processes", "--start-unit")

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle import swap
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.begin import SWAPIN, SWAPOUT, begin
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
 class ActionModule(DirectoryAction):
-    options = {"operation": {"type": "str", "choices": ["swapin", "swapout"], "required": True}}
+    options = {"operation": {"type": "str", "choices": [SWAPIN, SWAPOUT], "required": True}}
 
-    def act(self, directory, params):
-        begin = swap.begin_swapin if params["operation"] == "swapin" else swap.begin_swapout
-        begun = begin(directory, self.check_mode)
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
+        begun = begin(directory, params["operation"], self.check_mode)
         return {
             "changed": begun.changed,
             "lease_owner": begun.owner,

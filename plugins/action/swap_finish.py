@@ -4,27 +4,26 @@
 
 from __future__ import annotations
 
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle import swap
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.begin import SWAPIN, SWAPOUT
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.finish import finish
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import table
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
 class ActionModule(DirectoryAction):
     options = {
-        "operation": {"type": "str", "choices": ["swapin", "swapout"], "required": True},
+        "operation": {"type": "str", "choices": [SWAPIN, SWAPOUT], "required": True},
         "reports": {"type": "dict", "default": {}},
     }
 
-    def act(self, directory, params):
-        operation, reports = params["operation"], params["reports"]
-        failures = swap.failures_of(reports)
-        finish = swap.finish_swapin if operation == "swapin" else swap.finish_swapout
-        nodes = swap.summary(directory, reports) if operation == "swapin" else []
-        changed = finish(directory, failures, self.check_mode)
+    def act(self, directory: ExperimentDirectory, params: dict) -> dict:
+        finished = finish(directory, params["operation"], params["reports"], self.check_mode)
         return {
-            "changed": changed,
-            "state": directory.read_state().state,
-            "nodes": nodes,
-            "table": swap.table(nodes),
-            "failures": failures,
-            "message": swap.failure_message(directory, operation, failures),
+            "changed": finished.changed,
+            "state": finished.state,
+            "nodes": finished.nodes,
+            "table": table(finished.nodes),
+            "failures": finished.failures,
+            "message": finished.message,
         }

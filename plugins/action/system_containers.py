@@ -1,12 +1,13 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module system_containers, which says what it does."""
+"""Action of the module system_containers, whose file documents it."""
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
 
 
 class ActionModule(HostAction):
-    def act(self, options, paths):
-        return self.apply_command(options, paths, "apply", "--part", "containers", "--start-unit", *self.in_background)
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
+        return self.apply_command(paths, "apply", "--part", "containers", "--start-unit", *self.in_background)

@@ -1,12 +1,13 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Action of the module vhost_status, which says what it does."""
+"""Action of the module vhost_status, whose file documents it."""
 
 from __future__ import annotations
 
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
 
 
 class ActionModule(HostAction):
-    def act(self, options, paths):
-        return self.run_program(options["program"], "status", "-e", paths.experiment)
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
+        return self.run_program(self.program, "status", "-e", paths.experiment)

@@ -15,7 +15,7 @@ description:
   - The inventory plugin P(deter.benito.topdl#inventory) sets all that it needs for an experiment that is swapped in.
   - Files are copied through the vnode itself, so that C(/var/benito) and C(/etc/hosts) are the vnode's own. All other files are
     those of the vhost, shared with every other process vnode on it.
-  - Every option of P(ansible.builtin.ssh#connection) that is set by a variable C(ansible_ssh_*) or by the configuration holds for the way to the vhost.
+  - Every option of P(ansible.builtin.ssh#connection) that is set by a variable C(ansible_ssh_*) or by the configuration applies to the connection to the vhost.
 notes:
   - The tasks of several vnodes of one vhost share one SSH connection. SSH opens further ones by itself when the vhost's C(MaxSessions) is reached.
 options:
@@ -53,7 +53,7 @@ options:
     vars:
       - name: ansible_host_key_checking
   control_path:
-    description: Where the shared SSH connection's socket lies.
+    description: Path of the shared SSH connection's socket.
     type: string
     vars:
       - name: ansible_control_path
@@ -101,6 +101,7 @@ options:
 
 import os
 import shlex
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
 from ansible.module_utils.common.text.converters import to_bytes, to_text
@@ -108,67 +109,71 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
 
+if TYPE_CHECKING:
+    from ansible.playbook.play_context import PlayContext
+
 display = Display()
 
-# how benito-host begins what it says when it could not enter
-_COMPLAINT = b"benito-host: "
+# the beginning of benito-host's error messages
+_ERROR_PREFIX = b"benito-host: "
 
 
 class Connection(ConnectionBase):
-    """A connection that wraps every command for the vhost's connection."""
+    """A connection that runs every command through ``benito-host enter``, over the vhost's connection."""
 
     transport = "deter.benito.process"
     has_pipelining = True
     allow_extras = True
     extras_prefix = "ssh"
+    _connected = False
 
-    def __init__(self, play_context, *args, **kwargs):
+    def __init__(self, play_context: PlayContext, *args: Any, **kwargs: Any) -> None:
         super().__init__(play_context, *args, **kwargs)
         self._arguments = kwargs
-        self._vhost = None
+        self._vhost: Any = None  # a ConnectionBase, of which ansible-core has no types
 
-    def set_options(self, task_keys=None, var_options=None, direct=None):
-        """Take the options, and give the vhost's connection those that are its own."""
+    def set_options(self, task_keys: dict | None = None, var_options: dict | None = None, direct: dict | None = None) -> None:
+        """Set the options, and pass the vhost's connection its own."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._vhost = connection_loader.get(self.get_option("vhost_connection"), self._play_context, **self._arguments)
         if self._vhost is None:
-            raise AnsibleConnectionFailure(f"there is no connection plugin {self.get_option('vhost_connection')} to reach the vhost by")
+            raise AnsibleConnectionFailure(f"there is no connection plugin {self.get_option('vhost_connection')} for the vhost")
         variables = dict(var_options or {})
         variables.update(variables.pop("_extras", {}))
         self._vhost.set_options(task_keys=task_keys, var_options=variables)
 
-    def set_become_plugin(self, plugin):
+    def set_become_plugin(self, plugin: Any) -> None:
         super().set_become_plugin(plugin)
         if self._vhost:
             self._vhost.set_become_plugin(plugin)
 
-    def _connect(self):
+    def _connect(self) -> Connection:
         if not self._connected:
             missing = [name for name in ("node", "experiment") if not self.get_option(name)]
             if missing or not (self.get_option("host") or self.get_option("vhost_connection").endswith("local")):
                 name = self.get_option("node") or self._play_context.remote_addr
-                raise AnsibleConnectionFailure(f"vnode {name} has no vhost to be reached through: its experiment is not swapped in")
+                raise AnsibleConnectionFailure(f"vnode {name} has no vhost: its experiment is not swapped in")
             self._vhost.become = self.become
             self._vhost._connect()
             self._connected = True
         return self
 
-    def exec_command(self, cmd, in_data=None, sudoable=True):
-        """Run ``cmd`` by the shell inside the vnode; (exit status, standard output, standard error)."""
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        """Run ``cmd`` in the shell of the vnode. Return (exit status, standard output, standard error)."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         self._connect()
         status, out, error = self._vhost.exec_command(self._entering(cmd), in_data=in_data, sudoable=sudoable)
-        complaint = next((text for text in map(to_bytes, (error, out)) if text.startswith(_COMPLAINT)), b"")  # with a terminal it comes as output
-        if status and complaint:
-            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(complaint.splitlines()[0])}")
+        message = next((text for text in map(to_bytes, (error, out)) if text.startswith(_ERROR_PREFIX)), b"")  # with a terminal it is in the output
+        if status and message:
+            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(message.splitlines()[0])}")
         return status, out, error
 
-    def _entering(self, cmd):
+    def _entering(self, cmd: str) -> str:
         sudo = ["sudo", "-n"] if self.get_option("vhost_become") else []
         enter = [*sudo, self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), self.get_option("node"), "--"]
         return shlex.join([*enter, "/bin/sh", "-c", cmd])
 
-    def put_file(self, in_path, out_path):
+    def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a local file into the vnode."""
         super().put_file(in_path, out_path)
         display.vvv(f"PUT {in_path} TO {out_path}", host=self.get_option("node"))
@@ -176,10 +181,10 @@ class Connection(ConnectionBase):
             raise AnsibleFileNotFound(f"file or module does not exist: {in_path}")
         with open(in_path, "rb") as handle:
             content = handle.read()
-        source = "cat" if content else ":"  # without data, ssh's standard input would be a terminal that never ends
+        source = "cat" if content else ":"  # without data, ssh's standard input would be a terminal, which has no end
         self._copy(f"{source} > {shlex.quote(out_path)}", content or None, f"put {out_path} into")
 
-    def fetch_file(self, in_path, out_path):
+    def fetch_file(self, in_path: str, out_path: str) -> None:
         """Copy a file of the vnode to a local path."""
         super().fetch_file(in_path, out_path)
         display.vvv(f"FETCH {in_path} TO {out_path}", host=self.get_option("node"))
@@ -187,19 +192,19 @@ class Connection(ConnectionBase):
         with open(out_path, "wb") as handle:
             handle.write(content)
 
-    def _copy(self, cmd, content, what):
+    def _copy(self, cmd: str, content: bytes | None, what: str) -> bytes:
         status, out, error = self.exec_command(cmd, in_data=content, sudoable=False)
         if status:
             raise AnsibleConnectionFailure(f"could not {what} vnode {self.get_option('node')}: {to_text(error).strip()}")
         return to_bytes(out)
 
-    def reset(self):
-        """Close what is shared with later tasks."""
+    def reset(self) -> None:
+        """Close the connection that is shared with later tasks."""
         if self._vhost is not None:
             self._vhost.reset()
         self._connected = False
 
-    def close(self):
+    def close(self) -> None:
         if self._vhost is not None:
             self._vhost.close()
         self._connected = False

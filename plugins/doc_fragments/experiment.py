@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The experiment's name; C(.home), where it is kept; C(.program), what acts on it on a vhost."""
+    """The experiment's name; C(.home), where it is kept."""
 
     DOCUMENTATION = r"""
 options:
@@ -25,12 +25,4 @@ options:
   benito_home:
     description: Directory of the experiments. E(BENITO_HOME) if not given, else C(~/.benito).
     type: str
-"""
-
-    PROGRAM = r"""
-options:
-  program:
-    description: The C(benito-host) to run.
-    type: path
-    default: /var/benito/bin/benito-host
 """

@@ -2,17 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """One family of errors, raised where a fault is found and caught once, at the door.
 
-The children say whose fault it is: the input's, the experiment's state, the host's. Anything that
-is not a BenitoError and reaches the door is a bug of ours.
+The children name the cause: the input, the experiment's state, a host. Any other exception that reaches the door is a bug.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class BenitoError(Exception):
-    """Something a person can act on: what is wrong, where, and what would be right."""
+    """An error that a person can act on. It says what is wrong, where, and what would be right."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Problem:
 
     file     the input as the user named it, or "" when there is none
     line     1-based line, or 0 when unknown
-    element  what it is about, in the input's words: "computer a, interface inf000"
+    element  the element with the fault, in the input's terms: "computer a, interface inf000"
     message  what is wrong
     hint     what would be right; may be empty
     """
@@ -39,19 +42,19 @@ class Problem:
 
 
 class InputError(BenitoError):
-    """What the user gave is wrong. Carries every problem that was found, not only the first.
+    """The input is wrong. The error holds every problem that was found, not only the first.
 
     problems  tuple of Problem, in document order, never empty
     """
 
-    def __init__(self, problems):
+    def __init__(self, problems: Problem | Iterable[Problem]):
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 class ExperimentError(BenitoError):
-    """The experiment is not in a state that allows what was asked: absent, existing, locked, active."""
+    """The experiment's state does not allow the operation: it is absent, existing, locked or active."""
 
 
 class HostError(BenitoError):
-    """A machine cannot do, or did not do, what its plan says."""
+    """A machine cannot carry out its plan, or failed to."""

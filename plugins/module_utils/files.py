@@ -1,11 +1,12 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files and directories that appear whole or not at all, and leave nothing when they fail."""
+"""Files and directories of the controller that appear whole or not at all, and leave nothing when they fail; the lock on a file."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import datetime
 import errno
 import os
 import shutil
@@ -13,15 +14,20 @@ import signal
 import stat
 import tempfile
 import threading
+import time
+from collections.abc import Callable, Iterator
 
-NEW = ".new-"  # what an unfinished file or directory is called until it is renamed
+from .errors import BenitoError, HostError
+from .file_lock import take_lock
+
+NEW = ".new-"  # prefix of an unfinished file or directory, until it is renamed
 
 
 def create_tree(path: str, files: dict[str, str | bytes], directories: tuple[str, ...], prefix: str) -> None:
     """Make the directory ``path`` with ``files`` (path inside: content) and the empty ``directories``.
 
-    It is filled beside its place as ``prefix`` and a random word, flushed to the disk and renamed.
-    Raises OSError; then, as after any exception, nothing is left.
+    It is filled under a temporary name that begins with ``prefix``, flushed to the disk and renamed.
+    Raises OSError. After any exception nothing is left.
     """
     new = tempfile.mkdtemp(prefix=prefix, dir=os.path.dirname(path))
     try:
@@ -34,10 +40,10 @@ def create_tree(path: str, files: dict[str, str | bytes], directories: tuple[str
 
 
 @contextlib.contextmanager
-def parents_while_needed(path: str):
-    """Make the directory ``path`` with its parents for the block; what was made and is empty afterwards goes again.
+def parents_while_needed(path: str) -> Iterator[None]:
+    """Make the directory ``path`` with its parents for the block. Afterwards remove those of them that are empty.
 
-    Raises OSError when it cannot be made; then nothing is left either.
+    Raises OSError when a directory cannot be made; then nothing is left.
     """
     missing = []
     while not os.path.isdir(path):
@@ -67,13 +73,13 @@ def remove_empty(path: str, stop: str) -> None:
 
 
 @contextlib.contextmanager
-def signals_as_exceptions():
-    """SIGTERM and SIGHUP end the block as an interrupt does, so that it can tidy up."""
+def signals_as_exceptions() -> Iterator[None]:
+    """End the block by an exception on SIGTERM and SIGHUP, as on an interrupt, so that it can clean up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def interrupt(number, _frame):
+    def interrupt(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
@@ -85,7 +91,7 @@ def signals_as_exceptions():
 
 
 def _fill(root: str, files: dict[str, str | bytes], directories: tuple[str, ...]) -> None:
-    """Write everything, then flush it in one go: an experiment may have thousands of files."""
+    """Write all files, then flush them together: an experiment may have thousands."""
     relative = {parent for name in (*directories, *(os.path.dirname(name) for name in files)) for parent in _with_parents(name)}
     folders = [os.path.join(root, name) for name in sorted(relative)]
     for folder in folders:
@@ -95,7 +101,7 @@ def _fill(root: str, files: dict[str, str | bytes], directories: tuple[str, ...]
     _flush_file_system(root)
 
 
-def _with_parents(relative: str):
+def _with_parents(relative: str) -> Iterator[str]:
     while relative:
         yield relative
         relative = os.path.dirname(relative)
@@ -108,24 +114,47 @@ def _write_new(path: str, data: bytes) -> None:
 
 
 def replace_file(path: str, data: bytes, like_before: bool = False) -> None:
-    """Give ``path`` the content ``data``. Raises OSError; then the old content stands.
+    """Give ``path`` the content ``data``, flushed to the disk. Raises OSError; then the old content stands.
 
-    like_before  with the owner and mode that it has, or that new files have; else with mode 0600
+    like_before  keep the owner and mode that the file has, or give a new one those of new files; else the mode is 0600
     """
+    _replace(path, data, lambda descriptor: _make_like(descriptor, path) if like_before else None, durable=True)
+
+
+def write_text(path: str, text: str, mode: int = 0o644) -> None:
+    """Give ``path`` the content ``text`` and the mode ``mode``. Its folder is made as needed. Raises OSError; then the old content stands.
+
+    Not flushed: for what is made again after a crash.
+    """
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    _replace(path, text.encode(), lambda descriptor: os.fchmod(descriptor, mode), durable=False)
+
+
+def read_text(path: str, default: str = "") -> str:
+    """Return the text of ``path``, or ``default`` when there is no such file."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return default
+
+
+def _replace(path: str, data: bytes, prepare: Callable[[int], None], durable: bool) -> None:
     descriptor, new = tempfile.mkstemp(prefix=NEW, dir=os.path.dirname(path))
     try:
         with os.fdopen(descriptor, "wb") as handle:
-            if like_before:
-                _make_like(handle.fileno(), path)
+            prepare(handle.fileno())
             handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
+            if durable:
+                handle.flush()
+                os.fsync(handle.fileno())
         os.rename(new, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(new)
         raise
-    _flush(os.path.dirname(path))
+    if durable:
+        _flush(os.path.dirname(path))
 
 
 def _make_like(descriptor: int, path: str) -> None:
@@ -165,5 +194,42 @@ def _flush_file_system(path: str) -> None:
 
 
 def as_bytes(content: str | bytes) -> bytes:
-    """``content``, text as UTF-8."""
+    """Return ``content``, text as UTF-8."""
     return content if isinstance(content, bytes) else content.encode()
+
+
+@contextlib.contextmanager
+def locked(path: str, what: str, error: type[BenitoError] = HostError, limit_s: float = 0.0,
+           remove_if: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Hold an exclusive lock on the file ``path`` for the block. The file and its folder are made as needed.
+
+    what       names what is locked, for the message
+    limit_s    seconds to wait for another holder
+    remove_if  asked at the end: whether the lock file itself is removed
+    Raises ``error`` that names the holder when another process keeps the lock, OSError when the file cannot be made.
+    """
+    descriptor = _wait_for_lock(path, what, error, time.monotonic() + limit_s)
+    try:
+        with contextlib.suppress(OSError):  # the note helps others; a full disk is no reason to fail here
+            since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename} since {since}".encode(), 0)
+        yield
+    finally:
+        os.ftruncate(descriptor, 0)
+        if remove_if():
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        os.close(descriptor)
+
+
+def _wait_for_lock(path: str, what: str, error: type[BenitoError], deadline: float) -> int:
+    while True:
+        try:
+            descriptor = take_lock(path)
+            if descriptor is not None:
+                return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise error(f"{what} is locked by {read_text(path) or 'another run'}: wait for it to finish") from None
+            time.sleep(0.2)

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The contract between the two halves: all that a vhost is ever told, and its JSON.
+"""The contract between the two halves: the plan of a vhost, and its JSON.
 
-The controller writes one HostPlan for each vhost; ``benito-host`` makes the machine look like it.
-Both halves read and write it through this file alone. Documented for people in docs/hostplan.md.
+The controller writes one HostPlan for each vhost. ``benito-host`` brings the vhost into the state that it describes.
+Both halves read and write it through this file alone. docs/hostplan.md documents it for people.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from functools import cache, lru_cache
 from typing import Optional
 
 from .errors import HostError
+from .names import CONTROL
 
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can say half a character, no file can hold it
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold half a character, a file cannot
 PLAN_VERSION = 3
 VXLAN_PORT = 4789
+HOST_KEY = "ssh_host_ed25519_key"
+HOST_KEY_FILES = (HOST_KEY, f"{HOST_KEY}.pub")
+"""The private and the public half of a node's SSH host key: its secrets, and files of its /etc/ssh."""
 QEMU_MB = 160
 """What a QEMU takes beside its guest's memory, MiB. Under TCG, whose translation buffer has 64 (host/qemu/command.py), a QEMU 7.2
 takes 122 to 132 (PSS, guests of 256 and 512 MiB, one and two processors); the rest is for network cards and the tables of large disks."""
@@ -28,7 +32,7 @@ takes 122 to 132 (PSS, guests of 256 and 512 MiB, one and two processors); the r
 
 @dataclass(frozen=True)
 class Tunnel:
-    """A substrate's way to its members on other vhosts, one VXLAN device.
+    """The tunnel of a substrate to its members on other vhosts, one VXLAN device.
 
     mode     ``unicast`` (a flood entry for each remote) or ``multicast`` (one group)
     vni      24-bit network identifier, 1..16777215
@@ -49,7 +53,7 @@ class Tunnel:
 
 @dataclass(frozen=True)
 class SubstratePlan:
-    """One substrate as this vhost carries it: a bridge, and a tunnel where it goes on elsewhere.
+    """One substrate on this vhost: a bridge, and a tunnel if the substrate has members on other vhosts.
 
     mtu           bytes of IP packet that every member may send
     probe_address link-local IPv4 of this vhost on this substrate while tunnels are probed, "" if it is not probed
@@ -102,7 +106,7 @@ class ControlPlan:
     mac_address: str
     ip4_address: str
     gateway: str = ""
-    interface: str = "control0"
+    interface: str = CONTROL
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ class VnodePlan:
 
 
 def ports_of(vnode: VnodePlan) -> list[str]:
-    """Every device that a node has on its vhost's side."""
+    """Return every device of a node on the vhost's side."""
     ports = [interface.port for interface in vnode.interfaces] + [uplink.port for uplink in vnode.uplinks]
     return [*ports, vnode.control.port] if vnode.control else ports
 
@@ -233,7 +237,7 @@ class HostPlan:
 
 
 def to_json(plan: HostPlan) -> str:
-    """The plan as JSON text: one line for each vnode, keys in field order with hosts and vnodes last, empty fields and defaults left out."""
+    """Return the plan as JSON: one line per vnode, keys in field order with hosts and vnodes last, without empty fields and defaults."""
     head = _plain(dataclasses.replace(plan, vnodes=(), hosts=()))
     head = {"version": head.pop("version", PLAN_VERSION), **head}
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
@@ -245,9 +249,9 @@ def to_json(plan: HostPlan) -> str:
 
 
 def from_json(text: str, source: str = "host plan") -> HostPlan:
-    """The plan that ``to_json`` wrote.
+    """Read the JSON of ``to_json``.
 
-    Raises HostError when it is not JSON, of another version, or has wrong or missing fields.
+    Raises HostError when it is not JSON, has another version, or has wrong or missing fields.
     """
     try:
         data = json.loads(text)
@@ -255,24 +259,24 @@ def from_json(text: str, source: str = "host plan") -> HostPlan:
         raise HostError(f"{source}: not a host plan: {exc}") from exc
     found = data.get("version") if isinstance(data, dict) else None
     if found != PLAN_VERSION:
-        raise HostError(f"{source}: host plan of version {found}, this benito-host understands {PLAN_VERSION}: swap in again")
+        raise HostError(f"{source}: host plan of version {found}, but this benito-host reads version {PLAN_VERSION}: swap in again")
     return _build(HostPlan, data, source)
 
 
 @lru_cache(maxsize=1)
-def _hosts_json(hosts):
-    """The hosts of a plan; those of an experiment's other plans are the same."""
+def _hosts_json(hosts: tuple[HostsEntry, ...]) -> str:
+    """Return the JSON of a plan's hosts. It is cached, because all plans of an experiment have the same hosts."""
     return json.dumps(_plain(hosts))
 
 
 @cache
-def _defaults(kind):
-    """{field: its default}; of those that are required or begin empty, MISSING, which nothing equals."""
+def _defaults(kind: type) -> dict[str, typing.Any]:
+    """Return {field: default}; MISSING, which equals nothing, for required fields and those with a factory."""
     return {f.name: f.default for f in dataclasses.fields(kind)}
 
 
-def _plain(value):
-    if dataclasses.is_dataclass(value):
+def _plain(value: typing.Any) -> typing.Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         pairs = ((name, getattr(value, name), default) for name, default in _defaults(type(value)).items())
         return {name: _plain(item) for name, item, default in pairs if item not in ("", (), None, default) and item != {}}
     if isinstance(value, tuple):
@@ -281,9 +285,10 @@ def _plain(value):
 
 
 _HINTS: dict[type, dict] = {}
+_Plan = typing.TypeVar("_Plan")
 
 
-def _build(kind, data, source):
+def _build(kind: type[_Plan], data: object, source: str) -> _Plan:
     if not isinstance(data, dict):
         raise HostError(f"{source}: expected an object for {kind.__name__}, found {type(data).__name__}")
     if kind not in _HINTS:
@@ -298,7 +303,7 @@ def _build(kind, data, source):
         raise HostError(f"{source}: {kind.__name__}: {exc}") from exc
 
 
-def _value(hint, item, source):
+def _value(hint: typing.Any, item: typing.Any, source: str) -> typing.Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
         if not isinstance(item, list):
@@ -310,7 +315,7 @@ def _value(hint, item, source):
         return {_value(args[0], key, source): _value(args[1], part, source) for key, part in item.items()}
     if args:  # Optional, spelled so for Python 3.9
         return None if item is None else _value(args[0], item, source)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _build(hint, item, source)
     if not isinstance(item, hint) or (hint is int and isinstance(item, bool)):
         raise HostError(f"{source}: expected {hint.__name__}, found {item!r}")

@@ -14,12 +14,15 @@ version_added: 0.1.0
 description:
   - Chooses a machine for each vhost among those that presented themselves, C(allocation.json), and writes what each is told, C(plan/<vhost>.json).
   - Machines that an interrupted run was lent are kept.
+  - O(pnode_types) and O(pass_pnodes) are the experiment's own settings where they are not given.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
   - deter.benito.experiment
   - deter.benito.experiment.home
   - deter.benito.attributes
+  - deter.benito.attributes.controller
   - deter.benito.attributes.no_diff
+  - deter.benito.settings.machine_types
 options:
   offers:
     description: What each machine of the pool offers, as M(deter.benito.lease) tells it, with C(variables), C(type), C(shared),
@@ -30,12 +33,6 @@ options:
     description: The connection variables of each machine that hold a password.
     type: dict
     default: {}
-  pnode_types:
-    description: The types of machine that may be used, as a list or like V(big,small), in place of the experiment's own setting. Any, if empty.
-    type: raw
-  pass_pnodes:
-    description: The types of machine for the pnodes of single passes, as a dictionary or like V(0:big;1:big,small), in place of the experiment's own setting.
-    type: raw
 """
 
 EXAMPLES = r"""

@@ -19,16 +19,9 @@ description:
   - Refuses, by name and without changing anything, what it does not understand, such as bonds, VLANs, WiFi and members of other bridges.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
-  - deter.benito.experiment.program
+  - deter.benito.experiment
+  - deter.benito.attributes.vhost
 options:
-  pid:
-    description: The project of the experiment that uses the bridge.
-    type: str
-    required: true
-  eid:
-    description: The experiment that uses the bridge.
-    type: str
-    required: true
   state:
     description:
       - V(present) makes the bridge, to be confirmed. V(confirmed) says that the host was reached over it, and keeps it over boots.

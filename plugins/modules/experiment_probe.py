@@ -17,8 +17,7 @@ description:
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
   - deter.benito.experiment
-  - deter.benito.experiment.program
-  - deter.benito.attributes
+  - deter.benito.attributes.vhost
 options:
   answer:
     description: Send nothing, only answer from now on what others send. For a vhost whose network was not changed while that of others was.
@@ -29,8 +28,11 @@ attributes:
     description: Sends nothing.
     support: full
   diff_mode:
-    description: Changes nothing.
-    support: none
+    description: Changes nothing, so there is no difference to show.
+    support: N/A
+  idempotent:
+    description: Changes nothing. Sends nothing either when the network was not changed since the last proof.
+    support: full
 """
 
 EXAMPLES = r"""

@@ -21,6 +21,26 @@ extends_documentation_fragment:
   - deter.benito.experiment.home
   - deter.benito.attributes
   - deter.benito.attributes.no_diff
+attributes:
+  action:
+    description: An action plugin on the controller looks which images are missing. Only where some are does the module run.
+    support: full
+  action_group:
+    description:
+      - Use C(group/deter.benito.experiment) in C(module_defaults) to give O(pid) and O(eid) to all such tasks,
+        and C(group/deter.benito.directory) to give them O(benito_home).
+    support: full
+    membership: [deter.benito.directory, deter.benito.experiment]
+  async:
+    description: Building an image takes about a minute.
+    support: full
+  connection:
+    description: Runs on the controller, where the experiment's directory is. Let the task run on C(localhost).
+    support: partial
+  platform:
+    description: The controller is Debian 12, Debian 13 or Ubuntu 24.04.
+    support: full
+    platforms: debian
 options:
   state:
     description:
@@ -67,10 +87,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.files import signals_as_exceptions
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide, result_of
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.provide_images import provide
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "pid": {"type": "str", "required": True},
         "eid": {"type": "str", "required": True},
@@ -79,7 +99,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     only_look = module.check_mode or given["state"] == "looked"
@@ -90,7 +110,7 @@ def main():
         module.fail_json(msg=str(exc))
     for line in provided.warnings:
         module.warn(line)
-    module.exit_json(**result_of(provided, module.check_mode or given["state"] == "present"))
+    module.exit_json(**provided.result(module.check_mode or given["state"] == "present"))
 
 
 if __name__ == "__main__":

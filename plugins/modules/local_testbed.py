@@ -47,9 +47,6 @@ options:
     description: Processors of each pnode, with O(backend=qemu).
     type: int
     default: 1
-  program:
-    description: The text of benito-host, which makes the virtual machines. The action plugin of this name says it; there is nothing to be said here.
-    type: dict
   home:
     description: E(BENITO_HOME), where the testbed and its inventory are kept.
     type: path
@@ -70,6 +67,19 @@ attributes:
   idempotent:
     description: A testbed that is as it should be is left alone.
     support: full
+  action:
+    description: An action plugin on the controller adds the text of C(benito-host), which makes virtual machines, to what the module is given.
+    support: full
+  async:
+    description: Virtual machines take a minute or more where there is no KVM.
+    support: full
+  connection:
+    description: Uses the connection of the host that the task names, and makes the pnodes on that host.
+    support: full
+  platform:
+    description: The host is Debian 12, Debian 13 or Ubuntu 24.04.
+    support: full
+    platforms: debian
 seealso:
   - module: deter.benito.local_testbed_info
 """
@@ -121,7 +131,7 @@ from ansible_collections.deter.benito.plugins.module_utils.testbed.machines impo
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "state": {"type": "str", "choices": ["ready", "up", "down"], "default": "up"},
         "pnodes": {"type": "int", "default": 2},
@@ -131,17 +141,17 @@ def argument_spec():
         "backend": {"type": "str", "choices": ["lxc", "qemu"]},
         "memory_mb": {"type": "int", "default": 2048},
         "cpus": {"type": "int", "default": 1},
-        "program": {"type": "dict"},
+        "_program": {"type": "dict"},  # the text of benito-host, from the action plugin
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:
         identity = identify(given["home"], given["name"])
         size = Size(given["memory_mb"], given["cpus"])
-        testbed = LocalTestbed(identity, given["cache"] or os.path.join(identity.home, "cache"), given["backend"] or "", size, given["program"])
+        testbed = LocalTestbed(identity, given["cache"] or os.path.join(identity.home, "cache"), given["backend"] or "", size, given["_program"])
         actions = {
             "ready": lambda: testbed.ready(module.check_mode),
             "up": lambda: testbed.up(given["pnodes"], module.check_mode),

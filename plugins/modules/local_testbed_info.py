@@ -22,10 +22,12 @@ options:
     description: E(BENITO_HOME), where the testbed is kept.
     type: path
     default: ~/.benito
-attributes:
-  check_mode:
-    description: Only looks.
-    support: full
+  backend:
+    description: What the pnodes are to be, for the list of packages. The default is what the testbed has, or C(lxc).
+    type: str
+    choices: [lxc, qemu]
+extends_documentation_fragment:
+  - deter.benito.attributes.read_only
 seealso:
   - module: deter.benito.local_testbed
 """
@@ -51,6 +53,11 @@ table:
   returned: success
   type: list
   elements: str
+missing_packages:
+  description: The packages that a testbed of this backend needs and that are not installed.
+  returned: success
+  type: list
+  elements: str
 inventory:
   description: The inventory file with the group C(pnode_pool).
   returned: success
@@ -65,18 +72,23 @@ from ansible_collections.deter.benito.plugins.module_utils.testbed.local_testbed
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
-        argument_spec={"name": {"type": "str", "default": "local"}, "home": {"type": "path", "default": "~/.benito"}},
+        argument_spec={
+            "name": {"type": "str", "default": "local"},
+            "home": {"type": "path", "default": "~/.benito"},
+            "backend": {"type": "str", "choices": ["lxc", "qemu"]},
+        },
         supports_check_mode=True,
     )
     try:
         identity = identify(module.params["home"], module.params["name"])
-        testbed = LocalTestbed(identity, os.path.join(identity.home, "cache"))
-        outcome = testbed.list()
+        testbed = LocalTestbed(identity, os.path.join(identity.home, "cache"), module.params["backend"] or "")
+        outcome = testbed.look()
     except BenitoError as exc:
         module.fail_json(msg=str(exc))
-    module.exit_json(changed=False, pnodes=outcome.pnode_facts, table=outcome.table, inventory=testbed.paths.inventory)
+    module.exit_json(changed=False, pnodes=outcome.pnode_facts, table=outcome.table, inventory=testbed.paths.inventory,
+                     missing_packages=testbed.missing_packages())
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
   - deter.benito.experiment
   - deter.benito.experiment.home
-  - deter.benito.attributes
-  - deter.benito.attributes.no_diff
+  - deter.benito.attributes.controller
+  - deter.benito.attributes.read_only
 options:
   nodes:
     description: The nodes.

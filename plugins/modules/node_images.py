@@ -21,6 +21,7 @@ author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
   - deter.benito.experiment
   - deter.benito.attributes
+  - deter.benito.attributes.vhost
   - deter.benito.attributes.diff
 options:
   cache:

@@ -17,8 +17,8 @@ description:
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
   - deter.benito.experiment
-  - deter.benito.experiment.program
   - deter.benito.attributes
+  - deter.benito.attributes.vhost
   - deter.benito.attributes.diff
 attributes:
   idempotent:

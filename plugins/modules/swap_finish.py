@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - deter.benito.experiment
   - deter.benito.experiment.home
   - deter.benito.attributes
+  - deter.benito.attributes.controller
   - deter.benito.attributes.no_diff
 options:
   operation:

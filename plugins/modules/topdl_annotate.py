@@ -16,6 +16,8 @@ description:
   - Writes TopDL. Comments, white space and what is around a topology that is part of a larger document are not kept; all else is.
   - Give O(rules), or one rule by O(name) and the others.
 author: deter.benito contributors (@deter-project)
+extends_documentation_fragment:
+  - deter.benito.settings.ns_profile
 options:
   topology:
     description:
@@ -84,10 +86,6 @@ options:
   allow_none:
     description: Whether the rule may select nothing, which is an error otherwise.
     type: bool
-  ns_profile:
-    description: Rules by which NS files are read, C(default) or C(emulab).
-    type: str
-    default: default
   chdir:
     description: The folder that relative paths of O(topology), O(rules) and O(out) start at.
     type: path
@@ -154,10 +152,11 @@ selected:
   elements: int
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.annotating.annotate import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.annotating.rule_reader import RULE_KEYS, SELECT_KEYS
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
+from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
+from ansible_collections.deter.benito.plugins.module_utils.settings_module import SettingsModule
 
 MOST_WARNINGS = 20
 
@@ -182,13 +181,13 @@ def argument_spec():
         "set": {"type": "dict"},
         "remove": {"type": "raw"},
         "allow_none": {"type": "bool"},
-        "ns_profile": {"type": "str", "default": "default"},
+        "ns_profile": setting("ns_profile").argument(with_default=True),
         "chdir": {"type": "path"},
     }
 
 
 def main():
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = SettingsModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:
         annotation = prepare(

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - deter.benito.experiment.home
   - deter.benito.attributes
   - deter.benito.attributes.diff
+  - deter.benito.settings.ns_profile
 options:
   topology:
     description: The topology file, TopDL (C(.xml)), NS (C(.tcl), C(.ns)), GraphML (C(.graphml)) or containerlab (C(.clab.yml), C(.clab.yaml)).
@@ -37,11 +38,6 @@ options:
     description: Whether a file that is there and says something else is replaced.
     type: bool
     default: false
-  ns_profile:
-    description: Rules by which NS files are read.
-    type: str
-    choices: [default, emulab]
-    default: default
   chdir:
     description: Folder to which relative paths of O(topology), O(out) and O(benito_home) are relative.
     type: path
@@ -77,6 +73,7 @@ path:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.convert import Request, prepare
+from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
 
 MOST_WARNINGS = 100
 
@@ -88,7 +85,7 @@ def argument_spec():
         "eid": {"type": "str"},
         "out": {"type": "str", "required": True},
         "force": {"type": "bool", "default": False},
-        "ns_profile": {"type": "str", "choices": ["default", "emulab"], "default": "default"},
+        "ns_profile": setting("ns_profile").argument(with_default=True),
         "benito_home": {"type": "str"},
         "chdir": {"type": "path"},
     }

@@ -103,6 +103,7 @@ program:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.picture import PictureRequest, experiment_named, picture
+from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
 
 
 def argument_spec():
@@ -115,7 +116,7 @@ def argument_spec():
         "partitions": {"type": "bool", "default": False},
         "program": {"type": "str", "choices": ["dot", "neato", "fdp", "sfdp", "twopi", "circo"]},
         "addresses": {"type": "bool"},
-        "image_limit_s": {"type": "float", "default": 20},
+        "image_limit_s": {"type": "float", "default": setting("image_limit_s").default},
         "benito_home": {"type": "str"},
         "chdir": {"type": "path"},
     }

@@ -16,15 +16,8 @@ description:
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
   - deter.benito.experiment
-  - deter.benito.experiment.program
-  - deter.benito.attributes
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: none
+  - deter.benito.attributes.vhost
+  - deter.benito.attributes.read_only
 """
 
 EXAMPLES = r"""

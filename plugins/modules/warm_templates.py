@@ -17,8 +17,8 @@ description:
   - With O(limit_mb), removes those used longest ago. It does not need an experiment, nor anything of this collection on the host.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
-  - deter.benito.experiment.program
   - deter.benito.attributes
+  - deter.benito.attributes.vhost
   - deter.benito.attributes.diff
 options:
   pid:

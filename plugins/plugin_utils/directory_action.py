@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the actions have in common that act on an experiment's directory: they do it on the controller, in the process that Ansible has for the task.
+"""The common part of actions on an experiment's directory. They run on the controller, in Ansible's process for the task.
 
-A module would have all of topology and embedding packed and compiled again for each task.
+For a module, Ansible would pack all of topology and embedding, and compile it again for each task.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from ansible_collections.deter.benito.plugins.module_utils.experiment.directory 
 class DirectoryAction(ActionBase):
     """A task that acts on one experiment's directory.
 
-    options  the argument spec of what the task may say beside pid, eid and benito_home
+    options  the argument spec of the task's options beside pid, eid and benito_home
     """
 
     TRANSFERS_FILES = False
     options: dict = {}
 
     def act(self, directory: ExperimentDirectory, params: dict) -> dict:
-        """Do it, only tell it in check mode. Returns the task's result. Raises BenitoError."""
+        """Act, or in check mode only report. Return the task's result. Raises BenitoError."""
         raise NotImplementedError
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         super().run(tmp, task_vars)
         spec = {"pid": {"type": "str", "required": True}, "eid": {"type": "str", "required": True}, "benito_home": {"type": "str"}}
         _validated, given = self.validate_argument_spec(argument_spec={**spec, **self.options})
-        params = json.loads(json.dumps(given))  # plain: Ansible's strings know where they come from, which no file of ours is to say
+        params = json.loads(json.dumps(given))  # plain strings: Ansible's carry their origin, which must not get into our files
         environment: dict = {}
         self._compute_environment_string(environment)
-        os.environ.update(environment)  # BENITO_HOME, for one; this process is the task's own
+        os.environ.update(environment)  # for example BENITO_HOME; this process runs only this task
         self._task_vars = task_vars
         try:
             return self.act(ExperimentDirectory(params["benito_home"], params["pid"], params["eid"]), params)

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the actions that drive benito-host on a vhost have in common: run it over the connection, report what it says.
+"""The common part of actions that run benito-host on a vhost: they run it over the connection and report its result.
 
-A module would travel to the vhost and be compiled there for each task, which takes longer than most of what benito-host does, and
-half a minute on a vhost under emulation. The program is there already and keeps what Python compiled.
+A module would be sent to the vhost and compiled there for each task. That takes longer than most commands of benito-host, and half a
+minute on a vhost under emulation. benito-host is already on the vhost, with its compiled files.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from contextlib import contextmanager
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError, InputError, Problem
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import PROGRAM, ExperimentPaths, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
-from ansible_collections.deter.benito.plugins.module_utils.host_program import PROGRAM, outcome
-from ansible_collections.deter.benito.plugins.module_utils.names import experiment_name
+from ansible_collections.deter.benito.plugins.module_utils.names import PROJECT_RULE, experiment_name
 
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
 _POLL_S, _STEP_S = 3, 0.1
-_SAY_EACH_S = 15
+_SHOW_EACH_S = 15
 _ABSENT = """echo "{\\"absent\\": \\"$(readlink /usr/bin/python3)\\"}\""""
 _WAIT = """\
 i=0
@@ -34,50 +34,50 @@ while [ ! -e {job}/result ] && kill -0 {pid} && [ $i -lt {steps} ]; do sleep {st
 kill -0 {pid} && alive=true || alive=false
 [ -e {job}/result ] && cat {job}/result || echo "{{\\"alive\\": $alive}}"
 """
-"""Until a job has ended, or for a while: prints its progress, then its result or whether it runs."""
+"""Wait until a job has ended, or for some seconds. Print its progress, then its result or whether it runs."""
 
 display = Display()
 
 
-class Failure(Exception):
-    """Why the task fails, for a person."""
+class NotInstalledError(HostError):
+    """The vhost does not have the program. Its Python is ``interpreter``, for example "python3.11"."""
 
-
-class NotInstalled(Failure):
-    """The program is not on the vhost, whose Python is ``interpreter``, "python3.11" say."""
-
-    def __init__(self, text: str, interpreter: str):
-        super().__init__(text)
+    def __init__(self, message: str, interpreter: str):
+        super().__init__(message)
         self.interpreter = interpreter
 
 
 class HostAction(ActionBase):
     """A task that runs benito-host, for one experiment.
 
-    options           the argument spec of what the task may say beside pid, eid and program
-    takes_program     whether it may name the program
-    needs_experiment  whether it has to name an experiment, by pid and eid
+    options           the argument spec of the task's options beside pid and eid
+    program           the benito-host that it runs, a path on the vhost
+    needs_experiment  whether the task must name an experiment, by pid and eid
     """
 
     TRANSFERS_FILES = False
     options: dict = {}
-    takes_program = True
+    program = PROGRAM
     needs_experiment = True
 
-    def act(self, options: dict, paths: ExperimentPaths | None) -> dict:
-        """Do it; ``paths`` is None only where no experiment is named, and none is needed. Returns the task's result. Raises Failure."""
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
+        """Act on the experiment that is named. Return the task's result. Raises BenitoError."""
         raise NotImplementedError
 
-    def run(self, tmp=None, task_vars=None):
+    def act_without_experiment(self, options: dict) -> dict:
+        """Act where no experiment is named. Called only when ``needs_experiment`` is false. Return the task's result. Raises BenitoError."""
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         super().run(tmp, task_vars)
         self._host = (task_vars or {}).get("inventory_hostname", "")
         spec = {name: {"type": "str", "required": self.needs_experiment} for name in ("pid", "eid")}
-        if self.takes_program:
-            spec["program"] = {"type": "path", "default": PROGRAM}
         _validated, options = self.validate_argument_spec(argument_spec={**spec, **self.options}, required_together=[("pid", "eid")])
         try:
-            return self.act(options, _paths(options) if self.needs_experiment or options["pid"] else None)
-        except Failure as exc:
+            if not self.needs_experiment and not options["pid"]:
+                return self.act_without_experiment(options)
+            return self.act(options, _paths(options))
+        except BenitoError as exc:
             return {"failed": True, "changed": False, "msg": str(exc)}
 
     @property
@@ -86,73 +86,73 @@ class HostAction(ActionBase):
 
     @property
     def in_background(self) -> tuple[str, ...]:
-        """Said of a command that takes long: it goes on by itself and is asked how far it is."""
+        """The option that runs a long command in the background, where its progress is polled. None in check mode."""
         return () if self.check_mode else ("--background",)
 
-    def apply_command(self, options: dict, paths: ExperimentPaths, *arguments: str) -> dict:
-        """What ``benito-host … --json`` says; in check mode what it would do, also where nothing of it is there yet. Raises Failure."""
-        program, check = options["program"], ["--check"] if self.check_mode else []
+    def apply_command(self, paths: ExperimentPaths, *arguments: str) -> dict:
+        """Run ``benito-host … --json`` and return its result. In check mode return what it would do, also on a host without it. Raises HostError."""
+        program, check = self.program, ["--check"] if self.check_mode else []
         if self.check_mode:
             for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
                 if not self.is_there(path):
-                    return outcome({"changed": True, "changes": [f"{arguments[0]}: all of it, on {here} yet"]})
+                    return outcome({"changed": True, "changes": [f"{arguments[0]}: everything, on {here} yet"]})
         result = self.run_program(program, *arguments, "-e", paths.experiment, *check)
-        return outcome(self._end_of(result) if "job" in result else result)
+        return outcome(self._wait_for_job(result) if "job" in result else result)
 
     def is_there(self, path: str) -> bool:
-        """Whether a file is there on the vhost."""
+        """Return whether a file exists on the vhost."""
         return self._run(f"[ -e {shlex.quote(path)} ]")["rc"] == 0
 
     def run_program(self, program: str, *arguments: str, data: str = "", newest: bool = False) -> dict:
-        """Run ``program`` with ``data`` as its input. Raises Failure with what it says when it fails.
+        """Run ``program`` with ``data`` as its input and return its JSON object. Raises HostError with its error message.
 
-        newest  whether this program acts even where the experiment was swapped in with another
+        newest  whether this program acts even if the experiment was swapped in with another version
         """
-        words = " ".join(shlex.quote(word) for word in (program, *arguments, "--json"))
+        command = " ".join(shlex.quote(argument) for argument in (program, *arguments, "--json"))
         chosen = "BENITO_VERSION_CHOSEN=1; export BENITO_VERSION_CHOSEN; " if newest else ""
-        script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {words}; fi; {_ABSENT}"
-        said = self._json_output(script, data, " ".join((program, *arguments)))
-        if "absent" in said:
-            raise NotInstalled(f"{program} is not installed on this host: the role deter.benito.vhost does it", said["absent"])
-        return said
+        script = f"if [ -e {shlex.quote(program)} ]; then LC_ALL=C.UTF-8; export LC_ALL; {chosen}exec {command}; fi; {_ABSENT}"
+        found = self._json_output(script, data, " ".join((program, *arguments)))
+        if "absent" in found:
+            raise NotInstalledError(f"{program} is not installed on this host: the role deter.benito.vhost installs it", found["absent"])
+        return found
 
     def run_python(self, text: str, data: dict) -> dict:
-        """What a program says that prints a JSON object, run by the Python that runs benito-host. Raises Failure."""
+        """Run a program text with the Python of benito-host, and return the JSON object that it prints. Raises HostError."""
         return self._json_output(f"exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
 
     def run_task(self, module: str, options: dict) -> dict:
-        """What a module of benito-host's returns on the vhost, which need not have benito-host. Raises Failure."""
+        """Run ``run_task`` of a module of benito-host on the vhost, which need not have benito-host installed. Raises HostError."""
         return self.run_python(remote_call(), {"files": program_files()[1], "module": module, "options": options})
 
     def push_file(self, path: str, target: str, what: str) -> None:
-        """Copy a file of the controller's to the vhost, into a directory that only who runs benito-host gets into. Raises Failure.
+        """Copy a file from the controller to the vhost, into a directory that only benito-host's user can enter. Raises HostError.
 
-        what  it is, for a person who waits for it
+        what  names the file in progress lines
         """
         with self.show_progress(what):
             if not self._connection.become or self._get_remote_user() == self.get_become_option("become_user"):
                 self._transfer_file(path, target)
                 return
-            folder = self._make_tmp_path()  # files travel as the user who logs in
+            folder = self._make_tmp_path()  # files are copied as the user who logs in
             try:
                 landed = self._transfer_file(path, self._connection._shell.join_path(folder, "file"))
                 here, there = shlex.quote(landed), shlex.quote(target)
                 done = self._run(f'chown "$(id -u):$(id -g)" {here} && chmod 0600 {here} && mv -fT {here} {there}')
                 if done["rc"]:
-                    raise Failure(f"{what}: {(done['stderr'] or done['stdout']).strip()}")
+                    raise HostError(f"{what}: {(done['stderr'] or done['stdout']).strip()}")
             finally:
                 self._remove_tmp_path(folder)
 
     @contextmanager
     def show_progress(self, what: str) -> Iterator[None]:
-        """Show now and then that something goes on, once it takes long."""
+        """Show a progress line regularly while the block runs, if that takes long."""
         began, ended = time.monotonic(), threading.Event()
 
-        def show():
+        def show() -> None:
             pause = _POLL_S
             while not ended.wait(pause):
                 self._show(what, began)
-                pause = _SAY_EACH_S
+                pause = _SHOW_EACH_S
 
         shower = threading.Thread(target=show, daemon=True)
         shower.start()
@@ -167,41 +167,41 @@ class HostAction(ActionBase):
 
     def _json_output(self, script: str, data: str, what: str) -> dict:
         done = self._run(script, data)
-        said = _last_object(done["stdout"])
-        if said is None:
-            raise Failure(f"{what} ended with {done['rc']}: {(done['stderr'] or done['stdout']).strip()}")
-        if "error" in said:
-            raise Failure(said["error"])
-        return said
+        found = _last_object(done["stdout"])
+        if found is None:
+            raise HostError(f"{what} failed with exit status {done['rc']}: {(done['stderr'] or done['stdout']).strip()}")
+        if "error" in found:
+            raise HostError(found["error"])
+        return found
 
-    def _end_of(self, job: dict) -> dict:
-        """Wait for a job, show how far it is. Raises Failure."""
+    def _wait_for_job(self, job: dict) -> dict:
+        """Wait for a job to end, show its progress, return its result. Raises HostError."""
         path, pid, host = job["job"], int(job["pid"]), self._host
         if not _JOB.fullmatch(path):
-            raise Failure(f"{path!r} is no job of benito-host's")
+            raise HostError(f"{path!r} is not the folder of a job")
         wait = _WAIT.format(job=shlex.quote(path), pid=pid, steps=int(_POLL_S / _STEP_S), step=_STEP_S)
-        began, said, said_at, ended = time.monotonic(), "", time.monotonic(), False
+        began, shown, shown_at, ended = time.monotonic(), "", time.monotonic(), False
         while True:
             done = self._run(f"exec 2>/dev/null; {wait}")
             result = _last_object(done["stdout"])
             if result is None:
-                raise Failure(f"no answer of the job {path}: {(done['stderr'] or done['stdout']).strip()}")
+                raise HostError(f"the job {path} cannot be polled: {(done['stderr'] or done['stdout']).strip()}")
             if "error" in result:
-                raise Failure(result["error"])
+                raise HostError(result["error"])
             if "alive" not in result:
                 return result
             if ended:
-                raise Failure(f"benito-host was killed (process {pid}); what it said last is in {path}/log on {host}")
-            ended = not result["alive"]  # its result may have come in between: ask once more
+                raise HostError(f"benito-host was killed (process {pid}); its last output is in {path}/log on {host}")
+            ended = not result["alive"]  # it may have written its result in between: poll once more
             progress = next((line for line in done["stdout"].splitlines() if line and not line.startswith("{")), "") or "at work"
             now = time.monotonic()
-            if progress != said or now - said_at >= _SAY_EACH_S:
+            if progress != shown or now - shown_at >= _SHOW_EACH_S:
                 self._show(progress, began)
-                said, said_at = progress, now
+                shown, shown_at = progress, now
 
     def _run(self, script: str, data: str = "") -> dict:
-        """A script of the shell's on the vhost: rc, stdout, stderr."""
-        if self._is_pipelining_enabled("new"):  # without a terminal, which would mix what it says with what goes wrong
+        """Run a shell script on the vhost. Return rc, stdout and stderr."""
+        if self._is_pipelining_enabled("new"):  # without a terminal, which would mix output and errors
             return self._low_level_execute_command(script, in_data=data.encode() or b"\n")
         if not data:
             return self._low_level_execute_command(script)
@@ -214,16 +214,22 @@ class HostAction(ActionBase):
             self._remove_tmp_path(folder)
 
 
+def outcome(result: dict) -> dict:
+    """Return the result of benito-host as the task reports it: with a diff that lists what changed."""
+    changes = result.get("changes", [])
+    return {**result, "diff": {"before": "", "after": "".join(f"{change}\n" for change in changes)}}
+
+
 def _paths(options: dict) -> ExperimentPaths:
-    """Of the experiment that is named. Raises Failure."""
+    """Return the paths of the experiment that is named. Raises InputError."""
     experiment = experiment_name(options["pid"], options["eid"])
     if not is_experiment(experiment):
-        raise Failure(f"{experiment!r} does not name an experiment")
+        raise InputError(Problem(f"{experiment!r} does not name an experiment", hint=f"pid and eid: {PROJECT_RULE}"))
     return ExperimentPaths(experiment)
 
 
 def _last_object(text: str) -> dict | None:
-    """The JSON object in the last line that is one: a login may have said something before."""
+    """Return the JSON object in the last line that begins with one, or None. A login may print other lines before."""
     for line in reversed(text.splitlines()):
         if line.startswith("{"):
             try:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Networks of any size for benchmarks: of each node the substrates it is on, and all of it as TopDL."""
+"""Make networks of any size for benchmarks: a list of the substrates of each node, and TopDL of it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ HOSTS_OF_A_LAN = 19
 
 
 def one_lan(count: int) -> Nodes:
-    """Every node on one LAN."""
+    """Return a network with every node on one LAN."""
     return [["lan"] for _node in range(count)]
 
 
 def lans_on_a_backbone(count: int) -> Nodes:
-    """LANS LANs; the first node of each is a router to a backbone."""
+    """Return a network of LANS LANs. The first node of each LAN is a router on a backbone."""
     return [[f"lan{node % LANS}", *(["core"] if node < LANS else [])] for node in range(count)]
 
 
 def binary_tree(count: int) -> Nodes:
-    """A link from each node to its parent."""
+    """Return a binary tree: each node has a link to its parent."""
     return _linked(count, [((node - 1) // 2, node) for node in range(1, count)])
 
 
 def random_tree(count: int) -> Nodes:
-    """A link from each node to one of those before it."""
+    """Return a random tree: each node has a link to an earlier node."""
     choice = random.Random(1)
     return _linked(count, [(choice.randrange(node), node) for node in range(1, count)])
 
 
 def lans_in_a_tree(count: int) -> Nodes:
-    """LANs of a router and HOSTS_OF_A_LAN hosts; each router has a link to one of those before it."""
+    """Return LANs of one router and HOSTS_OF_A_LAN hosts. Each router has a link to an earlier router."""
     choice = random.Random(1)
     routers = -(-count // (HOSTS_OF_A_LAN + 1))
     nodes: Nodes = [[f"lan{router}"] for router in range(routers)]
@@ -45,10 +45,10 @@ def lans_in_a_tree(count: int) -> Nodes:
 
 
 def preferential_attachment(count: int, links: int = 2) -> Nodes:
-    """From each node so many links to earlier ones, chosen by how many links they have (Barabási and Albert)."""
+    """Return a preferential-attachment graph (Barabási and Albert): each node has ``links`` links to earlier nodes, chosen by their degree."""
     choice = random.Random(1)
     pairs = []
-    ends = list(range(links))  # every node as often as it has links
+    ends = list(range(links))  # each node once per link
     for node in range(links, count):
         others: dict[int, None] = {}
         while len(others) < min(links, node):
@@ -67,11 +67,11 @@ def _linked(count: int, pairs: list[tuple[int, int]]) -> Nodes:
 
 
 def topdl(nodes: Nodes, startup: str = "", kind: str = "", **root: str) -> str:
-    """The network as a TopDL file.
+    """Return the network as the text of a TopDL file.
 
     startup  start command of every node
     kind     container kind of every node, "" for none
-    root     ``containers:`` attributes of the whole
+    root     ``containers:`` attributes of the experiment
     """
     substrates = dict.fromkeys(name for node in nodes for name in node)
     lines = ["<experiment><version>1.0</version>", *(f"<substrates><name>{name}</name></substrates>" for name in substrates)]

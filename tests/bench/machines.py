@@ -1,12 +1,13 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Virtual machines, warm and cold, and system containers on one pnode: from launch to booted, and the memory of each.
+"""Measure boot time and memory of warm virtual machines, cold virtual machines and system containers on one pnode.
 
-The time begins with the task which has the nodes of the kind: it makes their disks and interfaces and launches them. Of virtual machines it ends when the
-last one's start command has run, which is after it has booted and has its addresses; every node is then asked for an answer to a ping. Of
-containers it ends when the task does, when all have booted. Templates and images are there before.
-Memory is the proportional set size (PSS) of all processes of a node: of pages that several share, each has its part.
-Fails when forty system containers take longer than a minute, or ten warm virtual machines longer than 15 seconds or than a fifth of ten cold ones.
+The time starts with the task that builds the nodes of the kind. For virtual machines it ends when the last start command has run; then every node
+must answer a ping. For system containers it ends with the task, when all have booted. Templates and images are on the pnode beforehand.
+
+Memory is the proportional set size (PSS) of all processes of a node: a page that several processes share is divided among them.
+
+The exit status is 1 if 40 system containers take longer than 60 s, or 10 warm virtual machines longer than 15 s or a fifth of the time of 10 cold ones.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from processes import quietly  # noqa: E402
 from topologies import topdl  # noqa: E402
 
 SIZES = {"warm": (1, 5, 10, 30), "cold": (1, 5, 10), "openvz": (10, 40)}
-TASK = {"qemu": "Bring the virtual machines up", "openvz": "Start the system containers"}
+TASK = {"qemu": "Start the virtual machines", "openvz": "Start the system containers"}
 IMAGE = "debian-12"
 MEMORY_MB = 512
 CONTAINERS_BOUND_S, WARM_BOUND_S, WARM_RATIO = 60.0, 15.0, 0.2
-LOOK = r"""
+PROBE = r"""
 import collections, glob, json, os, re, subprocess, sys
 guest, own, ended = collections.Counter(), collections.Counter(), []
 plan = json.load(open("/var/benito/exp/" + sys.argv[1] + "/host.json"))
@@ -39,7 +40,7 @@ for path in glob.glob("/proc/[0-9]*"):
         node = re.search("benito-node-" + re.escape(sys.argv[1]) + r":([^./\n]+)", open(path + "/cgroup").read())
         maps = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", open(path + "/smaps").read(), flags=re.M)[1:] if node else []
     except OSError:
-        continue  # it ended meanwhile, or is the kernel's
+        continue  # it has ended, or is a kernel thread
     for text in maps:
         size, pss = (int(re.search(r"^" + word + r":\s+(\d+)", text, re.M)[1]) for word in ("Size", "Pss"))
         (guest if text.splitlines()[0].endswith("/memory") or size >= int(sys.argv[2]) << 10 else own)[node[1]] += pss
@@ -54,7 +55,12 @@ print(json.dumps({"guest": guest, "own": own, "ended": ended, "silent": silent})
 
 @dataclass(frozen=True)
 class Figures:
-    """seconds: from launch until all were up; guest_mb, own_mb: PSS of the median node, MiB, its guest's memory and all else."""
+    """Measurements of one run.
+
+    seconds   from launch until all nodes were up
+    guest_mb  PSS of the guest memory of the median node, MiB
+    own_mb    its PSS of everything else, MiB
+    """
 
     seconds: float
     guest_mb: float
@@ -74,38 +80,38 @@ def main() -> int:
     try:
         quietly(playbook, "local_testbed", **testbed)
         pnode = support.Testbed(home / "inventory" / "local_testbed_bench.yml")
-        for way, sizes in SIZES.items():
-            measure(playbook, pnode, folder, way, 1)  # packages, images and the template come to the pnode before anything is measured
+        for start, sizes in SIZES.items():
+            measure(playbook, pnode, folder, start, 1)  # install packages, images and the template before measuring
             for count in sizes:
-                figures[way, count] = measure(playbook, pnode, folder, way, count)
-                print(f"{way:>6} {count:>3}: {figures[way, count].seconds:6.1f} s", flush=True)
+                figures[start, count] = measure(playbook, pnode, folder, start, count)
+                print(f"{start:>6} {count:>3}: {figures[start, count].seconds:6.1f} s", flush=True)
     finally:
         quietly(playbook, "local_testbed", **testbed, state="down")
         shutil.rmtree(folder)
     return report(figures)
 
 
-def measure(playbook, testbed, folder: Path, way: str, count: int) -> Figures:
-    kind = "openvz" if way == "openvz" else "qemu"
-    identity = {"pid": "Bench", "eid": f"{way}{count}"}
-    settings = {} if kind == "openvz" else {"qemu_start": way, "qemu_memory_mb": MEMORY_MB}
+def measure(playbook, testbed, folder: Path, start: str, count: int) -> Figures:
+    kind = "openvz" if start == "openvz" else "qemu"
+    identity = {"pid": "Bench", "eid": f"{start}{count}"}
+    settings = {} if kind == "openvz" else {"qemu_start": start, "qemu_memory_mb": MEMORY_MB}
     file = folder / "topology.xml"
     file.write_text(topdl({f"n-{number}": {"on": ["lan"], "kind": kind, "image": IMAGE, "startup": "true"} for number in range(count)}))
     quietly(playbook, "containerize", **identity, topology=str(file), packing=count, image=False, memory_overcommit=2, **settings)
     try:
         run = quietly(playbook, "swapin", **identity)
-        found = json.loads(testbed.ssh(testbed.pnodes[0], f"python3 - {identity['pid']}.{identity['eid']} {MEMORY_MB}", stdin=LOOK).stdout)
+        found = json.loads(testbed.ssh(testbed.pnodes[0], f"python3 - {identity['pid']}.{identity['eid']} {MEMORY_MB}", stdin=PROBE).stdout)
     finally:
         quietly(playbook, "terminate", **identity)
     if len(found["own"]) != count or found["silent"] or (kind == "qemu" and len(found["ended"]) != count):
-        raise SystemExit(f"{count} nodes were to run: {found}")
+        raise SystemExit(f"not all of {count} nodes run and answer: {found}")
     began, ended = span(run, TASK[kind])
     memory = [statistics.median(found[part].get(node, 0) for node in found["own"]) / 1024 for part in ("guest", "own")]
     return Figures((max(found["ended"]) if kind == "qemu" else ended) - began, *memory)
 
 
 def span(run, task: str) -> tuple[float, float]:
-    """When the one module call of the task's role began and ended, seconds since the epoch."""
+    """Return when the task of this name began and ended, in seconds since the epoch. Exactly one module call may match."""
     (data,) = [event["event_data"] for event in run.events
                if event["event"] == "runner_on_ok" and event["event_data"]["task"].split(" : ")[-1] == task
                and event["event_data"]["task_action"].startswith("deter.benito.")]
@@ -113,21 +119,21 @@ def span(run, task: str) -> tuple[float, float]:
 
 
 def report(figures: dict[tuple[str, int], Figures]) -> int:
-    print(f"\n{'':>6} {'nodes':>6} {'launch to up':>13} {'a node':>8} {'memory of a node':>17}")
-    for (way, count), found in figures.items():
-        memory = f"{found.guest_mb + found.own_mb:.0f} MiB" + (f", {found.guest_mb:.0f} of them its guest's" if found.guest_mb else "")
-        print(f"{way:>6} {count:>6} {found.seconds:>11.1f} s {found.seconds / count:>6.2f} s {memory:>17}")
+    print(f"\n{'':>6} {'nodes':>6} {'boot time':>13} {'per node':>8} {'memory per node':>17}")
+    for (start, count), found in figures.items():
+        memory = f"{found.guest_mb + found.own_mb:.0f} MiB" + (f", {found.guest_mb:.0f} of them guest memory" if found.guest_mb else "")
+        print(f"{start:>6} {count:>6} {found.seconds:>11.1f} s {found.seconds / count:>6.2f} s {memory:>17}")
     warm, cold = figures["warm", 10].seconds, figures["cold", 10].seconds
     ten, forty = (figures["openvz", count].seconds for count in (10, 40))
-    print(f"ten warm virtual machines take {warm / cold:.2f} of the time of ten cold ones, and {warm / ten:.1f} times that of ten system containers")
-    over = [words for words, failed in (
-        (f"40 system containers in {forty:.1f} s, not {CONTAINERS_BOUND_S:.0f}", forty > CONTAINERS_BOUND_S),
-        (f"10 warm virtual machines in {warm:.1f} s, not {WARM_BOUND_S:.0f}", warm > WARM_BOUND_S),
-        (f"10 warm virtual machines in {warm / cold:.2f} of the time of cold ones, not {WARM_RATIO}", warm > WARM_RATIO * cold),
+    print(f"10 warm virtual machines take {warm / cold:.2f} times as long as 10 cold ones, and {warm / ten:.1f} times as long as 10 system containers")
+    missed = [text for text, failed in (
+        (f"40 system containers take {forty:.1f} s, limit {CONTAINERS_BOUND_S:.0f} s", forty > CONTAINERS_BOUND_S),
+        (f"10 warm virtual machines take {warm:.1f} s, limit {WARM_BOUND_S:.0f} s", warm > WARM_BOUND_S),
+        (f"10 warm virtual machines take {warm / cold:.2f} times as long as 10 cold ones, limit {WARM_RATIO}", warm > WARM_RATIO * cold),
     ) if failed]
-    for words in over:
-        print(f"over the bound: {words}")
-    return int(bool(over))
+    for text in missed:
+        print(f"MISSED {text}")
+    return int(bool(missed))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Mininet's side of the comparison: N hosts on one Linux bridge, a command started in each, all of it taken down.
+"""Measure Mininet: make N hosts on one Linux bridge, run a command in each, and take them down. Prints JSON: seconds for up and down.
 
-Run by tests/bench/processes.py with the interpreter that Debian's package mininet installs for. Prints JSON: seconds for up and down.
+tests/bench/processes.py runs this with the system's Python, for which Debian's package mininet installs its modules.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from mininet.topo import SingleSwitchTopo
 
 def main(count: int, command: str) -> None:
     setLogLevel("error")
-    begun = time.monotonic()
+    began = time.monotonic()
     net = Mininet(topo=SingleSwitchTopo(k=count), switch=LinuxBridge, controller=None, waitConnected=False)
     net.start()
     for host in net.hosts:
         host.cmd(command)
     up = time.monotonic()
     net.stop()
-    print(json.dumps({"up": up - begun, "down": time.monotonic() - up}))
+    print(json.dumps({"up": up - began, "down": time.monotonic() - up}))
 
 
 if __name__ == "__main__":

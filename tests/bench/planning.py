@@ -1,11 +1,12 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How planning grows: everything that containerize does but pictures, from 100 to 20,000 nodes, each size in a process of its own.
+"""Measure how planning scales: everything that containerize does except pictures, from 100 to 20,000 nodes, each size in its own process.
 
-Trees, LANs in a tree and preferential-attachment graphs of processes, in which routes are left out as a topology can ask for: ``rtproto`` Manual.
-A line for each size: processor seconds of each stage, all seconds, what they are of n log n beside the smallest size, and memory. Then trees
-of containers, whose host keys are made; then the whole playbook with routes, at 10,000 nodes. Ends with status 1 when
-anything grows faster than n log n, or takes more than it may. Judged are processor seconds: other work on the machine does not count.
+The topologies are trees, LANs in a tree and preferential-attachment graphs of processes. They have ``rtproto`` Manual, so no routes are computed.
+For each size a line shows the processor seconds of each stage, their sum, the sum divided by n log n relative to the smallest size, and memory.
+Then come trees of containers, for which host keys are made, and the whole playbook with routes.
+
+The exit status is 1 if anything grows faster than n log n or exceeds a limit. Stages are judged by processor time, so other load does not count.
 
     planning.py [--sizes N,N…] [--families NAME,NAME…] [--packing N] [--no-keys] [--no-playbook]
 """
@@ -31,14 +32,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("random_tree", "lans_in_a_tree", "preferential_attachment")
 SIZES = (100, 1000, 2000, 5000, 10000, 20000)
 SECONDS, MEGABYTES = 60.0, 2000
-NOISE = 1.25  # a step may seem to grow so much faster
+NOISE = 1.25  # tolerated factor of apparent growth
 STAGES = ("read", "check", "address", "partition", "name", "files", "keys", "write")
 PLAYBOOK_SHAPES, PLAYBOOK_SIZES = ("one_lan", "lans_on_a_backbone", "binary_tree", "random_tree"), (1000, 10000)
 PLAYBOOK_PACKING, PLAYBOOK_SECONDS = 200, 20.0
 
 
 class Stopwatch:
-    """Processor seconds of stages; what a stage calls that is another stage is not counted for it."""
+    """Counts the processor seconds of stages. Time in a nested stage counts for the nested stage only."""
 
     def __init__(self):
         self.seconds: Counter = Counter()
@@ -60,7 +61,7 @@ class Stopwatch:
         self.since = now
 
     def watch(self, module, function: str, stage: str) -> None:
-        """Count the time of a function of a module, wherever it is called by that name there."""
+        """Count the time of a module's function for a stage. Only calls through the module's name are counted."""
         wrapped = getattr(module, function)
 
         def watched(*arguments, **named):
@@ -71,7 +72,7 @@ class Stopwatch:
 
 
 def measure(family: str, count: int, kind: str, packing: int) -> dict:
-    """The stages of creating an experiment in this process: {stage: seconds, "wall": seconds, "memory": MB}."""
+    """Create an experiment in this process and return {stage: seconds, "wall": seconds, "memory": MB}."""
     sys.path.insert(0, str(ROOT / ".ansible" / "collections"))
     from ansible_collections.deter.benito.plugins.module_utils.embedding import embed
     from ansible_collections.deter.benito.plugins.module_utils.lifecycle import create as creation
@@ -100,13 +101,13 @@ def measure(family: str, count: int, kind: str, packing: int) -> dict:
 
 
 def measured_apart(family: str, count: int, kind: str, packing: int) -> dict:
-    """``measure`` in a process of its own, so that its memory is its own."""
+    """Run ``measure`` in its own process, so that memory is measured separately."""
     command = [sys.executable, __file__, "--one", family, str(count), kind, str(packing)]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def table(family: str, kind: str, sizes: tuple[int, ...], packing: int) -> list[str]:
-    """Print a line for each size; what was not reached."""
+    """Print a line for each size and return the missed limits."""
     title = f"{family.replace('_', ' ')} of {kind}"
     print(f"\n{title}, packing {packing}")
     print(f"{'nodes':>7} {''.join(f'{stage:>10}' for stage in STAGES)} {'CPU s':>8} {'wall s':>8} {'n log n':>8} {'MB':>6}", flush=True)
@@ -119,9 +120,9 @@ def table(family: str, kind: str, sizes: tuple[int, ...], packing: int) -> list[
         stages = "".join(f"{found[stage]:10.2f}" for stage in STAGES)
         print(f"{count:7,} {stages} {seconds:8.2f} {found['wall']:8.2f} {share / first:8.2f} {found['memory']:6.0f}", flush=True)
         if share > first * NOISE:
-            missed.append(f"{title}: {count:,} nodes take {share / first:.2f} times n log n of {sizes[0]:,} nodes")
+            missed.append(f"{title}: {count:,} nodes take {share / first:.2f} times as long per n log n as {sizes[0]:,} nodes")
         if before and before[0] >= 1000 and share > before[1] * NOISE:
-            missed.append(f"{title}: from {before[0]:,} to {count:,} nodes it grows {share / before[1]:.2f} times as fast as n log n")
+            missed.append(f"{title}: from {before[0]:,} to {count:,} nodes, time grows {share / before[1]:.2f} times as fast as n log n")
         if seconds > SECONDS or found["memory"] > MEGABYTES:
             missed.append(f"{title}: {count:,} nodes take {seconds:.0f} s and {found['memory']:.0f} MB")
         before = (count, share)
@@ -129,7 +130,7 @@ def table(family: str, kind: str, sizes: tuple[int, ...], packing: int) -> list[
 
 
 def plan(folder: Path, topology: str, eid: str) -> tuple[float, float]:
-    """(wall, CPU) seconds of creating an experiment with the playbook."""
+    """Create an experiment with the playbook and return (wall seconds, CPU seconds)."""
     source = folder / f"{eid}.xml"
     source.write_text(topology)
     options = {"pid": "Bench", "eid": eid, "topology": source, "packing": PLAYBOOK_PACKING, "default_container": "process"}
@@ -143,7 +144,7 @@ def plan(folder: Path, topology: str, eid: str) -> tuple[float, float]:
 
 
 def playbook() -> list[str]:
-    """A line for each shape and size; what took too long."""
+    """Print a line for each shape and size and return the missed limits."""
     print(f"\nthe whole playbook, with routes, packing {PLAYBOOK_PACKING}")
     missed = []
     with tempfile.TemporaryDirectory() as name:
@@ -158,11 +159,11 @@ def playbook() -> list[str]:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of nodes, rising")
-    arguments.add_argument("--families", default=",".join(FAMILIES), help="shapes of processes")
+    arguments.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of nodes, ascending")
+    arguments.add_argument("--families", default=",".join(FAMILIES), help="shapes of the process topologies")
     arguments.add_argument("--packing", type=int, default=10)
-    arguments.add_argument("--no-playbook", action="store_true", help="leave the whole playbook out")
-    arguments.add_argument("--no-keys", action="store_true", help="leave the containers out")
+    arguments.add_argument("--no-playbook", action="store_true", help="skip the whole playbook")
+    arguments.add_argument("--no-keys", action="store_true", help="skip the containers")
     arguments.add_argument("--one", nargs=4, metavar=("FAMILY", "NODES", "KIND", "PACKING"), help=argparse.SUPPRESS)
     asked = arguments.parse_args()
     if asked.one:
@@ -173,7 +174,7 @@ def main() -> int:
     missed = [line for family in asked.families.split(",") for line in table(family, "process", sizes, asked.packing)]
     missed += [] if asked.no_keys else table("random_tree", "openvz", sizes, asked.packing)
     missed += [] if asked.no_playbook else playbook()
-    good = f"\nok     nothing grows faster than n log n, or takes over {SECONDS:.0f} s of a processor and {MEGABYTES:,} MB"
+    good = f"\nok     nothing grows faster than n log n or takes more than {SECONDS:.0f} s of processor time or {MEGABYTES:,} MB"
     print("".join(f"\nMISSED {line}" for line in missed) or good)
     return int(bool(missed))
 

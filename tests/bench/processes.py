@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Process vnodes on one LAN on one pnode, up and down, beside Mininet on the same machine in the same run.
+"""Compare swap-in and swap-out of process vnodes with Mininet, on one LAN on one pnode of this machine, in the same run.
 
-For 200 and 1,000 nodes, each with a start command: the time of the tasks that act on the pnode, and of the
-whole playbook, as ratios to Mininet's. Fails when a ratio at 1,000 is over its bound.
+200 and 1,000 nodes are built, each with a start command. The time of the tasks on the pnode, and of the whole playbook, is divided by
+Mininet's time. The exit status is 1 if a ratio at 1,000 nodes reaches its limit.
 """
 
 from __future__ import annotations
@@ -45,19 +45,20 @@ def main() -> int:
 
 
 def require_mininet() -> None:
-    """Debian's package, which brings its own Python modules and nothing that runs by itself."""
-    if shutil.which("mn") is None:
-        print("installing mininet", flush=True)
+    """Install Debian's packages mininet and bridge-utils if they are missing. Mininet calls brctl but does not depend on it. Neither starts a service."""
+    if shutil.which("mn") is None or shutil.which("brctl") is None:
+        print("Installing mininet", flush=True)
         subprocess.run(["apt-get", "-qq", "-y", "install", "--no-install-recommends", "mininet", "bridge-utils"], check=True,
                        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdout=subprocess.DEVNULL)
 
 
 def warm_up(playbook, folder: Path) -> None:
-    """The pnode's packages are installed once; what is measured comes after."""
+    """Swap a small experiment in and out, so that the pnode's packages are installed before anything is measured."""
     swap(playbook, folder, 2)
 
 
 def compare(playbook, folder: Path, count: int) -> dict[str, float]:
+    """Measure both and return {name of a bound: ratio of our time to that of Mininet}."""
     ours = swap(playbook, folder, count)
     print(f"{count} nodes: deter.benito: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in ours.items()), flush=True)
     command = ["/usr/bin/python3", str(Path(__file__).with_name("mininet_lan.py")), str(count), COMMAND]
@@ -68,27 +69,27 @@ def compare(playbook, folder: Path, count: int) -> dict[str, float]:
 
 
 def swap(playbook, folder: Path, count: int) -> dict[str, float]:
-    """Seconds for one experiment of ``count`` nodes: tasks on the pnode and the whole playbook, up and down."""
+    """Swap an experiment of ``count`` nodes in and out, and return {name of a bound: seconds}."""
     identity = {"pid": "Bench", "eid": f"lan{count}"}
     file = folder / f"lan{count}.xml"
     file.write_text(topdl({f"n-{number}": {"on": ["lan"], "startup": COMMAND} for number in range(count)}))
     quietly(playbook, "containerize", **identity, topology=str(file), packing=count)
     figures = {}
-    for name, word in (("swapin", "up"), ("swapout", "down")):
+    for name, direction in (("swapin", "up"), ("swapout", "down")):
         run = quietly(playbook, name, **identity)
-        figures[f"tasks {word}"], figures[f"playbook {word}"] = task_seconds(run), playbook_seconds(run)
+        figures[f"tasks {direction}"], figures[f"playbook {direction}"] = task_seconds(run), playbook_seconds(run)
     quietly(playbook, "terminate", **identity)
     return figures
 
 
 def quietly(playbook, name: str, **variables):
-    """Run a playbook without its output, unless it fails."""
+    """Run a playbook and hide its output. If it fails, the exception shows the end of it."""
     with contextlib.redirect_stdout(io.StringIO()):
         return playbook(name, **variables)
 
 
 def task_seconds(run) -> float:
-    """The tasks that act on the pnode: from their start to their result, connection and module included. Asking the pool is not among them."""
+    """Return the seconds of the tasks that run on the pnode, connection and module included. Asking the pool is not among them."""
     return sum(event["event_data"]["duration"] for event in run.events
                if event["event"] in ("runner_on_ok", "runner_on_failed") and event["event_data"]["host"].startswith("pnode-")
                and event["event_data"]["task_action"] not in ON_THE_CONTROLLER)
@@ -103,10 +104,10 @@ def report(ratios: dict[int, dict[str, float]]) -> int:
     print("\nratio to Mininet  " + "".join(f"{name:>15}" for name in BOUNDS))
     for count, row in ratios.items():
         print(f"{count:>5} nodes       " + "".join(f"{row[name]:>15.2f}" for name in BOUNDS))
-    print("bound at 1,000    " + "".join(f"{bound:>15.2f}" for bound in BOUNDS.values()))
+    print("limit at 1,000    " + "".join(f"{bound:>15.2f}" for bound in BOUNDS.values()))
     over = [name for name, bound in BOUNDS.items() if ratios[max(SIZES)][name] >= bound]
     if over:
-        print(f"over the bound: {', '.join(over)}")
+        print(f"MISSED the limit of: {', '.join(over)}")
     return 1 if over else 0
 
 

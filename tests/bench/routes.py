@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Routes of networks from 100 to 2,000 nodes: how many there were if each subnet had one, how many there are with the address profiles
-``default`` and ``hierarchical``, and the processor seconds that computing them takes, also where substrates have costs.
+"""Count the routes of networks from 100 to 2,000 nodes, and measure the processor time of computing them.
 
-Ends with status 1 when ``hierarchical`` has more routes than ``default`` anywhere.
+A line compares one route for each subnet with the routes of the address profiles ``default`` and ``hierarchical``. The last columns are
+``hierarchical`` with substrates that have costs. The exit status is 1 if ``hierarchical`` ever has more routes than ``default``.
 
     routes.py [--sizes N,N…]
 """
@@ -29,11 +29,11 @@ from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader
 
 FAMILIES = ("random_tree", "lans_in_a_tree", "preferential_attachment")
 SIZES = (100, 200, 500, 1000, 2000)
-DEAREST = 10
+MAX_COST = 10
 
 
-def routed(network) -> tuple[Routes, int, float]:
-    """(routes, how many, processor seconds)."""
+def compute_routes(network) -> tuple[Routes, int, float]:
+    """Compute the routes of a network and return (routes, number of routes, processor seconds)."""
     started = time.process_time()
     routes = Routes(network)
     entries = sum(len(routes.of(node)) for node in network.nodes)
@@ -41,21 +41,21 @@ def routed(network) -> tuple[Routes, int, float]:
 
 
 def with_costs(network):
-    """Each substrate costs something from 1 to DEAREST."""
+    """Return the network with a cost from 1 to MAX_COST on each substrate."""
     choice = random.Random(1)
-    return dataclasses.replace(network, costs={name: choice.randint(1, DEAREST) for name in network.substrates})
+    return dataclasses.replace(network, costs={name: choice.randint(1, MAX_COST) for name in network.substrates})
 
 
 def line(family: str, count: int) -> tuple[str, bool]:
-    """(the table's line, whether the hierarchical profile has no more routes)."""
+    """Return (line of the table, whether the hierarchical profile has at most as many routes)."""
     topology, _warnings = read_topdl_text(_shapes.topdl(getattr(_shapes, family)(count)).encode(), family)
     default, hierarchical = (read_network(assign_addresses(topology, profile=profile)) for profile in ("default", "hierarchical"))
-    routes, entries, seconds = routed(default)
+    routes, entries, seconds = compute_routes(default)
     plain = sum(routes.destinations(node) for node in default.nodes)
-    fewer, fewer_seconds = routed(hierarchical)[1:]
-    _routes, dear, dear_seconds = routed(with_costs(hierarchical))
+    fewer, fewer_seconds = compute_routes(hierarchical)[1:]
+    _routes, costly, costly_seconds = compute_routes(with_costs(hierarchical))
     text = (f"{count:7,} {len(default.subnets):8,} {plain:11,} {entries:10,} {1 - entries / plain:7.1%} {seconds:7.2f} {fewer:12,} {1 - fewer / plain:7.1%} "
-            f"{fewer_seconds:7.2f} {dear:10,} {dear_seconds:7.2f}")
+            f"{fewer_seconds:7.2f} {costly:10,} {costly_seconds:7.2f}")
     return text, fewer <= entries
 
 
@@ -65,7 +65,7 @@ def main() -> int:
     sizes = [int(size) for size in arguments.parse_args().sizes.split(",")]
     good = True
     for family in FAMILIES:
-        print(f"\n{family.replace('_', ' ')}\n{'nodes':>7} {'subnets':>8} {'for each':>11} {'default':>10} {'saved':>7} {'s':>7} "
+        print(f"\n{family.replace('_', ' ')}\n{'nodes':>7} {'subnets':>8} {'per subnet':>11} {'default':>10} {'saved':>7} {'s':>7} "
               f"{'hierarchical':>12} {'saved':>7} {'s':>7} {'with costs':>10} {'s':>7}", flush=True)
         for count in sizes:
             text, fewer = line(family, count)

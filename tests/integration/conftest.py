@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Playbooks driven through ansible-runner, on a local testbed of two pnodes that all end-to-end tests but those of machines/ share.
+"""Run playbooks with ansible-runner on a local testbed of two pnodes. All end-to-end tests share it, except those of machines/.
 
-``testbed`` is the testbed (its pnodes, ``ssh``, ``state`` of a pnode), ``playbook`` runs one as a user would from the repository's root.
+The fixture ``testbed`` gives the pnodes, ``ssh`` and the ``state`` of a pnode. ``playbook`` runs a playbook as a user would, from the repository's root.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PNODES = 2
 
 @pytest.fixture(scope="session")
 def benito_home(tmp_path_factory) -> Path:
-    """BENITO_HOME of these tests. scripts/test.py says where; by hand it is a folder of pytest's."""
+    """Return the BENITO_HOME of these tests: the one that scripts/test.py sets, otherwise a temporary folder of pytest."""
     home = Path(os.environ.get("BENITO_TEST_HOME") or tmp_path_factory.mktemp("benito"))
     home.mkdir(parents=True, exist_ok=True)
     return home
@@ -28,13 +28,13 @@ def benito_home(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def playbook(benito_home, tmp_path_factory):
-    """``playbook("swapin", pid=…, eid=…)`` runs deter.benito.swapin; a ``support.Run``. Expects success unless ``fails=True``."""
+    """Return ``playbook("swapin", pid=…, eid=…)``, which runs deter.benito.swapin and returns a ``support.Run``. It must succeed unless ``fails=True``."""
     return support.Runner(benito_home, tmp_path_factory.mktemp("runner"))
 
 
 @pytest.fixture(scope="session")
 def testbed(playbook, benito_home):
-    """A local testbed called "test", up; down at the end of the session."""
+    """Bring up a local testbed called "test", and take it down at the end of the session."""
     if os.geteuid() != 0:
         pytest.fail("the end-to-end tests need root: they make system containers")
     settings = {"testbed": "test", "pnodes": PNODES, "local_testbed_cache": str(support.ROOT / ".cache" / "testbed")}
@@ -47,13 +47,13 @@ def testbed(playbook, benito_home):
 
 @pytest.fixture
 def eid() -> str:
-    """An experiment name that no other test has."""
+    """Return an experiment name that no other test uses."""
     return f"e{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
 def experiment(playbook, testbed, eid):
-    """``experiment(topology, **options)`` containerizes and swaps in under ``pid=Test``; swapped out and terminated whatever happens."""
+    """Return ``experiment(topology, **options)``, which containerizes and swaps in under ``pid=Test``. It is always swapped out and terminated afterwards."""
     made = []
 
     def make(topology, **options):
@@ -71,7 +71,7 @@ def experiment(playbook, testbed, eid):
 
 @pytest.fixture
 def run():
-    """A command on this machine; its standard output. Fails the test with both outputs where it fails."""
+    """Return ``run(*command)``, which runs a command on this machine and returns its standard output. A failure fails the test with both outputs."""
 
     def call(*command: str, **options) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=support.ROOT, **options)
@@ -83,6 +83,6 @@ def run():
 
 @pytest.fixture(name="made")
 def fixture_made(playbook, testbed, benito_home, eid, tmp_path):
-    """``made(topology text, **options)``: an Experiment, containerized; gone afterwards whatever happens."""
+    """Return ``made(topology text, **options)``, which containerizes and returns an Experiment. It is always terminated afterwards."""
     with support.experiments(playbook, testbed, benito_home, eid, tmp_path) as make:
         yield make

@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a machine looks like, to be compared: nothing may leak.
+"""Record and compare the state of a machine, to prove that nothing leaks.
 
-``snapshot()`` here, or ``python3 - < machine_state.py`` on any machine (it prints JSON; Python 3.9 and the standard library).
-``difference(before, after)`` says what came, went and changed. What is exempt is listed in EXEMPT, each with its reason, and in
-docs/leaks.md; beside that only what distribution packages bring: their own files and what their installation registers.
+``snapshot()`` records this machine. ``python3 - < machine_state.py`` records any machine: it prints JSON, and needs only Python 3.9.
+``difference(before, after)`` lists what is new, gone or changed. EXEMPT and docs/leaks.md list what is left out, each with its reason.
+Files of newly installed distribution packages, and what their installation registers, are left out too (PACKAGING).
 
 A snapshot is {category: {item: description}}.
 """
@@ -19,7 +19,7 @@ import stat
 import subprocess
 import sys
 
-# folder -> how many levels of it are looked at
+# folder -> how many levels of it are compared
 FOLDERS = {
     "/etc": 9, "/home": 2, "/opt": 2, "/root": 2, "/run": 9, "/srv": 9, "/tmp": 1, "/usr/local": 4,
     "/var/benito": 9, "/var/lib": 4, "/var/spool": 9, "/var/tmp": 1,
@@ -29,17 +29,17 @@ SMALL = 64 << 10
 
 # (category, pattern of the item, reason)
 EXEMPT = (
-    ("files", r"/var/lib/(dpkg|apt|systemd|pam|ucf|python|dbus|private|nfs|sudo)(/.*)?", "the package manager's and systemd's own books"),
+    ("files", r"/var/lib/(dpkg|apt|systemd|pam|ucf|python|dbus|private|nfs|sudo)(/.*)?", "records of the package manager and systemd"),
     ("files", r"/etc/(ld\.so\.cache|\.pwd\.lock|\.updated|mtab|adjtime|machine-id)", "caches of the distribution"),
     ("files", r"/root/\.(cache|ansible)(/.*)?", "Ansible's folder for what it copies, empty between plays"),
     ("files", r"/run/(systemd|log|user|udev|dbus|sudo|lock|initctl|blkid|mount|needrestart|shm|tmpfiles\.d)(/.*)?",
-     "systemd's books of what is compared as units"),
-    ("files", r"/run/(utmp|motd(\.d.*)?|.*\.pid|sshd(\.pid)?|agetty\.reload|credentials(/.*)?|ssh-unix-local(/.*)?)", "login and daemon books"),
+     "systemd's records of units, which are compared as units"),
+    ("files", r"/run/(utmp|motd(\.d.*)?|.*\.pid|sshd(\.pid)?|agetty\.reload|credentials(/.*)?|ssh-unix-local(/.*)?)", "records of logins and daemons"),
     ("files", r"/tmp/(systemd-private-|benito-test-|pytest-|ansible-test-|\.X|\.ICE|\.XIM|\.font).*", "private folders of services and of this test"),
     ("files", r"/(var/tmp|run)/systemd-private-.*", "private folders of services"),
     ("processes", r"(/\S*/)?(sshd|ssh|sftp-server|scp|ansible|ansible-playbook|agetty|sudo)(:.*)?( .*)?",
-     "the way in: connections of Ansible and of this test"),
-    ("processes", r"(\(sd-pam\)|/(usr/)?lib/systemd/.*|/usr/bin/dbus-daemon .*)", "systemd's own helpers come and go; what they serve is compared as units"),
+     "connections of Ansible and of this test"),
+    ("processes", r"(\(sd-pam\)|/(usr/)?lib/systemd/.*|/usr/bin/dbus-daemon .*)", "systemd's helpers start and stop by themselves; units are compared instead"),
     ("units", r"(session-.*\.scope|user@.*|user-.*|user-runtime-dir@.*|run-.*\.scope|ssh@.*)", "login sessions"),
     ("units", r"systemd-(hostnamed|timedated|localed|tmpfiles|update|ask|fsck|journal|random|machine|pcr|boot|firstboot|sysusers|quotacheck).*",
      "what systemd starts by itself"),
@@ -64,7 +64,7 @@ PACKAGING = (
 
 
 def snapshot():
-    """Everything that is compared, of the machine this runs on."""
+    """Return the state of this machine: everything that is compared."""
     owned = _owned()
     return {
         "links": _links(), "addresses": _addresses(), "routes": _routes(), "namespaces": _lines("ip", "netns", "list"), "mounts": _mounts(),
@@ -74,9 +74,9 @@ def snapshot():
 
 
 def difference(before, after, exempt=()):
-    """What is different, one line each; empty where nothing leaked.
+    """Return the differences, one line each. The list is empty if nothing leaked.
 
-    exempt  further (category, pattern, reason) of this comparison
+    exempt  further (category, pattern, reason) that this comparison leaves out
     """
     rules = [(category, re.compile(pattern)) for category, pattern, *unused in (*EXEMPT, *exempt)]
     installed = {name for name, version in after["packages"].items() if before["packages"].get(name) != version}
@@ -97,7 +97,7 @@ def difference(before, after, exempt=()):
 
 
 def _owner(description):
-    """The package that an item belongs to, where its description begins with one."""
+    """Return the package that an item belongs to, if its description begins with one."""
     words = (description or "").split()
     return words[1] if words[:1] == ["package"] else None
 
@@ -111,11 +111,18 @@ def _change(old, new):
 
 
 def _output(*command):
-    """What ``command`` prints; nothing where the machine has no such command."""
+    """Return the output of ``command``, or "" if the machine has no such command.
+
+    Raises RuntimeError if the command fails: an empty answer would pass for an empty machine. systemctl gets minutes, not its usual 25 s,
+    because an emulated machine can need them.
+    """
     try:
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.decode(errors="replace")
+        done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "SYSTEMD_BUS_TIMEOUT": "300"})
     except OSError:
         return ""
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout.decode(errors="replace")
 
 
 def _lines(*command):
@@ -160,7 +167,7 @@ def _mounts():
 
 
 def _processes():
-    """Command lines of everything but kernel threads, ourselves and those we descend from, and what other suites of this run started (scripts/test.py)."""
+    """Return the command lines of all processes, except kernel threads, this process, its ancestors, and other suites of this run (scripts/test.py)."""
     mine, pid = set(), os.getpid()
     while pid:
         mine.add(pid)
@@ -179,7 +186,7 @@ def _processes():
 
 
 def _of_another_suite(pid, mine):
-    """Whether a process descends from who runs the suites (BENITO_SUITES, see scripts/test.py), and not by way of this one."""
+    """Return whether a process descends from scripts/test.py (its process id is BENITO_SUITES) through another suite than this one."""
     runner = int(os.environ.get("BENITO_SUITES", "0"))
     while pid and pid not in mine:
         pid = _parent(pid)
@@ -195,8 +202,10 @@ def _parent(pid):
 
 
 def _units(owned):
-    """Units that are not inactive, and how they are. A mount is compared as a mount, a device is no state of ours."""
+    """Return the units that are not inactive, with their states. Mount units are left out because mounts are compared, device units because we make none."""
     units = {}
+    if not os.path.isdir("/run/systemd/system"):
+        return units  # systemd does not run here
     for line in _output("systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=service,socket,timer,path,slice,scope,target").splitlines():
         name, unused, active, *unused_rest = line.split()
         if active != "inactive":
@@ -227,12 +236,12 @@ def _sysctls():
                 with open(path, encoding="utf-8", errors="replace") as file:
                     values[path[len("/proc/sys/"):].replace("/", ".")] = " ".join(file.read().split())
             except OSError:
-                continue  # written only, or not for us
+                continue  # write-only, or not permitted
     return values
 
 
 def _firewall():
-    """Every rule, with the table and chain it stands in. Sets are state of their own and listed too."""
+    """Return every rule with its table and chain. Sets are listed too."""
     rules, where = [], []
     for line in _output("nft", "--stateless", "list", "ruleset").splitlines():
         text = line.strip()
@@ -250,7 +259,7 @@ def _packages():
 
 
 def _owned():
-    """The package of each path that belongs to one."""
+    """Return {path: package} of all paths that belong to a package."""
     owned = {}
     folder = "/var/lib/dpkg/info"
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
@@ -261,11 +270,11 @@ def _owned():
 
 
 def _files(owned):
-    """Files below FOLDERS, but not what is mounted there: that is compared as a mount."""
+    """Return the files below FOLDERS, but not those of file systems mounted there: they are compared as mounts."""
     files = {}
     exempt = re.compile("|".join(f"(?:{pattern})" for category, pattern, unused in EXEMPT if category == "files"))
 
-    def look(folder, levels, device):
+    def walk(folder, levels, device):
         try:
             names = os.listdir(folder)
         except OSError:
@@ -278,10 +287,10 @@ def _files(owned):
             if description:
                 files[path] = (f"package {owned[path]} " if path in owned else "") + description
             if levels > 1 and description.startswith("d") and _device(path) == device:
-                look(path, levels - 1, device)
+                walk(path, levels - 1, device)
 
     for top, levels in FOLDERS.items():
-        look(top, levels, _device(top))
+        walk(top, levels, _device(top))
     return files
 
 
@@ -293,7 +302,7 @@ def _device(path):
 
 
 def _file(path):
-    """Kind, mode, owner and content of a file; of a small one not its times."""
+    """Describe a file: kind, mode, owner and content. The times of a small file are left out."""
     try:
         status = os.lstat(path)
         text = f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid}"
@@ -306,7 +315,7 @@ def _file(path):
                 return f"{text} {status.st_size} bytes {hashlib.sha256(file.read()).hexdigest()[:12]}"
         return text
     except OSError:
-        return ""  # it went while we looked
+        return ""  # it was removed in the meantime
 
 
 if __name__ == "__main__":

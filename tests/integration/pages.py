@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Pages of the documentation whose code blocks are run: files, and commands with what they print."""
+"""Read the code blocks of documentation pages: files, and commands with their expected output."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ FILE_NAME = re.compile(r"^(?:# |<!-- )(\S+?)(?: -->)?\n")
 
 
 def blocks(page):
-    """(language, text) of every code block of the page at the path ``page``."""
+    """Return (language, text) of every code block of the page at the path ``page``."""
     with open(page, encoding="utf-8") as text:
         return BLOCK.findall(text.read())
 
 
 def steps(page):
-    """A page's files and commands in order: (what it is, name of the file or command, text of the file or expected output)."""
+    """Yield the files and commands of a page in order: ("file", name, text) or ("command", command, expected output)."""
     for language, text in blocks(page):
         if language == "console":
             for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
@@ -28,5 +28,5 @@ def steps(page):
 
 
 def as_pattern(output):
-    """``…`` stands for anything: on a line of its own for any lines."""
+    """Return expected output as a regular expression. ``…`` matches any text in a line, and any lines if it stands alone on a line."""
     return re.escape(output).replace("…\\\n", "(?s:.*)").replace("…", ".*") + r"\s*"

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the fixtures of conftest.py hand out: runs of playbooks, and a testbed's pnodes over SSH."""
+"""The objects that the fixtures of conftest.py return: playbook runs, testbeds and experiments."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ import ansible_runner
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-SAID_BY_SSH = r"^((Shared c|C)onnection to \S+ closed\.|ControlSocket \S+ already exists, disabling multiplexing)\n"
-EVERY_NODE = "vnodes:kind_embedded_pnode"  # of an experiment, as Ansible's pattern
+SSH_MESSAGES = r"^((Shared c|C)onnection to \S+ closed\.|ControlSocket \S+ already exists, disabling multiplexing)\n"
+EVERY_NODE = "vnodes:kind_embedded_pnode"  # Ansible's host pattern
 STATE_PROGRAM = Path(__file__).with_name("machine_state.py")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A playbook that ran.
+    """A playbook run that has ended.
 
     rc      exit status of ansible-playbook
     events  ansible-runner's events, dicts
-    stats   {"ok": {host: count}, "changed": …, "failures": …, "dark": …}; empty where no play began
-    stdout  what the user would have read
+    stats   {"ok": {host: count}, "changed": …, "failures": …, "dark": …}; empty if no play began
+    stdout  what the user would see
     """
 
     rc: int
@@ -43,31 +43,32 @@ class Run:
 
     @property
     def changed(self) -> int:
-        """How many tasks said changed, over all hosts."""
+        """How many tasks changed something, over all hosts."""
         return sum(self.stats.get("changed", {}).values())
 
     def task(self, name: str) -> list[dict]:
-        """The results of the task ``name`` (as written, or with its role before it), one dict for each host."""
+        """Return the results of the task ``name``, with or without its role as prefix, one dict for each host."""
         return [event["event_data"]["res"] for event in self.events
                 if event["event"] in ("runner_on_ok", "runner_on_failed") and event["event_data"]["task"].split(" : ")[-1] == name]
 
     @property
     def failures(self) -> list[str]:
-        """The messages of failed tasks, and of hosts that were not reached."""
+        """The messages of failed tasks and of unreachable hosts."""
         failed = [event["event_data"] for event in self.events if event["event"] in ("runner_on_failed", "runner_on_unreachable")]
         return [f"{data['host']}: {data['res'].get('msg', data['res'])}" for data in failed if not data.get("ignore_errors")]
 
 
 class Runner:
-    """Runs playbooks of the collection through ansible-runner, from the repository's root, with a BENITO_HOME of the tests' own."""
+    """Runs playbooks of the collection with ansible-runner, from the repository's root, with a BENITO_HOME for the tests."""
 
     def __init__(self, home: Path, folder: Path):
         self._home, self._folder, self._number = home, folder, itertools.count()
 
     def __call__(self, name: str, *, fails: bool = False, check: bool = False, diff: bool = False, cmdline: str = "", **variables) -> Run:
-        """Run ``deter.benito.<name>`` with extra ``variables``. Asserts that it succeeds, or that it does not where ``fails``.
+        """Run ``deter.benito.<name>`` with extra ``variables``. It must succeed, or fail if ``fails``.
 
-        check, diff  as ansible-playbook's options; cmdline  further ones
+        check, diff  the options of ansible-playbook
+        cmdline      further options
         """
         folder = self._folder / f"{next(self._number):03d}-{name}"
         folder.mkdir()
@@ -78,7 +79,7 @@ class Runner:
                 private_data_dir=str(folder), project_dir=str(ROOT), playbook=f"deter.benito.{name}", extravars=variables, envvars=self.environment(),
                 cmdline=options or None, quiet=True, rotate_artifacts=0,
             )
-        finally:  # ansible-runner sets its own for good
+        finally:  # ansible-runner replaces them and does not restore them
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         if result.status == "canceled":  # by one of those signals
@@ -90,7 +91,7 @@ class Runner:
         return run
 
     def environment(self) -> dict[str, str]:
-        """What a shell of these tests exports before ansible-playbook or ansible-inventory."""
+        """Return the environment in which these tests run ansible-playbook or ansible-inventory."""
         return {
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_FORCE_COLOR": "false",
@@ -112,7 +113,7 @@ class Testbed:
         return list(self.hosts)
 
     def ssh(self, pnode: str, command: str, *, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess:
-        """``command`` in a shell of ``pnode``; text output. Fails the test where it fails, unless ``check`` is false."""
+        """Run ``command`` in a shell of ``pnode``. If it fails, the test fails, unless ``check`` is false."""
         host = self.hosts[pnode]
         options = ["-i", host["ansible_ssh_private_key_file"], *shlex.split(host["ansible_ssh_common_args"])]
         target = f"{host['ansible_user']}@{host['ansible_host']}"
@@ -121,12 +122,12 @@ class Testbed:
         return done
 
     def state(self, pnode: str) -> dict:
-        """The snapshot of ``pnode`` as of machine_state.py."""
+        """Return the snapshot of ``pnode`` that machine_state.py takes."""
         return json.loads(self.ssh(pnode, "python3 -", stdin=STATE_PROGRAM.read_text()).stdout)
 
 
 class Experiment:
-    """One that was containerized, with what tests ask of it."""
+    """An experiment that was containerized."""
 
     def __init__(self, playbook, testbed, home, identity):
         self._playbook, self._testbed, self.identity = playbook, testbed, identity
@@ -145,11 +146,11 @@ class Experiment:
         return json.loads((self.path / "allocation.json").read_text())["hosts"][vhost]["name"]
 
     def print_nodes(self):
-        """What its pnodes know of its nodes, and the ends of consoles, which pytest shows when the test fails."""
+        """Print the status of all nodes and the last lines of their consoles. pytest shows them if the test fails."""
         lent = json.loads((self.path / "allocation.json").read_text())["hosts"] if (self.path / "allocation.json").exists() else {}
         for vhost in lent:
-            look = f"benito-host status -e {self.name} --json; tail -n 5 /run/benito/vm/*/console.d/log 2>&1"
-            print(f"{vhost}: {self.ssh(vhost, look, check=False).stdout}")
+            command = f"benito-host status -e {self.name} --json; tail -n 5 /run/benito/vm/*/console.d/log 2>&1"
+            print(f"{vhost}: {self.ssh(vhost, command, check=False).stdout}")
 
     def ssh(self, vhost, command, **options):
         return self._testbed.ssh(self.pnode_of(vhost), command, **options)
@@ -159,26 +160,27 @@ class Experiment:
 
 
 def ansible(pool, experiment, hosts, command):
-    """{host: standard output} of a shell command by ``ansible``; fails the test where it fails anywhere.
+    """Run a shell command on ``hosts`` with ``ansible`` and return {host: standard output}. If it fails on any host, the test fails.
 
-    pool  what the fixture of that name gives
+    pool  the value of the fixture ``pool``
     """
     identity = [part for name, value in experiment.identity.items() for part in ("-e", f"{name}={value}")]
     done = subprocess.run(["ansible", hosts, *identity, "-m", "ansible.builtin.raw", "-a", command], env={**os.environ, **pool[0].environment()},
                           cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    text = re.sub(SAID_BY_SSH, "", done.stdout.replace("\r\n", "\n"), flags=re.MULTILINE)  # the module raw has a terminal
+    text = re.sub(SSH_MESSAGES, "", done.stdout.replace("\r\n", "\n"), flags=re.MULTILINE)  # the module raw has a terminal
     found = re.split(r"^(\S+) \| CHANGED \| rc=0 >>\n", text, flags=re.MULTILINE)[1:]
     return dict(zip(found[::2], (output.strip() for output in found[1::2]), strict=True))
 
 
 @contextmanager
-def experiments(playbook, testbed, home, eid, folder, before_they_go=lambda experiment: None):
-    """``make(topology text, name="topology.xml", pid="Test", **options)``: an Experiment, containerized from a file of that name.
+def experiments(playbook, testbed, home, eid, folder, before_terminate=lambda experiment: None):
+    """Yield ``make(topology text, name="topology.xml", pid="Test", **options)``, which containerizes a file of that name and returns an Experiment.
 
-    All of them are gone afterwards whatever happens.
+    All experiments are always terminated afterwards. They have no pictures unless ``image=True``.
 
-    They have no pictures unless ``image=True``. folder  where topologies are written; before_they_go  called with each of them
+    folder            where topologies are written
+    before_terminate  called with each experiment before it is terminated
     """
     made = []
 
@@ -194,13 +196,13 @@ def experiments(playbook, testbed, home, eid, folder, before_they_go=lambda expe
         yield make
     finally:
         for experiment in made:
-            before_they_go(experiment)
+            before_terminate(experiment)
             if experiment.path.exists():
                 playbook("terminate", **experiment.identity)
 
 
 def wait_until(what, condition, limit_s=60.0):
-    """Until ``condition()`` is true. Fails the test with ``what`` it waited for."""
+    """Wait until ``condition()`` is true. On timeout, the test fails and names ``what`` it waited for."""
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, f"waited {limit_s:.0f} s for {what}"

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The containerize playbook as users run it. The many sorts of bad input are in tests/unit/modules/test_containerize.py."""
+"""The containerize playbook as users run it. The many kinds of bad input are in tests/unit/modules/test_containerize.py."""
 
 from __future__ import annotations
 
@@ -18,11 +18,7 @@ def experiments(home: Path) -> list[str]:
     return sorted(str(path.relative_to(home)) for path in home.glob("proj/*/exp/*"))
 
 
-def shown(run: support.Run) -> str:
-    return " ".join(run.stdout.split())
-
-
-def test_check_mode_then_creation_then_refusal(playbook, benito_home, eid):
+def test_check_mode_creates_nothing_and_an_existing_experiment_is_refused(playbook, benito_home, eid):
     identity = {"pid": "Test", "eid": eid, "topology": QUICKSTART, "packing": 4}
     path = benito_home / "proj" / "Test" / "exp" / eid
     would = playbook("containerize", check=True, diff=True, **identity)
@@ -49,7 +45,7 @@ def test_check_mode_then_creation_then_refusal(playbook, benito_home, eid):
         ({"site": "none.yml"}, ["none.yml: no such file"]),
     ],
 )
-def test_bad_input_is_one_failure_with_everything_in_it(playbook, benito_home, eid, changes, messages):
+def test_bad_input_is_one_failure_that_lists_every_problem(playbook, benito_home, eid, changes, messages):
     before = experiments(benito_home)
     run = playbook("containerize", fails=True, **{"pid": "Test", "eid": eid, "topology": QUICKSTART, **changes})
     assert len(run.failures) == 1
@@ -58,15 +54,15 @@ def test_bad_input_is_one_failure_with_everything_in_it(playbook, benito_home, e
     assert experiments(benito_home) == before
 
 
-def test_what_is_not_given_is_named(playbook):
+def test_missing_variables_are_named(playbook):
     run = playbook("containerize", fails=True, pid="Test")
     assert run.failures == [f"localhost: {message}" for message in [
-        "eid and topology not given: say -e pid=PROJECT -e eid=EXPERIMENT -e topology=FILE, and if you like "
+        "eid and topology not given. Give -e pid=PROJECT -e eid=EXPERIMENT -e topology=FILE, and optionally "
         "-e packing=NUMBER, -e default_container=KIND, -e kind_map=KIND=KIND, -e seed=NUMBER, -e site=FILE"
     ]]  # fmt: skip
 
 
-def test_the_playbook_s_file_works_too_and_paths_are_relative_to_the_user_s_folder(playbook, benito_home, eid):
+def test_playbook_file_runs_with_paths_relative_to_the_current_folder(playbook, benito_home, eid):
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "playbooks/containerize.yml", "-e", "pid=Test", "-e", f"eid={eid}"]
     command += ["-e", "topology=examples/quickstart/quickstart.xml"]
     done = subprocess.run(command, cwd=support.ROOT, env=playbook.environment(), capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""make demo and make demo-clean, as a new user types them."""
+"""make demo and make demo-clean, as a new user runs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 
 from machine_state import difference, snapshot
 
-# of the machine itself, where other people's programs run too
+# the demo runs on this machine, where other programs run too
 MACHINE = (
     ("cgroups", r"(?!.*benito).*", "other programs'"),
     ("units", r"(?!.*benito).*", "other programs'"),
@@ -18,7 +18,7 @@ MACHINE = (
 )
 
 
-def test_the_demo_shows_the_experiment_and_leaves_the_machine_as_it_was(tmp_path, run):
+def test_demo_shows_the_experiment_and_leaves_the_machine_as_it_was(tmp_path, run):
     environment = {**os.environ, "BENITO_DEMO_HOME": str(tmp_path / "demo")}
     before = snapshot()
     try:
@@ -34,5 +34,5 @@ def test_the_demo_shows_the_experiment_and_leaves_the_machine_as_it_was(tmp_path
     assert not difference(before, snapshot(), MACHINE)
 
 
-def test_demo_clean_without_a_demo_says_so(tmp_path, run):
+def test_demo_clean_reports_that_there_is_no_demo(tmp_path, run):
     assert "There is no demo to remove" in run("make", "demo-clean", env={**os.environ, "BENITO_DEMO_HOME": str(tmp_path / "demo")})

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The examples of docs/inventory.md do what the page says, in the page's order."""
+"""The examples of docs/inventory.md do what the page says. They run in the page's order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fixture_folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("what, name, text", [pytest.param(*step, id=f"{number}: {step[1]}") for number, step in enumerate(steps(PAGE))])
-def test_the_page_tells_the_truth(folder, what, name, text):
+def test_example_does_what_the_page_says(folder, what, name, text):
     if what == "file":
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

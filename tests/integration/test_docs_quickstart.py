@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The commands of docs/quickstart.md do what the page says, in the page's order.
+"""The commands of docs/quickstart.md do what the page says. They run in the page's order.
 
-They run on the testbed of all end-to-end tests, so those that prepare the machine and make and remove the testbed ``local`` are left out.
+They run on the testbed of the end-to-end tests. Commands that prepare the machine, or make or remove the testbed ``local``, are left out.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pages import as_pattern, steps
 PAGE = support.ROOT / "docs" / "quickstart.md"
 ELSEWHERE = re.compile(r"make env|ansible-playbook deter\.benito\.local_testbed")
 LASTING = re.compile(r"cd |export ")
-"""Commands whose effect on the shell later ones rely on."""
+"""Commands that change the shell in which later commands run."""
 
 
 def commands():
-    """(commands that prepare the shell, command, expected output) of the page."""
+    """Yield (earlier commands that change the shell, command, expected output) of the page."""
     before = []
     for _what, command, output in steps(PAGE):
         if not ELSEWHERE.match(command):
@@ -33,11 +33,11 @@ def commands():
 
 @pytest.fixture(name="shell", scope="module")
 def fixture_shell(playbook, testbed, benito_home, tmp_path_factory):
-    """Runs a command as the page's reader would, with a HOME of its own; in the end nothing of the page is left."""
+    """Return ``run(command)``, which runs a command as a reader would, with its own HOME. The page's experiments are terminated in the end."""
     home = tmp_path_factory.mktemp("reader")
     (home / ".benito").symlink_to(benito_home)
     environment = {**os.environ, **playbook.environment(), "HOME": str(home)}
-    del environment["ANSIBLE_CONFIG"]  # found in the repository's root, and only there
+    del environment["ANSIBLE_CONFIG"]  # ansible.cfg must be found in the repository's root
 
     def run(command):
         return subprocess.run(["bash", "-ec", command], cwd=support.ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -49,7 +49,7 @@ def fixture_shell(playbook, testbed, benito_home, tmp_path_factory):
 
 
 @pytest.mark.parametrize("before, command, output", [pytest.param(*step, id=f"{number}: {step[1]}") for number, step in enumerate(commands())])
-def test_the_page_tells_the_truth(shell, before, command, output):
+def test_command_does_what_the_page_says(shell, before, command, output):
     done = shell("\n".join([*before, command]))
     assert done.returncode == 0, done.stdout + done.stderr
     expected = as_pattern(output.replace("local-", "test-")).replace(r"\ ", " ")
@@ -57,5 +57,5 @@ def test_the_page_tells_the_truth(shell, before, command, output):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_nothing_of_the_page_is_left(shell):
+def test_page_leaves_no_experiment(shell):
     assert not any(name in shell("ls ~/.benito/proj/DeterTest/exp 2>/dev/null || true").stdout for name in ("first", "second"))

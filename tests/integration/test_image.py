@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The image playbook as users run it. What it draws, and what it refuses, is in tests/unit/modules/test_topdl_image.py."""
+"""The image playbook as users run it. Tests of what it draws and refuses are in tests/unit/modules/test_topdl_image.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import support
 QUICKSTART = str(support.ROOT / "examples" / "quickstart" / "quickstart.xml")
 
 
-def test_an_experiment_has_its_picture_and_another_one_is_drawn_of_it(playbook, benito_home, eid, tmp_path):
+def test_experiment_has_a_picture_and_the_playbook_draws_another(playbook, benito_home, eid, tmp_path):
     playbook("containerize", pid="Test", eid=eid, topology=QUICKSTART, packing=4)
     folder = benito_home / "proj" / "Test" / "exp" / eid
     assert "10.0.0.1" in (folder / "visualization.svg").read_text()
@@ -29,7 +29,7 @@ def test_an_experiment_has_its_picture_and_another_one_is_drawn_of_it(playbook, 
     playbook("terminate", pid="Test", eid=eid)
 
 
-def test_a_topology_is_drawn_where_the_user_stands(playbook, tmp_path):
+def test_topology_is_drawn_into_the_current_folder(playbook, tmp_path):
     (tmp_path / "lab.xml").write_text(Path(QUICKSTART).read_text())
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "deter.benito.image", "-e", "topology=lab.xml", "-e", "out=lab.pdf"]
     done = subprocess.run(command, cwd=tmp_path, env=playbook.environment(), capture_output=True, text=True, check=False)
@@ -37,7 +37,7 @@ def test_a_topology_is_drawn_where_the_user_stands(playbook, tmp_path):
     assert (tmp_path / "lab.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_nothing_to_draw_is_one_failure_that_says_what_to_give(playbook):
+def test_nothing_to_draw_is_one_failure_that_names_the_variables(playbook):
     run = playbook("image", fails=True)
     assert len(run.failures) == 1
     assert "-e experiment=PROJECT/EXPERIMENT" in run.failures[0]

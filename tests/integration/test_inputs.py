@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What was written for the original, running here: an NS file, a group's experiment, passes and types of machines."""
+"""Inputs written for the original DETER Containers run here: an NS file, a group's experiment, passes and machine types."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ $ns run
 """
 
 
-def test_an_ns_file_of_a_group_becomes_a_running_experiment(made, playbook):
+def test_ns_file_of_a_group_becomes_a_running_experiment(made, playbook):
     experiment = made(OFFICE, name="office.tcl", pid="Test/teachers", default_container="process", pnode_types="pc3000,local", pass_pack="0:2,1:3")
     assert experiment.path.parts[-5:-1] == ("Test", "groups", "teachers", "exp")
     assert (experiment.path / "experiment.tcl").read_text() == OFFICE
@@ -37,8 +37,8 @@ def test_an_ns_file_of_a_group_becomes_a_running_experiment(made, playbook):
     pool, nodes = (playbook,), ("desk-0", "desk-1", "desk-2", "door", "street")
     everybody = "hostname; for other in desk-0 desk-1 desk-2 door street; do ping -c 2 -W 5 $other > /dev/null || echo no $other; done"
     assert ansible(pool, experiment, "vnodes", everybody) == {node: node for node in nodes}
-    said = ansible(pool, experiment, "street", "cat /var/benito/log/start_command.out; ip -o -4 address show dev inf000; ip route")["street"]
-    assert said.startswith("street of Test") and "inet 192.168.7.2/24" in said and "via 192.168.7." in said, said
+    output = ansible(pool, experiment, "street", "cat /var/benito/log/start_command.out; ip -o -4 address show dev inf000; ip route")["street"]
+    assert output.startswith("street of Test") and "inet 192.168.7.2/24" in output and "via 192.168.7." in output, output
     carried = json.loads(experiment.ssh("pnode-0000", f"benito-host status -e {experiment.name} --json").stdout)["nodes"]
     assert sorted(carried) == ["door", "street"], "pass 0 has a machine of its own"
     experiment.play("swapout")
@@ -46,8 +46,8 @@ def test_an_ns_file_of_a_group_becomes_a_running_experiment(made, playbook):
     assert not experiment.path.exists()
 
 
-def test_machines_of_types_that_the_pool_has_not_got_are_missed_by_name(made):
+def test_swap_in_names_the_machine_types_that_the_pool_lacks(made):
     experiment = made(OFFICE, name="office.ns", default_container="process", pnode_types=["pc3000", "pc850"])
-    said = experiment.play("swapin", fails=True).stdout
-    assert "pc3000" in said and "pc850" in said and "local" in said, said
+    output = experiment.play("swapin", fails=True).stdout
+    assert "pc3000" in output and "pc850" in output and "local" in output, output
     assert experiment.state["state"] in ("swapped", "failed")

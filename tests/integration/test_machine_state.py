@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The comparison that every "nothing leaks" rests on finds what it is for."""
+"""The comparison of machine states, on which every test for leaks relies, finds each kind of leak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import pytest
 from machine_state import difference, snapshot
 
-# what, how it is brought about on a pnode, what the comparison says, how it goes away
+# kind of leak, command that makes it on a pnode, start of the line that reports it, command that removes it
 LEAKS = (
     ("a link", "ip link add leak type bridge", "links: leak: is new", "ip link delete leak"),
     ("an address", "ip address add 192.0.2.1/32 dev lo", "addresses: lo 192.0.2.1/32: is new", "ip address delete 192.0.2.1/32 dev lo"),
@@ -26,8 +26,8 @@ LEAKS = (
 )
 
 
-@pytest.mark.parametrize(("make", "said", "undo"), [leak[1:] for leak in LEAKS], ids=[leak[0] for leak in LEAKS])
-def test_what_is_left_behind_is_found(testbed, make, said, undo):
+@pytest.mark.parametrize(("make", "reported", "undo"), [leak[1:] for leak in LEAKS], ids=[leak[0] for leak in LEAKS])
+def test_leak_is_found(testbed, make, reported, undo):
     pnode = testbed.pnodes[0]
     before = testbed.state(pnode)
     try:
@@ -35,11 +35,11 @@ def test_what_is_left_behind_is_found(testbed, make, said, undo):
         found = difference(before, testbed.state(pnode))
     finally:
         testbed.ssh(pnode, undo)
-    assert [line for line in found if line.startswith(said)], found
+    assert [line for line in found if line.startswith(reported)], found
     assert difference(before, testbed.state(pnode)) == []
 
 
-def test_a_pnode_at_rest_does_not_differ_from_itself(testbed):
+def test_idle_pnode_does_not_change(testbed):
     pnode = testbed.pnodes[0]
     before = testbed.state(pnode)
     time.sleep(5)
@@ -47,7 +47,7 @@ def test_a_pnode_at_rest_does_not_differ_from_itself(testbed):
 
 
 @pytest.mark.parametrize(("runner", "seen"), [(os.getpid(), False), (1, True), (None, True)])
-def test_what_runs_for_another_suite_is_not_looked_at_and_what_runs_for_this_one_is(monkeypatch, runner, seen):
+def test_only_processes_of_other_suites_are_ignored(monkeypatch, runner, seen):
     monkeypatch.delenv("BENITO_SUITES", raising=False)
     if runner:
         monkeypatch.setenv("BENITO_SUITES", str(runner))
@@ -58,7 +58,16 @@ def test_what_runs_for_another_suite_is_not_looked_at_and_what_runs_for_this_one
             process.kill()
 
 
-def test_what_packages_bring_is_exempt(testbed):
+@pytest.mark.parametrize("command", ["ip", "nft", "systemctl", "dpkg-query"])
+def test_look_fails_if_a_command_fails(monkeypatch, tmp_path, command):
+    (tmp_path / command).write_text("#!/bin/sh\necho out of memory >&2; exit 4\n")
+    (tmp_path / command).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(RuntimeError, match=f"(?s)^{command} .*: exit status 4: out of memory$"):
+        snapshot()
+
+
+def test_files_of_installed_packages_are_exempt(testbed):
     pnode = testbed.pnodes[1]
     before = testbed.state(pnode)
     testbed.ssh(pnode, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends rsync")

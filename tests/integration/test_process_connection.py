@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tasks through the connection plugin, with real ansible and a benito-host that only changes the environment.
+"""The connection plugin passes on commands, files and errors, with real ansible and a stand-in for benito-host.
 
-The real one is met in the end-to-end tests; here is what the plugin itself does with commands, files and errors.
+The stand-in only sets an environment variable. The end-to-end tests use the real benito-host.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ all:
 
 @pytest.fixture(name="ansible")
 def fixture_ansible(tmp_path):
-    """A function that runs one ad-hoc task, and returns what ansible printed and its exit status."""
+    """Return a function that runs one ad-hoc task and returns the output and exit status of ansible."""
     (tmp_path / "benito-host").write_text(BENITO_HOST)
     (tmp_path / "benito-host").chmod(0o755)
     (tmp_path / "hosts.yml").write_text(HOSTS.format(folder=tmp_path, python=sys.executable))
@@ -55,19 +55,19 @@ def fixture_ansible(tmp_path):
 
 
 @pytest.mark.parametrize("pipelining", ["true", "false"])
-def test_a_module_runs_inside_the_node(ansible, pipelining):
+def test_module_runs_inside_the_node(ansible, pipelining):
     text, status = ansible("n-0", "ansible.builtin.command", "printenv NODE", "-e", f"ansible_pipelining={pipelining}")
     assert text.splitlines() == ["n-0 | CHANGED | rc=0 >>", "n-0"]
     assert status == 0
 
 
-def test_quotes_and_variables_reach_the_shell_as_they_are(ansible):
+def test_quotes_and_variables_reach_the_shell_unchanged(ansible):
     text, _status = ansible("n-0", "ansible.builtin.raw", """echo "$NODE" 'a  b' '"' \\'""")
     assert "n-0 a  b \" '" in text
 
 
 @pytest.mark.parametrize("content", [b"", b"text\n", bytes(range(256)) * 300], ids=["empty", "text", "binary"])
-def test_files_go_there_and_back_unchanged(ansible, tmp_path, content):
+def test_files_are_copied_and_fetched_unchanged(ansible, tmp_path, content):
     (tmp_path / "local file").write_bytes(content)
     text, status = ansible("n-0", "ansible.builtin.copy", f"src='{tmp_path}/local file' dest='{tmp_path}/in the node' mode=0600")
     assert status == 0, text
@@ -77,26 +77,26 @@ def test_files_go_there_and_back_unchanged(ansible, tmp_path, content):
     assert (tmp_path / "fetched").read_bytes() == content
 
 
-def test_a_node_that_cannot_be_entered_is_unreachable_and_says_why(ansible):
+def test_node_that_cannot_be_entered_is_unreachable_with_the_reason(ansible):
     text, status = ansible("n-1", "ansible.builtin.ping", "")
     assert "n-1 | UNREACHABLE!" in text
     assert "vnode n-1 cannot be entered: benito-host: no node n-1 of p.e on this host" in text
     assert status == 4
 
 
-def test_a_node_without_a_vhost_is_unreachable_and_nothing_is_guessed(ansible):
+def test_node_without_a_vhost_is_unreachable(ansible):
     text, status = ansible("nowhere", "ansible.builtin.ping", "")
-    assert "vnode nowhere has no vhost to be reached through: its experiment is not swapped in" in text
+    assert "vnode nowhere has no vhost: its experiment is not swapped in" in text
     assert status == 4
 
 
-def test_an_unknown_connection_to_the_vhost_is_said(ansible):
+def test_unknown_connection_to_the_vhost_is_reported(ansible):
     text, status = ansible("strange", "ansible.builtin.ping", "")
     assert "no.such.plugin" in text
     assert status != 0
 
 
-def test_a_command_that_fails_is_a_failure_of_the_command(ansible):
+def test_failing_command_is_a_failure_and_not_unreachable(ansible):
     text, status = ansible("n-0", "ansible.builtin.raw", "echo out; echo error >&2; exit 3")
     assert "n-0 | FAILED | rc=3" in text
     assert status == 2

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The main job, from a topology to the running experiment on two pnodes and back, as a user sees it."""
+"""Swap-in and swap-out on two pnodes, as a user sees them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ else:
 """
 
 
-def test_a_topology_becomes_a_running_experiment_and_goes_without_a_trace(made, testbed, playbook):
+def test_swap_in_runs_the_experiment_and_swap_out_leaves_nothing(made, testbed, playbook):
     before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     experiment = made(two_pnodes())
     assert experiment.state["state"] == "swapped"
@@ -42,9 +42,9 @@ def test_a_topology_becomes_a_running_experiment_and_goes_without_a_trace(made, 
     assert table["left-a"][:3] == ["left-a", "process", "pnode-0000"]
     assert [table[node][4] for node in ("left-a", "left-b", "right-c", "router", "far")] == ["booted"] * 5
     assert table["left-b"][5:] == ["running"] and table["router"][5:] == ["-"]
-    the_nodes_reach_each_other(experiment)
-    the_start_commands_left_their_logs(experiment)
-    a_lan_across_two_pnodes_carries_a_tcp_stream(experiment)
+    assert_nodes_reach_each_other(experiment)
+    assert_start_commands_left_logs(experiment)
+    assert_lan_across_pnodes_carries_a_tcp_stream(experiment)
 
     again = experiment.play("swapin")
     assert again.changed == 0, again.stdout
@@ -61,7 +61,7 @@ def test_a_topology_becomes_a_running_experiment_and_goes_without_a_trace(made, 
     assert not experiment.path.exists()
 
 
-def the_nodes_reach_each_other(experiment):
+def assert_nodes_reach_each_other(experiment):
     for vhost, node in (("pnode-0000", "left-a"), ("pnode-0001", "far")):
         for name in ("left-a", "left-b", "right-c", "router", "far"):
             experiment.enter(vhost, node, f"ping -c 1 -W 5 -s 1472 -M do {name}")
@@ -73,7 +73,7 @@ def the_nodes_reach_each_other(experiment):
     assert sorted(experiment.enter("pnode-0001", "router", "ls /sys/class/net").stdout.split()) == ["inf000", "inf001", "lo"]
 
 
-def the_start_commands_left_their_logs(experiment):
+def assert_start_commands_left_logs(experiment):
     log = "/var/benito/log/start_command"
     wait_until("the end of left-a's start command", lambda: "ended" in experiment.enter("pnode-0000", "left-a", f"cat {log}.json").stdout)
     assert experiment.enter("pnode-0000", "left-a", f"cat {log}.out").stdout.startswith("out of left-a\n2: inf000    inet 10.0.0.1/24")
@@ -84,7 +84,7 @@ def the_start_commands_left_their_logs(experiment):
     assert experiment.enter("pnode-0001", "right-c", "cat /var/benito/who").stdout.split() == [*experiment.name.split("."), "right-c"]
 
 
-def a_lan_across_two_pnodes_carries_a_tcp_stream(experiment):
+def assert_lan_across_pnodes_carries_a_tcp_stream(experiment):
     for vhost in ("pnode-0000", "pnode-0001"):
         experiment.ssh(vhost, "cat > /tmp/benito-test-stream.py", stdin=STREAM)
     experiment.enter("pnode-0001", "right-c", "sh -c 'python3 /tmp/benito-test-stream.py serve >/tmp/benito-test-stream.out 2>&1 </dev/null &'")
@@ -97,7 +97,7 @@ def a_lan_across_two_pnodes_carries_a_tcp_stream(experiment):
         experiment.ssh(vhost, "rm -f /tmp/benito-test-stream.*")
 
 
-def test_a_rebooted_pnode_comes_back_with_nodes_links_and_start_commands(made, testbed):
+def test_rebooted_pnode_restores_nodes_links_and_start_commands(made, testbed):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     pnode = experiment.pnode_of("pnode-0000")
@@ -118,7 +118,7 @@ def test_a_rebooted_pnode_comes_back_with_nodes_links_and_start_commands(made, t
     assert again.changed == 0, again.stdout
 
 
-def test_what_was_broken_by_hand_is_repaired_by_another_swap_in(made, testbed):
+def test_another_swap_in_repairs_manual_damage(made, testbed):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     experiment.enter("pnode-0000", "left-a", "ip link delete inf000")
@@ -127,5 +127,5 @@ def test_what_was_broken_by_hand_is_repaired_by_another_swap_in(made, testbed):
     experiment.ssh("pnode-0001", f"ip link delete {plan['substrates'][0]['tunnel']['device']}")
     assert experiment.play("swapin", check=True).changed > 0
     assert experiment.play("swapin").changed > 0
-    the_nodes_reach_each_other(experiment)
+    assert_nodes_reach_each_other(experiment)
     assert experiment.play("swapin").changed == 0

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What goes wrong while swapping: one clear error with the host and the reason, nothing lost, and swap-out always cleans up."""
+"""Failures of swap-in and swap-out give one clear error with host and reason, lose nothing, and swap-out always cleans up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOBODY = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_common_ar
 
 
 def error_of(run) -> str:
-    """The message of the task that ended the playbook, as one text."""
+    """Return the message of the task that ended the playbook, as one text."""
     assert "Traceback" not in run.stdout
     message = [event["event_data"]["res"]["msg"] for event in run.events if event["event"] == "runner_on_failed"][-1]
     return "\n".join(message) if isinstance(message, list) else message
@@ -31,7 +31,7 @@ def error_of(run) -> str:
 
 @pytest.fixture(name="more_hosts")
 def fixture_more_hosts(benito_home):
-    """``more_hosts({name: variables})`` adds machines to the pool for one test."""
+    """Return ``more_hosts({name: variables})``, which adds machines to the pool for one test."""
     file = benito_home / "inventory" / "more.yml"
 
     def add(hosts):
@@ -49,7 +49,7 @@ def three_partitions() -> str:
     return topdl({name: {"on": ["lan"], "partition": name} for name in ("a", "b", "c")})
 
 
-def test_a_pool_that_is_too_small_accounts_for_every_machine(made, testbed, more_hosts):
+def test_error_of_a_small_pool_explains_every_machine(made, testbed, more_hosts):
     more_hosts({"nobody": NOBODY})
     experiment = made(three_partitions())
     before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
@@ -62,14 +62,14 @@ def test_a_pool_that_is_too_small_accounts_for_every_machine(made, testbed, more
         assert difference(before[pnode], testbed.state(pnode)) == []
 
 
-def test_a_machine_that_cannot_be_reached_is_left_out_where_others_are_enough(made, more_hosts):
+def test_unreachable_machine_is_left_out_if_others_suffice(made, more_hosts):
     more_hosts({"a-nobody": NOBODY})
     experiment = made(two_pnodes())
     experiment.play("swapin")
     assert {experiment.pnode_of(vhost) for vhost in ("pnode-0000", "pnode-0001")} == {"test-0", "test-1"}
 
 
-def test_an_image_that_cannot_be_had_stops_the_swap_in_before_any_machine_is_asked_for(made, testbed, tmp_path):
+def test_unavailable_image_stops_the_swap_in_before_any_machine_is_leased(made, testbed, tmp_path):
     disk, site = tmp_path / "disk", tmp_path / "site.yml"
     disk.write_bytes(bytes(1 << 20))
     images = {"damaged": {"path": str(disk), "format": "raw", "sha256": "0" * 64}, "other": {"path": str(disk), "sha256": sha256(disk)},
@@ -78,19 +78,19 @@ def test_an_image_that_cannot_be_had_stops_the_swap_in_before_any_machine_is_ask
     before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     for image, words in (
         ("damaged", f"image damaged: {disk} (1048576 bytes) has the sha256 {sha256(disk)}, not {'0' * 64}"),
-        ("other", "image other is no qcow2 disk, but its format is said to be qcow2"),
+        ("other", "image other is no qcow2 disk, but its entry says format qcow2"),
         ("absent", f"image absent: {tmp_path / 'none'} cannot be read: No such file or directory"),
     ):
         experiment = made(topdl({"machine": {"kind": "qemu", "image": image}}), site=str(site))
         run = experiment.play("swapin", fails=True)
-        assert words in error_of(run) and "Lease it" not in run.stdout
+        assert words in error_of(run) and "Lease the machine" not in run.stdout
         assert experiment.state["state"] == "swapped" and not (experiment.path / "allocation.json").exists()
         assert words[:40] in (experiment.path / "activity.log").read_text()
     for pnode in testbed.pnodes:
         assert difference(before[pnode], testbed.state(pnode)) == []
 
 
-def test_an_image_that_nobody_has_is_no_experiment(made, playbook, testbed, eid, tmp_path):
+def test_unknown_image_creates_no_experiment(made, playbook, testbed, eid, tmp_path):
     file = tmp_path / "typo.xml"
     file.write_text(topdl({"machine": {"kind": "qemu", "image": "debian-21"}}))
     error = error_of(playbook("containerize", pid="Test", eid=eid, topology=str(file), fails=True))
@@ -98,14 +98,14 @@ def test_an_image_that_nobody_has_is_no_experiment(made, playbook, testbed, eid,
     assert "does not exist" in error_of(playbook("swapin", pid="Test", eid=eid, fails=True))
 
 
-def test_an_experiment_that_does_not_exist_is_said(playbook, testbed):
+def test_nonexistent_experiment_is_reported(playbook, testbed):
     assert "experiment Test/never does not exist" in error_of(playbook("swapin", pid="Test", eid="never", fails=True))
     assert "experiment Test/never does not exist" in error_of(playbook("swapout", pid="Test", eid="never", fails=True))
     assert "'../x' is not a name" in error_of(playbook("swapin", pid="Test", eid="../x", fails=True))
     assert "say -e pid=PROJECT -e eid=EXPERIMENT" in error_of(playbook("swapin", fails=True))
 
 
-def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_on(made, testbed):
+def test_failing_host_fails_the_experiment_and_another_swap_in_continues(made, testbed):
     experiment = made(two_pnodes())
     stranger = testbed.pnodes[1]
     testbed.ssh(stranger, "echo another program > /usr/local/sbin/benito-host")
@@ -113,7 +113,7 @@ def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_
         error = error_of(experiment.play("swapin", fails=True))
         assert f"pnode-0001 ({stranger}): " in error and "pnode-0000" not in error
         state = experiment.state
-        assert state["state"] == "failed" and "/usr/local/sbin/benito-host exists on this host and is not ours" in state["reason"]
+        assert state["state"] == "failed" and "/usr/local/sbin/benito-host exists on this host and does not belong to deter.benito" in state["reason"]
         experiment.play("swapout")
         assert experiment.state["state"] == "swapped"
         assert testbed.ssh(stranger, "cat /usr/local/sbin/benito-host").stdout == "another program\n"
@@ -124,7 +124,7 @@ def test_a_failing_host_fails_the_experiment_with_its_reason_and_rerunning_goes_
     assert experiment.state["state"] == "active"
 
 
-def test_names_in_use_on_a_machine_are_avoided(made, testbed):
+def test_device_names_in_use_on_a_machine_are_avoided(made, testbed):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     bridge = json.loads((experiment.path / "plan" / "pnode-0001.json").read_text())["substrates"][0]["bridge"]
@@ -139,7 +139,7 @@ def test_names_in_use_on_a_machine_are_avoided(made, testbed):
         testbed.ssh(testbed.pnodes[1], f"ip link delete {bridge}")
 
 
-def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(made, testbed):
+def test_host_lost_while_active_fails_swap_in_and_swap_out_until_it_returns(made, testbed):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     lost = experiment.pnode_of("pnode-0000")
@@ -155,7 +155,7 @@ def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(ma
     wait_until("the pnode to be cut off", lambda: not reachable())
     error = error_of(experiment.play("swapin", fails=True))
     assert "machines that already carry this experiment cannot be reached" in error and lost in error
-    assert experiment.state["state"] == "active"  # what runs goes on running; nothing was changed
+    assert experiment.state["state"] == "active"  # the nodes still run; nothing was changed
     error = error_of(experiment.play("swapout", fails=True))
     assert f"pnode-0000 ({lost}): " in error
     assert experiment.state["state"] == "failed"
@@ -166,7 +166,7 @@ def test_a_host_lost_in_between_fails_and_swap_out_waits_for_it_or_forgets_it(ma
     assert testbed.ssh(lost, "ls -A /var/benito", check=False).stdout == ""
 
 
-def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(made, testbed, playbook):
+def test_swap_out_removes_everything_of_a_killed_swap_in(made, testbed, playbook):
     before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     experiment = made(two_pnodes())
     command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "playbooks/swapin.yml"]
@@ -191,21 +191,21 @@ def test_a_swap_in_that_is_killed_leaves_nothing_that_swap_out_does_not_take(mad
 
 
 def lease_of(experiment):
-    """(whether others may share its machine, whether it has processes on it, MiB that it reserves)."""
+    """Return (whether others may share its machine, whether it has processes on it, reserved MiB)."""
     lease = json.loads(experiment.ssh("pnode-0000", f"cat /var/benito/leases/{experiment.name}.json").stdout)
     return lease["shared"], lease["processes"], lease["memory_mb"]
 
 
-def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, testbed, more_hosts):
+def test_experiments_share_a_machine_only_if_it_allows_sharing(made, testbed, more_hosts):
     first, second = made(topdl({"a": {}})), made(topdl({"b": {}, "c": {}}), packing=1)
     first.play("swapin")
     error = error_of(second.play("swapin", fails=True))
     assert f"{first.pnode_of('pnode-0000')}: leased by {first.name} of " in error
     more_hosts({pnode: {"pnode_shared": True} for pnode in testbed.pnodes})
     first.play("swapout")
-    assert second.play("swapin", check=True).changed > 0, "what it would do is told where nothing of ours is yet"
+    assert second.play("swapin", check=True).changed > 0, "check mode reports changes on a machine without benito-host"
     first.play("swapin")
-    assert second.play("swapin", check=True).changed > 0, "and where the program is, but not this experiment"
+    assert second.play("swapin", check=True).changed > 0, "check mode reports changes on a machine with benito-host but without this experiment"
     second.play("swapin")
     shared = first.pnode_of("pnode-0000")
     metal = made(topdl({"metal": {"kind": "embedded_pnode"}}))
@@ -222,7 +222,7 @@ def test_two_experiments_never_get_the_same_machine_unless_it_is_shared(made, te
     assert lease_of(metal) == (False, False, 0)
 
 
-def test_a_full_disk_on_a_pnode_is_one_clear_error(made, testbed):
+def test_full_disk_on_a_pnode_is_one_clear_error(made, testbed):
     experiment = made(two_pnodes())
     for pnode in testbed.pnodes:
         testbed.ssh(pnode, "mkdir -p /var/benito && mount -t tmpfs -o size=64k benito-test /var/benito")
@@ -236,7 +236,7 @@ def test_a_full_disk_on_a_pnode_is_one_clear_error(made, testbed):
             testbed.ssh(pnode, "umount /var/benito")
 
 
-def test_virtual_machines_that_no_machine_can_hold_are_refused_before_anything_is_leased_or_built(made, testbed, more_hosts, run):
+def test_virtual_machines_too_large_for_the_pool_are_refused_before_anything_is_leased(made, testbed, more_hosts, run):
     image = testbed.inventory.parent.parent / "tiny.qcow2"
     run("qemu-img", "create", "-q", "-f", "qcow2", str(image), "1M")
     digest = run("sha256sum", str(image)).split()[0]

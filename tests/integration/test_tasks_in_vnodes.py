@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ansible tasks inside process vnodes of a running experiment."""
+"""Ansible tasks run inside process vnodes of a running experiment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUICKSTART = support.ROOT / "examples" / "quickstart" / "quickstart.xml"
 NODES = ["east-1", "east-2", "east-3", "router-east", "router-west", "west-1", "west-2", "west-3"]
 
 
-def test_tasks_run_in_the_node_and_files_go_there_and_back(experiment, playbook, tmp_path):
+def test_tasks_run_in_the_node_and_files_are_copied_and_fetched(experiment, playbook, tmp_path):
     identity = experiment(QUICKSTART, packing=4)
     named = [argument for name, value in identity.items() for argument in ("-e", f"{name}={value}")]
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Topologies of the end-to-end tests, written out as TopDL."""
+"""Write the topologies of the end-to-end tests as TopDL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 
 def topdl(nodes: dict[str, dict], shape: str = "") -> str:
-    """TopDL of {node: {"on": substrates, "kind", "partition", "vhost", "image", "startup"}}; ``shape`` goes into every substrate."""
+    """Return TopDL of {node: {"on": substrates, "kind", "partition", "vhost", "image", "startup"}}. ``shape`` is added to every substrate."""
     substrates = dict.fromkeys(name for node in nodes.values() for name in node.get("on", ()))
     parts = [f"<substrates><name>{name}</name>{shape}</substrates>" for name in substrates]
     for name, node in nodes.items():
@@ -22,7 +22,7 @@ def topdl(nodes: dict[str, dict], shape: str = "") -> str:
 
 
 def two_pnodes() -> str:
-    """A LAN on both pnodes, and a link behind a router on the second: left-a, left-b | right-c, router, far."""
+    """Return a topology with a LAN across two pnodes (left-a, left-b | right-c, router) and a link behind the router (far)."""
     return topdl({
         "left-a": {"on": ["lan"], "partition": "l", "startup": "echo out of $(hostname); echo err >&2; ip -o -4 addr show dev inf000; exit 3"},
         "left-b": {"on": ["lan"], "partition": "l", "startup": "sleep 100000"},

@@ -9,7 +9,7 @@ import re
 
 from ..embedding.kinds import ALLOWED, kind_named
 from ..embedding.partitioning.passes import is_pass
-from ..embedding.placement.images import ARCHITECTURES
+from ..embedding.placement.catalogue import ARCHITECTURES
 from ..embedding.placement.resources import MOST_CPUS, is_size
 from ..names import NODE_RULE, is_node_name, safe_partition
 from ..topology import attributes as names

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from fnmatch import translate
 from functools import lru_cache
 
+from ..errors import BenitoError
+
 LONGEST = 1000
 SECONDS = 2
 MEMORY_MB = 256
@@ -32,7 +34,7 @@ json.dump(answer, sys.stdout)
 """
 
 
-class PatternError(Exception):
+class PatternError(BenitoError):
     """The pattern is none, or took too long; says which."""
 
 

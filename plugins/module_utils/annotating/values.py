@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import Problem
+from ..errors import BenitoError, Problem
 from ..topology.scope import XML_SPACE, shown
 from ..topology.topdl.writer import NOT_XML
 from .draft import Draft, ElementRef
@@ -21,7 +21,7 @@ _DIGITS = re.compile("[0-9]+")
 LONGEST = 65_536
 
 
-class _NoText(Exception):
+class _NoText(BenitoError):
     """A placeholder has no value for an element."""
 
     def __init__(self, why: str, hint: str = ""):

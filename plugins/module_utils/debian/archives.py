@@ -1,10 +1,11 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From which archives, through which proxies a system made here gets its packages: like this machine does. Pure."""
+"""Tell from which archives and through which proxies a system made here gets its packages: as this machine does. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -16,16 +17,16 @@ _LOCAL_PROXY = re.compile(r'Acquire::https?::Proxy[^"]*"[^"]*(//|@)(127\.|localh
 
 @dataclass(frozen=True)
 class Source:
-    """One archive that apt knows: where, and which suites and components of it."""
+    """An archive that apt knows, with the suites and components that it takes from there."""
 
     uri: str
-    suites: tuple
-    components: tuple
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
 
 
-def parse_sources_list(text: str) -> tuple:
-    """The ``deb`` lines of a one-line-style file as Sources."""
-    sources = []
+def parse_sources_list(text: str) -> tuple[Source, ...]:
+    """Return the ``deb`` lines of a one-line-style file."""
+    sources: list[Source] = []
     for line in text.splitlines():
         match = re.match(r"\s*deb\s+(?:\[[^]]*\]\s*)?(\S+)\s+(\S+)\s+([^#]+)", line)
         if match:
@@ -33,9 +34,9 @@ def parse_sources_list(text: str) -> tuple:
     return tuple(sources)
 
 
-def parse_deb822(text: str) -> tuple:
-    """The enabled ``deb`` stanzas of a deb822 file as Sources, one for each URI."""
-    sources = []
+def parse_deb822(text: str) -> tuple[Source, ...]:
+    """Return the enabled ``deb`` stanzas of a deb822 file, one Source for each URI."""
+    sources: list[Source] = []
     for stanza in re.split(r"\n\s*\n", re.sub(r"^#.*\n?", "", text, flags=re.MULTILINE)):
         fields = {match.group(1).lower(): match.group(2).split() for match in re.finditer(r"^(\S+):((?:.*\n?)(?:[ \t].*\n?)*)", stanza, re.MULTILINE)}
         if "deb" in fields.get("types", ()) and fields.get("enabled", ["yes"])[0].lower() != "no":
@@ -43,8 +44,11 @@ def parse_deb822(text: str) -> tuple:
     return tuple(sources)
 
 
-def debian_lines(sources, is_debian: bool, suite: str) -> tuple:
-    """sources.list lines of ``suite``: Debian main from the mirrors that this machine uses, where it is a Debian itself, else from Debian's own."""
+def debian_lines(sources: Iterable[Source], is_debian: bool, suite: str) -> tuple[str, ...]:
+    """Return the sources.list lines of Debian main of ``suite``, from Debian's own archives.
+
+    is_debian  whether ``sources`` are a Debian's; then its mirrors take their place
+    """
     main, security = _MAIN, _SECURITY
     if is_debian:
         usable = [source for source in sources if re.match(r"https?://", source.uri) and "main" in source.components]
@@ -54,11 +58,12 @@ def debian_lines(sources, is_debian: bool, suite: str) -> tuple:
     return (f"{head} {main} {suite} main", f"{head} {main} {suite}-updates main", f"{head} {security} {suite}-security main")
 
 
-def kept_options(dump: str, environment) -> tuple:
-    """The lines of apt configuration about reaching archives that systems made here shall have too.
+def kept_options(dump: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the lines of apt configuration about reaching archives, for systems made here.
 
-    dump         what ``apt-config dump`` printed
-    environment  a mapping with http_proxy and https_proxy, which apt obeys where it is not configured otherwise
+    dump         the output of ``apt-config dump``
+    environment  may have http_proxy and https_proxy, which apt obeys where its configuration names no proxy
+
     A proxy on the loopback cannot be reached from elsewhere and is left out.
     """
     lines = [line.strip() for line in dump.splitlines() if _KEPT_OPTIONS.match(line.strip()) and '""' not in line]

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A Debian system in a directory, made with mmdebstrap from where this machine gets its own packages, and what makes a clean copy of it."""
+"""Make a Debian system in a directory with mmdebstrap, from the archives that this machine uses, and remove its identity."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import contextlib
 import glob
 import os
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..commands import read_text, run, write_text
+from ..commands import run
+from ..files import read_text, write_text
 from . import archives
 
 
 @dataclass(frozen=True)
 class Origin:
-    """How this machine reaches Debian's archives, for a system to be made here.
+    """How a system made here reaches Debian's archives.
 
     architecture  as dpkg names it
     sources       lines of sources.list for the suite
@@ -25,13 +27,13 @@ class Origin:
     """
 
     architecture: str
-    sources: tuple
-    apt_options: tuple
-    certificates: tuple
+    sources: tuple[str, ...]
+    apt_options: tuple[str, ...]
+    certificates: tuple[tuple[str, str], ...]
 
 
 def host_origin(suite: str) -> Origin:
-    """The origin of a system of ``suite``, from how this machine gets its own packages."""
+    """Return the origin of a system of ``suite``: the archives, proxies and certificates that this machine uses itself."""
     sources = archives.parse_sources_list(read_text("/etc/apt/sources.list"))
     for path in sorted(glob.glob("/etc/apt/sources.list.d/*")):
         parse = {".list": archives.parse_sources_list, ".sources": archives.parse_deb822}.get(os.path.splitext(path)[1])
@@ -45,12 +47,13 @@ def host_origin(suite: str) -> Origin:
     )
 
 
-def debootstrap(root: str, suite: str, sources, packages, apt_options, more_options=(), *, initrd: bool = False) -> None:
+def debootstrap(root: str, suite: str, sources: Iterable[str], packages: Iterable[str], apt_options: Iterable[str], more_options: Iterable[str] = (), *,
+                initrd: bool = False) -> None:
     """Make a system of ``suite`` in the directory ``root``. Raises HostError.
 
-    initrd  whether a kernel among the packages gets an initial RAM disk of Debian's, which takes a quarter of the time
+    initrd  whether a kernel among the packages gets Debian's initial RAM disk, which takes a quarter of the time
 
-    mmdebstrap runs in namespaces of its own, which take everything it mounted and started with them when it is interrupted.
+    mmdebstrap runs in namespaces of its own: when it is interrupted, all that it mounted and started ends with them.
     """
     options = [f"--aptopt={line}" for line in apt_options]
     # what the kernel's packages run (/etc/kernel/postinst.d) asks INITRD; mmdebstrap and apt leave it in the environment
@@ -59,8 +62,8 @@ def debootstrap(root: str, suite: str, sources, packages, apt_options, more_opti
         suite, root, *sources, seconds=1800, keep_environment=True)
 
 
-def mask(root: str, units, folder: str = "system") -> None:
-    """The systemd units, or with the folder ``system-generators`` the generators, are never started there."""
+def mask(root: str, units: Iterable[str], folder: str = "system") -> None:
+    """Mask systemd units, or with the folder ``system-generators`` generators, so that they never start."""
     os.makedirs(os.path.join(root, "etc/systemd", folder), exist_ok=True)
     for unit in units:
         path = os.path.join(root, "etc/systemd", folder, unit)
@@ -70,13 +73,13 @@ def mask(root: str, units, folder: str = "system") -> None:
 
 
 def remove_host_keys(root: str) -> None:
-    """No two machines may share them."""
+    """Remove the host keys of SSH, which no two machines may share."""
     for key in glob.glob(os.path.join(glob.escape(root), "etc/ssh/ssh_host_*")):
         os.unlink(key)
 
 
-def trust(root: str, certificates) -> None:
-    """Trust the certificate authorities, (file name, text) each, beside Debian's, which are trusted since they were installed."""
+def trust(root: str, certificates: Sequence[tuple[str, str]]) -> None:
+    """Trust certificate authorities, (file name, text) each, beside Debian's, which the system trusts already."""
     if not certificates:
         return
     for name, text in certificates:

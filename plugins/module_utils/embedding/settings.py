@@ -1,12 +1,13 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What planning needs to know beside the topology: the part of site.yml that embedding reads."""
+"""The part of site.yml that planning reads."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import InputError, Problem
 from .addressing.profiles import PROFILES
@@ -21,41 +22,12 @@ BY_PASS = ("pass_pack", "pass_size", "pass_pnodes", "pass_nodes_only")
 
 @dataclass(frozen=True)
 class EmbeddingSettings:
-    """Settings of planning, as site.yml spells them.
+    """Settings of planning, named as in site.yml. The list of settings (settings/schema.py) has their meanings; a test compares the defaults.
 
-    packing               the most vnodes one pnode may carry, at least 1
-    size                  into how many parts of equal size each pass is divided, 0: as ``packing`` says
-    nodes_only            whether parts are of equal size
-    passes                where no computer has a pass: all vnodes in one (``together``), or openvz before the others (``original``)
-    pass_pack, pass_size  {pass, as a word: what it has in place of ``packing``, ``size``}
-    pass_nodes_only       passes whose parts are of equal size
-    pnode_types           the types of machine that may be used, () for any
-    pass_pnodes           {pass, as a word: the types for its pnodes}
-    force_partition       whether the partitions of the topology's author are given up
-    default_container     kind of a computer that names none
-    kind_map              {asked kind: realised kind}, applied once, not transitively
-    seed                  integer that decides between equally good partitions
-    address_base          IPv4 prefix where free subnets are looked for first, and upward from there
-    address_profile       which subnets are chosen: a name of ``address_profiles.PROFILES``
-    control_networks      IPv4 prefixes that no address or route of an experiment may touch
-    hosts_mode            ``neighbour`` (a bare name is the address nearest to who asks) or ``shared``
-    vxlan_mode            ``unicast`` or ``multicast``
-    multicast_group_base  first of the groups that mode multicast takes
-    vxlan_port            UDP port of the tunnels
-    acceleration          of QEMU: ``auto``, ``kvm`` or ``tcg``
-    boot_limit_s          seconds that a virtual machine or container may take to boot
-    qemu_start            ``auto`` (clones of warm templates where that can be), ``warm`` or ``cold``
-    qemu_reserve_mb       MiB kept free for each clone of a warm template beside what such a clone was measured to take
-    template_cache_mb     MiB that the warm templates of a pnode may take
-    node_users            accounts on openvz and qemu nodes: {"name": str, "authorized_keys": [str]}
-    images                the site's own images, {name: entry as site.yml has it}
-    default_image         name of the image of nodes that ask for none
-    openvz_template       image of openvz nodes that ask for none, "" for ``default_image``
-    image                 whether a picture of the topology is drawn
-    qemu_memory_mb, qemu_cpus, qemu_disk_mb        of a virtual machine that says nothing of them; disk 0: that of the image
-    openvz_memory_mb, openvz_cpus, openvz_disk_mb  the same of a system container; memory and cpus 0: no limit
-    memory_reserve_mb     MiB of each pnode that nodes may not have
-    memory_overcommit     how many times what remains is promised to nodes, at least 1
+    pass_pack, pass_size, pass_pnodes  the keys are numbers of passes, as texts
+    kind_map                           {asked kind: realised kind}, applied once, not transitively
+    node_users                         of each account "name", and "authorized_keys" if it has any
+    images                             {name: entry as site.yml has it}
     """
 
     packing: int = 10
@@ -83,8 +55,8 @@ class EmbeddingSettings:
     qemu_start: str = "auto"
     qemu_reserve_mb: int = 128
     template_cache_mb: int = 4096
-    node_users: tuple = ()
-    images: Mapping[str, dict] = field(default_factory=dict)
+    node_users: tuple[Mapping[str, Any], ...] = ()
+    images: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     default_image: str = "debian-12"
     openvz_template: str = ""
     image: bool = True
@@ -99,7 +71,7 @@ class EmbeddingSettings:
 
 
 def check_settings(settings: EmbeddingSettings) -> None:
-    """Raise InputError with everything that is wrong with ``settings``, one Problem for each."""
+    """Raise InputError with a Problem for each setting that is wrong."""
     problems = [*_kind_problems(settings), *_network_problems(settings)]
     if settings.packing < 1:
         problems.append(_problem("packing", f"{settings.packing} is not a number of vnodes", "at least 1"))
@@ -117,7 +89,7 @@ def check_settings(settings: EmbeddingSettings) -> None:
         raise InputError(problems)
 
 
-def _kind_problems(settings):
+def _kind_problems(settings: EmbeddingSettings) -> Iterator[Problem]:
     if kind_named(settings.default_container) is None:
         yield _problem("default_container", f"unknown kind {settings.default_container!r}", ALLOWED)
     for asked, realised in settings.kind_map.items():
@@ -126,7 +98,7 @@ def _kind_problems(settings):
                 yield _problem("kind_map", f"unknown kind {kind!r} in {asked}={realised}", ALLOWED)
 
 
-def _network_problems(settings):
+def _network_problems(settings: EmbeddingSettings) -> Iterator[Problem]:
     prefixes = [("address_base", settings.address_base), *(("control_networks", text) for text in settings.control_networks)]
     for name, text in prefixes:
         try:
@@ -140,11 +112,11 @@ def _network_problems(settings):
         yield _problem("multicast_group_base", f"{settings.multicast_group_base!r} is not an IPv4 multicast address", "for example 239.192.0.0")
 
 
-def _problem(name, message, hint):
+def _problem(name: str, message: str, hint: str) -> Problem:
     return Problem(message=message, element=f"setting {name}", hint=hint)
 
 
 def mapped_kinds(settings: EmbeddingSettings) -> dict[str, str]:
-    """{asked kind: realised kind} for every known kind, aliases in ``kind_map`` resolved."""
+    """Return {asked kind: realised kind} for every known kind, with the aliases in ``kind_map`` resolved."""
     chosen = {kind_named(asked): kind_named(realised) for asked, realised in settings.kind_map.items()}
-    return {name: chosen.get(name, name) for name in KINDS}
+    return {name: chosen.get(name) or name for name in KINDS}

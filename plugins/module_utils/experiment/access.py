@@ -7,11 +7,10 @@ from __future__ import annotations
 import json
 import shlex
 
-from ..hostplan import HostPlan
+from ..hostplan import HOST_KEY, HOST_KEY_FILES, HostPlan
 from .directory import ExperimentDirectory
 from .keys import ACCESS_KEY
 
-HOST_KEY = "ssh_host_ed25519_key"
 KNOWN_HOSTS, SSH_CONFIG = "known_hosts", "ssh_config"
 _PATIENCE_S = 60
 """What an emulated machine on a busy host may take to answer who logs in, where Ansible would wait for 10 s."""
@@ -46,7 +45,7 @@ def ssh_config_text(directory: ExperimentDirectory, nodes: dict[str, str], user:
 def secrets_json(directory: ExperimentDirectory, plan: HostPlan) -> str:
     """{node: {file: text}} of what a vhost must be given for its nodes; nothing else of the experiment's secrets."""
     nodes = [vnode.name for vnode in plan.vnodes if vnode.control]
-    return json.dumps({node: {name: directory.read("secrets", node, name) for name in (HOST_KEY, f"{HOST_KEY}.pub")} for node in nodes}) + "\n"
+    return json.dumps({node: {name: directory.read("secrets", node, name) for name in HOST_KEY_FILES} for node in nodes}) + "\n"
 
 
 def reach(path: str, address: str) -> dict[str, str | int]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ..errors import BenitoError
+from ..hostplan import HOST_KEY
 
 try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,7 +27,7 @@ def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
         raise BenitoError("making host keys needs the Python library cryptography")
     files = {}
     for node in nodes:
-        files.update(_pair(f"secrets/{node}/ssh_host_ed25519_key", f"{node}{domain}"))
+        files.update(_pair(f"secrets/{node}/{HOST_KEY}", f"{node}{domain}"))
     return files
 
 

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import fcntl
-import json
 import os
 import socket
 from dataclasses import asdict, dataclass
 
+from .. import files
 from ..errors import ExperimentError
 
 
@@ -69,60 +67,9 @@ class Holder:
         return f"process {self.process} on {self.host}"
 
 
-@contextlib.contextmanager
 def locked(path: str, what: str):
-    """Hold the lock file ``path`` for the block; it is gone afterwards.
-
-    Folders above it are made as needed. Raises ExperimentError at once, with the holder, when another has it; OSError when the
-    file cannot be made.
-    """
-    descriptor = _take(path, what)
-    try:
-        with contextlib.suppress(OSError):  # who it is helps others; a full disk is no reason to fail here
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(Holder.of_process().as_dict()).encode(), 0)
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-        os.close(descriptor)
-
-
-def _take(path: str, what: str) -> int:
-    while True:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:  # the holder before us tidied the folder away
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still(path, descriptor):
-                return descriptor
-        except BlockingIOError as exc:
-            raise ExperimentError(f"{what} is locked by {_read_holder(descriptor)}: wait for it to finish") from exc
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _is_still(path: str, descriptor: int) -> bool:
-    """Whether the file we locked is the one that has the name: its last holder may have unlinked it."""
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _read_holder(descriptor: int) -> str:
-    try:
-        holder = Holder.from_dict(json.loads(os.pread(descriptor, 4096, 0)))
-        return f"{holder} since {holder.since}"
-    except (ValueError, TypeError, AttributeError):
-        return "another run"
-    finally:
-        os.close(descriptor)
+    """Hold the lock file ``path`` for the block; it is gone afterwards. See ``files.locked``. Raises ExperimentError at once when another run has it."""
+    return files.locked(path, what, ExperimentError, remove_if=lambda: True)
 
 
 def _stat_fields(process: int) -> list[str]:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The command line of benito-host, the one program that acts on a vhost.
 
-With ``--json`` it prints one JSON object: what was done, or {"error": why not} with exit status 1.
+With ``--json`` it prints one JSON object: the result, or {"error": message} with exit status 1.
 
-What not every command needs is imported where it is needed: to read all of benito-host takes a vhost under emulation seconds, several times in each
-swap-in. Only on the host's own ground, never in the mount namespace of a node, which has another /var/benito.
+Modules that not every command needs are imported where they are needed: importing all of benito-host takes seconds on a vhost under emulation,
+several times in each swap-in. Import only in the host's mount namespace, never in that of a node, which has another /var/benito.
 """
 
 # a program of its own, not a module: it prints and exits
@@ -16,15 +16,16 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 
 from ..errors import BenitoError, HostError
 from .base.paths import ExperimentPaths, experiments_here, is_experiment
 
-_SHOWN = 40  # changes that a person is shown; --json has all
+_SHOWN = 40  # changes in the output for a person; --json has all
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Returns the exit status."""
+    """Run one command. Return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     plain = arguments if arguments[:1] == ["enter"] else [argument for argument in arguments if argument != "--json"]
     options = _parser(next((word for word in plain if not word.startswith("-")), "")).parse_args(plain)
@@ -50,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser(called: str) -> argparse.ArgumentParser:
-    """Of the command that is called, if there is such a one, else of all, without their options: those are asked for with the command."""
-    parser = argparse.ArgumentParser(prog="benito-host", description="Makes this machine look like the plan of a Benito experiment.",
+    """Return a parser of the command that is called; of all commands, without their options, if there is no such command."""
+    parser = argparse.ArgumentParser(prog="benito-host", description="Brings this machine into the state that the plan of a Benito experiment describes.",
                                      epilog="With --json every command but enter prints one JSON object.", formatter_class=_HelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in [called] if called in _COMMANDS else _COMMANDS:
@@ -64,7 +65,7 @@ def _parser(called: str) -> argparse.ArgumentParser:
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """As wide as the terminal. The original asks shutil for that, whenever an option is added, and with it reads three libraries for compression."""
+    """Formats help as wide as the terminal. The original imports shutil for that, and with it three compression libraries."""
 
     def __init__(self, prog: str):
         try:
@@ -83,38 +84,39 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     if name not in ("list", "templates"):
         command.add_argument("-e", "--experiment", metavar="PID.EID", help="default: the only experiment on this machine")
     if name in ("install", "apply", "start-commands", "start-unit", "reboot", "make-templates", "templates"):
-        command.add_argument("--check", action="store_true", help="only tell what would change")
+        command.add_argument("--check", action="store_true", help="only show what would change")
     if name == "reboot":
         command.add_argument("node", metavar="NODE", nargs="+")
     if name == "probe":
-        command.add_argument("--answer", action="store_true", help="send nothing, only answer those of others from now on")
+        command.add_argument("--answer", action="store_true", help="send nothing, only answer the probes of other vhosts from now on")
     if name == "apply":
         from .run.apply import PARTS
 
         command.add_argument("--start-unit", action="store_true", help="then start the experiment's unit, as the command start-unit does")
-        command.add_argument("--background", action="store_true", help="only begin; tell where progress and result can be read")
-        command.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
+        command.add_argument("--background", action="store_true", help="run in the background; print where progress and result can be read")
+        command.add_argument("--part", action="append", choices=PARTS, help="apply only this part; may be repeated")
     if name == "enter":
         command.add_argument("node", metavar="NODE")
         command.add_argument("argv", nargs=argparse.REMAINDER, metavar="[--] COMMAND …", help="default: a shell")
     if name == "make-templates":
-        command.add_argument("--begin", action="store_true", help="only have it begun, by a unit of its own")
+        command.add_argument("--begin", action="store_true", help="only start making them, in a unit of its own")
     if name == "templates":
-        command.add_argument("--limit-mb", type=int, metavar="MIB", help="remove those used longest ago until the others take no more than this")
+        command.add_argument("--limit-mb", type=int, metavar="MIB", help="remove the least recently used ones until the others take no more than this")
 
 
-def _install(options) -> dict:
-    """The input is {"plan": JSON text or null for the one that is there, "secrets": {node: {file: text}}}."""
+def _install(options: argparse.Namespace) -> dict:
+    """Install from the input: {"plan": JSON text, or null to keep the present plan, "secrets": {node: {file: text}}}."""
     from ..hostplan import from_json
     from .base.locks import machine_lock
-    from .run.setup import install, install_secrets, missing_packages
+    from .base.packages import missing_packages
+    from .run.setup import install, install_secrets
 
     paths = _paths(options)
     try:
         given = json.load(sys.stdin)
         handed, secrets = given["plan"], given["secrets"]
     except (ValueError, TypeError, KeyError) as exc:
-        raise HostError(f"the input is not what the role deter.benito.vhost hands over: {type(exc).__name__}: {exc}") from exc
+        raise HostError(f"the input does not have the form that the role deter.benito.vhost sends: {type(exc).__name__}: {exc}") from exc
     with machine_lock():
         changes = install(paths, os.path.abspath(sys.argv[0]), handed, options.check)
         changes += install_secrets(paths, secrets, options.check)
@@ -122,7 +124,7 @@ def _install(options) -> dict:
     return {"changed": bool(changes), "changes": changes, "missing": missing_packages(kinds)}
 
 
-def _apply(options) -> dict:
+def _apply(options: argparse.Namespace) -> dict:
     if not options.background:
         return _applied(options)
     from .base.jobs import begin
@@ -130,7 +132,7 @@ def _apply(options) -> dict:
     return begin(_paths(options), lambda: _applied(options))
 
 
-def _applied(options) -> dict:
+def _applied(options: argparse.Namespace) -> dict:
     from .run.apply import PARTS, apply
 
     paths = _paths(options)
@@ -139,7 +141,7 @@ def _applied(options) -> dict:
     return {**result, "changed": bool(result["changes"] or started), "changes": [*result["changes"], *started]}
 
 
-def _probe(options) -> dict:
+def _probe(options: argparse.Namespace) -> dict:
     paths = _paths(options)
     if options.answer:
         from .run.apply import answer
@@ -151,44 +153,44 @@ def _probe(options) -> dict:
     return probe(read_plan(paths), paths)
 
 
-def _start_unit(options) -> dict:
+def _start_unit(options: argparse.Namespace) -> dict:
     from .run.unit import start_unit
 
     changes = start_unit(_paths(options), options.check)
     return {"changed": bool(changes), "changes": changes}
 
 
-def _start_commands(options) -> dict:
+def _start_commands(options: argparse.Namespace) -> dict:
     from .run.unit import start_commands
 
     return start_commands(_paths(options), options.check)
 
 
-def _reboot(options) -> dict:
+def _reboot(options: argparse.Namespace) -> dict:
     from .run.reboot import reboot
 
     return reboot(_paths(options), options.node, options.check)
 
 
-def _status(options) -> dict:
+def _status(options: argparse.Namespace) -> dict:
     from .run.status import status
 
     return status(_paths(options))
 
 
-def _down(options) -> dict:
+def _down(options: argparse.Namespace) -> dict:
     from .run.apply import down
 
     return down(_paths(options))
 
 
-def _supervise(options) -> None:
+def _supervise(options: argparse.Namespace) -> None:
     from .run.supervisor import supervise
 
     supervise(_paths(options))
 
 
-def _make_templates(options) -> dict:
+def _make_templates(options: argparse.Namespace) -> dict:
     from .base.plan_file import read_plan
     from .qemu.template_notes import templates_here
     from .qemu.warm_choice import begin_templates, make_templates
@@ -199,60 +201,60 @@ def _make_templates(options) -> dict:
     return {"changed": bool(changes), "changes": changes, "templates": templates_here()}
 
 
-def _templates(options) -> dict:
+def _templates(options: argparse.Namespace) -> dict:
     from .qemu.template_task import run_task
 
     return run_task({"limit_mb": options.limit_mb, "check_mode": options.check})
 
 
-def _enter(options) -> None:
+def _enter(options: argparse.Namespace) -> None:
     from .run.enter import enter
 
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     enter(options.node, _named(options), argv)
 
 
-def _list(_options) -> dict:
+def _list(_options: argparse.Namespace) -> dict:
     return {"changed": False, "experiments": experiments_here()}
 
 
-_COMMANDS = {
-    "install": (_install, "have a host plan and secrets, given as JSON, and the experiment's unit"),
-    "apply": (_apply, "build what the plan says, change what differs"),
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], dict | None] | None, str]] = {
+    "install": (_install, "install a host plan and secrets, given as JSON, and the experiment's unit"),
+    "apply": (_apply, "build what the plan says and change what differs"),
     "probe": (_probe, "send full-size packets to every other vhost"),
-    "start-unit": (_start_unit, "start the experiment's unit, start commands held back"),
-    "start-commands": (_start_commands, "start the start commands that have not run"),
+    "start-unit": (_start_unit, "start the experiment's unit, with start commands held back"),
+    "start-commands": (_start_commands, "start the start commands that have not been started"),
     "reboot": (_reboot, "reboot nodes; their start commands run again"),
-    "status": (_status, "the state of nodes and substrates"),
-    "down": (_down, "take the experiment away from this machine"),
-    "supervise": (_supervise, "what the unit runs"),
+    "status": (_status, "show the state of nodes and substrates"),
+    "down": (_down, "remove the experiment from this machine"),
+    "supervise": (_supervise, "run as the main process of the experiment's unit"),
     "enter": (_enter, "run a command in a process node"),
-    "make-templates": (_make_templates, "make the warm templates that the plan's virtual machines will need, where there are none"),
+    "make-templates": (_make_templates, "make the missing warm templates that the plan's virtual machines need"),
     "templates": (_templates, "list the warm templates on this machine, or remove some"),
-    "list": (_list, "the experiments on this machine"),
-    "control-bridge": (None, "the bridge that carries the control network"),
+    "list": (_list, "list the experiments on this machine"),
+    "control-bridge": (None, "manage the bridge that carries the control network"),
 }
 
 
-def _named(options) -> str | None:
-    """The experiment that was named, if one was. Raises HostError when that is no name of one."""
+def _named(options: argparse.Namespace) -> str | None:
+    """Return the experiment that was named, or None. Raises HostError when the name is not valid."""
     if options.experiment is not None and not is_experiment(options.experiment):
         raise HostError(f"{options.experiment!r} is not PID.EID")
     return options.experiment
 
 
-def _paths(options) -> ExperimentPaths:
-    """The experiment that was named, or the only one here. Raises HostError."""
+def _paths(options: argparse.Namespace) -> ExperimentPaths:
+    """Return the experiment that was named, or the only one on this machine. Raises HostError."""
     if _named(options):
         return ExperimentPaths(options.experiment)
     found = experiments_here()
     if len(found) != 1:
-        raise HostError(f"say which experiment with -e PID.EID: {', '.join(found) or 'none is on this machine'}")
+        raise HostError(f"name an experiment with -e PID.EID: {', '.join(found) or 'there is none on this machine'}")
     return ExperimentPaths(found[0])
 
 
-def _use_the_experiments_own_version(options) -> None:
-    """An experiment is looked after by the version it was swapped in with, whichever was called."""
+def _use_the_experiments_own_version(options: argparse.Namespace) -> None:
+    """Replace this process by the version that the experiment was swapped in with, if that is another one."""
     if "experiment" not in options or options.command == "supervise" or "BENITO_VERSION_CHOSEN" in os.environ:
         return
     if options.command == "enter":
@@ -266,7 +268,7 @@ def _use_the_experiments_own_version(options) -> None:
         os.execv(paths.program, [paths.program, *sys.argv[1:]])
 
 
-def _print(result) -> None:
+def _print(result: dict | None) -> None:
     changes = (result or {}).get("changes", ())
     for change in changes[:_SHOWN]:
         print(change)

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Building an image from its recipe: a Debian system in a directory, cleaned of all identity, then packed as the form wants it."""
+"""Build an image from its recipe: make a Debian system in a directory, remove its identity, pack it as its form requires."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import glob
 import os
 import re
 import shutil
+from collections.abc import Iterable, Mapping
 
-from ..commands import PATH, read_text, run, write_text
+from ..commands import PATH, run
 from ..debian.bootstrap import debootstrap, mask, remove_host_keys, trust
 from ..errors import HostError
+from ..files import read_text, write_text
 from .initrd import SIZE_NOTE, initrd
 from .recipe import DISK, Recipe
 
@@ -29,31 +31,31 @@ _WITHOUT_DOCUMENTATION = [
 ]
 
 
-def lacking(commands: dict) -> list[str]:
-    """The packages of those ``commands`` {command: package} that this machine does not have."""
+def lacking(commands: Mapping[str, str]) -> list[str]:
+    """Return the packages of those ``commands`` {command: package} that this machine does not have."""
     return sorted({package for command, package in commands.items() if not shutil.which(command, path=PATH)})
 
 
-def require(commands: dict) -> None:
-    """Raises HostError that names the packages of every one of ``commands`` that this machine does not have."""
+def require(commands: Mapping[str, str]) -> None:
+    """Check that this machine has the ``commands`` {command: package}. Raises HostError with the packages of those it lacks."""
     missing = lacking(commands)
     if missing:
         raise HostError(f"to make images this machine lacks the packages {' '.join(missing)}: apt-get install {' '.join(missing)}")
 
 
-def needed_commands(form: str) -> dict:
-    """{command: package} that building an image of ``form`` takes."""
+def needed_commands(form: str) -> dict[str, str]:
+    """Return {command: package} of what building an image of ``form`` takes."""
     return {**NEEDED_COMMANDS, **(NEEDED_FOR_DISKS if form == DISK else {})}
 
 
 def build(recipe: Recipe, directory: str) -> int:
-    """Put the files of the image into ``directory``. It takes a minute. Returns the version of its systemd. Raises HostError."""
+    """Put the files of the image into ``directory``, which takes a minute. Returns the version of its systemd. Raises HostError."""
     if os.geteuid():
-        raise HostError("images are built by root: run it with sudo, or name images that are fetched")
+        raise HostError("only root can build images: run the playbook with sudo, or name images that are fetched")
     require(needed_commands(recipe.form))
     free = shutil.disk_usage(directory).free >> 20
     if free < _LEAST_FREE_MIB:
-        raise HostError(f"{directory} has {free} MiB free; to build an image takes {_LEAST_FREE_MIB}")
+        raise HostError(f"{directory} has {free} MiB free; building an image takes {_LEAST_FREE_MIB}")
     root = os.path.join(directory, "system")
     debootstrap(root, recipe.suite, recipe.sources, recipe.packages, recipe.apt_options, _WITHOUT_DOCUMENTATION)
     _finish(root, recipe)
@@ -64,21 +66,21 @@ def build(recipe: Recipe, directory: str) -> int:
     return version
 
 
-def systemd_version(paths) -> int:
-    """The version of systemd that a system with these files has; 0 when they do not tell."""
+def systemd_version(paths: Iterable[str]) -> int:
+    """Return the version of systemd of a system with these files, 0 for unknown."""
     found = (re.search(r"/libsystemd-shared-([0-9]+)[^/]*\.so$", path) for path in paths)
     return max((int(match[1]) for match in found if match), default=0)
 
 
 def _finish(root: str, recipe: Recipe) -> None:
-    """Make a node's system of a plain Debian: quick to boot, no identity of its own."""
+    """Turn a plain Debian into a node's system: quick to boot, without an identity."""
     mask(root, recipe.masked)
     mask(root, recipe.generators, "system-generators")
     remove_host_keys(root)
     for path, text in recipe.files:
         write_text(os.path.join(root, path), text)
     trust(root, recipe.certificates)
-    # who connects before sshd has begun waits for it
+    # a connection made before sshd runs waits for it
     run("chroot", root, "systemctl", "enable", "ssh.socket")
     for pattern in _NOT_KEPT:
         for path in glob.glob(os.path.join(glob.escape(root), pattern)):
@@ -89,7 +91,7 @@ def _finish(root: str, recipe: Recipe) -> None:
 
 
 def _shorten(root: str, path: str, copy: str, word: str) -> None:
-    """Put a copy of a file without the lines that hold ``word`` where it overrides the file, if there is such a file."""
+    """Write a copy of a file, without the lines that contain ``word``, where it overrides the file. Do nothing if there is no such file."""
     if os.path.exists(os.path.join(root, path)):
         lines = read_text(os.path.join(root, path)).splitlines(keepends=True)
         write_text(os.path.join(root, copy), "".join(line for line in lines if word not in line))
@@ -108,7 +110,7 @@ def _pack_root(root: str, directory: str, _recipe: Recipe) -> None:
 
 
 def _pack_disk(root: str, directory: str, recipe: Recipe) -> None:
-    """Kernel and initial RAM disk as files of their own, the rest as an ext4 file system on a whole disk."""
+    """Write kernel and initial RAM disk as files of their own, the rest as an ext4 file system on a whole disk."""
     kernels = sorted(os.listdir(os.path.join(root, "lib/modules")))
     if len(kernels) != 1:
         raise HostError(f"image {recipe.name} has {len(kernels)} kernels: {' '.join(kernels)}; it must have one")

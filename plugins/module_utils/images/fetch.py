@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Images that others made: fetched by URL or path, proven by their checksum, unpacked, looked into."""
+"""Fetch images that others made: read them from where they are, compare their checksum, unpack them, look into them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ import re
 import shutil
 import subprocess
 import urllib.error
-import urllib.parse
-import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 from ansible.module_utils.urls import ConnectionError as TransportError
 from ansible.module_utils.urls import open_url
 
 from ..commands import PATH, run
-from ..embedding.placement.images import DISK, CatalogueImage
+from ..embedding.placement.catalogue import DISK, URL, CatalogueImage
+from ..embedding.placement.catalogue import PATH as LOCAL_PATH
 from ..errors import HostError
 from ..hostplan import ImagePlan
 from .build import require, systemd_version
@@ -38,8 +41,21 @@ _MAGIC = ((b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open), (b"\x1f\x8b", gzip.ope
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
+@dataclass(frozen=True)
+class OpenedImage:
+    """A file that is being fetched.
+
+    size   in bytes, 0 for unknown
+    place  where it comes from, for messages
+    """
+
+    stream: BinaryIO
+    size: int
+    place: str
+
+
 def fetched_plan(image: CatalogueImage) -> ImagePlan:
-    """The image as a host plan names it. Of a path without a checksum the file is read. Raises HostError when it cannot be."""
+    """Return the image as a host plan names it. A file on this machine without a checksum is read. Raises HostError."""
     sha256 = image.sha256 or sha256_of(_local_path(image))
     disk = image.form == DISK
     content = json.dumps([sha256, image.form, image.format if disk else "", image.architecture, image.cloud_init and disk])
@@ -50,86 +66,95 @@ def fetched_plan(image: CatalogueImage) -> ImagePlan:
 
 
 def fetch(image: CatalogueImage, directory: str) -> int:
-    """Put the image's one file, ``disk`` or ``root.tar.zst``, into ``directory``. Returns the version of its systemd, 0: unknown. Raises HostError."""
+    """Put the image's one file, ``disk`` or ``root.tar.zst``, into ``directory``.
+
+    Returns the version of its systemd, 0 for unknown. Raises HostError.
+    """
     require(NEEDED_COMMANDS)
     packed = os.path.join(directory, "fetched")
-    if image.url:
-        _download(image, packed)
-    else:
-        _copy(image, packed)
+    with OPENERS[image.source](image) as source:
+        _require_room(image, packed, source.size)
+        _copy_checked(image, source, packed)
     version = 0
     if image.form == DISK:
         target = os.path.join(directory, "disk")
         _unpack(image, packed, target)
-        _look_into_disk(image, target)
+        _check_disk(image, target)
     else:
-        version = _pack_root(image, packed, os.path.join(directory, "root.tar.zst"))
+        version = _keep_root(image, packed, os.path.join(directory, "root.tar.zst"))
     with contextlib.suppress(FileNotFoundError):
         os.unlink(packed)
     return version
 
 
-def _local_path(image: CatalogueImage) -> str:
-    return os.path.expanduser(image.path) if image.path else urllib.request.url2pathname(urllib.parse.urlsplit(image.url).path)
-
-
-def _download(image: CatalogueImage, target: str) -> None:
+@contextlib.contextmanager
+def _open_url(image: CatalogueImage) -> Iterator[OpenedImage]:
+    url = image.reference
     try:
-        with open_url(image.url, timeout=_TIMEOUT_S) as source:
-            declared = int(source.headers.get("Content-Length") or 0)
-            if declared > MOST_BYTES:
-                raise HostError(f"image {image.name}: {image.url} has {declared >> 30} GiB, more than {MOST_BYTES >> 30}")
-            _room(image, target, declared)
-            _copy_checked(image, source, target, image.url)
+        with open_url(url, timeout=_TIMEOUT_S) as stream:
+            size = int(stream.headers.get("Content-Length") or 0)
+            if size > MOST_BYTES:
+                raise HostError(f"image {image.name}: {url} has {size >> 30} GiB, more than {MOST_BYTES >> 30}")
+            yield OpenedImage(stream, size, url)
     except urllib.error.HTTPError as exc:
-        raise HostError(f"image {image.name}: {image.url} cannot be fetched: the server says {exc.code} {exc.reason}") from exc
+        raise HostError(f"image {image.name}: {url} cannot be fetched: the server says {exc.code} {exc.reason}") from exc
     except (OSError, http.client.HTTPException, ValueError, TransportError) as exc:
-        raise HostError(f"image {image.name}: {image.url} cannot be fetched: {getattr(exc, 'reason', None) or exc}") from exc
+        raise HostError(f"image {image.name}: {url} cannot be fetched: {getattr(exc, 'reason', None) or exc}") from exc
 
 
-def _copy(image: CatalogueImage, target: str) -> None:
+@contextlib.contextmanager
+def _open_path(image: CatalogueImage) -> Iterator[OpenedImage]:
     path = _local_path(image)
     try:
-        with open(path, "rb") as source:
-            _room(image, target, os.fstat(source.fileno()).st_size)
-            _copy_checked(image, source, target, path)
+        with open(path, "rb") as stream:
+            yield OpenedImage(stream, os.fstat(stream.fileno()).st_size, path)
     except OSError as exc:
         raise HostError(f"image {image.name}: {path} cannot be read: {exc.strerror}") from exc
 
 
-def _room(image: CatalogueImage, target: str, size: int) -> None:
+OPENERS: dict[str, Callable[[CatalogueImage], AbstractContextManager[OpenedImage]]] = {URL: _open_url, LOCAL_PATH: _open_path}
+"""What opens the file of an image, by the kind of its source."""
+
+
+def _local_path(image: CatalogueImage) -> str:
+    return os.path.expanduser(image.reference)
+
+
+def _require_room(image: CatalogueImage, target: str, size: int) -> None:
     free = shutil.disk_usage(os.path.dirname(target)).free
     if size > free:
         raise HostError(f"image {image.name} has {size >> 20} MiB; {os.path.dirname(os.path.dirname(target))} has {free >> 20} MiB free")
 
 
-def _copy_checked(image: CatalogueImage, source, target: str, what: str) -> None:
+def _copy_checked(image: CatalogueImage, source: OpenedImage, target: str) -> None:
+    """Copy the file and compare its checksum, if the image has one. Raises HostError."""
     digest, size = hashlib.sha256(), 0
     with open(target, "wb") as stream:
-        while block := source.read(_CHUNK):
+        while block := source.stream.read(_CHUNK):
             size += len(block)
             if size > MOST_BYTES:
-                raise HostError(f"image {image.name}: {what} has more than {MOST_BYTES >> 30} GiB")
+                raise HostError(f"image {image.name}: {source.place} has more than {MOST_BYTES >> 30} GiB")
             digest.update(block)
             stream.write(block)
     if image.sha256 and digest.hexdigest() != image.sha256:
-        raise HostError(f"image {image.name}: {what} ({size} bytes) has the sha256 {digest.hexdigest()}, not {image.sha256}: "
-                        "it was changed or damaged on its way, or the site's entry is wrong")
+        raise HostError(f"image {image.name}: {source.place} ({size} bytes) has the sha256 {digest.hexdigest()}, not {image.sha256}: "
+                        "the file was changed or damaged, or the site's entry is wrong")
 
 
 @contextlib.contextmanager
-def _unpacked(image: CatalogueImage, packed: str):
-    """The content of a file that may be compressed, as a stream to read."""
+def _unpacked(image: CatalogueImage, packed: str) -> Iterator[BinaryIO]:
+    """Open a file that may be compressed, to read its content."""
     with open(packed, "rb") as stream:
         head = stream.read(6)
     opener = next((opener for magic, opener in _MAGIC if head.startswith(magic)), None)
     if opener:
         with opener(packed, "rb") as stream:
-            yield stream
+            yield cast(BinaryIO, stream)
     elif head.startswith(_ZSTD):
         with subprocess.Popen(["zstd", "-dcq", packed], stdout=subprocess.PIPE, env={"PATH": PATH}) as process:
-            yield process.stdout
-            process.stdout.close()
+            content = cast(BinaryIO, process.stdout)
+            yield content
+            content.close()
         if process.returncode:
             raise HostError(f"image {image.name} cannot be unpacked: zstd ended with {process.returncode}")
     else:
@@ -155,12 +180,12 @@ def _unpack(image: CatalogueImage, packed: str, target: str) -> None:
         raise HostError(f"image {image.name} cannot be unpacked: {exc}") from exc
 
 
-def _look_into_disk(image: CatalogueImage, disk: str) -> None:
-    """A disk is what it is said to be, complete in itself: one that names other files would have vhosts open them."""
+def _check_disk(image: CatalogueImage, disk: str) -> None:
+    """Check that a disk has the format of its entry and needs no other file, which vhosts would open. Raises HostError."""
     with open(disk, "rb") as stream:
         is_qcow2 = stream.read(4) == b"QFI\xfb"
     if is_qcow2 != (image.format == "qcow2"):
-        raise HostError(f"image {image.name} is {'a qcow2 disk' if is_qcow2 else 'no qcow2 disk'}, but its format is said to be {image.format}")
+        raise HostError(f"image {image.name} is {'a qcow2 disk' if is_qcow2 else 'no qcow2 disk'}, but its entry says format {image.format}")
     found = json.loads(run("qemu-img", "info", "--output=json", "-f", image.format, disk, seconds=60).stdout)
     special = found.get("format-specific", {}).get("data", {})
     if "backing-filename" in found or "data-file" in special:
@@ -170,8 +195,8 @@ def _look_into_disk(image: CatalogueImage, disk: str) -> None:
         raise HostError(f"image {image.name} is a disk of {found['virtual-size']} bytes")
 
 
-def _pack_root(image: CatalogueImage, packed: str, target: str) -> int:
-    """A tar archive, compressed in whatever way, as root.tar.zst; it must hold a system that boots."""
+def _keep_root(image: CatalogueImage, packed: str, target: str) -> int:
+    """Keep a tar archive, compressed by any program, as root.tar.zst. Returns the version of its systemd. Raises HostError: no system that boots."""
     with open(packed, "rb") as stream:
         is_zstd = stream.read(4) == _ZSTD
     if is_zstd:
@@ -188,8 +213,9 @@ def _pack(image: CatalogueImage, packed: str, target: str) -> None:
     zstd = ["zstd", "-q", "-T0", "-o", target]
     try:
         with _unpacked(image, packed) as stream, subprocess.Popen(zstd, stdin=subprocess.PIPE, env={"PATH": PATH}) as process:
-            shutil.copyfileobj(stream, process.stdin, _CHUNK)
-            process.stdin.close()
+            packing = cast(BinaryIO, process.stdin)
+            shutil.copyfileobj(stream, packing, _CHUNK)
+            packing.close()
     except (OSError, EOFError, lzma.LZMAError) as exc:
         raise HostError(f"image {image.name} cannot be unpacked: {exc}") from exc
     if process.returncode:

@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The initial RAM disk of the disks built here: finds the root disk, gives the node its identity before its system begins, hands over.
+"""Make the initial RAM disk of the disks built here: it finds the root disk, gives the node its identity, then starts its system.
 
-It holds busybox, the few kernel modules that lead to the disk and one script, uncompressed: nothing in it that takes time under emulation.
+It holds busybox, the few kernel modules that lead to the disk, and one script. Nothing is compressed, which would take time under emulation.
 The identity is a plain tar archive on a virtio disk whose serial number is ``benito-seed``; it is unpacked over the root at each boot,
-so systemd begins with the node's own host name, machine id, units and interface names.
+so systemd starts with the node's own host name, machine id, units and interface names.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 import lzma
 import os
 import stat
+from collections.abc import Iterable
 
-from ..commands import read_text
 from ..errors import HostError
+from ..files import read_text
 
 SEED_SERIAL = "benito-seed"
 SIZE_NOTE = "var/lib/benito-disk-sectors"
-"""In the image: for how many sectors its file system was made. A node's disk may be larger; it grows at its first boot."""
+"""A file of the image with the number of sectors that its file system was made for. On a larger disk it grows at the first boot."""
 
 MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_net", "virtio_console", "virtio_rng")
 """What udev would otherwise load, at ten times the cost; the network is set up before udev has looked at anything."""
@@ -73,7 +74,7 @@ exec switch_root -c /dev/console /root /sbin/init
 
 
 def initrd(root: str, kernel: str) -> bytes:
-    """The initial RAM disk for the system in ``root`` and its kernel version. Raises HostError when the system lacks something."""
+    """Return the initial RAM disk for the system in ``root`` and its kernel version. Raises HostError: the system lacks something."""
     modules = [(os.path.basename(path).split(".ko")[0] + ".ko", _module(path)) for path in module_files(os.path.join(root, "lib/modules", kernel), MODULES)]
     archive = _Archive()
     for directory in ("bin", "dev", "proc", "sys", "root", "modules"):
@@ -90,10 +91,11 @@ def initrd(root: str, kernel: str) -> bytes:
     return archive.end()
 
 
-def module_files(directory: str, wanted) -> list[str]:
-    """The files of the kernel modules ``wanted`` and all they need, in the order in which to load them; what the kernel has built in is left out.
+def module_files(directory: str, wanted: Iterable[str]) -> list[str]:
+    """Return the files of the kernel modules ``wanted`` and of all they need, in the order of loading. Built-in modules have none.
 
     directory  of one kernel's modules, with what depmod wrote
+
     Raises HostError for a module that is neither a file nor built in.
     """
     needs = {}
@@ -123,7 +125,7 @@ def _module(path: str) -> bytes:
     if path.endswith(".xz"):
         return lzma.decompress(data)
     if not path.endswith(".ko"):
-        raise HostError(f"{path} is compressed in a way we do not know")
+        raise HostError(f"{path} is compressed by an unknown program")
     return data
 
 
@@ -132,17 +134,17 @@ def _busybox(root: str) -> bytes:
         if os.path.isfile(os.path.join(root, path)):
             with open(os.path.join(root, path), "rb") as stream:
                 return stream.read()
-    raise HostError("the system to be made an image of has no busybox: the package busybox-static")
+    raise HostError("the system of the image has no busybox: it needs the package busybox-static")
 
 
 class _Archive:
     """A cpio archive in the form that the kernel reads (newc)."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._count = 0
 
-    def add(self, path: str, mode: int, data: bytes = b"", device=(0, 0)) -> None:
+    def add(self, path: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)) -> None:
         self._count += 1
         name = path.encode() + b"\0"
         links = 2 if stat.S_ISDIR(mode) else 1

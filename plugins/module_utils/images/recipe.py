@@ -1,12 +1,13 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is in an image that is built here, complete: the same recipe in the same week is the same image."""
+"""Describe completely what is in an image that is built here: the same recipe in the same week is the same image."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from ..debian.bootstrap import host_origin
@@ -99,7 +100,7 @@ _DISK_FILES = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what is in an image, beside the week in which it is built.
+    """All that decides what is in an image, beside the week in which it is built.
 
     form          ``root`` or ``disk``
     architecture  as dpkg names it
@@ -124,12 +125,12 @@ class Recipe:
     version: int = _VERSION
 
     def digest(self, when: time.struct_time) -> str:
-        """The digest of the image built at ``when``: a new one each ISO week, so that no node is far behind the archive."""
+        """Return the digest of the image built at ``when``: a new one each ISO week, so that no node is far behind the archive."""
         content = json.dumps(asdict(self), sort_keys=True) + time.strftime("%Gw%V", when)
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     def plan(self, when: time.struct_time) -> ImagePlan:
-        """The image as a host plan names it."""
+        """Return the image as a host plan names it."""
         disk = self.form == DISK
         return ImagePlan(
             digest=self.digest(when), name=self.name, form=self.form, disk_format="qcow2" if disk else "",
@@ -137,10 +138,10 @@ class Recipe:
         )
 
 
-def recipe(name: str, form: str, suite: str, packages=()) -> Recipe:
-    """The recipe of the catalogue's image ``name`` on this machine: a minimal Debian ``suite`` with further ``packages``.
+def recipe(name: str, form: str, suite: str, packages: Iterable[str] = ()) -> Recipe:
+    """Return the recipe of the catalogue's image ``name`` on this machine: a minimal Debian ``suite`` with further ``packages``.
 
-    Raises HostError on a machine of an architecture for which none is built.
+    Raises HostError: no image is built on machines of this architecture.
     """
     origin = host_origin(suite)
     if origin.architecture not in QEMU_ARCHITECTURES:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The images kept in a directory, one directory DIGEST for each, complete or not there at all.
+"""Keep images in a directory, each in a directory of its own named by its digest, complete or not there at all.
 
     image.json   written last: the fields of ImagePlan, ``systemd`` (its version) and ``files``, {name: {sha256, size}}
     root.tar.zst | disk [, kernel, initrd]
@@ -16,9 +16,10 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 
-from ..commands import locked, read_text, write_text
 from ..errors import HostError
+from ..files import locked, read_text, write_text
 from ..hostplan import ImagePlan
 
 NOTE = "image.json"
@@ -28,31 +29,33 @@ _LOCK_SECONDS = 3600
 
 
 class ImageStore:
-    """The images in ``directory``, of this machine's user."""
+    """The images in ``directory``, which belongs to this machine's user."""
 
     def __init__(self, directory: str):
         self.directory = directory
 
     def path(self, digest: str) -> str:
+        """Return the directory of the image, whether it is there or not."""
         return os.path.join(self.directory, digest)
 
     def has(self, digest: str) -> bool:
-        """Whether the image is there, complete, each file with the size it was made with."""
+        """Return whether the image is there, complete, each file with its original size."""
         try:
             files = json.loads(read_text(os.path.join(self.path(digest), NOTE))).get("files", {})
             return bool(files) and all(os.path.getsize(os.path.join(self.path(digest), name)) == known["size"] for name, known in files.items())
         except (ValueError, OSError):
             return False
 
-    def ensure(self, plan: ImagePlan, make) -> bool:
-        """Have the image ``plan``; where it is not there, ``make(directory)`` fills an empty directory with its files
-        and tells the version of its systemd (0: none known).
+    def ensure(self, plan: ImagePlan, make: Callable[[str], int]) -> bool:
+        """Have the image ``plan``, which ``make`` makes if it is missing.
+
+        make  puts its files into an empty directory and returns the version of its systemd, 0 for unknown
 
         Returns whether it was made. An exception of ``make`` leaves nothing. Raises HostError.
         """
         if self.has(plan.digest):
             return False
-        with locked(os.path.join(self.directory, ".lock"), "the cache of images", _LOCK_SECONDS):
+        with locked(os.path.join(self.directory, ".lock"), "the cache of images", limit_s=_LOCK_SECONDS):
             if self.has(plan.digest):
                 return False
             self._sweep()
@@ -67,7 +70,7 @@ class ImageStore:
         return True
 
     def _sweep(self) -> None:
-        """Remove what interrupted runs left, and what no experiment asked for in a month. The lock is held."""
+        """Remove what interrupted runs left, and images that no experiment asked for in a month. The caller holds the lock."""
         for entry in os.listdir(self.directory):
             path = os.path.join(self.directory, entry)
             if entry.startswith(_PARTIAL) or (entry[0] != "." and time.time() - _used(path) > _KEPT_DAYS * 86400):
@@ -87,7 +90,7 @@ def _used(path: str) -> float:
 
 
 def write_note(directory: str, plan: ImagePlan, systemd: int) -> None:
-    """Write image.json over the files in ``directory``; ``systemd`` is the version of the system's, 0 when none is known."""
+    """Write image.json about the files in ``directory``. ``systemd``: the version of the system's, 0 for unknown."""
     files = {name: {"sha256": sha256_of(path), "size": os.path.getsize(path)}
              for name, path in ((name, os.path.join(directory, name)) for name in sorted(os.listdir(directory)))}
     write_text(os.path.join(directory, NOTE), json.dumps({**dataclasses.asdict(plan), "systemd": systemd, "files": files}, indent=1) + "\n")
@@ -95,7 +98,7 @@ def write_note(directory: str, plan: ImagePlan, systemd: int) -> None:
 
 
 def sha256_of(path: str) -> str:
-    """Hexadecimal SHA-256 of the file ``path``. Raises HostError when it cannot be read."""
+    """Return the SHA-256 of the file ``path`` in hexadecimal. Raises HostError: it cannot be read."""
     try:
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,13 +1,15 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Machines for an experiment: chosen, the experiment bound to them, and all that follows from that written down."""
+"""Allocate machines to an experiment: choose them, bind the experiment to them, write down all that follows from that."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..embedding.binding.bind import NOTHING, bind, mtu_notes
 from ..embedding.computers import kind_of
@@ -16,30 +18,31 @@ from ..embedding.partitioning.passes import machine_types
 from ..embedding.placement.allocation import Allocation, PoolHost
 from ..embedding.placement.choose import Need, Offer, choose
 from ..embedding.placement.control_addresses import ControlOffer, assign_control_addresses
-from ..embedding.placement.machines import machines
+from ..embedding.placement.machines import Machine, machines
 from ..embedding.placement.memory import HostMemory, WarmMemory, memory_need
 from ..embedding.placement.provisioning import Provisioning, Resources
 from ..embedding.placement.resources import node_resources
 from ..errors import BenitoError, ExperimentError
 from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
-from ..experiment.directory import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
+from ..experiment.directory import ExperimentDirectory
 from ..experiment.keys import ACCESS_KEY
-from ..hostplan import ImagePlan, UserPlan, to_json
-from ..settings.site_settings import load_site
+from ..hostplan import HostPlan, ImagePlan, UserPlan, to_json
+from ..settings.site_settings import SiteSettings, load_site
+from ..topology.model import Topology
 from ..topology.topdl.reader import read_topdl
-
-NONE = Allocation()
+from .lent import abandon, read_allocation
 
 
 @dataclass(frozen=True)
 class Allocated:
     """What is now written down.
 
-    chosen  {pnode: pool host}
-    claims  {pnode: what is claimed of its machine}: "shared", "memory_mb", "memory_limit_mb"
-    kinds   {vhost: kinds of its nodes}
-    nested  of each virtual machine that carries processes: "vhost", "pnode", "kinds", "reach" (connection variables)
-    notes   which substrates have a smaller MTU, and why
+    changed  whether that is new
+    chosen   {pnode: pool host}
+    claims   {pnode: what is claimed of its machine}: "shared", "memory_mb", "memory_limit_mb"
+    kinds    {vhost: kinds of its nodes}
+    nested   of each virtual machine that carries processes: "vhost", "pnode", "kinds", "reach" (connection variables)
+    notes    which substrates have a smaller MTU, and why
     """
 
     changed: bool
@@ -54,13 +57,14 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
              dry_run: bool = False) -> Allocated:
     """Choose machines, bind the experiment to them, and write both down: allocation.json, plan/<vhost>.json.
 
-    offers   {pool host: what it presented}, see the module ``lease``
-    secrets  {pool host: {connection variable: password}}; the file is 0600 as all of the experiment
+    offers   {pool host: its offer}, see the module ``lease``
+    secrets  {pool host: {connection variable: password}}; allocation.json keeps them, mode 0600
     given    {setting: value} of this run, in place of the experiment's own: which types of machine
+    dry_run  write nothing
 
-    Machines that an earlier run was lent are kept. Everything is written before anything is built, so
-    that swap-out always finds the machines. Raises BenitoError with nothing written; then a swap-in that
-    had just begun is as it was.
+    Machines that an earlier run was lent are kept. Everything is written before anything is built, so that swap-out always finds the
+    machines. Raises BenitoError: no room in the pool, an impossible value. Then nothing is written, and a swap-in that had begun is
+    ended.
     """
     try:
         settings = load_site(directory.site, given)
@@ -71,7 +75,7 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         chosen = choose(needs, presented, kept)
         control = _control_addresses(directory, machines(topology), topology, chosen, offers)
         allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
-        plans = bind(directory.pid, directory.eid, topology, allocation, settings, _hosting(directory, settings) if control else NOTHING)
+        plans = bind(directory.pid, directory.eid, topology, allocation, settings, _provisioning(directory, settings) if control else NOTHING)
     except BenitoError as exc:
         if not dry_run:
             abandon(directory, str(exc).splitlines()[0])
@@ -89,8 +93,8 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     return Allocated(any(changed), chosen, claims, kinds, nested, tuple(str(note) for note in mtu_notes(plans)))
 
 
-def _access(directory: ExperimentDirectory, plans) -> dict[str, str]:
-    """Files by which nodes with a login are reached, and what their vhosts are given for them."""
+def _access(directory: ExperimentDirectory, plans: dict[str, HostPlan]) -> dict[str, str]:
+    """Return {file: text} of what reaches the nodes with a login, and of what their vhosts are given for them."""
     nodes = with_login(plans)
     if not nodes:
         return {}
@@ -102,10 +106,10 @@ def _access(directory: ExperimentDirectory, plans) -> dict[str, str]:
     }
 
 
-def _needs(topology, settings, warm) -> dict[str, Need]:
+def _needs(topology: Topology, settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:
     carrying = machines(topology)
     resources = node_resources(topology, settings, [name for machine in carrying for name in machine.hidden])
-    own_machine = {computer.name for computer in topology.computers if KINDS[kind_of(computer)].own_machine}
+    own_machine = {computer.name for computer in topology.computers if KINDS[kind_of(computer) or ""].own_machine}
     types = machine_types(carrying, topology, settings)
     return {
         machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources, warm),
@@ -114,8 +118,8 @@ def _needs(topology, settings, warm) -> dict[str, Need]:
     }
 
 
-def warm_memory(directory: ExperimentDirectory, settings, offers: dict[str, dict]) -> dict[str, WarmMemory]:
-    """{node: what a clone takes} of virtual machines of whose template one was measured, on whichever machine that was: the most that was found."""
+def warm_memory(directory: ExperimentDirectory, settings: SiteSettings, offers: Mapping[str, dict]) -> dict[str, WarmMemory]:
+    """Return {node: what a clone takes} of the virtual machines whose template was measured on any machine: the most that was found."""
     if settings.qemu_start == "cold" or not os.path.exists(directory.file("images.json")):
         return {}
     measured: dict[tuple, list[dict]] = {}
@@ -131,8 +135,8 @@ def warm_memory(directory: ExperimentDirectory, settings, offers: dict[str, dict
     return found
 
 
-def _offer(name: str, offer: dict, settings) -> Offer:
-    """What a machine offers. Raises ExperimentError where its inventory has words for a number."""
+def _offer(name: str, offer: Mapping[str, Any], settings: SiteSettings) -> Offer:
+    """Return what a machine offers. Raises ExperimentError: its inventory has a text for a number."""
     total = _number(name, "pnode_memory_mb", offer) or int(offer.get("memory_mb") or 0)
     return Offer(
         name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", _number(name, "pnode_slots", offer),
@@ -141,33 +145,34 @@ def _offer(name: str, offer: dict, settings) -> Offer:
     )
 
 
-def _number(name: str, variable: str, offer: dict) -> int:
+def _number(name: str, variable: str, offer: Mapping[str, Any]) -> int:
     text = str(offer.get(variable) or 0).strip()
     if not text.isdigit():
         raise ExperimentError(f"{name}: the inventory's {variable} {text!r} is not a whole number; leave it out for no limit of your own")
     return int(text)
 
 
-def _claims(chosen, needs, presented, offers) -> dict[str, dict]:
-    memory = {offer.name: offer.memory for offer in presented}
+def _claims(chosen: Mapping[str, str], needs: Mapping[str, Need], presented: Iterable[Offer], offers: Mapping[str, dict]) -> dict[str, dict[str, Any]]:
+    limits = {offer.name: offer.memory.nodes_mb if offer.memory else 0 for offer in presented}
     return {
         vhost: {"shared": bool(offers[name].get("shared")) and not needs[vhost].alone, "memory_mb": needs[vhost].memory.memory_mb,
-                "memory_limit_mb": memory[name].nodes_mb if memory[name] else 0}
+                "memory_limit_mb": limits[name]}
         for vhost, name in chosen.items()
     }
 
 
-def _control_addresses(directory, carrying, topology, chosen, offers) -> dict[str, str]:
-    """{node: its address on the control network} for every node that has one, and for hidden virtual machines."""
-    with_login = {computer.name for computer in topology.computers if KINDS[kind_of(computer)].login}
+def _control_addresses(directory: ExperimentDirectory, carrying: Iterable[Machine], topology: Topology, chosen: Mapping[str, str],
+                       offers: Mapping[str, dict]) -> dict[str, str]:
+    """Return {node: its address on the control network} of every node that has one, and of hidden virtual machines."""
+    with_login = {computer.name for computer in topology.computers if KINDS[kind_of(computer) or ""].login}
     nodes = {node: chosen[machine.vhost] for machine in carrying for node in (*machine.nodes, *machine.hidden) if node in {*with_login, *machine.hidden}}
     if not nodes:
         return {}
     return assign_control_addresses(nodes, [ControlOffer.of(name, offer) for name, offer in offers.items()], read_allocation(directory).control)
 
 
-def _hosting(directory, settings) -> Provisioning:
-    """What nodes with a system of their own are made with: images.json, and the site's accounts and keys."""
+def _provisioning(directory: ExperimentDirectory, settings: SiteSettings) -> Provisioning:
+    """Return what nodes with a system of their own are made with: images.json, and the site's accounts and keys."""
     found = json.loads(directory.read("images.json"))
     fields = {field.name for field in dataclasses.fields(ImagePlan)}
     images = {digest: ImagePlan(**{name: value for name, value in image.items() if name in fields}) for digest, image in found["images"].items()}
@@ -181,7 +186,7 @@ def _hosting(directory, settings) -> Provisioning:
     )
 
 
-def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
+def _lent(directory: ExperimentDirectory, chosen: Mapping[str, str], offers: Mapping[str, dict], secrets: Mapping[str, dict]) -> dict[str, PoolHost]:
     hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
     for vhost, host in read_allocation(directory).hosts.items():  # names in use were looked at before our own were there
         if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
@@ -189,26 +194,7 @@ def _lent(directory, chosen, offers, secrets) -> dict[str, PoolHost]:
     return hosts
 
 
-def abandon(directory: ExperimentDirectory, reason: str) -> None:
-    """A swap-in that ended before anything was built: back to ``swapped``, or ``failed`` where machines are still lent."""
-    before = directory.read_state()
-    if before.state == ACTIVE:
-        directory.log_activity(f"swap-in of the active experiment: {reason}")
-    elif read_allocation(directory).hosts:
-        directory.write_state(FAILED, reason)
-    else:
-        directory.log_activity(f"not swapped in: {reason}")
-        directory.write_state(SWAPPED)
-
-
-def read_allocation(directory: ExperimentDirectory) -> Allocation:
-    """What the experiment was lent; empty when nothing. Raises ExperimentError."""
-    if not os.path.exists(directory.allocation):
-        return NONE
-    return Allocation.from_json(directory.read("allocation.json"), directory.allocation)
-
-
-def _pool_host(name: str, offer: dict, secrets: dict) -> PoolHost:
+def _pool_host(name: str, offer: Mapping[str, Any], secrets: Mapping[str, Any]) -> PoolHost:
     return PoolHost(
         name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
         underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),

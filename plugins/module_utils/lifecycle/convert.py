@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""convert: a topology in one format, or an experiment's, to a file in another."""
+"""Convert a topology, of a file or of an experiment, to a file in another format."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ..errors import BenitoError, InputError, Problem
 from ..experiment.directory import ExperimentDirectory, benito_home
 from ..files import replace_file
+from ..topology.model import Topology
 from ..topology.readers import read_topology
 from ..topology.writers import written
 
@@ -21,10 +22,10 @@ _MOST_DIFF_LINES = 2000
 class Request:
     """What the user asked for, as given.
 
-    out       the file to be written; its suffix tells the format
+    out       the file to be written; its suffix is the format
     topology  a topology file, or "" for the partitioned topology of the experiment ``project``/``eid``
     profile   the rules for NS files, ``default`` or ``emulab``
-    force     whether a file that is there and says something else is replaced
+    force     whether a file with other content is replaced
     home      BENITO_HOME, None for the default
     chdir     folder of relative paths, "" for the working directory
     """
@@ -43,7 +44,7 @@ class Request:
 class Conversion:
     """A file that can be written.
 
-    before  what stands there now, None for nothing
+    before  the content that the file has now, None for no file
     """
 
     path: str
@@ -62,7 +63,7 @@ class Conversion:
         return f"{self.path}: {counts}"
 
     def diff(self) -> dict:
-        """The file before and after; of long ones how long they are."""
+        """Return the file before and after; of long ones, only the numbers of lines."""
         before, after = ((text or b"").decode("utf-8", "replace") for text in (self.before, self.text))
         if before.count("\n") + after.count("\n") <= _MOST_DIFF_LINES:
             return {"before": before, "after": after, "before_header": self.path, "after_header": self.path}
@@ -79,7 +80,10 @@ class Conversion:
 
 
 def prepare(request: Request) -> Conversion:
-    """Everything but writing the file. Raises InputError with all that is wrong, BenitoError when the file may not be written."""
+    """Read and convert, but write nothing.
+
+    Raises InputError with all that is wrong with the request and the topology; BenitoError: the file may not be written.
+    """
     problems: list[Problem] = []
     if bool(request.topology) == bool(request.project or request.eid):
         problems.append(Problem("give either a topology file, or pid and eid of an experiment", hint="-e topology=FILE, or -e pid=PROJECT -e eid=EXPERIMENT"))
@@ -92,12 +96,12 @@ def prepare(request: Request) -> Conversion:
     path = os.path.realpath(_path(request, request.out))
     data, before = text.encode(), _before(path, request.out)
     if before is not None and before != data and not request.force:
-        raise BenitoError(f"{request.out} is there already and says something else; it was left untouched (force=true replaces it)")
+        raise BenitoError(f"{request.out} exists and has other content; it was left untouched (force=true replaces it)")
     linked = [name for name, members in topology.attachments().items() if members]
     return Conversion(path, data, before, tuple(dict.fromkeys((*warnings, *left_out))), len(topology.computers), len(linked))
 
 
-def _read(request: Request):
+def _read(request: Request) -> tuple[Topology, tuple[Problem, ...]]:
     if request.topology:
         return read_topology(_path(request, request.topology), request.topology, request.profile)
     directory = ExperimentDirectory(benito_home(request.home, request.chdir), request.project, request.eid).require()
@@ -109,18 +113,19 @@ def _path(request: Request, path: str) -> str:
 
 
 def _before(path: str, shown: str) -> bytes | None:
-    """The content of the file, None when there is none. Raises BenitoError for what cannot be a topology's place."""
+    """Return the content of the file, None for no file. Raises BenitoError: a file cannot be written there."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise BenitoError(f"{shown} is not a regular file")
         with open(path, "rb") as stream:
             return stream.read()
     except FileNotFoundError:
-        return _in_a_folder(path, shown)
+        _require_folder(path, shown)
+        return None
     except (OSError, ValueError) as exc:
-        raise BenitoError(f"{shown} cannot be looked at: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise BenitoError(f"{shown} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
-def _in_a_folder(path: str, shown: str) -> None:
+def _require_folder(path: str, shown: str) -> None:
     if not os.path.isdir(os.path.dirname(path)):
         raise BenitoError(f"{shown} cannot be written: there is no folder {os.path.dirname(path)}")

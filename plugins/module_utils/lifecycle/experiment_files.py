@@ -1,13 +1,16 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What of an embedding stands in the experiment directory (design §6), file by file."""
+"""Write an embedding as the files of an experiment directory."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..embedding.binding.identifiers import Identifiers, mac_addresses
 from ..embedding.computers import kind_of
+from ..embedding.embed import Embedding
 from ..embedding.kinds import KINDS
 from ..embedding.placement.machines import vhost_of
 from ..experiment.final_topology import final_topology
@@ -16,14 +19,14 @@ from ..inventory.data import inventory_of, to_json
 from ..topology.topdl.writer import write_topdl
 
 
-def experiment_files(pid: str, eid: str, embedding) -> dict:
-    """{path inside the directory: content} of everything that follows from an embedding."""
+def experiment_files(pid: str, eid: str, embedding: Embedding) -> dict[str, Any]:
+    """Return {path inside the directory: content} of everything that follows from an embedding."""
     partitioned = write_topdl(embedding.partitioned).encode()
     vhosts = vhost_of(embedding.machines)
     addresses = mac_addresses(Identifiers(pid, eid), embedding.partitioned)
     inventory = inventory_of(embedding.partitioned, embedding.machines, addresses, f"{pid}.{eid}")
     hidden = [name for machine in embedding.machines for name in machine.hidden]
-    with_login = [computer.name for computer in embedding.partitioned.computers if KINDS[kind_of(computer)].login] + hidden
+    with_login = [computer.name for computer in embedding.partitioned.computers if KINDS[kind_of(computer) or ""].login] + hidden
     return {
         "annotated.xml": write_topdl(embedding.annotated),
         "partitioned.xml": partitioned,
@@ -37,12 +40,12 @@ def experiment_files(pid: str, eid: str, embedding) -> dict:
     }
 
 
-def _assignment(assignment: dict) -> str:
-    """YAML, a line for each pnode; quoted, since a node may be called ``no`` or ``1``."""
+def _assignment(assignment: Mapping[str, Iterable[str]]) -> str:
+    """Return YAML with a line for each pnode. Names are quoted: a node may be called ``no`` or ``1``."""
     return "---\n" + "".join(f"{vhost}: {json.dumps(list(nodes))}\n" for vhost, nodes in assignment.items())
 
 
-def _route_files(embedding) -> dict[str, str]:
-    """route/<node> for every node that has routes."""
+def _route_files(embedding: Embedding) -> dict[str, str]:
+    """Return the files route/<node> of every node that has routes."""
     texts = ((node, embedding.route_file(node)) for machine in embedding.machines for node in machine.all_nodes)
     return {f"route/{node}": text for node, text in texts if text}

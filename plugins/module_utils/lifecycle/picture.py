@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Pictures of topologies and experiments: those an experiment gets at its creation, and those that somebody asks for."""
+"""Draw topologies and experiments: the pictures an experiment gets at its creation, and those that somebody asks for."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from ..errors import BenitoError, ExperimentError, InputError, Problem
 from ..experiment.directory import ExperimentDirectory, benito_home
 from ..experiment.final_topology import PNODE
 from ..files import replace_file
+from ..settings.schema import setting
 from ..topology.attributes import NODE_TYPE, VHOST, containers_attribute, with_containers_attribute
 from ..topology.drawing.drawing import DRAW_BOXES, Placement, Wanted
 from ..topology.drawing.layouts import attempts
 from ..topology.drawing.rendering import FORMATS, Rendering, render
-from ..topology.model import Computer, Topology
+from ..topology.model import Computer, OtherElement, Topology
 from ..topology.readers import read_topology
 from ..topology.topdl.reader import read_topdl_text
 
-SECONDS = 20
+SECONDS: float = setting("image_limit_s").default
 AT_CREATION = {"svg": "visualization.svg", "png": "visualization.png"}
 MOST_AT_CREATION = 5_000
 
 
 @dataclass(frozen=True)
 class PictureRequest:
-    """What somebody wants to see.
+    """What is to be drawn, as given.
 
     experiment  PID/EID or PID/GID/EID, or "" for a topology
     topology    a topology file, relative to ``chdir``, or ""
@@ -40,6 +41,7 @@ class PictureRequest:
     partitions  whether there is a box for each pnode
     program     what lays it out, None for what suits it
     addresses   whether they are shown, None: where there is room
+    seconds     what drawing it may take
     """
 
     experiment: str = ""
@@ -55,7 +57,12 @@ class PictureRequest:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that was drawn: what of, where it belongs, its content, the program that laid it out, and what is to be said of it."""
+    """A picture that was drawn.
+
+    title    what it shows
+    path     where it is to be written
+    program  what laid it out
+    """
 
     title: str
     path: str
@@ -64,17 +71,17 @@ class Picture:
     warnings: tuple[Problem, ...]
 
     def differs(self) -> bool:
-        """Whether ``write`` would change anything."""
+        """Return whether ``write`` would change the file."""
         with contextlib.suppress(OSError), open(self.path, "rb") as handle:
             return handle.read() != self.content
         return True
 
     def message(self, would: bool = False) -> str:
-        """What the user reads at the end."""
+        """Return what the user reads at the end."""
         return f"{self.title}, {'would be ' if would else ''}drawn by {self.program} in {self.path}"
 
     def write(self) -> None:
-        """Put it in its place, whole or not at all. Raises BenitoError."""
+        """Write the file, whole or not at all. Raises BenitoError."""
         try:
             replace_file(os.path.realpath(self.path), self.content, like_before=True)
         except OSError as exc:
@@ -82,7 +89,7 @@ class Picture:
 
 
 def creation_pictures(name: str, partitioned: Topology, seconds: float) -> tuple[dict[str, bytes], tuple[Problem, ...]]:
-    """({file of the experiment directory: content}, warnings): a picture that cannot be drawn is one of these."""
+    """Return ({file of the experiment directory: content}, warnings). A picture that cannot be drawn is a warning."""
     hint = "image: false draws none"
     if len(partitioned.computers) > MOST_AT_CREATION:
         more = Problem(f"more than {MOST_AT_CREATION:,} nodes are not drawn at creation", element="picture", hint="the playbook image can try")
@@ -95,7 +102,7 @@ def creation_pictures(name: str, partitioned: Topology, seconds: float) -> tuple
 
 
 def experiment_named(experiment: str | None, pid: str | None, eid: str | None) -> str:
-    """PID/EID, or PID/GID/EID, of an experiment that is given in one of the two ways; "" for none. Raises InputError where it is in both."""
+    """Return PID/EID, or PID/GID/EID, of an experiment that is given by one name or by two; "" for none. Raises InputError: given by both."""
     if experiment and eid:
         raise InputError(Problem("is given, and pid and eid are, too", element="experiment", hint="give one of them"))
     return f"{pid}/{eid}" if eid else experiment or ""
@@ -122,7 +129,8 @@ def picture(request: PictureRequest) -> Picture:
     return Picture(_title(name, topology), path, drawn.files[form], drawn.program, (*warnings, *_said(drawn)))
 
 
-def _drawn(topology, title, formats, placement, program, addresses, seconds) -> Rendering:
+def _drawn(topology: Topology, title: str, formats: tuple[str, ...], placement: Placement, program: str | None, addresses: bool | None,
+           seconds: float) -> Rendering:
     return render(attempts(topology, Wanted(title, addresses), placement, program), formats, seconds)
 
 
@@ -138,8 +146,8 @@ def _title(name: str, topology: Topology) -> str:
 # --- what is drawn -------------------------------------------------------------------------------
 
 
-def _experiment(request: PictureRequest):
-    """(name, its partitioned topology, warnings)."""
+def _experiment(request: PictureRequest) -> tuple[str, Topology, tuple[Problem, ...]]:
+    """Return (name, its partitioned topology, warnings)."""
     project, slash, eid = request.experiment.rpartition("/")
     if not slash:
         raise InputError(Problem(f"{request.experiment!r} is no experiment", element="experiment", hint="PROJECT/EXPERIMENT, such as DeterTest/example1"))
@@ -151,40 +159,41 @@ def _experiment(request: PictureRequest):
         raise ExperimentError(f"experiment {directory} is broken: {exc}") from exc
 
 
-def _file(request: PictureRequest):
-    """(name, the topology of a file, warnings about it)."""
+def _file(request: PictureRequest) -> tuple[str, Topology, tuple[Problem, ...]]:
+    """Return (name, the topology of a file, warnings about it)."""
     path = os.path.join(request.chdir, os.path.expanduser(request.topology))
     topology, warnings = read_topology(path, request.topology)
     return os.path.basename(request.topology), topology, warnings
 
 
 def _without_machines(topology: Topology) -> tuple[Topology, dict[str, str]]:
-    """(the topology without the machines that a topo.xml has, {computer: the machine it is on})."""
+    """Return (the topology without the machines that a topo.xml has, {computer: the machine it is on})."""
     names = {computer.name for computer in topology.computers if containers_attribute(computer, NODE_TYPE) == PNODE}
     if not names:
         return topology, {}
-    elements, pnodes = [], {}
+    elements: list[Computer | OtherElement] = []
+    pnodes: dict[str, str | None] = {}
     for element in topology.elements:
         vhost = containers_attribute(element, VHOST)
         if not isinstance(element, Computer) or element.name not in names:
             elements.append(with_containers_attribute(element, VHOST, None) if vhost in names else element)
             pnodes[element.name] = vhost
     for name, vhost in pnodes.items():  # a process in a virtual machine is where that is
-        pnodes[name] = pnodes.get(vhost, vhost)
+        pnodes[name] = pnodes.get(vhost, vhost) if vhost else None
     theirs = {interface.substrate for computer in topology.computers if computer.name in names for interface in computer.interfaces}
     substrates = tuple(substrate for substrate in topology.substrates if substrate.name not in theirs)
     return dataclasses.replace(topology, elements=tuple(elements), substrates=substrates), {name: pnode for name, pnode in pnodes.items() if pnode}
 
 
 def _pnodes(topology: Topology) -> dict[str, str]:
-    """{computer: its pnode}; where not all that pnodes are numbered by is known, {computer: "partition P"}."""
+    """Return {computer: its pnode}, or {computer: "partition P"} where a kind or partition that pnodes are numbered by is missing."""
     if all(kind_of(computer) in KINDS and partition_of(computer) is not None for computer in topology.computers):
         return pnode_of(machines(topology))
     return {computer.name: f"partition {partition_of(computer)}" for computer in topology.computers if partition_of(computer) is not None}
 
 
 def _carriers(topology: Topology) -> dict[str, str]:
-    """{process: the virtual machine it is in}."""
+    """Return {process: the virtual machine it is in}."""
     known = tuple(computer for computer in topology.computers if kind_of(computer) in KINDS)
     return carriers(dataclasses.replace(topology, elements=known))
 
@@ -193,7 +202,7 @@ def _carriers(topology: Topology) -> dict[str, str]:
 
 
 def _destination(request: PictureRequest, name: str) -> tuple[str, str]:
-    """(absolute path, format)."""
+    """Return (absolute path, format)."""
     given = request.out or os.path.splitext(os.path.basename(name))[0] + ".svg"
     form = os.path.splitext(given)[1].lstrip(".").lower()
     if form not in FORMATS:

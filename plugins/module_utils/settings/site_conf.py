@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The original's configuration of a site or of one experiment, ``site.conf``, read into the terms of site.yml.
+"""Read the original's configuration of a site or of one experiment, ``site.conf``, as settings of site.yml.
 
-Source: DETER's Containers reference, "Site configuration". An INI file with interpolation (``%(exec_root)s``). Keys that have no meaning
-here, and unknown ones, are warned of and ignored: the file was written for another program.
+Source: DETER's Containers reference, "Site configuration". It is an INI file with interpolation (``%(exec_root)s``). Keys that have no
+meaning here, and unknown ones, are ignored with a warning: the file was written for another program.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _WITHOUT_MEANING = ("url_base", "xmlrpc_server", "exec_root", "node_log", "topdl
 
 
 def read_site_conf(path: str, name: str = "") -> tuple[dict, tuple[Problem, ...]]:
-    """({setting: value as a command line gives it}, warnings).
+    """Return ({setting: value as a command line gives it}, warnings).
 
     name  the file as the user calls it
 
-    Raises InputError with file and line when it is no such file.
+    Raises InputError with file and line where the file is not in that form.
     """
     name = name or path
     text = _text(path, name)
@@ -68,7 +68,7 @@ def _text(path: str, name: str) -> str:
 
 
 def _values(text: str, name: str, lines: dict[str, int]) -> dict[str, str]:
-    """{key in lower case: value} of all sections; keys may also stand before the first section."""
+    """Return {key in lower case: value} of all sections. Keys may also stand before the first section."""
     parser = configparser.ConfigParser()
     headless = not re.match(r"(\s*([#;].*)?\n)*\s*\[", text)
     try:
@@ -81,8 +81,8 @@ def _values(text: str, name: str, lines: dict[str, int]) -> dict[str, str]:
             try:
                 found[key] = parser[section][key].strip()
             except configparser.InterpolationError as exc:
-                missing = isinstance(exc, configparser.InterpolationMissingOptionError)
-                what = f"refers to {exc.reference}, which is not there" if missing else "refers to no value"
+                missing = exc.reference if isinstance(exc, configparser.InterpolationMissingOptionError) else ""
+                what = f"refers to {missing}, which is not there" if missing else "refers to no value"
                 problems.append(Problem(what, name, lines.get(key, 0), key, "%(NAME)s for another value, %% for a percent sign"))
     if problems:
         raise InputError(dict.fromkeys(problems))
@@ -92,9 +92,10 @@ def _values(text: str, name: str, lines: dict[str, int]) -> dict[str, str]:
 def _not_ini(exc: configparser.Error, name: str, headers: int) -> Problem:
     if isinstance(exc, (configparser.DuplicateOptionError, configparser.DuplicateSectionError)):
         what = getattr(exc, "option", None) or exc.section
-        return Problem("stands twice", name, max(0, (exc.lineno or 0) - headers), what)
-    line = exc.errors[0][0] if getattr(exc, "errors", None) else getattr(exc, "lineno", 0)
-    return Problem("is no line of an INI file", name, max(0, (line or 0) - headers), hint="[section], or KEY = VALUE")
+        return Problem("is given twice", name, max(0, (exc.lineno or 0) - headers), what)
+    errors = getattr(exc, "errors", ())
+    line = errors[0][0] if errors else getattr(exc, "lineno", 0)
+    return Problem("is not a line of an INI file", name, max(0, (line or 0) - headers), hint="[section], or KEY = VALUE")
 
 
 def _lines_of_keys(text: str) -> dict[str, int]:
@@ -107,5 +108,5 @@ def _lines_of_keys(text: str) -> dict[str, int]:
 
 
 def _template(url: str) -> str:
-    """The template that an archive's path or URL names: ``…/ubuntu-10.04-x86.tar.gz`` → ``ubuntu-10.04-x86``."""
+    """Return the template that an archive's path or URL names: ``…/ubuntu-10.04-x86.tar.gz`` → ``ubuntu-10.04-x86``."""
     return _ARCHIVE.sub("", url.rstrip("/").rsplit("/", 1)[-1])

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The settings of site.yml (design §5.15): read, checked against the published schema, and written down.
+"""Read the settings of site.yml and of a run, check them against the schema, write them down.
 
-Precedence: what is given to the run (``overrides``, from extra variables) over the file over what is
-built in. An experiment keeps the settings it was made with as its own site.yml, complete.
+What is given to the run (``overrides``, from extra variables) wins over the file, and the file over what is built in. An experiment
+keeps the settings it was created with as a complete site.yml of its own.
 """
 
 from __future__ import annotations
@@ -11,57 +11,58 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from ..embedding.placement.images import catalogue_problems
+from ..embedding.placement.catalogue import catalogue_problems
 from ..embedding.settings import EmbeddingSettings
 from ..errors import BenitoError, InputError, Problem
-from .option_syntax import number, numbers_by_pass, passes, truth, whole_number, words, words_by_pass
-from .schema import SITE_SCHEMA
+from .schema import SETTINGS, SITE_SCHEMA
+from .setting import Setting, expected
 
+IMPORT_ERROR: ImportError | None = None
 try:
     import jsonschema
     import yaml
 except ImportError as exc:
-    jsonschema = yaml = None
     IMPORT_ERROR = exc
-else:
-    IMPORT_ERROR = None
 
-_SETTINGS = SITE_SCHEMA["properties"]
-_SPECIAL = {"pass_pack": numbers_by_pass, "pass_size": numbers_by_pass, "pass_pnodes": words_by_pass, "pass_nodes_only": passes, "pnode_types": words,
-            "memory_overcommit": number}
-_OF_TYPE = {"integer": whole_number, "number": number, "boolean": truth, "array": words}
+_MOST_CHARACTERS = 1_000_000
+_SETTINGS: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}
+_Where = Callable[[list], dict[str, Any]]
+"""Tells the file and line of a path of keys, as arguments of Problem."""
 
 
 @dataclass(frozen=True)
 class SiteSettings(EmbeddingSettings):
-    """Every setting, valid: those of planning, and those of reading and drawing. Meanings and defaults: schema.py."""
+    """Every setting, valid: those of planning, and those of reading and drawing. schema.py has their meanings."""
 
     ns_profile: str = "default"
     image_limit_s: int = 20
 
 
-def load_site(path: str | None, overrides: dict | None = None, required: bool = False, config: dict | None = None) -> SiteSettings:
-    """The settings of the file at ``path``, ``config`` on top of them, ``overrides`` on top of both.
+def load_site(path: str | None, overrides: Mapping[str, Any] | None = None, required: bool = False,
+              config: Mapping[str, Any] | None = None) -> SiteSettings:
+    """Return the settings of the file at ``path``, with ``config`` on top of them and ``overrides`` on top of both.
 
-    path      None for no file; a file that does not exist is an error only if ``required``
-    overrides {setting: value, None = not given}; values as a command line gives them, too: "10", "openvz=process,qemu=process"
-    config    {setting: value} of a ``site.conf``, see site_conf.py
+    path       None for no file; a file that does not exist is an error only if ``required``
+    overrides  {setting: value, None for one that is not given}; values may be texts of a command line: "10", "openvz=process,qemu=process"
+    config     {setting: value} of a ``site.conf``, see site_conf.py
 
     Raises InputError with everything that is wrong.
     """
     if IMPORT_ERROR:
         raise BenitoError(f"the settings need the Python libraries jsonschema and PyYAML beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
     values, problems = _read(path, required) if path else ({}, [])
-    run = {name: value for name, value in (overrides or {}).items() if value is not None}
-    given = {name: _from_text(name, value) for name, value in {**(config or {}), **run}.items()}
-    problems += _problems_of(given, lambda _path: {})
+    run = {**(config or {}), **{name: value for name, value in (overrides or {}).items() if value is not None}}
+    given = {name: _SETTINGS[name].from_run(value) if name in _SETTINGS else value for name, value in run.items()}
+    problems += _problems_of(given, lambda _keys: {})
     if problems:
         raise InputError(problems)
-    merged = {name: tuple(value) if isinstance(value, list) else value for name, value in {**values, **given}.items()}
+    merged: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in {**values, **given}.items()}
     settings = SiteSettings(**merged)
-    problems = [Problem(message, file=path if keys[0] in values and keys[0] not in given else "", element=".".join(keys), hint=hint)
+    problems = [Problem(message, file=path or "" if keys[0] in values and keys[0] not in given else "", element=".".join(keys), hint=hint)
                 for keys, message, hint in catalogue_problems(settings.images, settings.default_image, settings.openvz_template)]
     if problems:
         raise InputError(problems)
@@ -69,22 +70,22 @@ def load_site(path: str | None, overrides: dict | None = None, required: bool = 
 
 
 def site_yaml(settings: SiteSettings) -> str:
-    """The settings as a complete site.yml that ``load_site`` reads back."""
+    """Return the settings as a complete site.yml that ``load_site`` reads back."""
     head = "# The settings this experiment was created with. Schema: docs/site.schema.json of the collection deter.benito\n---\n"
     return head + yaml.safe_dump(as_dict(settings), sort_keys=False)
 
 
-def as_dict(settings: SiteSettings) -> dict:
-    """The settings as site.yml has them."""
+def as_dict(settings: EmbeddingSettings) -> dict[str, Any]:
+    """Return the settings as site.yml has them."""
     values = ((f.name, getattr(settings, f.name)) for f in dataclasses.fields(settings))
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
-def _read(path: str, required: bool):
-    """(values, problems) of a settings file."""
+def _read(path: str, required: bool) -> tuple[dict[str, Any], list[Problem]]:
+    """Return (values, problems) of a settings file."""
     try:
         with open(path, encoding="utf-8") as handle:
-            text = handle.read(1_000_000)
+            text = handle.read(_MOST_CHARACTERS)
     except FileNotFoundError:
         return ({}, [Problem("no such file", file=path)]) if required else ({}, [])
     except OSError as exc:
@@ -99,98 +100,61 @@ def _read(path: str, required: bool):
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
         mark = getattr(exc, "problem_mark", None)
         return {}, [Problem(f"is not YAML: {getattr(exc, 'problem', None) or str(exc).splitlines()[0]}", file=path, line=mark.line + 1 if mark else 0)]
-    if values is None:
+    if tree is None or values is None:
         return {}, []
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or not isinstance(tree, yaml.MappingNode):
         return {}, [Problem("is not a list of settings", file=path, line=tree.start_mark.line + 1, hint="lines like 'packing: 10'")]
-    doubled = _doubled_keys(tree, path)
-    values = {name: _SPECIAL[name](value) if name in _SPECIAL else value for name, value in values.items()}
-    return values, doubled or _problems_of(values, lambda keys: {"file": path, "line": _line(tree, keys)})
+    values = {name: _SETTINGS[name].from_file(value) if name in _SETTINGS else value for name, value in values.items()}
+    return values, list(_repeated_keys(tree, path)) or _problems_of(values, lambda keys: {"file": path, "line": _line(tree, keys)})
 
 
-def _problems_of(values: dict, where) -> list[Problem]:
-    """Everything the schema has against ``values``; ``where`` tells a key path's file and line."""
-    problems = []
-    validator = jsonschema.Draft202012Validator(SITE_SCHEMA, format_checker=_FORMATS)
-    for name in values:
-        if name not in _SETTINGS:
-            near = difflib.get_close_matches(str(name), _SETTINGS, 1)
-            hint = f"perhaps {near[0]}" if near else "the settings are " + ", ".join(_SETTINGS)
-            problems.append(Problem("there is no such setting", element=str(name), hint=hint, **where([name])))
-    for error in validator.iter_errors({name: value for name, value in values.items() if isinstance(name, str) and name in _SETTINGS}):
+def _problems_of(values: dict[str, Any], where: _Where) -> list[Problem]:
+    """Return everything that the schema has against ``values``."""
+    problems = [_unknown(name, where) for name in values if name not in _SETTINGS]
+    validator = jsonschema.Draft202012Validator(SITE_SCHEMA, format_checker=_formats())
+    for error in validator.iter_errors({name: value for name, value in values.items() if name in _SETTINGS}):
         keys = [*error.absolute_path, *([error.instance] if "propertyNames" in error.absolute_schema_path else [])]
-        what = f"{error.instance!r} is not allowed" if error.validator == "enum" else error.message
-        hint = _rule(error.schema) if {"enum", "type"} & set(error.schema) else ""
-        problems.append(Problem(what, element=".".join(str(key) for key in keys), hint=hint, **where(keys)))
+        message = f"{error.instance!r} is not allowed" if error.validator == "enum" else error.message
+        hint = _SETTINGS[keys[0]].expected() if len(keys) == 1 else expected(error.schema)
+        problems.append(Problem(message, element=".".join(str(key) for key in keys), hint=hint, **where(keys)))
     return problems
 
 
-def _rule(schema: dict) -> str:
-    """What a setting, or a part of one, may be, in words."""
-    if "enum" in schema:
-        return "one of " + ", ".join(schema["enum"])
-    if "examples" in schema:
-        return "such as " + " or ".join(schema["examples"])
-    if schema["type"] in ("integer", "number"):
-        return f"a {'whole ' if schema['type'] == 'integer' else ''}number from {schema['minimum']} to {schema['maximum']}"
-    if schema["type"] == "boolean":
-        return "true or false"
-    if schema["type"] == "array":
-        networks = schema["items"]["type"] == "string"
-        return "a list of networks like [192.168.0.0/16]" if networks else "a list like [{name: mike, authorized_keys: [ssh-ed25519 …]}]"
-    if schema["type"] == "object" and "enum" in schema.get("propertyNames", {}):
-        return "kinds and what to realise them as, like {openvz: process}"
-    formats = {"ipv4-network": "a network like 10.0.0.0/16", "ipv4-multicast": "an address like 239.192.0.0"}
-    return formats.get(schema.get("format", ""), schema.get("description", ""))
+def _unknown(name: object, where: _Where) -> Problem:
+    near = difflib.get_close_matches(str(name), _SETTINGS, 1)
+    hint = f"perhaps {near[0]}" if near else "the settings are " + ", ".join(_SETTINGS)
+    return Problem("there is no such setting", element=str(name), hint=hint, **where([name]))
 
 
-def _from_text(name: str, value):
-    """A value as the schema wants it, from the text a command line gives; what does not fit stays for the schema to refuse."""
-    if name in _SPECIAL:
-        return _SPECIAL[name](value)
-    kind = _SETTINGS.get(name, {}).get("type")
-    if kind in _OF_TYPE or not isinstance(value, str):
-        return _OF_TYPE.get(kind, lambda same: same)(value)
-    pairs = [[side.strip() for side in pair.split("=")] for pair in value.split(",") if pair.strip()]
-    if kind == "object" and all(len(pair) == 2 for pair in pairs):
-        return dict(pairs)
-    return value
-
-
-def _line(tree, keys: list) -> int:
-    """The line of the key that the path ``keys`` leads to."""
+def _line(tree: yaml.Node, keys: list) -> int:
+    """Return the line of the key that the path ``keys`` leads to."""
     line = tree.start_mark.line + 1
     for key in keys:
-        pairs = {pair[0].value: pair for pair in tree.value if pair[0].id == "scalar"} if tree.id == "mapping" else {}
-        if str(key) not in pairs:
+        entries = {name.value: (name, value) for name, value in tree.value if isinstance(name, yaml.ScalarNode)} if isinstance(tree, yaml.MappingNode) else {}
+        if str(key) not in entries:
             break
-        name, tree = pairs[str(key)]
+        name, tree = entries[str(key)]
         line = name.start_mark.line + 1
     return line
 
 
-def _doubled_keys(tree, path: str) -> list[Problem]:
-    problems = []
+def _repeated_keys(tree: yaml.MappingNode, path: str) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for name, _value in tree.value:
         line = name.start_mark.line + 1
-        if name.id == "scalar" and seen.setdefault(name.value, line) != line:
-            problems.append(Problem("stands twice", file=path, line=line, element=name.value, hint=f"first in line {seen[name.value]}"))
-    return problems
+        if isinstance(name, yaml.ScalarNode) and seen.setdefault(name.value, line) != line:
+            yield Problem("is given twice", file=path, line=line, element=name.value, hint=f"first in line {seen[name.value]}")
 
 
-def _formats():
+def _formats() -> jsonschema.FormatChecker:
     checker = jsonschema.FormatChecker(formats=())
 
     @checker.checks("ipv4-network", raises=ValueError)
-    def _network(value):
+    def _network(value: object) -> bool:
         return not isinstance(value, str) or ("/" in value and bool(ipaddress.IPv4Network(value)))
 
     @checker.checks("ipv4-multicast", raises=ValueError)
-    def _group(value):
+    def _group(value: object) -> bool:
         return not isinstance(value, str) or ipaddress.IPv4Address(value).is_multicast
 
     return checker
-
-
-_FORMATS = _formats() if jsonschema else None

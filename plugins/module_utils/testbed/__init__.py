@@ -1,8 +1,7 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The local testbed: pnodes made on this one machine as LXC system containers.
+"""The local testbed: pnodes on this one machine, as LXC system containers or virtual machines.
 
-To everything else in the collection they are ordinary hosts over SSH (design.md §5.3). The layers,
-from the inside out: names, addresses and files are pure; system runs commands; kernel, sysctls,
-network, base and pnodes each bring one thing about; bed puts them in order.
+To the rest of the collection they are ordinary hosts over SSH. The layers, from the inside out: names, addresses and files are pure;
+kernel, sysctls, network, firewall, base, pnodes and machines each manage one thing; bring_up and local_testbed put them in order.
 """

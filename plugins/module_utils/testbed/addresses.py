@@ -1,20 +1,21 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which addresses a testbed takes on this machine. Pure: what is taken is given."""
+"""The choice of a testbed's addresses on this machine. Pure: the addresses in use are arguments."""
 
 from __future__ import annotations
 
 import functools
 import ipaddress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..errors import HostError
 
 MOST_PNODES = 1000
-"""A Linux bridge has 1023 ports, and the lower half of the control subnet, a /21, is for pnodes."""
+"""The limit of a Linux bridge is 1023 ports. The lower half of the control subnet, a /21, is for pnodes."""
 
 EXPERIMENT_MTU = 9000
-"""Bytes. Nodes see 1500 wherever the underlay carries 1550 or more (design.md §5.5)."""
+"""Bytes. Nodes see an MTU of 1500 if the underlay carries 1550 or more."""
 
 _FIRST_PNODE = 11
 _CONTROL_PREFIX = 21
@@ -24,7 +25,7 @@ _EXPERIMENT_POOLS = ("10.254.0.0/16", "10.253.0.0/16", "10.252.0.0/16", "10.251.
 
 @dataclass(frozen=True)
 class Subnets:
-    """A testbed's two networks, as CIDR text."""
+    """A testbed's two networks, as text in CIDR notation."""
 
     control: str
     experiment: str
@@ -35,14 +36,16 @@ class Subnets:
         return str(ipaddress.IPv4Network(self.control)[1])
 
     def control_address(self, index: int) -> str:
+        """Return the control address of a pnode by its number."""
         return str(ipaddress.IPv4Network(self.control)[_FIRST_PNODE + index])
 
     def experiment_address(self, index: int) -> str:
+        """Return the experiment address of a pnode by its number."""
         return str(ipaddress.IPv4Network(self.experiment)[_FIRST_PNODE + index])
 
     @property
     def vnode_addresses(self) -> str:
-        """FIRST-LAST of the control addresses that no pnode will have: the upper half. "" in a testbed of an earlier version, whose subnet is smaller."""
+        """FIRST-LAST of the control addresses for vnodes, the upper half. "" in a testbed of an earlier version, whose subnet is smaller."""
         network = ipaddress.IPv4Network(self.control)
         return f"{network[network.num_addresses // 2]}-{network[-2]}" if network.prefixlen <= _CONTROL_PREFIX else ""
 
@@ -55,17 +58,20 @@ class Subnets:
         return ipaddress.IPv4Network(self.experiment).prefixlen
 
 
-def choose_subnets(taken, start: int = 0) -> Subnets:
-    """Two subnets that meet nothing in ``taken``.
+NO_SUBNETS = Subnets("", "")
+"""For those who only look at a testbed or remove it: asking it for an address is an error."""
 
-    taken  CIDR or address texts (IPv4) that this machine routes to or must reach: routes, its own
-           addresses, name servers, other testbeds
-    start  any number; testbeds with different ones begin their search at different places
-    Raises HostError when everything is taken.
+
+def choose_subnets(taken: Iterable[str], start: int = 0) -> Subnets:
+    """Return two subnets that do not overlap with anything in ``taken``.
+
+    taken  IPv4 networks or addresses that this machine routes to or must reach: routes, its own addresses, name servers, other testbeds
+    start  any number, at which the search begins; it differs between testbeds
+    Raises HostError when no subnet is free.
     """
     networks = [ipaddress.IPv4Network(text, strict=False) for text in taken]
 
-    def free(candidate) -> bool:
+    def free(candidate: ipaddress.IPv4Network) -> bool:
         return not any(candidate.overlaps(network) for network in networks)
 
     first, others = _control_candidates()
@@ -74,16 +80,16 @@ def choose_subnets(taken, start: int = 0) -> Subnets:
     experiment = _first_free([ipaddress.IPv4Network(text) for text in _EXPERIMENT_POOLS], free)
     if control is None or experiment is None:
         which = "control" if control is None else "experiment"
-        raise HostError(f"no {which} subnet is left for a local testbed: this machine already routes to {', '.join(sorted(map(str, networks)))}")
+        raise HostError(f"no free {which} subnet for a local testbed: this machine already routes to {', '.join(sorted(map(str, networks)))}")
     return Subnets(str(control), str(experiment))
 
 
 @functools.cache
-def _control_candidates():
-    """The first pool's candidates, which a search may begin anywhere in, and the others'."""
+def _control_candidates() -> tuple[list[ipaddress.IPv4Network], list[ipaddress.IPv4Network]]:
+    """Return the candidates of the first pool, in which a search may begin anywhere, and those of the other pools."""
     first, *others = ([*ipaddress.IPv4Network(pool).subnets(new_prefix=_CONTROL_PREFIX)] for pool in _CONTROL_POOLS)
     return first, [subnet for pool in others for subnet in pool]
 
 
-def _first_free(candidates, free):
+def _first_free(candidates: list[ipaddress.IPv4Network], free: Callable[[ipaddress.IPv4Network], bool]) -> ipaddress.IPv4Network | None:
     return next((candidate for candidate in candidates if free(candidate)), None)

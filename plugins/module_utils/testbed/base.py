@@ -1,10 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The base system that all pnodes share: built once with mmdebstrap, kept by what it is made of.
+"""The base system that all pnodes share. mmdebstrap builds it once for each recipe.
 
-A base is a directory `<suite>-<architecture>-<hash of the recipe>-<week>` in the cache with the
-system under `root/` and, under `users/`, one file for each testbed that stands on it. It gets its
-name when it is complete, so an interrupted build is never taken for one.
+A base is a directory `<suite>-<architecture>-<hash of the recipe>-<week>` in the cache. It holds the system under `root/`, and under
+`users/` one file for each testbed that uses it. It is renamed when it is complete, so an interrupted build is never mistaken for a base.
 """
 
 from __future__ import annotations
@@ -17,22 +16,23 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 
-from ..commands import locked, read_text, run, write_text
+from ..commands import run
 from ..debian.bootstrap import debootstrap, host_origin, mask, remove_host_keys, trust
 from ..errors import HostError
+from ..files import locked, read_text, write_text
 
 SUITE = "bookworm"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "procps", "sudo", "ca-certificates",
     "nftables", "lxc", "zstd", "e2fsprogs", "qemu-system-x86", "qemu-utils", "genisoimage",
 )
-"""What makes a machine that Ansible can manage, and what roles would install on each pnode for itself."""
+"""The packages that Ansible needs, and those that roles would otherwise install on each pnode."""
 
 LEAST_FREE_MIB = 2000
 _VERSION = 1
 
 LXC_UNITS = ("lxc.service", "lxc-net.service", "lxc-monitord.service")
-"""What comes with LXC to start containers of its own at boot, on a bridge of its own."""
+"""LXC's own units, which would start containers at boot, on a bridge of their own."""
 _MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service", "systemd-udev-settle.service",
     "systemd-modules-load.service", "systemd-pstore.service", "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
@@ -40,7 +40,7 @@ _MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
     *LXC_UNITS,
 )
-"""What a pnode does not need at boot or must not do to the machine it shares a kernel with."""
+"""Units that a pnode does not need at boot, or that would affect the machine whose kernel it shares."""
 
 _SSHD = """\
 # Written by deter.benito.local_testbed.
@@ -55,7 +55,7 @@ MaxStartups 100:30:200
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what is in a base."""
+    """Everything on which the content of a base depends."""
 
     suite: str
     architecture: str
@@ -72,12 +72,12 @@ class Recipe:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def key(self, when: time.struct_time) -> str:
-        """The name of the base built at ``when``: a new one each week, so that no pnode starts far behind the archive."""
+        """Return the name of a base built at ``when``. It changes each week, so that the packages of a new pnode are recent."""
         return f"{self.suite}-{self.architecture}-{self.hash}-{time.strftime('%Gw%V', when)}"
 
 
 def host_recipe() -> Recipe:
-    """The recipe on this machine, from how it gets its own packages."""
+    """Return the recipe on this machine, with its own package sources."""
     origin = host_origin(SUITE)
     return Recipe(
         suite=SUITE,
@@ -90,7 +90,7 @@ def host_recipe() -> Recipe:
 
 
 class BaseCache:
-    """The bases kept on this machine, in ``directory``."""
+    """The bases on this machine, in ``directory``."""
 
     def __init__(self, directory: str):
         self.directory = os.path.join(directory, "base")
@@ -102,11 +102,11 @@ class BaseCache:
         return os.path.isdir(self.root(key))
 
     def ensure(self, key: str, recipe: Recipe, user: str, user_root: str) -> bool:
-        """Have the base ``key``, built where it is absent, and note that testbed ``user`` stands on it (its directory: ``user_root``).
+        """Build the base ``key`` if it is missing, and note that the testbed ``user``, whose directory is ``user_root``, uses it.
 
-        Returns whether it was built.
+        Return whether it was built.
         """
-        with locked(os.path.join(self.directory, ".lock"), "the cache of base systems", 900):
+        with locked(os.path.join(self.directory, ".lock"), "the cache of base systems", limit_s=900):
             built = not self.has(key)
             if built:
                 self._sweep()
@@ -115,14 +115,14 @@ class BaseCache:
         return built
 
     def release(self, user: str) -> None:
-        """Note that testbed ``user`` stands on no base any more."""
+        """Note that the testbed ``user`` uses no base any more."""
         for path in glob.glob(os.path.join(glob.escape(self.directory), "*", "users", user)):
             os.unlink(path)
 
     def _build(self, key: str, recipe: Recipe) -> None:
         free = shutil.disk_usage(self.directory).free >> 20
         if free < LEAST_FREE_MIB:
-            raise HostError(f"{self.directory} has {free} MiB free; a base system and its pnodes need at least {LEAST_FREE_MIB}")
+            raise HostError(f"{self.directory} has only {free} MiB free: a base system and its pnodes need at least {LEAST_FREE_MIB} MiB")
         partial = os.path.join(self.directory, ".partial-" + key)
         root = os.path.join(partial, "root")
         os.makedirs(partial, 0o700)
@@ -136,7 +136,7 @@ class BaseCache:
             raise
 
     def _sweep(self) -> None:
-        """Remove what interrupted builds left, and the bases on which no testbed stands any more."""
+        """Remove unfinished builds, and the bases that no testbed uses any more."""
         for entry in os.listdir(self.directory):
             path = os.path.join(self.directory, entry)
             users = glob.glob(os.path.join(glob.escape(path), "users", "*"))
@@ -149,7 +149,7 @@ def _debootstrap(root: str, recipe: Recipe) -> None:
 
 
 def _finish(root: str, recipe: Recipe) -> None:
-    """Make a pnode's system of a plain Debian: quick to boot, no identity of its own yet."""
+    """Turn a plain Debian into a pnode's system, which boots quickly and has no identity yet."""
     mask(root, recipe.masked)
     remove_host_keys(root)
     write_text(os.path.join(root, "etc/ssh/sshd_config.d/benito.conf"), recipe.sshd)

@@ -1,76 +1,112 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bringing a local testbed up, as a list of changes from what is to what should be."""
+"""Bringing a local testbed up, as a list of changes from its present to its wanted state."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
-from ..commands import read_text, run, write_text
+from ..commands import run
+from ..files import read_text, write_text
+from ..host.guest.resolver import resolv_conf
+from ..hostplan import HostPlan, ImagePlan
 from . import files, network
-from .addresses import choose_subnets
-from .base import host_recipe
+from .addresses import Subnets, choose_subnets
+from .base import BaseCache, Recipe, host_recipe
 from .firewall import Firewall, legacy_iptables_warning
-from .pnodes import in_parallel
+from .machines import Images, Machines, Size
+from .names import Identity, Paths
+from .pnodes import Pnodes, in_parallel
+from .sysctls import MachineLimits
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do: in words, and how."""
+    """One change: its description, and the function that makes it."""
 
     what: str
-    do: Callable = field(repr=False)
+    do: Callable[[], object] = field(repr=False)
+
+
+class Testbed(Protocol):
+    """What bringing up needs of a local testbed, see LocalTestbed."""
+
+    identity: Identity
+    paths: Paths
+    backend: str
+    size: Size
+    bases: BaseCache
+    images: Images
+    limits: MachineLimits
+
+    def state(self) -> dict: ...
+    def subnets(self) -> Subnets | None: ...
+    def base_key(self, recipe: Recipe) -> str: ...
+    def image(self) -> ImagePlan: ...
+    def containers(self, subnets: Subnets) -> Pnodes: ...
+    def machines(self, subnets: Subnets) -> Machines: ...
 
 
 class BringUp:
-    """One run of ``up`` of a local testbed: what is, what should be, and the changes between, in the order they must be made. Pnodes are containers."""
+    """One run of ``up`` of a local testbed whose pnodes are containers: its present and wanted state, and the changes between them in order."""
 
     emulated = False
 
-    def __init__(self, testbed, wanted):
+    def __init__(self, testbed: Testbed, wanted: Iterable[str]):
         self.testbed = testbed
         self.identity = testbed.identity
         self.paths = testbed.paths
         self.wanted = tuple(wanted)
-        self.resolv_conf = network.host_resolv_conf()
+        self.resolv_conf = resolv_conf()
         self.subnets = testbed.subnets() or choose_subnets(network.taken_networks(self.resolv_conf), start=int.from_bytes(self.identity.id.encode(), "big"))
         self.base = testbed.base_key(host_recipe())
         self.bridges = network.Bridges(self.identity, self.subnets)
         self.firewall = Firewall(self.identity, self.subnets)
-        self.pnodes = testbed.pnodes(self.subnets)
-        self.states = self.pnodes.states()
-        self.boot_warnings = []
+        self.containers = testbed.containers(self.subnets)
+        self.states = self._states()
+        self.boot_warnings: list[str] = []
 
-    def changes(self) -> list:
-        return [*self._decide(), *self._limit(), *self._connect(), *self._drop(), *self._make(), *self._tell(), *self._start()]
+    def changes(self) -> list[Change]:
+        """Return the changes, in the order in which they have to be made."""
+        return [*self._decide(), *self._limit(), *self._connect(), *self._drop(), *self._make(), *self._list(), *self._start()]
 
     def describe(self) -> str:
+        """Return the wanted state as text, for --diff."""
         rows = [f"pnode {name} running {self.subnets.control_address(i)} {self.subnets.experiment_address(i)}" for i, name in enumerate(self.wanted)]
         links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge)]
         head = (f"control {self.subnets.control}", f"experiment {self.subnets.experiment}")
         lines = (*head, *rows, *links, "firewall table", f"inventory {self.paths.inventory}")
         return "".join(line + "\n" for line in lines)
 
-    def warnings(self) -> tuple:
-        lines = []
+    def warnings(self) -> tuple[str, ...]:
+        """Return what the user should know although nothing failed."""
+        lines: list[str] = []
         if not self.resolv_conf:
-            lines.append("this machine's name servers are on its loopback, where pnodes cannot ask them: names will not resolve inside")
+            lines.append("this machine's name servers are on its loopback, where pnodes cannot reach them: pnodes will not resolve names")
         if legacy_iptables_warning():
             lines.append(legacy_iptables_warning())
         for name in self._surplus():
-            found = self.pnodes.experiments(name)
+            found = self._experiments(name)
             if found:
-                lines.append(f"{name}, which goes, carried {', '.join(found)}")
+                lines.append(f"{name} is removed, with its part of {', '.join(found)}")
         return tuple(lines)
 
-    def _surplus(self) -> tuple:
-        return tuple(name for name in (*self.states, *self.pnodes.half_made()) if name not in self.wanted)
+    def _states(self) -> dict[str, str]:
+        return self.containers.states()
 
-    def _decide(self) -> list:
+    def _experiments(self, pnode: str) -> tuple[str, ...]:
+        return self.containers.experiments(pnode)
+
+    def _surplus(self) -> tuple[str, ...]:
+        return tuple(name for name in (*self.states, *self.containers.half_made()) if name not in self.wanted)
+
+    def _decide(self) -> list[Change]:
         state = self._state()
         changes = []
         if state != self.testbed.state():
@@ -80,7 +116,7 @@ class BringUp:
         return changes
 
     def _state(self) -> dict:
-        """What is decided once for the testbed."""
+        """Return the choices that are made once for the testbed."""
         return {"version": 1, "control": self.subnets.control, "experiment": self.subnets.experiment, "base": self.base}
 
     def _write_state(self, state: dict) -> None:
@@ -92,33 +128,33 @@ class BringUp:
             os.unlink(self.paths.key)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.identity.mark, "-f", self.paths.key)
 
-    def _limit(self) -> list:
+    def _limit(self) -> list[Change]:
         low = self.testbed.limits.missing()
         if not low and self.testbed.limits.joined():
             return []
-        names = ", ".join(low) or "none is too low now"
+        names = ", ".join(low) or "none is too low"
         return [Change(f"raise the machine's limits ({names})", lambda: self.testbed.limits.join(self.paths.root))]
 
-    def _connect(self) -> list:
-        changes = [Change(f"make bridge {name}", lambda name=name: self.bridges.make(name)) for name in self.bridges.missing()]
+    def _connect(self) -> list[Change]:
+        changes = [Change(f"make bridge {name}", partial(self.bridges.make, name)) for name in self.bridges.missing()]
         if not self.firewall.is_up():
             changes.append(Change(f"make firewall table {self.identity.firewall_table}", self.firewall.up))
         return changes
 
-    def _drop(self) -> list:
+    def _drop(self) -> list[Change]:
         surplus = self._surplus()
-        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.pnodes.remove, surplus))] if surplus else []
+        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.containers.remove, surplus))] if surplus else []
 
-    def _make(self) -> list:
+    def _make(self) -> list[Change]:
         absent = [name for name in self.wanted if name not in self.states]
         if not absent:
             return []
         os_root, mtu = self.testbed.bases.root(self.base), network.uplink_mtu()
         return [Change(f"make pnodes {', '.join(absent)}",
-                       lambda: in_parallel(lambda name: self.pnodes.make(name, os_root, mtu, self.resolv_conf), absent))]
+                       lambda: in_parallel(lambda name: self.containers.make(name, os_root, mtu, self.resolv_conf), absent))]
 
-    def _tell(self) -> list:
-        """The files that tell of the pnodes."""
+    def _list(self) -> list[Change]:
+        """Return the changes of the files that list the pnodes: known_hosts and the inventory."""
         changes = []
         made = all(name in self.states for name in self.wanted)
         if not made or self._known_hosts() != read_text(self.paths.known_hosts):
@@ -129,72 +165,79 @@ class BringUp:
         return changes
 
     def _known_hosts(self) -> str:
-        return self.pnodes.known_hosts(self.wanted)
+        return self.containers.known_hosts(self.wanted)
 
-    def _start(self) -> list:
+    def _start(self) -> list[Change]:
         idle = [name for name in self.wanted if self.states.get(name) != "running"]
         return [Change(f"start pnodes {', '.join(idle)}", lambda: self._boot(idle))] if idle else []
 
-    def _boot(self, names) -> None:
-        in_parallel(self.pnodes.start, names)
-        for name, said in zip(names, in_parallel(self.pnodes.wait, names), strict=True):
-            if said != "running":
-                self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
+    def _boot(self, names: list[str]) -> None:
+        in_parallel(self.containers.start, names)
+        self._wait(names)
+
+    def _wait(self, names: list[str]) -> None:
+        for name, state in zip(names, in_parallel(self.containers.wait, names), strict=True):
+            if state != "running":
+                self.boot_warnings.append(f"{name} booted, but its systemd reports: {state}")
 
 
 class BringUpMachines(BringUp):
-    """The same where pnodes are virtual machines."""
+    """One run of ``up`` of a local testbed whose pnodes are virtual machines."""
 
     emulated = True
 
-    def __init__(self, testbed, wanted):
+    def __init__(self, testbed: Testbed, wanted: Iterable[str]):
         super().__init__(testbed, wanted)
         self.image = testbed.image()
-        self.lxc = self.pnodes.lxc
         self.carrier = self.identity.carrier
 
-    def _surplus(self) -> tuple:
+    def _states(self) -> dict[str, str]:
+        self.machines = self.testbed.machines(self.subnets)
+        return self.machines.states()
+
+    def _experiments(self, pnode: str) -> tuple[str, ...]:
+        return self.machines.experiments(pnode)
+
+    def _surplus(self) -> tuple[str, ...]:
         return tuple(name for name in self.states if name not in self.wanted)
 
     def _state(self) -> dict:
         return {**super()._state(), "backend": self.testbed.backend, "image": self.image.digest}
 
-    def _drop(self) -> list:
-        """Only what is kept of them here: they themselves go when the carrier is told of the others."""
+    def _drop(self) -> list[Change]:
+        """Remove the files of surplus pnodes on this machine. They themselves are removed when the carrier gets its new plan."""
         surplus = self._surplus()
-        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.pnodes.forget, surplus))] if surplus else []
+        return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.machines.forget, surplus))] if surplus else []
 
-    def _make(self) -> list:
+    def _make(self) -> list[Change]:
         changes = []
-        if not self.lxc.is_made(self.carrier):
+        if not self.containers.is_made(self.carrier):
             os_root, mtu = self.testbed.bases.root(self.base), network.uplink_mtu()
-            changes.append(Change(f"make {self.carrier}", lambda: self.lxc.make(self.carrier, os_root, mtu, self.resolv_conf)))
+            changes.append(Change(f"make {self.carrier}", lambda: self.containers.make(self.carrier, os_root, mtu, self.resolv_conf)))
         absent = [name for name in self.wanted if name not in self.states]
         if absent:
-            changes.append(Change(f"make pnodes {', '.join(absent)}", lambda: in_parallel(self.pnodes.make, absent)))
+            changes.append(Change(f"make pnodes {', '.join(absent)}", lambda: in_parallel(self.machines.make, absent)))
         return changes
 
     def _known_hosts(self) -> str:
-        return self.lxc.known_hosts((*self.wanted, self.carrier)) if self.lxc.is_made(self.carrier) else ""
+        return self.containers.known_hosts((*self.wanted, self.carrier)) if self.containers.is_made(self.carrier) else ""
 
-    def _start(self) -> list:
+    def _start(self) -> list[Change]:
         changes = []
-        if self.pnodes.carrier_state() != "running":
+        if self.machines.carrier_state() != "running":
             changes.append(Change(f"start {self.carrier}", self._start_carrier))
         idle = [name for name in self.wanted if self.states.get(name) != "running"]
-        if idle or not self.pnodes.is_told(self._plan()):
-            changes.append(Change(f"start pnodes {', '.join(idle)}" if idle else f"tell {self.carrier} what there is to be", lambda: self._boot(idle)))
+        if idle or not self.machines.has_plan(self._plan()):
+            changes.append(Change(f"start pnodes {', '.join(idle)}" if idle else f"give {self.carrier} its plan", lambda: self._boot(idle)))
         return changes
 
-    def _plan(self):
-        return self.pnodes.plan(self.wanted, self.image, self.testbed.size)
+    def _plan(self) -> HostPlan:
+        return self.machines.plan(self.wanted, self.image, self.testbed.size)
 
     def _start_carrier(self) -> None:
-        self.lxc.start(self.carrier)
-        self.lxc.wait(self.carrier)
+        self.containers.start(self.carrier)
+        self.containers.wait(self.carrier)
 
-    def _boot(self, names) -> None:
-        self.pnodes.start(self._plan(), self.testbed.images)
-        for name, said in zip(names, in_parallel(self.lxc.wait, names), strict=True):
-            if said != "running":
-                self.boot_warnings.append(f"{name} booted, but its systemd says: {said}")
+    def _boot(self, names: list[str]) -> None:
+        self.machines.start(self._plan(), self.testbed.images)
+        self._wait(names)

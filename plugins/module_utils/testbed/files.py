@@ -1,10 +1,11 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files that make a pnode this pnode, and those that tell the controller of it. Pure text."""
+"""The files of a pnode, and the controller's files about it. Pure text."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from .addresses import EXPERIMENT_MTU, Subnets
 from .names import CONTROL, EXPERIMENT, Identity, Paths
@@ -22,15 +23,15 @@ lxc.cap.drop =
 lxc.apparmor.profile = unconfined
 lxc.cgroup.devices.allow = a
 lxc.cgroup2.devices.allow = a
-# /proc/sys stays read-only but for the pnode's own network: the rest is the whole machine's. /sys read-only tells
-# systemd that no udev runs here. The second proc and sys allow containers with user namespaces inside.
+# /proc/sys stays read-only but for the pnode's own network: the rest is the whole machine's. A read-only /sys
+# signals systemd that no udev runs here. The second proc and sys allow containers with user namespaces inside.
 lxc.mount.auto = proc:mixed sys:mixed cgroup:rw:force
 lxc.mount.entry = proc dev/.lxc/proc proc create=dir,optional 0 0
 lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
 # An overlay's upper directory cannot be on an overlay, which a pnode's root is: what experiments keep is on this machine's own file system.
 lxc.mount.entry = {directory}/var/benito var/benito none bind,create=dir 0 0
 lxc.mount.entry = {directory}/var/cache/benito var/cache/benito none bind,create=dir 0 0
-# What one pnode has booted, all of this machine may clone.
+# All pnodes of this machine share their warm templates.
 lxc.mount.entry = {templates} var/cache/benito/templates none bind,create=dir 0 0
 lxc.mount.entry = /dev/net/tun dev/net/tun none bind,create=file 0 0
 lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file,optional 0 0
@@ -85,10 +86,10 @@ IPv6AcceptRA=no
 
 
 def render_lxc(identity: Identity, paths: Paths, pnode: str, base: str, control_mtu: int, open_files: int = 0) -> str:
-    """The LXC configuration of ``pnode`` over the base system's root directory ``base``.
+    """Return the LXC configuration of ``pnode`` over the base system's root directory ``base``.
 
     control_mtu  bytes
-    open_files   the hard limit of open files of a process, 0 for whatever is inherited
+    open_files   the hard limit of open files of a process, 0 for the inherited one
     """
     common = {"mark": identity.mark, "pnode": pnode, "base": base, "directory": paths.pnode(pnode), "cgroup": identity.cgroup,
               "templates": paths.templates}
@@ -104,15 +105,15 @@ def render_lxc(identity: Identity, paths: Paths, pnode: str, base: str, control_
     return text
 
 
-def pnode_files(identity: Identity, subnets: Subnets, pnode: str, machine_id: str, resolv_conf: str, authorized_key: str) -> dict:
-    """The files over the base system that are this pnode's own: path below its root → (text, mode)."""
+def pnode_files(identity: Identity, subnets: Subnets, pnode: str, machine_id: str, resolv_conf: str, authorized_key: str) -> dict[str, tuple[str, int]]:
+    """Return the pnode's own files over the base system, {path below its root: (text, mode)}."""
     index = identity.index_of(pnode)
     return {
         "etc/hostname": (pnode + "\n", 0o644),
         "etc/hosts": (f"127.0.0.1\tlocalhost\n127.0.1.1\t{pnode}\n::1\tlocalhost ip6-localhost ip6-loopback\n", 0o644),
         "etc/machine-id": (machine_id + "\n", 0o444),
         "etc/resolv.conf": (resolv_conf, 0o644),
-        "etc/benito/machine-sysctls.json": (json.dumps(WANTED, indent=1) + "\n", 0o644),  # what this machine raised, which a pnode cannot see
+        "etc/benito/machine-sysctls.json": (json.dumps(WANTED, indent=1) + "\n", 0o644),  # the settings that this machine has raised, which a pnode cannot see
         "etc/systemd/network/10-control.network": (_CONTROL_NETWORK.format(
             interface=CONTROL, address=subnets.control_address(index), prefix=subnets.control_prefix, gateway=subnets.gateway), 0o644),
         "etc/systemd/network/20-experiment.network": (_EXPERIMENT_NETWORK.format(
@@ -121,22 +122,25 @@ def pnode_files(identity: Identity, subnets: Subnets, pnode: str, machine_id: st
     }
 
 
-def render_known_hosts(keys: dict) -> str:
-    """``keys``: control address → the text of that pnode's public host key."""
+def render_known_hosts(keys: dict[str, str]) -> str:
+    """Return the text of known_hosts.
+
+    keys  {control address: text of the pnode's public host key}
+    """
     return "".join(f"{address} {' '.join(key.split()[:2])}\n" for address, key in keys.items())
 
 
 def ssh_options(paths: Paths, silence_s: int = 15) -> str:
-    """What ssh must be told beyond user and key: our own file of host keys, to believe nothing else, and to give up after ``silence_s`` seconds of silence."""
+    """Return the options of ssh beside user and key: only our own host keys, and a timeout after ``silence_s`` seconds without data."""
     return (f"-o UserKnownHostsFile={paths.known_hosts} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes "
             "-o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 "
             f"-o ServerAliveCountMax={silence_s // 5}")
 
 
-def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes, emulated: bool = False) -> str:
-    """The inventory file with the group ``pnode_pool``. JSON is YAML: quoting is right whatever the paths hold.
+def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes: Iterable[str], emulated: bool = False) -> str:
+    """Return the inventory file with the group ``pnode_pool``. Values are JSON, which is YAML, so that any path is quoted correctly.
 
-    emulated  whether pnodes are machines that may take long to answer
+    emulated  whether pnodes are virtual machines, which may answer slowly
     """
     hosts = {}
     for pnode in pnodes:
@@ -163,7 +167,7 @@ def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes,
     return "\n".join(lines) + "\n"
 
 
-def render_table(rows) -> list:
-    """Lines of a table; ``rows`` are tuples of text, the first the headings."""
+def render_table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table. The first of ``rows`` holds the headings."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,21 +1,26 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The firewall of a testbed: a table of its own, and passage through other programs' closed doors."""
+"""The firewall of a testbed: a table of its own, and rules in other programs' chains that would drop the testbed's packets."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 
-from ..commands import read_text, run, run_json
-from .addresses import Subnets
+from ..commands import run, run_json
+from ..files import read_text
+from .addresses import NO_SUBNETS, Subnets
 from .names import Identity
+
+Chain = tuple[str, str, str]
+"""Family, table and name of a chain of nftables."""
 
 
 def render_firewall(identity: Identity, subnets: Subnets) -> str:
-    """The table: pnodes reach the world masqueraded, nobody but this machine reaches them, and they reach no service of this machine but DNS.
+    """Return the table of rules.
 
-    Traffic that stays on one bridge passes here only where br_netfilter is loaded.
+    Pnodes reach the outside masqueraded. Only this machine reaches the pnodes. Of this machine's services they reach only DNS.
+    Traffic within one bridge passes these chains only if br_netfilter is loaded.
     """
     control, experiment = identity.control_bridge, identity.experiment_bridge
     body = f"""
@@ -45,11 +50,11 @@ def render_firewall(identity: Identity, subnets: Subnets) -> str:
     return f'table inet {identity.firewall_table} {{\n  comment "{identity.mark} {digest}"\n{body}}}\n'
 
 
-def closed_doors(chains) -> tuple:
-    """The chains that drop what is forwarded unless a rule of theirs lets it through, as Docker's and ufw's do.
+def dropping_chains(chains: list[dict]) -> tuple[Chain, ...]:
+    """Return the chains that drop forwarded packets unless one of their own rules accepts them, as those of Docker and ufw do.
 
-    chains  what ``nft -json list chains`` has under "nftables"
-    Returns (family, table, chain) of each. Such a chain must be passed beside our own: accepting there does not help here.
+    chains  the list "nftables" of ``nft -json list chains``
+    A packet has to pass these chains, too: accepting it in our own chain is not enough.
     """
     found = [entry["chain"] for entry in chains if "chain" in entry]
     return tuple((chain["family"], chain["table"], chain["name"]) for chain in found
@@ -57,64 +62,66 @@ def closed_doors(chains) -> tuple:
 
 
 class Firewall:
-    """The firewall of one testbed on this machine. ``subnets`` is not needed to remove it."""
+    """The firewall of one testbed on this machine. Removing it does not need ``subnets``."""
 
-    def __init__(self, identity: Identity, subnets: Subnets = None):
+    def __init__(self, identity: Identity, subnets: Subnets = NO_SUBNETS):
         self.identity = identity
         self.subnets = subnets
         self.comment = f"benito testbed {identity.id}"
 
     def is_up(self) -> bool:
-        comment = re.search(r'comment "([^"]*)"', render_firewall(self.identity, self.subnets)).group(1)
-        return f'comment "{comment}"' in self._table() and not self._shut_doors()
+        """Return whether all rules are in place."""
+        comment = re.search(r'comment "[^"]*"', render_firewall(self.identity, self.subnets))
+        return bool(comment and comment[0] in self._table()) and not self._unpassed_chains()
 
     def is_there(self) -> bool:
-        """Whether anything of it is on this machine."""
-        return bool(self._table()) or any(self._passes(door) for door in self._chains())
+        """Return whether any rule of it is on this machine."""
+        return bool(self._table()) or any(self._passes(chain) for chain in self._chains())
 
     def up(self) -> None:
-        """Put the table in place, in one transaction, whatever there was of it, and open the doors."""
+        """Install the table in one transaction, and accept the testbed's packets in chains that drop by default."""
         table = self.identity.firewall_table
         run("nft", "-f", "-", stdin=f"table inet {table}\ndelete table inet {table}\n{render_firewall(self.identity, self.subnets)}")
-        for door in self._shut_doors():
-            self._close(door)
+        for chain in self._unpassed_chains():
+            self._close(chain)
             for bridge in (self.identity.control_bridge, self.identity.experiment_bridge):
                 for direction in ("iifname", "oifname"):
-                    run("nft", "insert", "rule", *door, direction, f'"{bridge}"', "counter", "accept", "comment", f'"{self.comment}"')
+                    run("nft", "insert", "rule", *chain, direction, f'"{bridge}"', "counter", "accept", "comment", f'"{self.comment}"')
 
     def down(self) -> None:
-        for door in self._chains():
-            self._close(door)
+        """Remove all rules of the testbed."""
+        for chain in self._chains():
+            self._close(chain)
         if self._table():
             run("nft", "delete", "table", "inet", self.identity.firewall_table)
 
     def _table(self) -> str:
         return run("nft", "list", "table", "inet", self.identity.firewall_table, check=False).stdout
 
-    def _shut_doors(self) -> tuple:
-        return tuple(door for door in closed_doors(self._listing("chains")) if len(self._passes(door)) != 4)
+    def _unpassed_chains(self) -> tuple[Chain, ...]:
+        return tuple(chain for chain in dropping_chains(self._listing("chains")) if len(self._passes(chain)) != 4)
 
-    def _chains(self) -> tuple:
-        """Every foreign chain for forwarded packets: a door that is open now may have been closed when we came."""
+    def _chains(self) -> tuple[Chain, ...]:
+        """Return every foreign chain for forwarded packets. One that accepts now may have dropped when our rules were added."""
         found = [entry["chain"] for entry in self._listing("chains") if "chain" in entry]
         return tuple((chain["family"], chain["table"], chain["name"]) for chain in found
                      if chain.get("hook") == "forward" and not chain["table"].startswith("benito_"))
 
-    def _passes(self, door) -> tuple:
-        """The handles of our rules in the chain ``door``."""
-        rules = [entry["rule"] for entry in self._listing("chain", *door) if "rule" in entry]
+    def _passes(self, chain: Chain) -> tuple[str, ...]:
+        """Return the handles of our rules in a chain."""
+        rules = [entry["rule"] for entry in self._listing("chain", *chain) if "rule" in entry]
         return tuple(str(rule["handle"]) for rule in rules if rule.get("comment") == self.comment)
 
-    def _close(self, door) -> None:
-        for handle in self._passes(door):
-            run("nft", "delete", "rule", *door, "handle", handle)
+    def _close(self, chain: Chain) -> None:
+        for handle in self._passes(chain):
+            run("nft", "delete", "rule", *chain, "handle", handle)
 
-    def _listing(self, *what) -> list:
+    def _listing(self, *what: str) -> list[dict]:
         return (run_json("nft", "-json", "-a", "list", *what) or {}).get("nftables", [])
 
 
 def legacy_iptables_warning() -> str:
-    """A note where rules of the old iptables are loaded, which this cannot read; "" elsewhere."""
+    """Return a warning if rules of iptables-legacy are loaded, which nft does not list; else ""."""
     if "filter" not in read_text("/proc/net/ip_tables_names").split():
         return ""
-    return "rules of iptables-legacy are loaded here; if their FORWARD chain drops, pnodes have no way out"
+    return "rules of iptables-legacy are loaded on this machine: if their FORWARD chain drops packets, pnodes cannot reach the outside"

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether this machine's kernel can carry pnodes and what they carry: tried, not looked up.
+"""Whether this machine's kernel supports pnodes and their nodes. Each ability is tried, not read from a configuration.
 
-Each probe does the thing itself in namespaces of its own, so that nothing of it stays.
+Each probe uses the ability in namespaces of its own, so that it leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ mkdir $top/benito-probe-$$; rmdir $top/benito-probe-$$
 
 @dataclass(frozen=True)
 class Probe:
-    """One ability: what it is, what needs it, and a shell script that fails where it is missing ($1: a scratch directory)."""
+    """One ability of the kernel: its name, its purpose, and a shell script that fails without it ($1: a scratch directory)."""
 
     ability: str
     needed_for: str
     script: str
-    namespaces: tuple = ("--net", "--mount")
+    namespaces: tuple[str, ...] = ("--net", "--mount")
 
 
 PROBES = (
@@ -63,14 +63,14 @@ PROBES = (
     Probe("bridge", "control and experiment networks, substrates", _BRIDGE),
     Probe("VXLAN", "substrates that span pnodes", "ip link set lo up; ip link add vx type vxlan id 42 dstport 4789 local 127.0.0.1"),
     Probe("TAP devices (/dev/net/tun)", "virtual machines on pnodes", "ip tuntap add ta mode tap"),
-    Probe("nftables NAT and connection tracking", "the pnodes' way out, for packages", _NAT),
+    Probe("nftables NAT and connection tracking", "the pnodes' access to package archives", _NAT),
 )
 
 
-def lacking(scratch: str, probes=PROBES) -> tuple:
-    """What this kernel lacks: one line for each probe that fails, in order; empty when it can do everything.
+def lacking(scratch: str, probes: tuple[Probe, ...] = PROBES) -> tuple[str, ...]:
+    """Return one line for each probe that fails, in order; none if the kernel has every ability.
 
-    scratch  where pnodes will live; its nearest parent that exists is used, and left as it was
+    scratch  the pnodes' directory; its nearest existing parent is used, and left unchanged
     """
     while not os.path.isdir(scratch):
         scratch = os.path.dirname(scratch)
@@ -86,22 +86,22 @@ def lacking(scratch: str, probes=PROBES) -> tuple:
 
 
 def check(scratch: str) -> None:
-    """Raise HostError that names everything this kernel lacks, where it lacks anything."""
+    """Raise HostError that names every ability that this kernel lacks, if it lacks any."""
     lines = lacking(scratch)
     if lines:
-        raise HostError("this machine's kernel cannot carry a local testbed; nothing was made. It lacks:\n" + "\n".join(f"  - {line}" for line in lines))
+        raise HostError("this machine's kernel does not support a local testbed. Nothing was made. It lacks:\n" + "\n".join(f"  - {line}" for line in lines))
 
 
 def _try(probe: Probe, directory: str) -> str:
-    """Why the probe failed, in the tool's own words; empty when it did not."""
+    """Return why the probe failed, in the tool's own words; "" when it succeeded."""
     unshare = ("unshare", *probe.namespaces) if probe.namespaces else ()
     if unshare and not shutil.which("unshare"):
-        return "this machine has no unshare (package util-linux)"
+        return "the command unshare is not installed on this machine (package util-linux)"
     try:
         done = run(*unshare, "sh", "-ec", probe.script, "probe", directory, check=False, seconds=20)
     except HostError as exc:
         return str(exc)
     if not done.returncode:
         return ""
-    words = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    return words[0] if words else f"exit status {done.returncode}"
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    return lines[0] if lines else f"exit status {done.returncode}"

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A local testbed as a whole: look at it, bring it to what is wanted, take it away.
+"""A local testbed as a whole: looking at it, bringing it up, removing it.
 
-Bringing it up is one list of changes, from what is to what should be. Check mode shows the list, a
-run carries it out, a second run finds it empty: building, repairing and resizing are one code path.
+Bringing it up is one list of changes, from its present to its wanted state. Check mode shows the list, a run applies it, and a second
+run finds it empty. So building, repairing and resizing are one code path.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..commands import locked, read_text
+from ..debian.archives import KEYRING
 from ..errors import HostError, InputError, Problem
+from ..files import locked, read_text
+from ..hostplan import ImagePlan
 from ..images.build import needed_commands
 from ..images.recipe import DISK
 from . import files, kernel, network
-from .addresses import MOST_PNODES, Subnets
-from .base import BaseCache, host_recipe
+from .addresses import MOST_PNODES, NO_SUBNETS, Subnets
+from .base import BaseCache, Recipe, host_recipe
 from .bring_up import BringUp, BringUpMachines, Change
 from .firewall import Firewall
 from .machines import DEFAULT_SIZE, Images, Machines, Size, check_size
@@ -32,47 +35,49 @@ from .sysctls import MachineLimits
 LOCK_SECONDS = 120
 LXC, QEMU = "lxc", "qemu"
 NONE = "-"
-NEEDED_COMMANDS = {
+Row = tuple[str, str, str, str, str]
+NEEDED = {
     "ip": "iproute2", "nft": "nftables", "lxc-start": "lxc", "mmdebstrap": "mmdebstrap", "unshare": "util-linux", "ssh": "openssh-client",
-    "ssh-keygen": "openssh-client", "dpkg": "dpkg", "apt-config": "apt",
+    "ssh-keygen": "openssh-client", "dpkg": "dpkg", "apt-config": "apt", KEYRING: "debian-archive-keyring",
 }
+"""{command or file: the package that brings it}. The role local_testbed installs what ``missing_packages`` lists."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a run did, or in check mode would do.
 
-    changes   in words, in order; empty when everything was as it should be
-    before, after  the testbed in words, for --diff
-    pnodes    what ``list`` shows: tuples (name, state, control address, experiment address, experiments)
+    changes   as text, in order; empty when nothing had to change
+    before, after  the testbed as text, for --diff
+    pnodes    what ``look`` shows: tuples (name, state, control address, experiment address, experiments)
     warnings  what the user should know though nothing failed
     """
 
-    changes: tuple = ()
+    changes: tuple[str, ...] = ()
     before: str = ""
     after: str = ""
-    pnodes: tuple = ()
-    warnings: tuple = ()
+    pnodes: tuple[Row, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
-    def pnode_facts(self) -> list:
+    def pnode_facts(self) -> list[dict[str, str]]:
         """The pnodes as dictionaries."""
         return [dict(zip(("name", "state", "control_address", "experiment_address", "experiments"), row, strict=True)) for row in self.pnodes]
 
     @property
-    def table(self) -> list:
+    def table(self) -> list[str]:
         return files.render_table([("PNODE", "STATE", "CONTROL", "EXPERIMENT", "EXPERIMENTS"), *self.pnodes])
 
 
 class LocalTestbed:
     """The local testbed ``identity`` on this machine, with its base systems and images in ``cache``.
 
-    backend  of its pnodes: ``lxc``, containers, or ``qemu``, virtual machines; "" for what it has, or lxc
-    size     of the latter
-    program  benito-host, by which they are made, see Machines
+    backend  of its pnodes: ``lxc``, containers, or ``qemu``, virtual machines; "" for the backend that it has, or lxc
+    size     of the virtual machines
+    program  benito-host, which makes the virtual machines, see Machines
     """
 
-    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = DEFAULT_SIZE, program: dict = None):
+    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = DEFAULT_SIZE, program: dict | None = None):
         self.identity = identity
         self.paths = Paths(identity, cache)
         self.size = size
@@ -83,24 +88,26 @@ class LocalTestbed:
         self.limits = MachineLimits(identity.id)
 
     def ready(self, check_mode: bool = False) -> Outcome:
-        """Find out whether this machine can carry a testbed at all, then have the base system. Raises HostError that names all that lacks."""
+        """Check that this machine supports a testbed, then build the base system if it is missing. Raises HostError that names what is missing."""
         _require_root()
-        self._require_commands()
+        missing = self.missing_packages()
+        if missing:
+            raise HostError(f"packages are missing on this machine: {', '.join(missing)}. The role deter.benito.local_testbed installs them")
         kernel.check(self.paths.root)
         recipe = host_recipe()
         key = self.base_key(recipe)
         image = self.image() if self.backend == QEMU else None
-        lacking = () if self.bases.has(key) else (f"build base system {key}",)
-        lacking += () if image is None or self._has_image(image.digest) else (f"build image {image.name} {image.digest}",)
+        changes = [] if self.bases.has(key) else [f"build base system {key}"]
+        changes += [] if image is None or self._has_image(image.digest) else [f"build image {image.name} {image.digest}"]
         if not check_mode:
             os.makedirs(self.paths.root, 0o700, exist_ok=True)
             self.bases.ensure(key, recipe, self.identity.id, self.paths.root)
             if image is not None and not self._has_image(image.digest):
                 self.images.ensure(image)
-        return Outcome(changes=lacking)
+        return Outcome(changes=tuple(changes))
 
     def up(self, count: int, check_mode: bool = False) -> Outcome:
-        """Have ``count`` pnodes running, reachable and listed in the inventory, and no others."""
+        """Bring up exactly ``count`` pnodes: running, reachable, and listed in the inventory. Raises BenitoError."""
         if not 1 <= count <= MOST_PNODES:
             raise InputError(Problem(f"{count} pnodes", element="pnodes", hint=f"1 to {MOST_PNODES}"))
         if self.backend == QEMU:
@@ -122,63 +129,65 @@ class LocalTestbed:
             return Outcome(prepared.changes + tuple(change.what for change in changes), before, self._describe(rows), rows, warnings)
 
     def down(self, check_mode: bool = False) -> Outcome:
-        """Remove everything of this testbed, in whatever state an earlier run left it, but the cached base systems."""
+        """Remove everything of this testbed except the cached base systems, whatever state an earlier run has left."""
         _require_root()
         with self._locked(check_mode):
             rows = self._rows()
             before, changes = self._describe(rows), self._removals()
-            warnings = tuple(f"{name} carried {found}" for name, _state, _control, _experiment, found in rows if found != NONE)
+            warnings = tuple(f"{name} was part of {found}" for name, _state, _control, _experiment, found in rows if found != NONE)
             if not check_mode:
                 for change in changes:
                     change.do()
                 self.bases.release(self.identity.id)
                 changed = self.limits.leave()
-                warnings += tuple(f"sysctl {name} was changed by somebody else meanwhile and stays as it is" for name in changed)
+                warnings += tuple(f"sysctl {name} has been changed by another program and is left as it is" for name in changed)
         if not check_mode:
             self._remove_empty_directories()
         return Outcome(tuple(change.what for change in changes), before, "", (), warnings)
 
-    def list(self) -> Outcome:
-        """What there is. Changes nothing and needs no lock."""
-        return Outcome(pnodes=self._rows())
+    def look(self) -> Outcome:
+        """Return what there is. Changes nothing and needs no lock. Without LXC there are no pnodes."""
+        return Outcome(pnodes=self._rows() if shutil.which("lxc-info") else ())
 
     def state(self) -> dict:
-        """What was decided once for this testbed: ``control`` and ``experiment`` subnets and the ``base`` key. Empty when it is not there."""
+        """Return the choices made for this testbed: ``control`` and ``experiment`` subnets and the ``base`` key. Empty when there is no testbed."""
         with contextlib.suppress(ValueError):
             return json.loads(read_text(self.paths.state, "{}"))
         return {}
 
-    def subnets(self):
+    def subnets(self) -> Subnets | None:
         state = self.state()
         return Subnets(state["control"], state["experiment"]) if state else None
 
-    def pnodes(self, subnets=None):
-        """The pnodes there are, by the testbed's backend."""
-        if self.backend == QEMU:
-            return Machines(self.identity, self.paths, subnets, self.program)
+    def containers(self, subnets: Subnets = NO_SUBNETS) -> Pnodes:
+        """Return the containers there are: the pnodes, or the carrier of those that are virtual machines."""
         return Pnodes(self.identity, self.paths, subnets)
 
-    def image(self):
-        """Of the pnodes that are virtual machines: the testbed keeps the one it began with."""
+    def machines(self, subnets: Subnets = NO_SUBNETS) -> Machines:
+        """Return the virtual machines there are."""
+        return Machines(self.identity, self.paths, subnets, self.program)
+
+    def image(self) -> ImagePlan:
+        """Return the image of pnodes that are virtual machines. A testbed keeps its first image."""
         kept = self.state().get("image", "")
         return self.images.plan(kept if kept and self._has_image(kept) else "")
 
     def _has_image(self, digest: str) -> bool:
-        return self.images.has(digest) or Machines(self.identity, self.paths).has_image(digest)
+        return self.images.has(digest) or self.machines().has_image(digest)
 
     def _refuse_another_backend(self) -> None:
         found = self.state().get("backend", LXC) if self.state() else self.backend
         if found != self.backend:
-            raise HostError(f"the local testbed {self.identity.name} has pnodes of backend {found}, not {self.backend}: take it down first (state=down), "
-                            "or give the other one another name")
+            raise HostError(f"the local testbed {self.identity.name} has pnodes of backend {found}, not {self.backend}: remove it first (state=down), "
+                            "or use another name for the new one")
 
-    def base_key(self, recipe) -> str:
-        """A testbed keeps the base it began with while the recipe is the same: a new week is no reason to mix."""
+    def base_key(self, recipe: Recipe) -> str:
+        """Return the name of the testbed's base. A testbed keeps its base while the recipe is the same, also in another week."""
         key = self.state().get("base", "")
         return key if recipe.hash in key.split("-") and self.bases.has(key) else recipe.key(time.gmtime())
 
-    def _removals(self) -> list:
-        pnodes = Pnodes(self.identity, self.paths)
+    def _removals(self) -> list[Change]:
+        pnodes = self.containers()
         carrier = (self.identity.carrier,) if os.path.isdir(self.paths.pnode(self.identity.carrier)) else ()
         present = (*carrier, *pnodes.existing(), *pnodes.half_made())
         changes = []
@@ -191,7 +200,7 @@ class LocalTestbed:
         if shutil.which("nft") and firewall.is_there():
             changes.append(Change(f"remove firewall table {self.identity.firewall_table}", firewall.down))
         if self.limits.joined():
-            changes.append(Change("put the machine's limits back", lambda: None))
+            changes.append(Change("restore the machine's limits", lambda: None))
         if os.path.exists(self.paths.inventory):
             changes.append(Change(f"remove {self.paths.inventory}", lambda: os.unlink(self.paths.inventory)))
         if os.path.isdir(self.paths.root):
@@ -207,11 +216,11 @@ class LocalTestbed:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 
-    def _rows(self) -> tuple:
+    def _rows(self) -> tuple[Row, ...]:
         subnets = self.subnets()
         if not subnets or not os.path.isdir(self.paths.pnodes):
             return ()
-        pnodes = self.pnodes(subnets)
+        pnodes = self.machines(subnets) if self.backend == QEMU else self.containers(subnets)
         states = pnodes.states()
         experiments = dict(zip(states, in_parallel(pnodes.experiments, states), strict=True))
         return tuple((
@@ -219,8 +228,8 @@ class LocalTestbed:
             " ".join(experiments[name]) or NONE,
         ) for name, state in states.items())
 
-    def _describe(self, rows) -> str:
-        """The testbed in words, one thing a line."""
+    def _describe(self, rows: tuple[Row, ...]) -> str:
+        """Return the testbed as text, one item per line."""
         subnets = self.subnets()
         pnodes = [f"pnode {name} {state} {control} {experiment}" for name, state, control, experiment, _found in rows]
         links = [f"link {name}" for name in (self.identity.control_bridge, self.identity.experiment_bridge) if os.path.isdir(f"/sys/class/net/{name}")]
@@ -230,22 +239,21 @@ class LocalTestbed:
         return "".join(line + "\n" for line in (*head, *pnodes, *links, *firewall, *inventory))
 
     @contextlib.contextmanager
-    def _locked(self, check_mode: bool):
-        """Hold this testbed. Check mode leaves no trace, not even a lock."""
+    def _locked(self, check_mode: bool) -> Iterator[None]:
+        """Hold the lock of this testbed, except in check mode, which leaves no trace."""
         if check_mode:
             yield
             return
         what = f"local testbed {self.identity.name}"
-        with locked(self.paths.lock, what, LOCK_SECONDS, remove_if=lambda: not os.path.isdir(self.paths.root)):
+        with locked(self.paths.lock, what, limit_s=LOCK_SECONDS, remove_if=lambda: not os.path.isdir(self.paths.root)):
             yield
 
-    def _require_commands(self) -> None:
-        needed = {**NEEDED_COMMANDS, **(needed_commands(DISK) if self.backend == QEMU else {})}
-        lacking = sorted({package for command, package in needed.items() if not shutil.which(command)})
-        if lacking:
-            raise HostError(f"this machine lacks the packages {', '.join(lacking)}; the role local_testbed installs them")
+    def missing_packages(self) -> list[str]:
+        """Return the packages that a testbed of this backend needs and that are not installed on this machine."""
+        needed = {**NEEDED, **(needed_commands(DISK) if self.backend == QEMU else {})}
+        return sorted({package for name, package in needed.items() if not (os.path.exists(name) if name.startswith("/") else shutil.which(name))})
 
 
 def _require_root() -> None:
     if os.geteuid() != 0:
-        raise HostError("a local testbed makes network devices and containers of this machine and must be made by root: run this with sudo -E")
+        raise HostError("a local testbed makes network devices and containers, which only root can do: run this with sudo -E")

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Pnodes with a kernel of their own: virtual machines, the qemu nodes of an experiment of the testbed's own on one hidden pnode, its carrier.
+"""Pnodes with a kernel of their own: virtual machines. They are qemu nodes of a separate experiment, on one hidden pnode, the carrier.
 
-Everything that a swap-in does for qemu nodes is done here by the same benito-host, in the carrier: warm start, identity, restart after a reboot.
-What a virtual machine keeps is below the carrier's directory; so the carrier, once removed, leaves nothing.
+The same benito-host as in a swap-in makes them, in the carrier: warm start, identity, restart after a reboot. Their files are
+below the carrier's directory, so removing the carrier removes everything.
 """
 
 from __future__ import annotations
@@ -14,33 +14,36 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from subprocess import CompletedProcess
 
-from ..commands import PATH, read_text, run
+from ..commands import PATH, run
 from ..embedding.binding.identifiers import BRIDGE, PORT, Identifiers
 from ..errors import HostError, InputError, Problem
-from ..host.base.paths import ExperimentPaths
-from ..host.delivery.node_images import IMAGES, NOTE
-from ..hostplan import ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
+from ..files import read_text
+from ..host.base.paths import IMAGES, ExperimentPaths
+from ..host.delivery.node_images import NOTE
+from ..hostplan import HOST_KEY, HOST_KEY_FILES, ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
 from ..images.build import build, needed_commands, require
 from ..images.recipe import DISK, Recipe, recipe
 from ..images.store import ImageStore
-from .addresses import EXPERIMENT_MTU, Subnets
+from .addresses import EXPERIMENT_MTU, NO_SUBNETS, Subnets
 from .base import LXC_UNITS, PACKAGES, SUITE
 from .names import CONTROL, EXPERIMENT, Identity, Paths
-from .pnodes import HOST_KEY, Pnodes
+from .pnodes import Pnodes
 
 PROJECT = "Testbed"
 DISK_MB = 16384
 """MiB, sparse."""
 LEAST_MEMORY_MB = 256
-_UNMASKED = "systemd-logind.service"  # where there is dbus, who asks for a reboot asks that
+_UNMASKED = "systemd-logind.service"  # with D-Bus installed, reboot asks logind
 _LIMIT_S = 3600
 
 
 @dataclass(frozen=True)
 class Size:
-    """What each virtual machine has: memory in MiB, processors."""
+    """The size of each virtual machine: memory in MiB, processors."""
 
     memory_mb: int = 2048
     cpus: int = 1
@@ -50,34 +53,34 @@ DEFAULT_SIZE = Size()
 
 
 def check_size(size: Size, count: int) -> None:
-    """Raises InputError for a size that cannot be, HostError when ``count`` virtual machines do not fit into this machine."""
+    """Check a size. Raises InputError when it is not valid, HostError when ``count`` virtual machines do not fit into this machine."""
     problems = []
     if size.memory_mb < LEAST_MEMORY_MB:
-        problems.append(Problem(f"{size.memory_mb} MiB of memory", element="memory_mb", hint=f"{LEAST_MEMORY_MB} or more: less does not boot"))
+        problems.append(Problem(f"{size.memory_mb} MiB of memory", element="memory_mb", hint=f"{LEAST_MEMORY_MB} or more: with less it does not boot"))
     if not 1 <= size.cpus <= 64:
         problems.append(Problem(f"{size.cpus} processors", element="cpus", hint="1 to 64"))
     if problems:
         raise InputError(problems)
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
     if count * size.memory_mb > there:
-        raise HostError(f"{count} pnodes of {size.memory_mb} MiB do not fit into this machine's memory of {there} MiB: make fewer, or say a smaller memory_mb")
+        raise HostError(f"{count} pnodes of {size.memory_mb} MiB do not fit into this machine's memory of {there} MiB: use fewer pnodes or a smaller memory_mb")
 
 
 def image_recipe() -> Recipe:
-    """The image of a pnode: what a pnode has that is a container, with a kernel."""
+    """Return the recipe of a pnode's image: the packages of a pnode that is a container, and a kernel."""
     plain = recipe("pnode", DISK, SUITE, PACKAGES)
     masked = [unit for unit in plain.masked if unit != _UNMASKED] + [*LXC_UNITS]
     return dataclasses.replace(plain, disk_mb=DISK_MB, masked=tuple(masked))
 
 
 class Images:
-    """The images of pnodes, beside those of nodes in ``cache``."""
+    """The images of pnodes, in ``cache`` beside those of nodes."""
 
     def __init__(self, cache: str):
         self._store = ImageStore(os.path.join(cache, "images"))
 
     def plan(self, kept: str) -> ImagePlan:
-        """The image to begin with now, or the one with digest ``kept``, which a testbed began with."""
+        """Return the image for a new testbed, or the one with digest ``kept``, which the testbed has used from its start."""
         found = image_recipe().plan(time.gmtime())
         return dataclasses.replace(found, digest=kept) if kept else found
 
@@ -85,7 +88,7 @@ class Images:
         return self._store.has(digest)
 
     def ensure(self, plan: ImagePlan) -> bool:
-        """Have the image in the cache. Returns whether it was built. Raises HostError."""
+        """Build the image in the cache if it is missing. Return whether it was built. Raises HostError."""
         made_of = image_recipe()
         require(needed_commands(DISK))
         built = self._store.ensure(plan, lambda directory: build(made_of, directory))
@@ -103,12 +106,12 @@ class Images:
 
 
 class Machines:
-    """The virtual machines of one testbed, and their carrier. ``subnets`` and ``program`` are not needed to look at them or to remove them.
+    """The virtual machines of one testbed, and their carrier. Looking at them or removing them does not need ``subnets`` and ``program``.
 
-    program  benito-host, as archive.py has it: {"directory", "files", "compiled"}, with ``installer``, the text that writes it
+    program  benito-host from archive.py: {"directory", "files", "compiled", "installer"}
     """
 
-    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = None, program: dict = None):
+    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = NO_SUBNETS, program: dict | None = None):
         self.identity = identity
         self.paths = paths
         self.subnets = subnets
@@ -117,47 +120,48 @@ class Machines:
         self.experiment_paths = ExperimentPaths(f"{PROJECT}.{identity.name}")
         self._program = program or {}
 
-    def existing(self) -> tuple:
-        """The names of the pnodes that are made, by number."""
+    def existing(self) -> tuple[str, ...]:
+        """Return the names of the pnodes that exist, by number."""
         with contextlib.suppress(FileNotFoundError):
             names = [name for name in os.listdir(self.paths.pnodes) if self.identity.index_of(name) >= 0 and os.path.exists(self._key(name) + ".pub")]
             return tuple(sorted(names, key=self.identity.index_of))
         return ()
 
-    def states(self) -> dict:
-        """``running``, ``booting`` or ``stopped`` of each, ``unknown`` where the carrier does not tell."""
+    def states(self) -> dict[str, str]:
+        """Return the state of each: ``running``, ``booting``, ``stopped``, or ``unknown`` when the carrier does not answer."""
         names = self.existing()
         if self.carrier_state() != "running" or not os.path.exists(self._inside(self.experiment_paths.plan)):
             return dict.fromkeys(names, "stopped")
         try:
             nodes = self._host(self.experiment_paths.program, "status", "-e", self.experiment_paths.experiment)["nodes"]
-        except HostError:  # who brings them up hears it again, who takes them away can do without
+        except HostError:  # bringing them up meets the error again, removing them does not need the state
             return dict.fromkeys(names, "unknown")
-        words = {"booted": "running", "running": "booting"}
-        return {name: words.get(nodes.get(name, {}).get("state"), "stopped") for name in names}
+        names_of_states = {"booted": "running", "running": "booting"}
+        return {name: names_of_states.get(nodes.get(name, {}).get("state"), "stopped") for name in names}
 
     def carrier_state(self) -> str:
-        """As lxc-info says, ``missing`` for none."""
+        """Return the carrier's state from lxc-info, or ``missing`` when there is no carrier."""
         return self.lxc.state(self.carrier) if self.lxc.is_made(self.carrier) else "missing"
 
-    def experiments(self, pnode: str) -> tuple:
-        """The experiments whose plans lie on ``pnode``, as pid.eid; none where it does not answer."""
+    def experiments(self, pnode: str) -> tuple[str, ...]:
+        """Return the experiments that have a plan on ``pnode``, as pid.eid; none if it does not answer."""
         if self.carrier_state() != "running":
             return ()
         done = self.lxc.ssh(pnode, "ls /var/benito/exp 2>/dev/null || :")
         return tuple(done.stdout.split()) if done.returncode == 0 else ()
 
     def make(self, pnode: str) -> None:
-        """What a pnode has before it is there: its host key."""
+        """Make the host key of a pnode, before the pnode itself."""
         os.makedirs(self.paths.pnode(pnode), 0o700, exist_ok=True)
-        for path in (self._key(pnode), self._key(pnode) + ".pub"):
+        for name in HOST_KEY_FILES:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+                os.unlink(os.path.join(self.paths.pnode(pnode), name))
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", self._key(pnode))
 
-    def plan(self, pnodes, image: ImagePlan, size: Size) -> HostPlan:
-        """What the carrier is told."""
-        identifiers, taken = Identifiers(PROJECT, self.identity.name), set()
+    def plan(self, pnodes: Iterable[str], image: ImagePlan, size: Size) -> HostPlan:
+        """Return the carrier's plan."""
+        identifiers = Identifiers(PROJECT, self.identity.name)
+        taken: set[str] = set()
         bridge = identifiers.device(BRIDGE, (EXPERIMENT,), taken)
         return HostPlan(
             pid=PROJECT, eid=self.identity.name, vhost=self.carrier, substrates=(SubstratePlan(EXPERIMENT, bridge, EXPERIMENT_MTU),),
@@ -165,7 +169,7 @@ class Machines:
             root_keys=(read_text(self.paths.key + ".pub").strip(),),
         )
 
-    def _vnode(self, pnode: str, identifiers: Identifiers, taken: set, image: ImagePlan, size: Size) -> VnodePlan:
+    def _vnode(self, pnode: str, identifiers: Identifiers, taken: set[str], image: ImagePlan, size: Size) -> VnodePlan:
         index, identity = self.identity.index_of(pnode), self.identity
         ports = {name: identifiers.device(PORT, (pnode, name), taken) for name in (CONTROL, EXPERIMENT)}
         return VnodePlan(
@@ -177,19 +181,19 @@ class Machines:
         )
 
     def has_image(self, digest: str) -> bool:
-        """Whether the carrier has its copy of the image."""
+        """Return whether the carrier has its copy of the image."""
         return os.path.exists(f"{self._inside(IMAGES)}/{digest}/{NOTE}")
 
-    def is_told(self, plan: HostPlan) -> bool:
-        """Whether the carrier has this plan."""
+    def has_plan(self, plan: HostPlan) -> bool:
+        """Return whether the carrier has this plan."""
         return read_text(self._inside(self.experiment_paths.plan)) == to_json(plan)
 
     def start(self, plan: HostPlan, images: Images) -> None:
-        """Have the virtual machines of ``plan``, all booted, and no others. The carrier runs. Raises HostError."""
+        """Boot exactly the virtual machines of ``plan``, in a carrier that runs. Raises HostError."""
         for image in plan.images:
             if not self.has_image(image.digest):
                 images.bring(image, self._inside(IMAGES))
-        secrets = {vnode.name: {name: read_text(os.path.join(self.paths.pnode(vnode.name), name)) for name in (HOST_KEY, HOST_KEY + ".pub")}
+        secrets = {vnode.name: {name: read_text(os.path.join(self.paths.pnode(vnode.name), name)) for name in HOST_KEY_FILES}
                    for vnode in plan.vnodes}
         program = self._install()
         experiment = ("-e", self.experiment_paths.experiment)
@@ -202,38 +206,38 @@ class Machines:
         self._host(program, "apply", *experiment, "--part", "machines", "--start-unit")
 
     def forget(self, pnode: str) -> None:
-        """Remove what ``make`` made."""
+        """Remove what ``make`` has made."""
         shutil.rmtree(self.paths.pnode(pnode), ignore_errors=True)
 
     def _install(self) -> str:
-        """Have this version of benito-host in the carrier. Returns its path."""
+        """Install this version of benito-host in the carrier if it is missing. Return its path."""
         directory = self._program["directory"]
         if not os.path.exists(self._inside(f"{directory}/benito-host")):
             given = json.dumps({name: self._program[name] for name in ("directory", "files", "compiled")})
-            self._said(self._attach("/usr/bin/python3", "-c", self._program["installer"], data=given), "the installation of benito-host")
+            self._result(self._attach("/usr/bin/python3", "-c", self._program["installer"], data=given), "the installation of benito-host")
         return f"{directory}/benito-host"
 
     def _inside(self, path: str) -> str:
-        """Where ``path`` of the carrier, one that is kept on this machine's own file system, is on this machine."""
+        """Return the path on this machine of a ``path`` in the carrier, below a directory that lies on this machine's file system."""
         return self.paths.pnode(self.carrier) + path
 
     def _key(self, pnode: str) -> str:
         return os.path.join(self.paths.pnode(pnode), HOST_KEY)
 
     def _host(self, program: str, *arguments: str, data: str = "", newest: bool = False) -> dict:
-        """What benito-host says in the carrier. Raises HostError."""
+        """Run benito-host in the carrier and return its result. Raises HostError."""
         chosen = ("/usr/bin/env", "BENITO_VERSION_CHOSEN=1") if newest else ()
-        return self._said(self._attach(*chosen, program, *arguments, "--json", data=data), f"benito-host {arguments[0]}")
+        return self._result(self._attach(*chosen, program, *arguments, "--json", data=data), f"benito-host {arguments[0]}")
 
-    def _attach(self, *command: str, data: str = ""):
+    def _attach(self, *command: str, data: str = "") -> CompletedProcess[str]:
         return run("lxc-attach", "-P", self.paths.pnodes, "-n", self.carrier, "--clear-env", "--set-var", f"PATH={PATH}", "--", *command, stdin=data,
                    check=False, seconds=_LIMIT_S)
 
-    def _said(self, done, what: str) -> dict:
+    def _result(self, done: CompletedProcess[str], what: str) -> dict:
         try:
             found = json.loads((done.stdout.strip().splitlines() or [""])[-1])
         except ValueError:
-            raise HostError(f"{what} ended with {done.returncode} in {self.carrier}: {(done.stderr or done.stdout).strip()[-1000:]}") from None
+            raise HostError(f"{what} failed with exit status {done.returncode} in {self.carrier}: {(done.stderr or done.stdout).strip()[-1000:]}") from None
         if "error" in found:
             raise HostError(f"{self.carrier}: {found['error']}")
         return found

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a local testbed's objects are called and where they are kept. Pure.
+"""The names of a local testbed's objects, and the paths of its files. Pure.
 
-Every kernel object's name is derived from the testbed's identity, so that two testbeds never meet
-and whatever carries such a name is known to be ours, even after an interrupted run.
+The name of every kernel object is derived from the testbed's identity. So two testbeds never conflict, and an object with such a
+name is known to be the testbed's, even after an interrupted run.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ EXPERIMENT = "eth1"
 
 
 def hash13(*parts: str) -> str:
-    """13 characters of lower-case base32 (65 bits) over ``parts``; the tail of every kernel name of ours."""
+    """Return 13 characters of lower-case base32 (65 bits) that identify ``parts``: the end of every kernel object's name."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return base64.b32encode(digest).decode().lower()[:13]
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Which testbed: its name, and the BENITO_HOME it lives in (absolute, links resolved)."""
+    """The identity of a testbed: its name, and its BENITO_HOME (absolute, links resolved)."""
 
     home: str
     name: str
@@ -69,16 +69,16 @@ class Identity:
 
     @property
     def carrier(self) -> str:
-        """The hidden pnode that carries the others where these are virtual machines. Its number is -1, and so its addresses are those before theirs."""
+        """The hidden pnode that carries pnodes which are virtual machines. Its number is -1, so its addresses precede theirs."""
         return f"{self.name}-carrier"
 
     def index_of(self, pnode: str) -> int:
-        """The inverse of ``pnode``; -1 for a name that no pnode of this testbed can have."""
+        """Return the number of a pnode, or -1 for a name that no pnode of this testbed can have."""
         match = re.fullmatch(re.escape(self.name) + r"-(0|[1-9][0-9]*)", pnode)
         return int(match.group(1)) if match else -1
 
     def port(self, pnode: str, interface: str) -> str:
-        """The machine's end of a pnode's ``interface``."""
+        """Return the name of the machine's end of a pnode's ``interface``."""
         return "bt" + hash13("port", self.id, pnode, interface)
 
     def mac_address(self, pnode: str, interface: str) -> str:
@@ -88,7 +88,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a testbed keeps things. Everything but ``cache`` goes when the testbed goes."""
+    """Where a testbed's files are. Removing the testbed removes all of them except ``cache``."""
 
     identity: Identity
     cache: str
@@ -133,13 +133,13 @@ class Paths:
 
 
 def identify(home: str, name: str) -> Identity:
-    """The identity of the testbed ``name`` under ``home`` (BENITO_HOME, ``~`` allowed).
+    """Return the identity of the testbed ``name`` under ``home`` (BENITO_HOME, ``~`` allowed).
 
-    Raises InputError for a name that could not be a host name and a path, and for a home that mount options or ssh could not take.
+    Raises InputError for a name that cannot be a host name and a path, and for a home that cannot be in mount options or ssh's command line.
     """
     if not _NAME.fullmatch(name):
-        raise InputError(Problem(f"{name!r} cannot name a testbed", element="testbed", hint=NAME_RULE))
+        raise InputError(Problem(f"{name!r} is not a valid name of a testbed", element="testbed", hint=NAME_RULE))
     home = os.path.realpath(os.path.expanduser(home))
     if not _HOME.fullmatch(home):
-        raise InputError(Problem(f"{home!r} cannot be where a testbed is kept", element="BENITO_HOME", hint=HOME_RULE))
+        raise InputError(Problem(f"{home!r} is not a valid directory of a testbed", element="BENITO_HOME", hint=HOME_RULE))
     return Identity(home, name)

@@ -1,49 +1,30 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The testbed's two bridges, and what this machine knows of networks and name servers."""
+"""The testbed's two bridges, and the networks that this machine already uses."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
-from ..commands import read_text, run, run_json
+from ..commands import run, run_json
 from ..errors import HostError
+from ..files import read_text
+from ..host.guest.resolver import name_servers
 from .addresses import EXPERIMENT_MTU, MOST_PNODES, Subnets
 from .names import CONTROL, EXPERIMENT, Identity
 
-_LOOPBACK = re.compile(r"127\.|::1$|0\.0\.0\.0$")
 
-
-def taken_networks(resolv_conf: str) -> tuple:
-    """The IPv4 networks and addresses that a testbed's subnets must not meet: routes, own addresses, name servers."""
+def taken_networks(resolv_conf: str) -> tuple[str, ...]:
+    """Return the IPv4 networks and addresses that a testbed's subnets must not overlap with: routes, own addresses, name servers."""
     routes = [route["dst"] for route in run_json("ip", "-json", "-4", "route", "show", "table", "all") if re.match(r"[0-9.]+(/[0-9]+)?$", route["dst"])]
     gateways = [route["gateway"] for route in run_json("ip", "-json", "-4", "route") if ":" not in route.get("gateway", ":")]
     return (*routes, *gateways, *(server for server in name_servers(resolv_conf) if ":" not in server))
 
 
-def name_servers(resolv_conf: str) -> tuple:
-    """The name servers in ``resolv_conf`` (a file's text), in order."""
-    return tuple(re.findall(r"^\s*nameserver\s+(\S+)", resolv_conf, re.MULTILINE))
-
-
-def usable_resolv_conf(texts) -> str:
-    """The first of ``texts`` that names a server another host can ask, less the servers that only this machine can; "" if there is none."""
-    for text in texts:
-        lines = [line for line in text.splitlines() if re.match(r"\s*(nameserver|search|domain|options)\s", line)]
-        lines = [line for line in lines if not any(_LOOPBACK.match(server) for server in name_servers(line))]
-        if name_servers("\n".join(lines)):
-            return "\n".join(lines) + "\n"
-    return ""
-
-
-def host_resolv_conf() -> str:
-    """What pnodes' /etc/resolv.conf shall say: this machine's, or what its local resolver itself asks."""
-    return usable_resolv_conf(read_text(path) for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"))
-
-
 def uplink_mtu() -> int:
-    """Bytes: the MTU of the interface the default route leaves by, at most 1500; 1500 when there is none."""
+    """Return the MTU of the default route's interface in bytes, at most 1500; 1500 without a default route."""
     for route in run_json("ip", "-json", "-4", "route", "show", "default"):
         return min(1500, int(read_text(os.path.join("/sys/class/net", route.get("dev", ""), "mtu"), "1500")))
     return 1500
@@ -56,12 +37,12 @@ class Bridges:
         self.identity = identity
         self.subnets = subnets
 
-    def missing(self) -> tuple:
-        """The bridges that are absent or not as they should be."""
+    def missing(self) -> tuple[str, ...]:
+        """Return the bridges that are missing or wrongly configured."""
         live = {link["ifname"]: link for link in run_json("ip", "-json", "-details", "address", "show", "type", "bridge")}
-        return tuple(name for name in (self.identity.control_bridge, self.identity.experiment_bridge) if not self._as_it_should(name, live.get(name)))
+        return tuple(name for name in (self.identity.control_bridge, self.identity.experiment_bridge) if not self._is_right(name, live.get(name)))
 
-    def _as_it_should(self, name: str, link) -> bool:
+    def _is_right(self, name: str, link: dict | None) -> bool:
         if not link or "UP" not in link["flags"]:
             return False
         if name == self.identity.experiment_bridge:
@@ -69,7 +50,7 @@ class Bridges:
         return any(entry["local"] == self.subnets.gateway for entry in link["addr_info"])
 
     def make(self, name: str) -> None:
-        """Make the bridge afresh, or put one that is there right."""
+        """Make the bridge, or correct the settings of an existing one."""
         identity = self.identity
         control = name == identity.control_bridge
         if not os.path.isdir(os.path.join("/sys/class/net", name)):
@@ -81,16 +62,16 @@ class Bridges:
         run("ip", "link", "set", name, "up")
 
 
-def leftovers(identity: Identity) -> tuple:
-    """The names of this testbed's bridges and ports that are on this machine."""
+def leftovers(identity: Identity) -> tuple[str, ...]:
+    """Return the names of this testbed's bridges and ports on this machine."""
     ours = {identity.control_bridge, identity.experiment_bridge}
     pnodes = (identity.carrier, *(identity.pnode(index) for index in range(MOST_PNODES)))
     ours.update(identity.port(pnode, interface) for pnode in pnodes for interface in (CONTROL, EXPERIMENT))
     return tuple(link["ifname"] for link in run_json("ip", "-json", "link", "show") if link["ifname"] in ours)
 
 
-def remove(names) -> None:
-    """Remove links; a port may be gone with its pnode by the time it is its turn."""
+def remove(names: Iterable[str]) -> None:
+    """Remove links. A port may already have gone with its pnode. Raises HostError."""
     for name in names:
         if run("ip", "link", "delete", name, check=False).returncode and os.path.isdir(os.path.join("/sys/class/net", name)):
-            raise HostError(f"interface {name} could not be removed")
+            raise HostError(f"removing the interface {name} failed")

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The pnodes themselves: LXC system containers, each an overlay over the shared base."""
+"""The pnodes that are LXC system containers. Each is an overlay over the shared base."""
 
 from __future__ import annotations
 
@@ -13,61 +13,67 @@ import signal
 import stat
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from subprocess import CompletedProcess
+from typing import TypeVar
 
-from ..commands import read_text, run, write_text
+from ..commands import run
 from ..errors import HostError
+from ..files import read_text, remove_empty, write_text
+from ..hostplan import HOST_KEY
 from . import files
-from .addresses import Subnets
+from .addresses import NO_SUBNETS, Subnets
 from .names import Identity, Paths
 
 BOOT_SECONDS = 180
 OPEN_FILES = 524288
 LXC_LOCKS = "/run/lxc/lock"
-HOST_KEY = "ssh_host_ed25519_key"
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Pnodes:
-    """The pnodes of one testbed. ``subnets`` is not needed to look at them or to remove them."""
+    """The pnodes of one testbed. Looking at them or removing them does not need ``subnets``."""
 
-    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = None):
+    def __init__(self, identity: Identity, paths: Paths, subnets: Subnets = NO_SUBNETS):
         self.identity = identity
         self.paths = paths
         self.subnets = subnets
 
-    def existing(self) -> tuple:
-        """The names of the pnodes that are completely made, by number."""
+    def existing(self) -> tuple[str, ...]:
+        """Return the names of the pnodes that are completely made, by number."""
         return tuple(name for name in self._directories() if self.is_made(name))
 
-    def half_made(self) -> tuple:
-        """The names of what an interrupted run left."""
+    def half_made(self) -> tuple[str, ...]:
+        """Return the names of pnodes that an interrupted run has left unfinished."""
         return tuple(name for name in self._directories() if not self.is_made(name))
 
-    def _directories(self) -> list:
+    def _directories(self) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             return sorted((name for name in os.listdir(self.paths.pnodes) if self.identity.index_of(name) >= 0), key=self.identity.index_of)
         return []
 
     def is_made(self, pnode: str) -> bool:
-        """Whether ``pnode`` is completely made."""
+        """Return whether ``pnode`` is completely made."""
         return os.path.exists(self._config(pnode))
 
     def state(self, pnode: str) -> str:
-        """``running``, ``stopped``, or what else lxc-info says, in lower case."""
+        """Return the state from lxc-info in lower case: ``running``, ``stopped`` or another."""
         return run("lxc-info", "-P", self.paths.pnodes, "-n", pnode, "-sH", check=False).stdout.strip().lower() or "stopped"
 
-    def states(self) -> dict:
+    def states(self) -> dict[str, str]:
         names = self.existing()
         return dict(zip(names, in_parallel(self.state, names), strict=True))
 
-    def experiments(self, pnode: str) -> tuple:
-        """The experiments whose plans lie on ``pnode``, as pid.eid."""
+    def experiments(self, pnode: str) -> tuple[str, ...]:
+        """Return the experiments that have a plan on ``pnode``, as pid.eid."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return tuple(sorted(os.listdir(os.path.join(self.paths.pnode(pnode), "var/benito/exp"))))
         return ()
 
     def make(self, pnode: str, base: str, control_mtu: int, resolv_conf: str) -> None:
-        """Everything of a pnode but its start. Its configuration is written last: without that it is half made, and made afresh."""
+        """Make a pnode without starting it. Its configuration is written last: a pnode without one is unfinished, and is made anew."""
         directory = self.paths.pnode(pnode)
         self._delete(pnode)
         upper = os.path.join(directory, "upper")
@@ -84,13 +90,13 @@ class Pnodes:
             write_text(os.path.join(upper, path), text, mode)
         write_text(self._config(pnode), files.render_lxc(self.identity, self.paths, pnode, base, control_mtu, possible_open_files()), 0o600)
 
-    def known_hosts(self, pnodes) -> str:
-        """The known_hosts file for ``pnodes``, which exist."""
+    def known_hosts(self, pnodes: Iterable[str]) -> str:
+        """Return the text of known_hosts for ``pnodes``, which exist."""
         keys = {pnode: read_text(os.path.join(self.paths.pnode(pnode), HOST_KEY + ".pub")) for pnode in pnodes}
         return files.render_known_hosts({self._address(pnode): key for pnode, key in keys.items()})
 
     def start(self, pnode: str) -> None:
-        """Start and do not wait, once nothing runs that outlived a killed monitor. Raises HostError with the first of LXC's complaints, which says why."""
+        """Start a pnode without waiting for its boot. First kill processes that outlived a killed monitor. Raises HostError with LXC's first errors."""
         end_cgroup(os.path.join(self.identity.cgroup, pnode))
         os.makedirs(self.paths.templates, 0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -101,9 +107,9 @@ class Pnodes:
             raise HostError(f"pnode {pnode} did not start: {first_errors(log) or done.stderr.strip()}")
 
     def wait(self, pnode: str) -> str:
-        """Wait until ``pnode`` has booted and lets us in by the way that Ansible will take.
+        """Wait until ``pnode`` has booted and accepts a login as Ansible will do it.
 
-        Returns what its systemd says: ``running``, or else with the failed units. Raises HostError after BOOT_SECONDS.
+        Return the state of its systemd: ``running``, or another state with the failed units. Raises HostError after BOOT_SECONDS.
         """
         deadline = time.monotonic() + BOOT_SECONDS
         while True:
@@ -112,12 +118,12 @@ class Pnodes:
                 lines = done.stdout.split("\n")
                 return " ".join([lines[0], *(line.split()[0] for line in lines[1:] if line.strip())])
             if time.monotonic() > deadline:
-                raise HostError(f"pnode {pnode} was started but does not let anybody in at {self._address(pnode)} after {BOOT_SECONDS} s: "
+                raise HostError(f"pnode {pnode} was started but does not accept SSH logins at {self._address(pnode)} after {BOOT_SECONDS} s: "
                                 f"{done.stderr.strip()}")
             time.sleep(0.3)
 
-    def ssh(self, pnode: str, command: str, seconds: float = 30):
-        """Run ``command`` in ``pnode`` by the way that Ansible takes; CompletedProcess, exit status 255 where nobody was let in."""
+    def ssh(self, pnode: str, command: str, seconds: float = 30) -> CompletedProcess[str]:
+        """Run ``command`` in ``pnode`` over SSH as Ansible does. The exit status is 255 when the login fails."""
         return run("ssh", "-F", "none", "-i", self.paths.key, *files.ssh_options(self.paths).split(), "-o", "BatchMode=yes", f"root@{self._address(pnode)}",
                    command, check=False, seconds=seconds)
 
@@ -125,7 +131,7 @@ class Pnodes:
         return self.subnets.control_address(self.identity.index_of(pnode))
 
     def remove(self, pnode: str) -> None:
-        """Stop ``pnode`` without asking it, and delete all of it."""
+        """Kill ``pnode``, and delete all of it."""
         if self.is_made(pnode) and self.state(pnode) != "stopped":
             run("lxc-stop", "-P", self.paths.pnodes, "-n", pnode, "-k", check=False, seconds=30)
         self._end_monitors(pnode)
@@ -136,12 +142,12 @@ class Pnodes:
     def _delete(self, pnode: str) -> None:
         directory = self.paths.pnode(pnode)
         if f" {directory}/" in read_text("/proc/self/mountinfo"):
-            raise HostError(f"something is mounted below {directory}; unmount it first")
+            raise HostError(f"something is mounted below {directory}: unmount it first")
         if os.path.isdir(directory):
             shutil.rmtree(directory)
 
     def _end_monitors(self, pnode: str) -> None:
-        """Kill what an interrupted start left on its way: a monitor that is not in its cgroup yet."""
+        """Kill the monitor of an interrupted start, which is not in its cgroup yet."""
         titles = (f"[lxc monitor] {self.paths.pnodes} {pnode}", f"lxc-start -P {self.paths.pnodes} -n {pnode} -d")
         for path in glob.glob("/proc/[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
@@ -149,38 +155,35 @@ class Pnodes:
                     os.kill(int(path.split("/")[2]), signal.SIGKILL)
 
     def _remove_lock(self, pnode: str) -> None:
-        """LXC leaves its lock files, below a copy of the pnodes' path, for ever."""
+        """Remove LXC's lock file. LXC keeps it below a copy of the pnodes' path, and never removes it."""
         folder = LXC_LOCKS + self.paths.pnodes
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(folder, "." + pnode))
-        with contextlib.suppress(OSError):
-            while folder.startswith(os.path.dirname(LXC_LOCKS)):
-                os.rmdir(folder)
-                folder = os.path.dirname(folder)
+        remove_empty(folder, stop="/run")
 
     def _config(self, pnode: str) -> str:
         return os.path.join(self.paths.pnode(pnode), "config")
 
 
 def possible_open_files() -> int:
-    """systemd's usual hard limit of open files, where this machine lets us give it to a pnode; else 0 (root without CAP_SYS_RESOURCE)."""
+    """Return systemd's usual hard limit of open files, or 0 when this machine does not permit it (root without CAP_SYS_RESOURCE)."""
     return OPEN_FILES if run("prlimit", f"--nofile=1024:{OPEN_FILES}", "true", check=False).returncode == 0 else 0
 
 
 def first_errors(log: str) -> str:
-    """The first two errors of an LXC log, in a line: the later ones only follow from them."""
+    """Return the first two errors of an LXC log, in one line. Later ones are their consequences."""
     return " / ".join(re.sub(r"^.*? - ", "", line) for line in [line for line in log.splitlines() if " ERROR " in line][:2])
 
 
-def in_parallel(action, items) -> list:
-    """``action`` of each item, as many at once as suit this machine; the results in order. The first failure is raised when all have ended."""
+def in_parallel(action: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Call ``action`` for each item, some at a time. Return the results in order. After all have ended, the first exception is raised."""
     items = list(items)
     with ThreadPoolExecutor(max_workers=max(2, 2 * (os.cpu_count() or 1))) as pool:
         return [future.result() for future in [pool.submit(action, item) for item in items]]
 
 
 def end_cgroup(name: str) -> None:
-    """Kill every process below the cgroup ``name``, in every hierarchy, and remove it. Nothing happens where there is none."""
+    """Kill every process below the cgroup ``name`` in every hierarchy, and remove the cgroup, if there is one. Raises HostError."""
     tops = [path for pattern in ("/sys/fs/cgroup/{}", "/sys/fs/cgroup/*/{}") for path in glob.glob(pattern.format(glob.escape(name)))]
     for _attempt in range(100):
         left = [directory for top in tops for directory, _children, _files in os.walk(top, topdown=False)]
@@ -193,11 +196,11 @@ def end_cgroup(name: str) -> None:
             with contextlib.suppress(OSError):
                 os.rmdir(directory)
         time.sleep(0.1)
-    raise HostError(f"processes below the cgroup {name} do not end")
+    raise HostError(f"processes below the cgroup {name} were killed and still run")
 
 
-def _like_in_base(upper: str, base: str, directories) -> None:
-    """Make ``directories`` in the upper layer with the modes they have in the base: an overlay takes them from the upper one."""
+def _like_in_base(upper: str, base: str, directories: Iterable[str]) -> None:
+    """Make ``directories`` in the upper layer with their modes in the base: an overlay uses the modes of the upper layer."""
     os.chmod(upper, stat.S_IMODE(os.stat(base).st_mode))
     for directory in directories:
         os.mkdir(os.path.join(upper, directory))

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Limits of the whole machine that no pnode can set from inside (facts.md), raised while any testbed is up.
+"""Limits of the whole machine that no pnode can set from inside. They are raised while any testbed is up.
 
-Several testbeds may be up, of several users. One file under /run says what the values were before
-the first came and who still needs them; like the values themselves it does not outlive a reboot.
+Several testbeds of several users may be up. One file under /run holds the original values and the testbeds that still need the
+raised ones. Like the values themselves, it does not outlive a reboot.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterable, Iterator
 
-from ..commands import locked, read_text, write_text
 from ..errors import HostError
+from ..files import locked, read_text, write_text
 
 DIRECTORY = "/run/deter.benito"
 
@@ -36,19 +37,19 @@ WANTED = {
     "kernel.keys.maxkeys": 10000,
     "kernel.keys.maxbytes": 1000000,
 }
-"""At least so much. The neighbour tables are one for all network namespaces: a LAN of 1000 nodes can have a million entries."""
+"""The minimum values. All network namespaces share the neighbour tables: a LAN of 1000 nodes can have a million entries."""
 
 
-def too_low(current: dict, wanted: dict) -> dict:
-    """Those of ``wanted`` that ``current`` (name → int) is below; a setting that this kernel does not have is left out."""
+def too_low(current: dict[str, int], wanted: dict[str, int]) -> dict[str, int]:
+    """Return the settings of ``wanted`` whose ``current`` value is lower. Settings that this kernel lacks are left out."""
     return {name: value for name, value in wanted.items() if name in current and current[name] < value}
 
 
 class MachineLimits:
-    """The sysctls of this machine and the register of who needs them raised.
+    """The sysctls of this machine, and the register of the testbeds that need them raised.
 
-    user       the testbed's identity hash
-    directory  where the register lies; proc: where the sysctls are (both only differ in tests)
+    user       the hash of the testbed's identity
+    directory  of the register; proc: of the sysctls (both differ only in tests)
     """
 
     def __init__(self, user: str, directory: str = DIRECTORY, proc: str = "/proc/sys"):
@@ -57,15 +58,19 @@ class MachineLimits:
         self.proc = proc
         self.file = os.path.join(directory, "sysctls.json")
 
-    def missing(self) -> dict:
-        """What ``join`` would raise, name → value. Empty and registered means nothing is to be done."""
+    def missing(self) -> dict[str, int]:
+        """Return the settings that ``join`` would raise, {name: value}. If it is empty and the testbed is registered, nothing has to be done."""
         return too_low(self._current(WANTED), WANTED)
 
     def joined(self) -> bool:
+        """Return whether this testbed is registered."""
         return self.user in self._register()["users"]
 
     def join(self, owner: str) -> None:
-        """Raise what is too low and register this testbed (``owner``: its path, for readers)."""
+        """Raise the settings that are too low, and register this testbed.
+
+        owner  the testbed's path, for people who read the register
+        """
         with self._locked():
             register = self._register()
             low = self.missing()
@@ -78,8 +83,8 @@ class MachineLimits:
             for name, value in low.items():
                 self._write(name, value)
 
-    def leave(self) -> tuple:
-        """Unregister; the last one puts everything back. The names that somebody else has changed meanwhile, which stay."""
+    def leave(self) -> tuple[str, ...]:
+        """Unregister this testbed. The last testbed restores all settings. Return the settings that another program has changed, which stay."""
         if not os.path.exists(self.file):
             return ()
         with self._locked():
@@ -96,15 +101,15 @@ class MachineLimits:
             return changed
 
     @contextlib.contextmanager
-    def _locked(self):
-        with locked(os.path.join(self.directory, "sysctls.lock"), "the machine's limits", 60, remove_if=lambda: not os.path.exists(self.file)):
+    def _locked(self) -> Iterator[None]:
+        with locked(os.path.join(self.directory, "sysctls.lock"), "the machine's limits", limit_s=60, remove_if=lambda: not os.path.exists(self.file)):
             yield
         if not os.path.exists(self.file):
             with contextlib.suppress(OSError):
                 os.rmdir(self.directory)
 
     def _register(self) -> dict:
-        """What the file says, or an empty register where it is absent or from before the last reboot."""
+        """Return the register, or an empty one if the file is missing or older than the last reboot."""
         boot = read_text("/proc/sys/kernel/random/boot_id").strip()
         with contextlib.suppress(ValueError):
             register = json.loads(read_text(self.file, "{}"))
@@ -112,8 +117,8 @@ class MachineLimits:
                 return register
         return {"boot": boot, "before": {}, "set": {}, "users": {}}
 
-    def _disturbed_by(self, name: str) -> tuple:
-        """What the kernel changes by itself when ip_forward is written, and would not change back to what it was."""
+    def _disturbed_by(self, name: str) -> tuple[str, ...]:
+        """Return the settings that the kernel changes when ip_forward is written, and does not restore by itself."""
         if name != "net.ipv4.ip_forward":
             return ()
         interfaces = os.path.join(self.proc, "net/ipv4/conf")
@@ -123,21 +128,21 @@ class MachineLimits:
     def _path(self, name: str) -> str:
         return os.path.join(self.proc, name.replace(".", "/"))
 
-    def _read(self, name: str):
+    def _read(self, name: str) -> int | None:
         text = read_text(self._path(name)).strip()
         return int(text) if text else None
 
-    def _current(self, names) -> dict:
+    def _current(self, names: Iterable[str]) -> dict[str, int]:
         values = {name: self._read(name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
-    def _write(self, name: str, value) -> None:
+    def _write(self, name: str, value: int | None) -> None:
         if value is None:
             return
         try:
             with open(self._path(name), "w", encoding="ascii") as stream:
                 stream.write(str(value))
         except FileNotFoundError:
-            pass  # an interface that is gone
+            pass  # the interface has gone
         except OSError as exc:
-            raise HostError(f"sysctl {name} could not be set to {value}: {exc.strerror}") from exc
+            raise HostError(f"setting sysctl {name} to {value} failed: {exc.strerror}") from exc

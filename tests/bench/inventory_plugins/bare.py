@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The least an inventory plugin can do: hosts and variables from a JSON file. What benchmarks compare with."""
+"""A minimal inventory plugin, for comparison in benchmarks. It reads hosts and variables from a JSON file."""
 
 from __future__ import annotations
 

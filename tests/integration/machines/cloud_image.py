@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A disk image as a stranger would bring it: Debian 12 with cloud-init, on the first partition, booted by GRUB from its boot sector.
+"""Build a disk image as a user would bring it: Debian 12 with cloud-init on the first partition, booted by GRUB from the boot sector.
 
-Made without loop devices: mke2fs fills the file system, GRUB's two stages go in front of it as bytes. Nothing of ours is in it. Its owner has no use
-for manuals, for drivers of other machines, and for what cloud-init configures late: all of it takes minutes under emulation.
+It needs no loop device: mke2fs fills the file system, and GRUB's two stages are written in front of it as bytes. Nothing of benito is in it.
+Manuals, drivers of other machines and the late modules of cloud-init are left out, because they take minutes under emulation.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ boot
 
 
 def cloud_image(cache: Path) -> Path:
-    """The image as qcow2, compressed with zstd; made, which takes a minute or two, unless one of the same recipe is in ``cache``."""
+    """Return the image as qcow2, compressed with zstd. It is built, which takes a minute or two, unless ``cache`` has one of the same recipe."""
     cache = cache.resolve()
     recipe = hashlib.sha256(inspect.getsource(sys.modules[__name__]).encode()).hexdigest()[:16]
     image = cache / f"stranger-{recipe}.qcow2.zst"
@@ -63,7 +63,7 @@ def cloud_image(cache: Path) -> Path:
 
 
 def _partition_table() -> bytes:
-    """One bootable Linux partition up to the end, by sector numbers, and the signature of a boot sector."""
+    """Return a partition table with one bootable Linux partition that fills the disk, and the signature of a boot sector."""
     only = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", _FIRST, _DISK_MB * (1 << 20) // _SECTOR - _FIRST)
     return only.ljust(64, b"\0") + b"\x55\xaa"
 
@@ -91,7 +91,7 @@ def _make(folder: Path) -> Path:
     with raw.open("r+b") as stream:
         stream.write(boot[:_BOOT_CODE].ljust(_BOOT_CODE + 6, b"\0") + _partition_table())
         stream.seek(_SECTOR)
-        stream.write(core)  # as grub-mkimage makes it, it looks for its own rest in the sectors behind
+        stream.write(core)  # grub-mkimage has made it load its remaining sectors from right behind
     run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(disk), seconds=600)
     shutil.rmtree(root)
     run("zstd", "-q", "-1", "-T0", "--rm", str(disk), seconds=600)

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A local testbed of three pnodes for whatever boots. These tests look at nothing but its pnodes, so they may run beside others."""
+"""Provide a local testbed of three pnodes for tests whose nodes boot. These tests look only at its pnodes, so they can run beside other suites."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import support
 
 @pytest.fixture(scope="session", name="pool")
 def fixture_pool(tmp_path_factory):
-    """(playbook, home, testbed) of a testbed of three pnodes with a BENITO_HOME of its own; images come from the tests' cache."""
+    """Return (playbook, home, testbed) of a testbed of three pnodes with its own BENITO_HOME. Images come from the cache of the tests."""
     home = tmp_path_factory.mktemp("kinds")
-    images = support.ROOT / ".cache" / "images"  # their names tell their content, so they are kept over test runs
+    images = support.ROOT / ".cache" / "images"  # they are named after their content, so test runs can share them
     images.mkdir(parents=True, exist_ok=True)
     (home / "cache").mkdir()
     (home / "cache" / "images").symlink_to(images)
@@ -27,7 +27,7 @@ def fixture_pool(tmp_path_factory):
 
 @pytest.fixture(name="make")
 def fixture_make(pool, eid, tmp_path):
-    """``make(topology text, **options)``: an Experiment on those three pnodes; gone afterwards whatever happens."""
+    """Return ``make(topology text, **options)``, which makes an Experiment on these three pnodes. It is always terminated afterwards."""
     playbook, home, testbed = pool
     with support.experiments(playbook, testbed, home, eid, tmp_path, support.Experiment.print_nodes) as make:
         yield make

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Physical nodes, virtual machines, system containers and processes in one experiment, on three pnodes; nested; reached over SSH."""
+"""Experiments with several kinds of node on three pnodes: physical nodes, virtual machines, system containers, processes and nested processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMMAND = "echo out of $(hostname); echo err >&2; exit 3"
 
 
 def all_kinds():
-    """Every kind on ``lan``, a process inside the virtual machine, and a router to ``back``."""
+    """Return a topology with every kind, a process inside the virtual machine, and two routers between ``lan`` and ``back``."""
     start = {"startup": COMMAND}
     return topdl({
         "metal": {"on": ["lan"], "kind": "embedded_pnode", "partition": "m", **start},
@@ -26,7 +26,7 @@ def all_kinds():
     })
 
 
-def test_all_kinds_in_one_experiment_reach_each_other_and_go_without_a_trace(pool, make):
+def test_nodes_of_all_kinds_reach_each_other_and_swap_out_leaves_nothing(pool, make):
     testbed = pool[2]
     experiment = make(all_kinds())
     names = ["metal", "machine", "inside", "plain", "box", "other"]
@@ -59,11 +59,11 @@ def test_all_kinds_in_one_experiment_reach_each_other_and_go_without_a_trace(poo
         assert not left, "\n".join(left)
 
 
-def test_nodes_with_a_login_are_reached_by_ssh_under_their_full_name(pool, make):
+def test_ssh_reaches_a_node_by_its_full_name(pool, make):
     experiment = make(topdl({"box": {"on": ["lan"], "kind": "openvz"}, "peer": {"on": ["lan"]}}))
     experiment.play("swapin")
     name = f"box.{experiment.identity['eid']}.test"
     done = subprocess.run(["ssh", "-F", str(experiment.path / "ssh_config"), "-o", "BatchMode=yes", name, "hostname; ping -c 1 peer"],
                           capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.startswith("box\n") and "1 received" in done.stdout, done.stdout + done.stderr
-    assert done.stderr == "", "its key is known, so nobody is asked"
+    assert done.stderr == "", "ssh knows the host key and asks nothing"

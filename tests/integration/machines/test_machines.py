@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Virtual machines of several images side by side; those that never boot; a swap-in that is cut off while they boot."""
+"""Experiments with virtual machines: several images, a machine that never boots, a swap-in that is killed while machines boot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOG = "/var/benito/log/start_command"
 
 @pytest.fixture(name="site")
 def fixture_site(tmp_path):
-    """``site(**settings)``: the path of a site.yml with them."""
+    """Return ``site(**settings)``, which writes a site.yml and returns its path."""
 
     def write(**settings):
         file = tmp_path / "site.yml"
@@ -40,7 +40,7 @@ def fixture_site(tmp_path):
 
 @pytest.fixture(scope="module", name="garbage")
 def fixture_garbage(tmp_path_factory):
-    """The catalogue's entry of a disk that nothing can be booted from."""
+    """Return the catalogue entry of a disk that cannot boot."""
     disk = tmp_path_factory.mktemp("garbage") / "disk"
     disk.write_bytes(random.Random(1).randbytes(64 << 20))
     return {"path": str(disk), "sha256": sha256(disk), "format": "raw"}
@@ -52,19 +52,19 @@ def sha256(path):
 
 
 def status(experiment, vhost="pnode-0000"):
-    """{node: what its host knows of it, without logging in}."""
+    """Return {node: its status as benito-host reports it}."""
     return json.loads(experiment.ssh(vhost, f"benito-host status -e {experiment.name} --json").stdout)["nodes"]
 
 
 def states(experiment, vhost="pnode-0000"):
-    """{node: its state}, nothing while the experiment has no machine or its machine no plan."""
+    """Return {node: its state}, empty while the experiment has no machine or its machine has no plan."""
     if not (experiment.path / "allocation.json").exists():
         return {}
-    said = experiment.ssh(vhost, f"benito-host status -e {experiment.name} --json", check=False).stdout
-    return {name: node["state"] for name, node in json.loads(said or "{}").get("nodes", {}).items()}
+    output = experiment.ssh(vhost, f"benito-host status -e {experiment.name} --json", check=False).stdout
+    return {name: node["state"] for name, node in json.loads(output or "{}").get("nodes", {}).items()}
 
 
-def test_debian_12_debian_13_and_a_users_own_image_are_nodes_of_one_experiment(pool, make, site):
+def test_one_experiment_has_nodes_with_debian_12_debian_13_and_a_users_image(pool, make, site):
     image = cloud_image(support.ROOT / ".cache" / "test-images")
     stranger = {"path": str(image), "sha256": sha256(image)}
     names = ["twelve", "thirteen", "stranger"]
@@ -83,7 +83,7 @@ def test_debian_12_debian_13_and_a_users_own_image_are_nodes_of_one_experiment(p
     system = f". /etc/os-release; echo $ID $VERSION_ID $(cd /; ls {MARK} 2>/dev/null)"
     assert ansible(pool, experiment, EVERY_NODE, system) == {"twelve": "debian 12", "thirteen": "debian 13", "stranger": f"debian 12 {MARK}"}
 
-    for name in names:  # by its full name, its key known, nobody asked
+    for name in names:  # by its full name; ssh knows the host key and asks nothing
         command = ["ssh", "-F", str(experiment.path / "ssh_config"), "-o", "BatchMode=yes", f"{name}.{experiment.identity['eid']}.test", "hostname"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert (done.returncode, done.stdout, done.stderr) == (0, f"{name}\n", "")
@@ -95,14 +95,14 @@ def test_debian_12_debian_13_and_a_users_own_image_are_nodes_of_one_experiment(p
     def sizes():
         return {name: int(size) for name, size in ansible(pool, experiment, EVERY_NODE, "df --block-size=1 --output=size / | tail -n 1").items()}
 
-    wait_until("file systems that fill the larger disks", lambda: min(sizes().values()) > 5.5 * GIB, 60)  # cloud-init's grows while others look
+    wait_until("file systems that fill the larger disks", lambda: min(sizes().values()) > 5.5 * GIB, 60)  # cloud-init may still be growing its file system
     for name in names:
         disk = f"/var/benito/exp/{experiment.name}/machines/{name}/disk.qcow2"
         found = json.loads(experiment.ssh("pnode-0000", f"qemu-img info --force-share --output=json '{disk}'").stdout)
         assert found["virtual-size"] == 6 * GIB and found["actual-size"] < GIB
 
 
-def test_a_machine_that_never_boots_ends_the_swap_in_with_its_name_and_the_end_of_its_console(pool, make, site, garbage):
+def test_swap_in_names_a_machine_that_never_boots_and_shows_its_console(pool, make, site, garbage):
     testbed = pool[2]
     experiment = make(topdl({"lost": {"on": ["lan"], "kind": "qemu", "image": "garbage"}, "peer": {"on": ["lan"]}}),
                       site=site(images={"garbage": garbage}, boot_limit_s=15))
@@ -123,7 +123,7 @@ def test_a_machine_that_never_boots_ends_the_swap_in_with_its_name_and_the_end_o
         assert not left, "\n".join(left)
 
 
-def test_a_swap_in_that_is_cut_off_while_machines_boot_is_swapped_out_at_once(pool, make, site, garbage):
+def test_swap_out_does_not_wait_for_machines_of_a_killed_swap_in(pool, make, site, garbage):
     playbook, _home, testbed = pool
     experiment = make(topdl({
         "late": {"on": ["lan"], "kind": "qemu", "image": "debian-12"},
@@ -144,7 +144,7 @@ def test_a_swap_in_that_is_cut_off_while_machines_boot_is_swapped_out_at_once(po
 
     began = time.monotonic()
     experiment.play("swapout")
-    assert time.monotonic() - began < 60, "nobody waits for machines that boot"
+    assert time.monotonic() - began < 60, "swap-out does not wait until machines have booted"
     assert experiment.state["state"] == "swapped"
 
     def left():
@@ -152,7 +152,7 @@ def test_a_swap_in_that_is_cut_off_while_machines_boot_is_swapped_out_at_once(po
 
     leaked = left()
     deadline = time.monotonic() + 120
-    while leaked and time.monotonic() < deadline:  # what Ansible itself had begun there ends when its cut-off connection does, after a minute
+    while leaked and time.monotonic() < deadline:  # Ansible's own processes on the pnode end with their connection, after a minute
         assert all(line.split(": ")[1] == "processes" and "python3" in line for line in leaked), "\n".join(leaked)
         time.sleep(5)
         leaked = left()

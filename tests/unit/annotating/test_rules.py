@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What rules select, and what they set and remove: on a topology of two LANs, a router between them and a node by itself."""
+"""Rules select elements, set and remove attributes. The topology has two LANs, a router between them and an isolated node."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def annotated(*rules, topology=LAB):
 
 
 def marked(select, topology=LAB, **more):
-    """The names of the elements that get a mark."""
+    """Return the names of the elements that the rule marks."""
     result = annotated({"select": select, "set": {"mark": "x"}, **more}, topology=topology).topology
     elements = [result, *result.substrates, *result.elements]
     ports = {f"{element.name}.{port.name}": port for element in result.elements for port in element.interfaces}
@@ -40,7 +40,7 @@ def marked(select, topology=LAB, **more):
 
 
 def values_of(name, *rules, topology=LAB):
-    """{computer: its value of an attribute, where it has one}."""
+    """Return {computer: its value of the attribute}, without computers that lack it."""
     found = {computer.name: computer.attribute(name) for computer in annotated(*rules, topology=topology).topology.computers}
     return {computer: value for computer, value in found.items() if value is not None}
 
@@ -84,7 +84,7 @@ def faults(*rules, topology=LAB):
     ({"element": "experiment"}, "experiment"),
     ({"name": "N-*"}, None),
 ])  # fmt: skip
-def test_a_rule_selects_what_all_of_its_words_are_true_of(select, expected):
+def test_rule_selects_elements_that_meet_all_of_its_conditions(select, expected):
     if expected is None:
         assert faults({"select": select, "set": {"mark": "x"}})[0].startswith("rule 1, select: selects nothing")
         assert marked(select, allow_none=True) == ""
@@ -92,7 +92,7 @@ def test_a_rule_selects_what_all_of_its_words_are_true_of(select, expected):
         assert marked(select) == expected
 
 
-def test_elements_that_are_no_computers_are_selected_when_they_are_asked_for():
+def test_elements_other_than_computers_are_selected_only_on_request():
     topology = dataclasses.replace(LAB, elements=(*LAB.elements, OtherElement(kind="testbed", name="n-far")))
     assert marked({"element": "other", "name": "n-*"}, topology) == "n-far"
     assert "n-far" not in marked({"name": "n-*"}, topology)
@@ -120,23 +120,23 @@ SEVEN = {"select": {"name": "n-*"}}
     ({"each": 4}, "0 0 0 0 1 1"),
     ({"each": 3, "of": ["left", "right"], "text": "{value}.{index}"}, "left.0 left.1 left.2 right.3 right.4 right.5"),
 ])  # fmt: skip
-def test_values_are_filled_in_and_distributed(value, expected):
+def test_placeholders_are_filled_in_and_values_are_distributed(value, expected):
     found = " ".join(values_of("mark", {**SEVEN, "set": {"mark": value}}).values())
     assert found.startswith(expected) if expected is not None else found.strip() == ""
 
 
-def test_a_rule_may_partition_by_the_substrates_that_nodes_are_on():
+def test_rule_can_partition_nodes_by_their_substrates():
     rule = {"select": {"substrate": "lan-*", "except": "r"}, "set": {"containers:partition": "{substrate}"}}
     assert values_of("containers:partition", rule) == {"n-0": "lan-0", "n-1": "lan-0", "n-2": "lan-0", "n-3": "lan-1", "n-4": "lan-1"}
 
 
-def test_fifty_nodes_are_partitioned_by_one_rule():
+def test_one_rule_partitions_fifty_nodes():
     fifty = vtopo({"lan": " ".join(f"n{number}" for number in range(50))})
     found = values_of("containers:partition", {"select": {"name": "*"}, "set": {"containers:partition": {"each": 10}}}, topology=fifty)
     assert [list(found.values()).count(str(part)) for part in range(5)] == [10] * 5
 
 
-def test_rules_apply_in_order_and_removal_comes_before_setting():
+def test_rules_apply_in_order_and_each_removes_before_it_sets():
     first = {"select": {"name": "r"}, "remove": "*", "set": {"containers:node_type": "process"}}
     second = {"select": {"kind": "process"}, "set": {"mark": "x"}, "remove": ["startup"]}
     result = annotated(first, second)
@@ -145,7 +145,7 @@ def test_rules_apply_in_order_and_removal_comes_before_setting():
     assert result.selected == (1, 2)
 
 
-def test_an_attribute_is_set_once_whatever_its_spelling_and_in_its_place():
+def test_setting_an_attribute_replaces_every_spelling_in_place():
     topology = vtopo({}, nodes="a", a={"x": "1", "container:Node_Type": "qemu", "y": "2", "benito:node_type": "process", "z": "1"})
     result = annotated({"select": {"name": "a"}, "set": {"benito:NODE_TYPE": "openvz"}}, topology=topology)
     assert [(one.name, one.value) for one in result.topology.computers[0].attributes] == [
@@ -154,14 +154,14 @@ def test_an_attribute_is_set_once_whatever_its_spelling_and_in_its_place():
     assert change.before == (("container:Node_Type", "qemu"), ("benito:node_type", "process")) and change.after == (("containers:node_type", "openvz"),)
 
 
-def test_an_attribute_is_removed_in_every_spelling_and_what_is_not_there_need_not_be():
+def test_attribute_is_removed_in_every_spelling_and_may_be_missing():
     topology = vtopo({}, nodes="a", a={"container:Partition": "1", "benito:partition": "2", "containers:ghost": "true", "startup": "x"})
     result = annotated({"select": {"name": "a"}, "remove": ["containers:partition", "containers:image"]}, topology=topology)
     assert [one.name for one in result.topology.computers[0].attributes] == ["containers:ghost", "startup"]
     assert not annotated({"select": {"name": "a"}, "remove": "containers:*"}, topology=topology).topology.computers[0].attributes[1:]
 
 
-def test_variables_of_the_experiment_keep_their_case_and_its_latency_model_can_be_set():
+def test_experiment_variables_keep_their_case_and_the_latency_model_can_be_set():
     rule = {"select": {"element": "experiment"}, "set": {"containers:env:Rate": "10", "containers:env:RATE": "20", "containers:latency_model": "path"}}
     result = annotated(rule).topology
     assert [(one.name, one.value) for one in result.attributes] == [("containers:env:Rate", "10"), ("containers:env:RATE", "20")]
@@ -194,17 +194,17 @@ def test_variables_of_the_experiment_keep_their_case_and_its_latency_model_can_b
      "test.xml:111: computer n-0, interface inf000: ip4_address is '10.0.0.256', not an IPv4 address"),
     ({"select": {"element": "substrate", "name": "link"}, "set": {"loss": "2"}}, "test.xml:4: substrate link: attribute loss is '2' (a fraction from 0 to 1)"),
 ])  # fmt: skip
-def test_what_makes_no_sense_is_refused(rule, fault):
+def test_senseless_rule_is_refused(rule, fault):
     assert faults(rule)[0].startswith(fault)
 
 
-def test_all_faults_of_all_rules_are_told_at_once():
+def test_faults_of_all_rules_are_reported_together():
     told = faults({"select": {"name": "x"}, "set": {"a": 1}}, {**SEVEN, "set": {"containers:node_type": "vm", "containers:partition": "/"}},
                   {"select": {"regex": "["}, "remove": "a"})  # fmt: skip
     assert [fault.split(":")[0] for fault in told] == ["rule 1, select", "rule 2, set.containers", "rule 2, set.containers", "rule 3, select.regex"]
 
 
-def test_values_that_differ_from_node_to_node_are_each_refused_but_not_all_shown():
+def test_every_invalid_value_is_refused_but_only_some_are_shown():
     told = faults({"select": {"name": "*"}, "set": {"containers:node_type": "{name}"}})
     assert len(told) == 6 and told[-1] == "rule 1, set.containers:node_type: 3 more values like these"
 
@@ -226,21 +226,21 @@ def test_values_that_differ_from_node_to_node_are_each_refused_but_not_all_shown
     ({"select": {"name": "n-3"}, "set": {"containers:partition": "1"}},
      "test.xml:100: computer r: containerize would refuse it: has kind qemu but no partition, while others have one (give it a partition"),
 ])  # fmt: skip
-def test_what_is_odd_is_warned_of(rule, warning):
+def test_questionable_rule_gives_a_warning(rule, warning):
     assert str(annotated(rule).warnings[0]).startswith(warning)
 
 
 @pytest.mark.parametrize("name", ["startup", "rtproto", "type", "containers:image", "containers:PackingPass", "colour", "my:colour"])
-def test_attributes_that_have_an_effect_and_those_of_others_are_not_remarked_upon(name):
+def test_effective_and_foreign_attributes_give_no_warning(name):
     assert annotated({**SEVEN, "set": {name: "1"}}).warnings == ()
 
 
-def test_what_was_wrong_before_is_no_fault_of_a_rule():
+def test_fault_of_the_topology_is_not_blamed_on_a_rule():
     topology = dataclasses.replace(LAB, elements=(*LAB.elements, OtherElement(kind="testbed", name="far")))
     assert marked({"name": "r"}, topology) == "r"
 
 
-def test_a_regular_expression_that_takes_for_ever_is_given_up():
+def test_endless_regular_expression_is_aborted():
     topology = vtopo({}, nodes="a" * 30)
     began = time.monotonic()
     assert "takes longer than 2 seconds" in faults({"select": {"regex": "(a*)*b"}, "set": {"x": 1}}, topology=topology)[0]
@@ -278,7 +278,7 @@ def test_a_regular_expression_that_takes_for_ever_is_given_up():
     ([{"select": {"name": "a"}, "remove": "a", "allow_none": "perhaps"}], "rule 1, allow_none: 'perhaps' is not true or false"),
     ([{"select": {"name": "a"}, "remove": "a"}] * 2000, "has 2,000 rules (at most 1,000)"),
 ])  # fmt: skip
-def test_a_rule_that_is_none_is_refused(rules, fault):
+def test_malformed_rule_is_refused(rules, fault):
     with pytest.raises(InputError) as caught:
         rules_of_data(rules)
     assert str(caught.value.problems[0]).startswith(fault)
@@ -286,7 +286,7 @@ def test_a_rule_that_is_none_is_refused(rules, fault):
 
 @settings(max_examples=50, deadline=None)
 @given(vtopos(), st.integers(1, 10), st.sampled_from(["cycle", "spread", "each"]))
-def test_distributing_is_even_and_in_order(topology, number, how):
+def test_values_are_distributed_evenly_and_in_order(topology, number, how):
     found = [int(value) for value in values_of("mark", {"select": {"name": "*"}, "set": {"mark": {how: number}}}, topology=topology).values()]
     sizes = [found.count(value) for value in sorted(set(found))]
     assert len(found) == len(topology.computers) and sorted(set(found)) == list(range(len(sizes)))
@@ -296,8 +296,8 @@ def test_distributing_is_even_and_in_order(topology, number, how):
 
 @settings(max_examples=50, deadline=None)
 @given(topologies())
-def test_nothing_else_of_a_topology_changes(topology):
-    """Setting an attribute everywhere and removing it again gives the topology, whatever is in it; what is written is read back."""
+def test_rule_changes_nothing_else_in_a_topology(topology):
+    """Setting an attribute everywhere and removing it again restores any topology. The marked topology survives a round trip."""
     element_types = ["computer", "substrate", "interface", "other", "experiment"]
     there = [{"select": {"element": element_type}, "set": {"a mark": "x"}, "allow_none": True} for element_type in element_types]
     away = [{"select": {"element": element_type}, "remove": "a mark", "allow_none": True} for element_type in element_types]
@@ -307,7 +307,7 @@ def test_nothing_else_of_a_topology_changes(topology):
     assert read_topdl_text(write_topdl(once).encode(), "again.xml")[0] == once
 
 
-def test_what_a_reader_kept_without_understanding_it_stays_with_an_attribute():
+def test_unknown_content_that_a_reader_kept_stays_with_its_attribute():
     kept = (Unknown("", 'unit="kb"'),)
     topology = Topology(substrates=(Substrate(name="s", attributes=(Attribute("a", "1", kept),)),))
     (substrate,) = annotated({"select": {"element": "substrate"}, "set": {"a": "2"}}, topology=topology).topology.substrates
@@ -323,7 +323,7 @@ likely = st.fixed_dictionaries({"select": st.dictionaries(st.sampled_from([key f
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(likely | anything, max_size=3) | anything)
-def test_whatever_is_given_for_rules_is_applied_or_refused_in_words(data):
+def test_any_data_given_as_rules_is_applied_or_refused_with_a_message(data):
     try:
         annotate_by_rules(LAB, rules_of_data(data))
     except InputError as exc:
@@ -332,7 +332,7 @@ def test_whatever_is_given_for_rules_is_applied_or_refused_in_words(data):
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60) | st.text("-{}[]:,&*!|>#'\"\\ \n\tab1~?%@", max_size=60).map(str.encode))
-def test_whatever_stands_in_a_file_of_rules_is_read_or_refused_in_words(tmp_path_factory, content):
+def test_any_rule_file_is_read_or_refused_with_a_message(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "rules.yml"
     path.write_bytes(content)
     try:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""docs/hostplan.md is the contract of version 2: its example is a plan, and it describes every field there is."""
+"""docs/hostplan.md describes version 2 completely: its example is a valid plan, and every field is described."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ KINDS = [kind for kind in vars(hostplan).values() if isinstance(kind, type) and 
 
 
 def documented(kind):
-    """{field: (type, meaning)} of the table below the heading of that dataclass."""
+    """Return {field: (type, meaning)} of the table below the heading of this dataclass."""
     section = re.search(rf"^## {kind.__name__}$(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)[1]
     return {name: (what, meaning) for name, what, meaning in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", section, re.MULTILINE)}
 
 
-def test_the_example_is_a_host_plan_and_survives_a_round_trip():
+def test_example_is_a_host_plan_and_survives_a_round_trip():
     plan = hostplan.from_json(EXAMPLE)
     assert hostplan.from_json(hostplan.to_json(plan)) == plan
 
 
-def test_the_example_is_of_the_version_that_the_page_and_the_code_speak_of():
+def test_example_page_and_code_have_the_same_version():
     assert json.loads(EXAMPLE)["version"] == hostplan.PLAN_VERSION
     assert f"version {hostplan.PLAN_VERSION}." in PAGE
 
 
-def test_the_example_shows_every_field_but_those_of_multicast_and_of_pnodes():
+def test_example_shows_every_field_except_those_of_multicast_and_pnodes():
     shown = set(re.findall(r'"(\w+)":', EXAMPLE))
     assert {field.name for kind in KINDS for field in dataclasses.fields(kind)} - shown == {"group", "interface"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_field_and_no_other_is_described(kind):
+def test_page_describes_every_field_and_no_other(kind):
     assert sorted(documented(kind)) == sorted(field.name for field in dataclasses.fields(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_the_page_says_required_of_exactly_those_fields_without_a_default(kind):
+def test_page_marks_exactly_the_fields_without_a_default_as_required(kind):
     def has_default(field):
         return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
@@ -53,7 +53,7 @@ def test_the_page_says_required_of_exactly_those_fields_without_a_default(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_the_types_on_the_page_are_those_of_the_code(kind):
+def test_page_gives_the_types_of_the_code(kind):
     words = {"str": "string", "int": "integer", "bool": "boolean"}
     for field in dataclasses.fields(kind):
         hint = field.type.removeprefix("Optional[").removesuffix("]") if field.type.startswith("Optional[") else field.type

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table of rooms in docs/walkthrough.md is what the code does: who imports whom, lazy imports included."""
+"""The code imports what the table of rooms in docs/walkthrough.md allows, lazy imports included."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ ROOT = Path(__file__).parents[3]
 PLUGINS = ROOT / "plugins"
 PACKAGE = "ansible_collections.deter.benito.plugins"
 ROW = re.compile(r"^\| `(?P<room>[\w/.]+)` \| (?P<about>[^|]+) \| (?P<imports>[^|]*) \|$", re.MULTILINE)
-GROUND = ("errors", "names", "files", "commands", "hostplan", "host_program")
+GROUND = ("errors", "names", "files", "commands", "hostplan", "file_lock")
 TRAVELLING = tuple(name.removesuffix(".py") for name in SHARED)
 
 
 def read_table() -> dict[str, list[str]]:
-    """{room: the rooms that it may import}, in the order of the page."""
+    """Return {room: rooms that it may import}, in the order of the page."""
     text = (ROOT / "docs" / "walkthrough.md").read_text(encoding="utf-8")
     rows = ROW.findall(text.partition("## Who may import whom")[2].partition("\n## ")[0])
     return {room: re.findall(r"`([\w/.]+)`", imports) for room, _about, imports in rows}
 
 
 def read_imports() -> dict[str, set[str]]:
-    """{file below plugins/, without .py: the files and external packages that it imports, wherever in it that is written}."""
+    """Return {file below plugins/, without .py: files and external packages that it imports}, imports inside functions included."""
     paths = {path.relative_to(PLUGINS).with_suffix("").as_posix(): path for path in PLUGINS.rglob("*.py") if path.name != "__init__.py"}
     found = {name: set(_imported(name, path, paths)) for name, path in paths.items()}
     found["module_utils/host/run/kinds"] |= {f"module_utils/host/{module.replace('.', '/')}" for module in _modules_of_kinds()}
@@ -38,7 +38,7 @@ def read_imports() -> dict[str, set[str]]:
 
 
 def _modules_of_kinds() -> set[str]:
-    """The modules that the table of kinds imports by name."""
+    """Return the modules that the table of kinds imports by name."""
     return {function.args[0] for part in KIND_PARTS for function in (part.apply, part.remove, part.status, part.reboot) if function}
 
 
@@ -56,7 +56,7 @@ def _imported(name: str, path: Path, paths: dict[str, Path]):
 
 
 def _base(name: str, node: ast.ImportFrom) -> str | None:
-    """What is imported from, as a path below plugins/; None for other packages."""
+    """Return the module imported from as a path below plugins/, or None for other packages."""
     if node.level:
         folder = name.split("/")[: -node.level]
         return "/".join([*folder, *(node.module or "").split(".")]).strip("/")
@@ -69,7 +69,7 @@ IMPORTS = read_imports()
 
 
 def room_of(file: str) -> str:
-    """The room of a file: the longest name in the table that its path begins with."""
+    """Return the room of a file: the longest name in the table with which its path begins."""
     short = file.removeprefix("module_utils/") if file.startswith("module_utils/") else f"plugins/{file}"
     rooms = [room for room in TABLE if short == room or short.startswith(f"{room}/")]
     assert rooms, f"{file} is in no room of the table in docs/walkthrough.md"
@@ -77,7 +77,7 @@ def room_of(file: str) -> str:
 
 
 def arrows() -> dict[str, dict[str, str]]:
-    """{room: {room that it imports: an import that shows it}}."""
+    """Return {room: {imported room: an import that proves it}}."""
     found: dict[str, dict[str, str]] = {room: {} for room in TABLE}
     for file, imported in IMPORTS.items():
         for other in sorted(imported):
@@ -91,18 +91,18 @@ def test_every_file_has_a_room_and_every_room_has_files():
 
 
 @pytest.mark.parametrize("room", TABLE)
-def test_a_room_imports_the_rooms_that_the_table_names_and_no_others(room):
+def test_room_imports_exactly_the_rooms_that_the_table_names(room):
     found = arrows()[room]
     assert set(found) == set(TABLE[room]), found
 
 
 @pytest.mark.parametrize("room", TABLE)
-def test_a_room_imports_only_rooms_above_it_in_the_table(room):
+def test_room_imports_only_rooms_above_it_in_the_table(room):
     above = list(TABLE)[: list(TABLE).index(room)]
     assert set(TABLE[room]) <= set(above)
 
 
-def test_no_file_imports_itself_by_way_of_others():
+def test_imports_form_no_circle():
     graph = {file: [other for other in imported if not other.startswith("external ")] for file, imported in IMPORTS.items()}
     try:
         graphlib.TopologicalSorter(graph).prepare()
@@ -110,25 +110,25 @@ def test_no_file_imports_itself_by_way_of_others():
         pytest.fail(" imports ".join(reversed(exc.args[1])))
 
 
-def test_what_runs_on_vhosts_needs_nothing_but_the_standard_library():
+def test_code_for_vhosts_imports_only_the_standard_library():
     for file, imported in IMPORTS.items():
         if room_of(file).split("/")[0] in ("host", *TRAVELLING):
             external = {other.removeprefix("external ") for other in imported if other.startswith("external ")}
             assert external <= sys.stdlib_module_names, file
 
 
-def test_the_host_half_imports_only_what_travels_with_it():
+def test_host_code_imports_only_what_is_sent_to_the_host():
     for file, imported in IMPORTS.items():
         if room_of(file).startswith("host/"):
             assert {room_of(other) for other in imported if not other.startswith("external ")} & set(GROUND) <= set(TRAVELLING), file
 
 
-def test_what_plans_knows_no_ansible():
+def test_planning_code_does_not_import_ansible():
     importing = {room_of(file).split("/")[0] for file, imported in IMPORTS.items() if "external ansible" in imported}
-    assert importing <= {"images", "plugins"}
+    assert importing <= {"images", "settings_module", "plugins"}
 
 
-def test_every_file_and_folder_that_the_page_names_is_there():
+def test_every_file_and_folder_that_the_page_names_exists():
     text = (ROOT / "docs" / "walkthrough.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:[\w-]+/)*[\w-]+(?:\.py|\.yml|/))`", text))
     paths = [path for folder in ("plugins", "playbooks", "tests") for path in (ROOT / folder).rglob("*")]

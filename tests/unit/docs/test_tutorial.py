@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The examples of the testbeds' tutorials become what their descriptions say: nodes, links, names, shaping, and no more machines."""
+"""The examples of the tutorials match their descriptions: nodes, links, names, shaping and number of machines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KIND = "containers:node_type"
 
 
 def links_of_a_star(satellites, step=2):
-    """An unnamed object's number is that of all objects: the first link of a star is the third."""
+    """Return {link: members} of a star. All objects share one counter, so its first link has the number 3."""
     return {f"tblink-l{step * number + 3}": ["center", f"n-{number}"] for number in range(satellites)}
 
 
@@ -30,7 +30,7 @@ def kinds(center, satellite, **others):
 
 @dataclass(frozen=True)
 class Described:
-    """What the description of an example says of it.
+    """The description of an example.
 
     nodes       in the order of their creation
     substrates  {name: members}
@@ -78,7 +78,7 @@ DESCRIBED = {
 
 
 @pytest.mark.parametrize("name", DESCRIBED)
-def test_an_example_becomes_what_its_description_says(name):
+def test_example_matches_its_description(name):
     topology, warnings = tutorial(f"{name}.tcl")
     described = DESCRIBED[name]
     assert warnings == []
@@ -91,13 +91,13 @@ def test_an_example_becomes_what_its_description_says(name):
         assert {node: value for node, value in found.items() if value is not None} == values
 
 
-def test_the_first_lesson_has_an_operating_system_and_an_address():
+def test_first_lesson_sets_an_operating_system_and_an_address():
     node = tutorial("basic.tcl")[0].computers[0]
     assert node.operating_systems[0].attribute("osid") == "FBSD-STD"
     assert [node.interfaces[0].attribute(name) for name in ("ip4_address", "ip4_netmask")] == ["10.0.1.1", "255.255.255.0"]
 
 
-def test_half_of_a_delay_is_on_each_hop_as_deter_s_own_converter_wrote_it():
+def test_each_hop_has_half_of_the_delay_as_in_deters_own_converter():
     topology, _warnings = tutorial("example1.tcl")
     assert {substrate.latency.time_ms for substrate in topology.substrates} == {5}
     assert {interface.latency.time_ms for node in topology.computers for interface in node.interfaces} == {5}
@@ -105,7 +105,7 @@ def test_half_of_a_delay_is_on_each_hop_as_deter_s_own_converter_wrote_it():
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.xml")), ids=lambda path: path.name)
-def test_an_example_in_topdl_is_the_same_topology(path):
+def test_topdl_version_of_an_example_is_the_same_topology(path):
     in_topdl, warnings = tutorial(path.name)
     assert warnings == [] and in_topdl == tutorial(path.with_suffix(".tcl").name)[0]
 
@@ -132,7 +132,7 @@ MACHINES = [
 
 
 @pytest.mark.parametrize(("name", "chosen", "described", "sizes"), MACHINES, ids=lambda part: str(part) if isinstance(part, (str, dict)) else None)
-def test_an_example_takes_no_more_machines_than_described_and_none_is_over_its_packing(name, chosen, described, sizes):
+def test_example_takes_no_more_machines_than_described_and_none_is_over_its_packing(name, chosen, described, sizes):
     topology, _warnings = tutorial(f"{name}.tcl")
     settings = EmbeddingSettings(default_container="openvz", **chosen)
     machines = embed(topology, settings).machines
@@ -148,11 +148,11 @@ def test_an_example_takes_no_more_machines_than_described_and_none_is_over_its_p
         assert expected is None or sorted(of_pass) == sorted(expected)
 
 
-def test_example_6_without_passes_of_its_own_packing_takes_as_few_as_can_be():
+def test_example_6_without_pass_packing_takes_the_fewest_machines_possible():
     assert len(embed(tutorial("example6.tcl")[0], EmbeddingSettings(packing=20)).machines) == 4, "center is in a pass by itself"
 
 
-def test_the_table_of_the_folder_says_how_many_machines_there_are():
+def test_readme_table_gives_the_number_of_machines():
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
     said = dict(re.findall(r"^\| \[(\w+)\.tcl\].*?\| ([0-9; ]+ \| [0-9; ]+) \|$", page, re.MULTILINE))
     without_passes = [(name, described, sizes) for name, chosen, described, sizes in MACHINES if name != "example6" and "passes" not in chosen]

@@ -11,8 +11,7 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.host import cli
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.cli import main
-from ansible_collections.deter.benito.plugins.module_utils.host.start_commands.start_command import environment
-from ansible_collections.deter.benito.tests.unit.host.plans import plan, with_vnode
+from ansible_collections.deter.benito.tests.unit.host.plans import plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +40,7 @@ def test_help_names_every_command_and_each_tells_its_options(capsys):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["status", "-e", "../../etc"], "'../../etc' is not PID.EID"), (["apply", "-e", ""], "'' is not PID.EID"),
-    (["enter", "-e", "a/../b", "n"], "'a/../b' is not PID.EID"), (["status"], "say which experiment with -e PID.EID: none is on this machine"),
+    (["enter", "-e", "a/../b", "n"], "'a/../b' is not PID.EID"), (["status"], "name an experiment with -e PID.EID: there is none on this machine"),
     (["status", "-e", "No.such"], "no experiment No.such on this host"), (["enter", "nobody"], "no node nobody on this host"),
     (["enter", "-e", "No.such", "nobody"], "no experiment No.such on this host"),
 ])
@@ -89,12 +88,3 @@ def test_whatever_is_an_experiment_is_a_safe_path(text):
         assert os.path.normpath(ExperimentPaths(text).directory) == ExperimentPaths(text).directory
         assert ExperimentPaths(text).directory.count("/") == 4
         assert text.isascii() and not set(text) & set(" \n\t/\\'\"$`;&|<>*?~%@:")
-
-
-def test_a_start_command_finds_who_it_is_and_nothing_of_who_started_it(monkeypatch):
-    monkeypatch.setenv("SECRET", "x")
-    made = with_vnode(plan(), "a", environment={"COLOUR": "red", "HOME": "/tmp"})
-    found = environment(made, made.vnodes[0])
-    assert (found["BENITO_PID"], found["BENITO_EID"], found["BENITO_NODE"]) == ("Proj", "exp", "a")
-    assert (found["COLOUR"], found["HOME"]) == ("red", "/tmp")
-    assert "SECRET" not in found and found["PATH"].split(":")[0] == "/usr/local/sbin"

@@ -9,8 +9,8 @@ import os
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.allocate import allocate
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.begin import SWAPIN, begin
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.create import Request, prepare
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.swap import begin_swapin
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.writer import write_topdl
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 
@@ -56,7 +56,7 @@ def test_a_machine_whose_memory_nobody_knows_is_not_limited(made):
 ])
 def test_virtual_machines_that_no_machine_can_hold_are_refused_with_nothing_written(made, settings, machine, has):
     directory = made(vtopo({"lan": "a"}, a={"node_type": "qemu", "memory": "4G"}), **settings)
-    begin_swapin(directory)
+    begin(directory, SWAPIN)
     with pytest.raises(ExperimentError) as caught:
         allocate(directory, pool(machine), {})
     assert str(caught.value).splitlines() == [
@@ -69,11 +69,11 @@ def test_virtual_machines_that_no_machine_can_hold_are_refused_with_nothing_writ
 def test_memory_is_promised_twice_only_where_the_site_says_so(made):
     topology = vtopo({"lan": "a b"}, a={"node_type": "process"}, b={"node_type": "process"})
     directory = made(topology, memory_reserve_mb=4095)
-    begin_swapin(directory)
+    begin(directory, SWAPIN)
     with pytest.raises(ExperimentError, match="m1: has 1 MiB for nodes"):
         allocate(directory, pool({}), {})
     directory.write("site.yml", directory.read("site.yml").replace("memory_overcommit: 1.0", "memory_overcommit: 2.5"))
-    begin_swapin(directory)
+    begin(directory, SWAPIN)
     assert allocate(directory, pool({}), {}).claims["pnode-0000"] == {"shared": False, "memory_mb": 2, "memory_limit_mb": 2}
 
 
@@ -118,4 +118,4 @@ def test_an_inventory_that_has_words_for_a_number_is_an_error_that_names_the_mac
     ({"a": {"node_type": "qemu"}, "b": {"node_type": "embedded_pnode"}}, False),
 ])
 def test_only_processes_on_the_machines_themselves_see_its_files(made, nodes, processes):
-    assert begin_swapin(made(vtopo({"lan": "a b"}, **nodes))).processes == processes
+    assert begin(made(vtopo({"lan": "a b"}, **nodes)), SWAPIN).processes == processes

@@ -9,7 +9,9 @@ from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.a
 from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ACTIVE, SWAPPED, ExperimentDirectory, state_json
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, VnodePlan, to_json
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.swap import Carrier, carriers, failures_of, table
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import Carrier, carriers
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.finish import failures_of
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import table
 
 ROW = {"node": "a", "kind": "process", "pnode": "pnode-0000", "machine": "m1", "state": "booted", "start_command": "exit 0"}
 

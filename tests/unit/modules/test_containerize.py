@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""containerize as its users meet it: what it creates, and what it says to everything it refuses."""
+"""The module containerize creates experiments and refuses bad input, as a user sees it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory, experiments
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle import create as creation
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.picture import creation_pictures
-from ansible_collections.deter.benito.plugins.module_utils.settings.schema import SITE_SCHEMA
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl
 from ansible_collections.deter.benito.plugins.modules import containerize
 from ansible_collections.deter.benito.tests.unit.topology.drawing.graphviz import texts_of
@@ -28,7 +27,7 @@ IMPORTS = Path(__file__).parents[3] / "examples" / "imports"
 
 
 def computer(name, *interfaces, **attributes):
-    """A computer; an interface is (substrate, {attribute: value}, extra XML), of which the last two may be missing."""
+    """Return a computer. An interface is (substrate, {attribute: value}, extra XML); the last two are optional."""
     parts = [f"<name>{name}</name>"]
     for number, (substrate, *rest) in enumerate(interfaces):
         pairs = rest[0] if rest else {}
@@ -60,7 +59,7 @@ GOOD = topology(
 
 
 class Outcome:
-    """What a module run printed: its result, and whether it failed."""
+    """The result of a module run, and whether it failed."""
 
     def __init__(self, status, text):
         self.result = json.loads(text)
@@ -69,7 +68,7 @@ class Outcome:
 
 
 def run(check=False, **options):
-    """Run the module in this process, as Ansible would in one of its own."""
+    """Run the module in this process instead of one that Ansible starts."""
     out = io.StringIO()
     arguments = {"_ansible_check_mode": check, **options}
     with patch_module_args(arguments), contextlib.redirect_stdout(out), pytest.raises(SystemExit) as caught:
@@ -83,7 +82,7 @@ def everything_below(path):
 
 @pytest.fixture(name="files")
 def fixture_files(tmp_path, monkeypatch):
-    """A working directory with a topology; the home beside it does not exist yet."""
+    """Make a working directory with a topology. The home beside it does not exist yet."""
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "good.xml").write_text(GOOD)
     monkeypatch.chdir(tmp_path / "work")
@@ -95,7 +94,7 @@ def good(**changes):
     return {"pid": "DeterTest", "eid": "example1", "topology": "good.xml", **changes}
 
 
-def test_it_creates_the_directory_with_every_file_of_the_design(files, tmp_path):
+def test_experiment_directory_has_every_file_of_the_design(files, tmp_path):
     outcome = run(**good(packing=2, kind_map="openvz=process"))
     assert not outcome.failed
     home = str(tmp_path / "home")
@@ -119,7 +118,7 @@ def test_it_creates_the_directory_with_every_file_of_the_design(files, tmp_path)
     assert yaml.safe_load(directory.read("site.yml"))["packing"] == 2
 
 
-def test_the_picture_shows_the_nodes_with_the_addresses_that_they_got(files, tmp_path):
+def test_picture_shows_the_nodes_with_their_addresses(files, tmp_path):
     assert not run(**good()).failed
     directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
     texts = texts_of(directory.read("visualization.svg").encode())
@@ -129,13 +128,13 @@ def test_the_picture_shows_the_nodes_with_the_addresses_that_they_got(files, tmp
 
 
 @pytest.mark.parametrize("options", [{"image": False}, {"image": "no"}, {"no_image": True}])
-def test_no_picture_is_drawn_where_none_is_wanted(files, tmp_path, options):
+def test_no_picture_is_drawn_if_none_is_wanted(files, tmp_path, options):
     outcome = run(**good(**options))
     assert not outcome.failed
     assert not [name for name in outcome.result["files"] if name.startswith("visualization")]
 
 
-def test_without_graphviz_the_experiment_is_created_with_a_warning_that_names_the_package(files, tmp_path, monkeypatch):
+def test_missing_graphviz_gives_a_warning_that_names_the_package(files, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     assert not run(**good()).failed
     directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
@@ -143,14 +142,14 @@ def test_without_graphviz_the_experiment_is_created_with_a_warning_that_names_th
     assert not os.path.exists(directory.file("visualization.svg"))
 
 
-def test_a_picture_that_takes_too_long_is_a_warning(files, tmp_path, monkeypatch):
+def test_picture_that_takes_too_long_gives_a_warning(files, tmp_path, monkeypatch):
     monkeypatch.setattr(creation, "creation_pictures", lambda name, topology, _seconds: creation_pictures(name, topology, 0.001))
     assert not run(**good()).failed
     log = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("activity.log")
     assert "warning: picture: none was drawn: neato did not end within" in log
 
 
-def test_the_same_input_and_seed_give_the_same_bytes(files, tmp_path):
+def test_same_input_and_seed_give_the_same_bytes(files, tmp_path):
     changing = ("state.json", "activity.log")
     contents = []
     for home in ("one", "two"):
@@ -161,7 +160,7 @@ def test_the_same_input_and_seed_give_the_same_bytes(files, tmp_path):
     assert contents[0] == contents[1]
 
 
-def test_the_machines_alone_are_a_topology_too(files, tmp_path):
+def test_physical_topology_is_written_as_topdl_and_ns(files, tmp_path):
     assert not run(**good(packing=2, kind_map="openvz=process")).failed
     directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
     machines, _warnings = read_topdl(directory.file("phys_topo.xml"))
@@ -180,7 +179,7 @@ def test_the_machines_alone_are_a_topology_too(files, tmp_path):
     ]
 
 
-def test_a_machine_that_is_a_node_keeps_its_name_and_names_that_ns_lacks_are_warned_of(files, tmp_path):
+def test_machine_that_is_a_node_keeps_its_name_and_names_invalid_in_ns_give_a_warning(files, tmp_path):
     (files / "odd.xml").write_text(topology(substrate("lan_0"), computer("a", ("lan_0",), containers__node_type="embedded_pnode"), computer("b", ("lan_0",))))
     outcome = run(**good(topology="odd.xml"))
     directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
@@ -189,7 +188,7 @@ def test_a_machine_that_is_a_node_keeps_its_name_and_names_that_ns_lacks_are_war
     assert "warning: there is no phys_topo.ns: substrate lan_0: 'lan_0' is no name in an NS file" in directory.read("activity.log")
 
 
-def test_nodes_with_a_login_get_host_keys_and_processes_do_not(files, tmp_path):
+def test_only_nodes_with_a_login_get_host_keys(files, tmp_path):
     assert not run(**good(kind_map="qemu=process")).failed
     directory = ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1")
     assert sorted(os.listdir(directory.secrets)) == ["c", "ssh_key", "ssh_key.pub"], "and one key logs in everywhere"
@@ -199,7 +198,7 @@ def test_nodes_with_a_login_get_host_keys_and_processes_do_not(files, tmp_path):
     assert directory.read("secrets", "c", "ssh_host_ed25519_key.pub").split() == [*public.split()[:2], "c.example1.detertest"]
 
 
-def test_check_mode_tells_what_would_be_and_writes_nothing(files, tmp_path):
+def test_check_mode_reports_the_result_and_writes_nothing(files, tmp_path):
     outcome = run(check=True, **good(packing=4))
     assert not outcome.failed
     assert outcome.message.splitlines()[0] == "Benito experiment DeterTest/example1 would be created."
@@ -210,7 +209,7 @@ def test_check_mode_tells_what_would_be_and_writes_nothing(files, tmp_path):
     assert not os.path.exists(tmp_path / "home")
 
 
-def test_the_files_it_tells_are_the_files_it_writes(files, tmp_path):
+def test_reported_files_are_the_written_files(files, tmp_path):
     told = run(check=True, **good()).result["files"]
     outcome = run(**good())
     path = outcome.result["path"]
@@ -241,7 +240,7 @@ $ns run
 
 
 @pytest.mark.parametrize("name", ["lab.tcl", "lab.ns"])
-def test_an_ns_file_is_kept_and_what_it_became_stands_beside_it(files, tmp_path, name):
+def test_ns_file_is_kept_beside_its_topdl(files, tmp_path, name):
     (files / name).write_text(NS)
     outcome = run(**good(topology=name, kind_map="qemu=process"))
     assert not outcome.failed, outcome.message
@@ -256,8 +255,8 @@ def test_an_ns_file_is_kept_and_what_it_became_stands_beside_it(files, tmp_path,
 
 
 @pytest.mark.parametrize(("name", "kept"), [("campus.graphml", "experiment.graphml"), ("routers.clab.yml", "experiment.clab.yml")])
-def test_the_examples_of_other_formats_are_kept_and_what_they_became_stands_beside_them(files, tmp_path, capsys, name, kept):
-    """As docs/importing.md shows."""
+def test_examples_of_other_formats_are_kept_beside_their_topdl(files, tmp_path, capsys, name, kept):
+    """The warnings are those that docs/importing.md shows."""
     given = IMPORTS / name
     outcome = run(**good(topology=str(given), packing=2, kind_map="openvz=process"))
     assert not outcome.failed, outcome.message
@@ -278,25 +277,25 @@ EXPECTED_OF_IMPORTS = {
 }
 
 
-def test_all_that_is_wrong_with_an_ns_file_is_told_and_nothing_is_left(files, tmp_path):
+def test_all_faults_of_an_ns_file_are_reported_and_nothing_is_left(files, tmp_path):
     (files / "lab.tcl").write_text(NS.replace("10Mb", "10mb").replace("$a $b", "$a"))
     outcome = run(**good(topology="lab.tcl"))
     assert [line.split(": ")[0] for line in outcome.message.splitlines()] == ["lab.tcl:5", "lab.tcl:5"]
     assert_refused(outcome, "lab.tcl:5: make-lan: 'mb' is no unit of bandwidth (10Mb)", tmp_path)
 
 
-def test_an_ns_file_is_read_by_the_rules_of_its_profile(files, tmp_path):
+def test_ns_file_is_read_by_the_rules_of_its_profile(files, tmp_path):
     (files / "lab.tcl").write_text(NS)
     assert_refused(run(**good(topology="lab.tcl", ns_profile="emulab")), "is not known before tb_compat.tcl is read", tmp_path)
 
 
-def test_without_tclsh_it_says_what_to_install(files, tmp_path, monkeypatch):
+def test_missing_tclsh_is_an_error_that_names_the_package(files, tmp_path, monkeypatch):
     (files / "lab.tcl").write_text(NS)
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     assert_refused(run(**good(topology="lab.tcl")), "lab.tcl: reading NS files needs the program tclsh: install the package tcl", tmp_path)
 
 
-def test_what_an_ns_file_reads_is_relative_to_its_folder_and_kept_with_it(files, tmp_path):
+def test_sourced_ns_files_are_relative_to_the_folder_and_kept(files, tmp_path):
     (files / "sub").mkdir()
     (files / "sub" / "lab.tcl").write_text(NS.replace("$ns run", "source more.tcl\n$ns run"))
     (files / "sub" / "more.tcl").write_text("set c [$ns node]\n")
@@ -309,11 +308,14 @@ def test_what_an_ns_file_reads_is_relative_to_its_folder_and_kept_with_it(files,
     assert ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "again").read("partitioned.xml") == directory.read("partitioned.xml")
 
 
-def test_every_setting_may_be_given():
-    assert list(containerize.SETTINGS) == list(SITE_SCHEMA["properties"])
+def test_option_wins_over_its_entry_in_the_dictionary_of_settings(files, tmp_path):
+    outcome = run(**good(settings={"packing": "2", "seed": 3, "no_image": True, "size": None}, seed=7))
+    assert not outcome.failed, outcome.message
+    settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
+    assert (settings["packing"], settings["seed"], settings["image"], settings["size"]) == (2, 7, False, 0)
 
 
-def test_options_of_the_original_are_settings_by_their_own_names(files, tmp_path, capsys):
+def test_original_option_names_are_accepted_as_settings(files, tmp_path, capsys):
     outcome = run(**good(openvz_diskspace="1.5G", no_image="true", pass_pack="0:2", nodes_only="yes", openvz_template="debian-13"))
     assert not outcome.failed, outcome.message
     settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
@@ -323,13 +325,13 @@ def test_options_of_the_original_are_settings_by_their_own_names(files, tmp_path
 
 
 @pytest.mark.parametrize(("given", "mebibytes"), [("2G", 2048), ("512M", 512), ("512mb", 512), (1048576, 1024), ("1048576", 1024), ("70000", 69)])
-def test_the_original_s_disk_space_counts_blocks_without_a_suffix(files, tmp_path, given, mebibytes):
+def test_original_disk_space_without_a_suffix_counts_blocks(files, tmp_path, given, mebibytes):
     assert not run(**good(openvz_diskspace=given)).failed
     settings = yaml.safe_load(ExperimentDirectory(str(tmp_path / "home"), "DeterTest", "example1").read("site.yml"))
     assert settings["openvz_disk_mb"] == mebibytes
 
 
-def test_the_run_wins_over_the_original_s_site_conf_and_that_over_the_site(files, tmp_path):
+def test_module_options_win_over_site_conf_and_site_conf_over_the_site_file(files, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "site.yml").write_text("pnode_types: [large]\nopenvz_template: debian-13\n")
     (files / "site.conf").write_text("[containers]\nqemu_host_hw = pc2133, MicroCloud\nopenvz_guest_url = /share/ubuntu-10.04-x86.tar.gz\n")
@@ -341,7 +343,7 @@ def test_the_run_wins_over_the_original_s_site_conf_and_that_over_the_site(files
     assert "setting openvz_template: DETER's template ubuntu-10.04-x86 is not in the catalogue: openvz nodes that ask for none are made of debian-12" in log
 
 
-def test_an_experiment_of_a_group_is_in_the_group_s_directory_and_known_to_hosts_by_its_project(files, tmp_path):
+def test_group_experiment_is_in_the_groups_directory_and_named_after_its_project_on_hosts(files, tmp_path):
     outcome = run(**good(pid="DeterTest/teamA"))
     assert outcome.message.splitlines()[0] == "Benito experiment DeterTest/teamA/example1 successfully created!"
     assert outcome.message.endswith("-e pid=DeterTest/teamA -e eid=example1")
@@ -353,12 +355,12 @@ def test_an_experiment_of_a_group_is_in_the_group_s_directory_and_known_to_hosts
     assert everything_below(tmp_path / "home") == []
 
 
-def test_the_group_of_the_project_s_own_name_is_the_project_itself(files, tmp_path):
+def test_group_named_like_its_project_is_the_project(files, tmp_path):
     assert run(**good(pid="DeterTest/DeterTest")).message.splitlines()[0] == "Benito experiment DeterTest/example1 successfully created!"
 
 
 @pytest.mark.parametrize(("first", "second"), [("DeterTest", "DeterTest/teamA"), ("DeterTest/teamA", "DeterTest"), ("DeterTest/teamA", "DeterTest/teamB")])
-def test_no_two_experiments_of_a_project_have_one_name_whatever_their_groups(files, tmp_path, first, second):
+def test_experiment_name_is_unique_in_a_project_across_groups(files, tmp_path, first, second):
     assert not run(**good(pid=first)).failed
     before = everything_below(tmp_path / "home")
     outcome = run(**good(pid=second))
@@ -462,20 +464,24 @@ BAD_OPTIONS = {
     "a template that is not there": ({"openvz_template": "windows-11"}, "openvz_template: there is no template 'windows-11'"),
     "a picture in no time": ({"image_limit_s": 0}, "image_limit_s: 0 is less than the minimum of 1"),
     "a site.conf that is not there": ({"config": "none.conf"}, "none.conf: no such file"),
-    "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is no line of an INI file"),
+    "a site.conf that is a topology": ({"config": "good.xml"}, "good.xml:1: is not a line of an INI file"),
+    "a setting that is none": ({"settings": {"packking": 3}}, "packking: there is no such setting (perhaps packing)"),
+    "a truth in words": ({"no_image": "perhaps"}, "no_image: 'perhaps' is not one of its values (true or false)"),
+    "a list where a number belongs": ({"vxlan_port": [4789]}, "vxlan_port: [4789] is not of type 'integer' (a whole number from 1 to 65535)"),
+    "less than nothing": ({"qemu_reserve_mb": -1}, "qemu_reserve_mb: -1 is less than the minimum of 0 (a whole number, at least 0)"),
     "a site file that is not there": ({"site": "none.yml"}, "none.yml: no such file"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_TOPOLOGIES)
-def test_a_bad_topology_gets_one_clear_message_and_leaves_nothing(files, tmp_path, case):
+def test_invalid_topology_gets_one_clear_message_and_leaves_nothing(files, tmp_path, case):
     content, expected = BAD_TOPOLOGIES[case]
     (files / "bad.xml").write_bytes(content if isinstance(content, bytes) else content.encode())
     assert_refused(run(**good(topology="bad.xml")), expected, tmp_path)
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_gets_one_clear_message_and_leaves_nothing(files, tmp_path, case):
+def test_invalid_option_gets_one_clear_message_and_leaves_nothing(files, tmp_path, case):
     options, expected = BAD_OPTIONS[case]
     outcome = run(**good(**options))
     assert_refused(outcome, expected, tmp_path)
@@ -492,16 +498,16 @@ def assert_refused(outcome, expected, tmp_path):
     assert not os.path.exists(tmp_path / "home")
 
 
-def test_all_that_is_wrong_is_said_at_once(files, tmp_path):
+def test_all_faults_are_reported_together(files, tmp_path):
     (files / "bad.xml").write_text(topology(computer("a", ("nowhere",)), substrate("s", "<capacity><rate>-1</rate></capacity>")))
-    outcome = run(**good(eid="-", packing=0, topology="bad.xml"))
+    outcome = run(**good(eid="-", packing=0, nodes_only="perhaps", seed="lucky", openvz_diskspace="much", topology="bad.xml"))
     lines = outcome.message.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["eid", "packing", "bad.xml", "bad.xml"]
+    assert [line.split(":")[0] for line in lines] == ["eid", "openvz_diskspace", "packing", "nodes_only", "seed", "bad.xml", "bad.xml"]
     assert outcome.failed
     assert not os.path.exists(tmp_path / "home")
 
 
-def test_an_unknown_setting_of_the_site_is_an_error_with_its_line(files, tmp_path):
+def test_unknown_setting_of_the_site_is_an_error_with_its_line(files, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "site.yml").write_text("packing: 3\nunkown: 1\n")
     outcome = run(**good())
@@ -509,7 +515,7 @@ def test_an_unknown_setting_of_the_site_is_an_error_with_its_line(files, tmp_pat
     assert everything_below(tmp_path / "home") == [f"{tmp_path}/home/site.yml"]
 
 
-def test_an_existing_experiment_is_refused_and_untouched_even_if_broken(files, tmp_path):
+def test_existing_experiment_is_refused_and_unchanged_even_if_broken(files, tmp_path):
     assert not run(**good()).failed
     state = tmp_path / "home/proj/DeterTest/exp/example1/state.json"
     state.write_text("{broken")
@@ -523,7 +529,7 @@ def test_an_existing_experiment_is_refused_and_untouched_even_if_broken(files, t
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 @pytest.mark.parametrize("options, message", [("size=16k", "No space left on device"), ("ro", "Read-only file system")])
-def test_a_disk_that_cannot_take_it_gets_one_clear_message_and_leaves_nothing(files, tmp_path, options, message):
+def test_full_disk_gets_one_clear_message_and_leaves_nothing(files, tmp_path, options, message):
     (tmp_path / "disk").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(tmp_path / "disk")], check=True)
     try:
@@ -536,7 +542,7 @@ def test_a_disk_that_cannot_take_it_gets_one_clear_message_and_leaves_nothing(fi
         subprocess.run(["umount", str(tmp_path / "disk")], check=True)
 
 
-def test_a_home_that_is_a_file_gets_one_clear_message(files, tmp_path):
+def test_home_that_is_a_file_gets_one_clear_message(files, tmp_path):
     (tmp_path / "home").write_text("")
     outcome = run(**good())
     assert outcome.failed

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""topdl_annotate as its users meet it: what it reads and writes, what it says changed, and what it refuses."""
+"""The module topdl_annotate reads, writes, reports changes and refuses bad input, as a user sees it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RULES = """---
 
 
 class Outcome:
-    """What a module run printed: its result, and whether it failed."""
+    """The result of a module run, and whether it failed."""
 
     def __init__(self, status, text):
         self.result = json.loads(text)
@@ -61,7 +61,7 @@ def run(module=topdl_annotate, check=False, **options):
 
 @pytest.fixture(name="files")
 def fixture_files(tmp_path, monkeypatch):
-    """A working directory with a topology in both formats, and rules."""
+    """Make a working directory with a topology in both formats, and rules."""
     for name, text in (("lab.xml", LAB), ("lab.tcl", NS), ("rules.yml", RULES)):
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -73,7 +73,7 @@ def attributes(path):
     return {computer.name: {one.name: one.value for one in computer.attributes} for computer in topology.computers}
 
 
-def test_rules_of_a_file_make_a_new_file_and_the_old_one_stays(files):
+def test_rule_file_produces_a_new_file_and_keeps_the_old_one(files):
     outcome = run(topology="lab.xml", rules="rules.yml")
     assert not outcome.failed and outcome.result["changed"]
     assert outcome.message == "3 attributes of 2 elements differ from lab.xml; lab-annotated.xml is written."
@@ -84,7 +84,7 @@ def test_rules_of_a_file_make_a_new_file_and_the_old_one_stays(files):
     assert '<widget colour="red"/>' in (files / "lab-annotated.xml").read_text()
 
 
-def test_what_is_as_it_should_be_is_not_written_again(files):
+def test_unchanged_output_is_not_written_again(files):
     run(topology="lab.xml", rules="rules.yml")
     before = os.stat("lab-annotated.xml")
     again = run(topology="lab.xml", rules="rules.yml")
@@ -93,7 +93,7 @@ def test_what_is_as_it_should_be_is_not_written_again(files):
     assert os.stat("lab-annotated.xml") == before
 
 
-def test_check_mode_tells_the_same_and_writes_nothing(files):
+def test_check_mode_reports_the_same_and_writes_nothing(files):
     told = run(check=True, topology="lab.xml", rules="rules.yml")
     assert told.message == "3 attributes of 2 elements differ from lab.xml; lab-annotated.xml would be written."
     assert sorted(os.listdir()) == ["lab.tcl", "lab.xml", "rules.yml"]
@@ -101,14 +101,14 @@ def test_check_mode_tells_the_same_and_writes_nothing(files):
     assert {**told.result, "msg": ""} == {**done.result, "msg": ""}
 
 
-def test_the_difference_is_that_of_attributes(files):
+def test_diff_lists_the_changed_attributes(files):
     diff = run(check=True, topology="lab.xml", name="b", set={"startup": "two\nlines", "containers:ghost": True}).result["diff"]
     assert diff == {
         "before_header": "lab.xml", "after_header": "lab-annotated.xml", "before": "computer b: startup = hostname\n",
         "after": "computer b: startup = 'two\\nlines'\ncomputer b: containers:ghost = true\n"}  # fmt: skip
 
 
-def test_in_place_the_file_keeps_its_mode_and_one_that_needs_no_change_keeps_its_bytes(files):
+def test_in_place_change_keeps_the_mode_and_no_change_keeps_the_bytes(files):
     os.chmod("lab.xml", 0o640)
     unchanged = run(topology="lab.xml", in_place=True, name="b", set={"startup": "hostname"})
     assert not unchanged.result["changed"] and unchanged.message == "No attribute differs from lab.xml; lab.xml is as it should be."
@@ -119,7 +119,7 @@ def test_in_place_the_file_keeps_its_mode_and_one_that_needs_no_change_keeps_its
     assert not run(topology="lab.xml", out="lab.xml", names="b", set={"startup": "date"}).result["changed"]
 
 
-def test_in_place_comments_are_warned_of_and_a_larger_document_is_not_lost(files, capsys):
+def test_in_place_change_warns_of_comments_and_keeps_a_surrounding_document(files, capsys):
     (files / "mail.xml").write_text("<mail><topology>" + LAB.partition("<topology>")[2].replace("</topology>", "</topology></mail>"))
     refused = run(topology="mail.xml", in_place=True, name="b", set={"startup": "date"})
     assert refused.message == "mail.xml: what is around the topology would be lost (out=FILE instead of in_place)"
@@ -130,20 +130,20 @@ def test_in_place_comments_are_warned_of_and_a_larger_document_is_not_lost(files
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_in_place_the_file_keeps_its_owner_and_a_link_to_it_stays_a_link(files):
+def test_in_place_change_keeps_the_owner_and_symbolic_links(files):
     os.chown("lab.xml", 1234, 1234)
     os.symlink("lab.xml", "link.xml")
     assert run(topology="link.xml", in_place=True, name="b", set={"startup": "date"}).result["changed"]
     assert os.path.islink("link.xml") and os.stat("lab.xml").st_uid == 1234 and attributes("lab.xml")["b"] == {"startup": "date"}
 
 
-def test_a_new_file_has_the_mode_that_new_files_have(files):
+def test_new_file_gets_the_default_mode(files):
     run(topology="lab.xml", rules="rules.yml")
     (files / "other").write_text("")
     assert os.stat("lab-annotated.xml").st_mode == os.stat("other").st_mode
 
 
-def test_an_ns_file_becomes_topdl_that_containerize_reads(files):
+def test_ns_file_becomes_topdl_that_containerize_reads(files):
     outcome = run(topology="lab.tcl", out="lab-2.xml", name="*", set={"containers:partition": "{index}", "containers:node_type": "process"})
     assert not outcome.failed, outcome.message
     made = run(containerize, topology="lab-2.xml", pid="Test", eid="lab", benito_home=str(files / "home"))
@@ -156,7 +156,7 @@ def test_paths_are_relative_to_chdir(files, monkeypatch):
     assert (files / "new.xml").exists()
 
 
-def test_rules_may_stand_under_a_key_as_variables_do(files):
+def test_rules_may_be_the_value_of_a_key(files):
     (files / "rules.yml").write_text("rules:\n" + RULES.replace("---\n", "").replace("\n", "\n  ").replace("# who", "  # who", 1).rstrip() + "\n")
     assert run(topology="lab.xml", rules="rules.yml").result["selected"] == [1, 1]
 
@@ -192,14 +192,14 @@ BAD_OPTIONS = {
 
 
 @pytest.mark.parametrize("case", BAD_RULES)
-def test_rules_that_are_none_are_refused_with_their_line(files, case):
+def test_malformed_rules_are_refused_with_their_line(files, case):
     content, expected = BAD_RULES[case]
     (files / "rules.yml").write_text(content)
     assert_refused(files, run(topology="lab.xml", rules="rules.yml"), expected)
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_gets_one_clear_message(files, case):
+def test_invalid_option_gets_one_clear_message(files, case):
     options, expected = BAD_OPTIONS[case]
     assert_refused(files, run(**options), expected)
 
@@ -210,14 +210,14 @@ def assert_refused(files, outcome, expected):
     assert sorted(os.listdir()) == ["lab.tcl", "lab.xml", "rules.yml"]
 
 
-def test_what_is_wrong_with_the_topology_the_rules_and_the_output_is_told_at_once(files):
+def test_faults_of_topology_rules_and_output_are_reported_together(files):
     (files / "lab.xml").write_text(LAB.replace("<name>b</name>", "<name>a</name>"))
     (files / "rules.yml").write_text("- select: {nam: a}\n  remove: x\n")
     outcome = run(topology="lab.xml", rules="rules.yml", out="none/x.xml")
     assert [line.split(":")[0] for line in outcome.message.splitlines()] == ["rules.yml", "lab.xml", "none/x.xml"]
 
 
-def test_what_sound_rules_would_do_wrong_is_told_with_what_is_wrong_with_the_others(files):
+def test_faults_of_applying_and_of_reading_rules_are_reported_together(files):
     text = "- select: {name: a}\n  set: {containers:node_type: vm}\n- select: {nam: a}\n  remove: x\n- select: {name: later}\n  remove: x\n"
     (files / "rules.yml").write_text(text)
     outcome = run(topology="lab.xml", rules="rules.yml")
@@ -225,7 +225,7 @@ def test_what_sound_rules_would_do_wrong_is_told_with_what_is_wrong_with_the_oth
         "rules.yml:3: rule 2, select.nam: there is no such key", "rules.yml:2: rule 1, set.containers:node_type: 'vm' is not one of its values"]  # fmt: skip
 
 
-def test_warnings_of_the_file_and_of_the_rules_are_shown(files, capsys):
+def test_warnings_of_file_and_rules_are_shown(files, capsys):
     warnings = run(topology="lab.xml", name="a", set={"containers:nodetype": "qemu"}).result.get("warnings")
     shown = json.dumps(warnings) + capsys.readouterr().err  # where Ansible's plugins are loaded in this process, it prints them at once
     assert "lab.xml:3: substrate lan: <widget> is not known here" in shown and "perhaps containers:node_type" in shown

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""topdl_convert as its users meet it, in this process and by the playbook."""
+"""The module topdl_convert, in this process and in its playbook, as a user sees it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CAMPUS = str(ROOT / "examples" / "imports" / "campus.graphml")
 
 
 def run(module=topdl_convert, check=False, **options):
-    """(whether it failed, its result)."""
+    """Run the module and return (whether it failed, its result)."""
     out = io.StringIO()
     arguments = {"_ansible_check_mode": check, "_ansible_diff": True, **options}
     with patch_module_args(arguments), contextlib.redirect_stdout(out), pytest.raises(SystemExit) as caught:
@@ -41,7 +41,7 @@ def fixture_work(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", ["xml", "tcl", "ns", "graphml"])
-def test_a_topology_is_written_in_every_format_and_says_the_same(work, suffix):
+def test_topology_stays_the_same_in_every_output_format(work, suffix):
     failed, result = run(topology=CAMPUS, out=f"campus.{suffix}")
     assert not failed and result["changed"] and result["msg"] == f"{work}/campus.{suffix}: 3 nodes, 2 links and LANs"
     before, after = (read_topology(str(path))[0] for path in (CAMPUS, work / f"campus.{suffix}"))
@@ -55,24 +55,24 @@ def _umask():
     return umask
 
 
-def test_it_changes_only_what_differs_and_replaces_nothing_unasked(work):
+def test_conversion_writes_only_changes_and_replaces_files_only_on_request(work):
     (work / "there.xml").write_text("mine\n")
     (work / "there.xml").chmod(0o640)
     failed, result = run(topology=CAMPUS, out="there.xml")
-    assert failed and result["msg"] == "there.xml is there already and says something else; it was left untouched (force=true replaces it)"
+    assert failed and result["msg"] == "there.xml exists and has other content; it was left untouched (force=true replaces it)"
     assert (work / "there.xml").read_text() == "mine\n"
     assert run(topology=CAMPUS, out="there.xml", force=True)[1]["changed"]
     assert stat.S_IMODE(os.stat("there.xml").st_mode) == 0o640
     assert not run(topology=CAMPUS, out="there.xml")[1]["changed"]
 
 
-def test_check_mode_tells_what_would_change_and_writes_nothing(work):
+def test_check_mode_reports_changes_and_writes_nothing(work):
     failed, result = run(topology=CAMPUS, out="new.xml", check=True)
     assert not failed and result["changed"] and not (work / "new.xml").exists()
     assert result["diff"]["before"] == "" and "<name>library</name>" in result["diff"]["after"]
 
 
-def test_an_experiments_partitioned_topology_is_taken(work):
+def test_partitioned_topology_of_an_experiment_is_converted(work):
     failed, _result = run(containerize, pid="P", eid="e", topology=CAMPUS, packing=2)
     assert not failed
     assert not run(pid="P", eid="e", out="e.xml")[0]
@@ -82,7 +82,7 @@ def test_an_experiments_partitioned_topology_is_taken(work):
     assert members_of(read_topology(str(work / "e.tcl"))[0]) == members_of(read_topology(CAMPUS)[0])
 
 
-def test_what_the_output_cannot_say_is_warned_of(work, capsys):
+def test_content_that_the_output_cannot_express_gives_a_warning(work, capsys):
     (work / "lab.xml").write_text("<experiment><elements><computer><name>a</name><cpu/></computer></elements></experiment>")
     _failed, result = run(topology="lab.xml", out="lab.tcl")
     shown = json.dumps(result.get("warnings")) + capsys.readouterr().err  # where Ansible's plugins are loaded in this process, it prints them at once
@@ -103,7 +103,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_done_is_refused_and_nothing_is_written(work, case):
+def test_impossible_conversion_is_refused_and_writes_nothing(work, case):
     (work / "dev.xml").symlink_to("/dev/null")
     (work / "odd.xml").write_text("<experiment><elements><computer><name>a_b</name></computer></elements></experiment>")
     options, expected = REFUSED[case]
@@ -112,7 +112,7 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(work, case):
     assert sorted(os.listdir(work)) == ["dev.xml", "odd.xml"]
 
 
-def test_the_playbook_takes_paths_relative_to_where_the_user_stands(work):
+def test_playbook_takes_paths_relative_to_the_current_folder(work):
     shutil.copy(CAMPUS, work / "campus.graphml")
     playbook = [sys.executable, "-m", "ansible", "playbook", str(ROOT / "playbooks" / "convert.yml"), "-i", "localhost,"]
     command = [*playbook, "-e", "topology=campus.graphml", "-e", "out=campus.tcl"]

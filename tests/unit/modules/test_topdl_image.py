@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""topdl_image as its users meet it: what it draws, where to, and what it says to everything it refuses."""
+"""The module topdl_image draws topologies and refuses bad input, as a user sees it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ $ns run
 
 
 class Outcome:
-    """What a module run printed: its result, its warnings, and whether it failed."""
+    """The result and warnings of a module run, and whether it failed."""
 
     def __init__(self, status, text, noise):
         self.result = json.loads(text)
@@ -45,7 +45,7 @@ class Outcome:
 
 @pytest.fixture(name="work")
 def fixture_work(tmp_path, monkeypatch):
-    """A working directory with two topologies, and an experiment made of one."""
+    """Make a working directory with two topologies and an experiment of one of them."""
     work, home = tmp_path / "work", tmp_path / "home"
     work.mkdir()
     (work / "lab.xml").write_text(write_topdl(LAB))
@@ -58,7 +58,7 @@ def fixture_work(tmp_path, monkeypatch):
 
 @pytest.fixture(name="run")
 def fixture_run(work, capsys):
-    """Runs the module in this process, as Ansible would in one of its own."""
+    """Return a function that runs the module in this process instead of one that Ansible starts."""
 
     def run(check=False, **options):
         out = io.StringIO()
@@ -70,7 +70,7 @@ def fixture_run(work, capsys):
 
 
 @pytest.mark.parametrize("names", [{"experiment": "DeterTest/first"}, {"pid": "DeterTest", "eid": "first"}])
-def test_an_experiment_is_drawn_with_its_addresses_under_its_name_where_the_user_stands(run, work, names):
+def test_experiment_is_drawn_with_addresses_under_its_name_into_the_current_folder(run, work, names):
     outcome = run(**names)
     assert not outcome.failed
     assert outcome.result["path"] == str(work / "first.svg")
@@ -78,20 +78,20 @@ def test_an_experiment_is_drawn_with_its_addresses_under_its_name_where_the_user
     assert {"a", "b", "c", "d", "10.0.0.1", "10.0.1.2"} <= set(texts_of((work / "first.svg").read_bytes()))
 
 
-def test_a_topology_is_drawn_as_it_is(run, work):
+def test_topology_is_drawn_unchanged(run, work):
     assert not run(topology="lab.xml").failed
     texts = texts_of((work / "lab.svg").read_bytes())
     assert {"a", "b", "c", "d", "lan0", "link0"} <= set(texts)
     assert "10.0.0.1" not in texts
 
 
-def test_an_ns_file_is_a_topology_too(run, work):
+def test_ns_file_is_drawn(run, work):
     assert not run(topology="lab.tcl", out="x.svg").failed
     assert {"a", "b", "link0", "100 Mb/s, 10 ms"} <= set(texts_of((work / "x.svg").read_bytes()))
 
 
 @pytest.mark.parametrize(("name", "begin"), [("x.svg", b"<?xml"), ("x.PNG", b"\x89PNG"), ("x.pdf", b"%PDF"), ("x.dot", b"graph ")])
-def test_the_suffix_is_the_format(run, work, name, begin):
+def test_suffix_decides_the_format(run, work, name, begin):
     assert not run(topology="lab.xml", out=name).failed
     assert (work / name).read_bytes().startswith(begin)
 
@@ -108,7 +108,7 @@ def test_partitions_are_boxes_with_the_names_of_the_pnodes(run, work):
     assert Parsed((work / "x.dot").read_text()).boxes == {"pnode-0000": ["a", "b"], "vm": ["b"], "pnode-0001": ["c"], "pnode-0002": ["d"]}
 
 
-def test_the_final_topology_of_an_experiment_has_the_same_boxes_and_no_machines_among_its_nodes(run, work, tmp_path):
+def test_final_topology_has_the_same_boxes_and_no_machines_as_nodes(run, work, tmp_path):
     topology = tmp_path / "home/proj/DeterTest/exp/first/topo.xml"
     assert not run(topology=str(topology), partitions=True, out="x.dot").failed
     picture = Parsed((work / "x.dot").read_text())
@@ -116,18 +116,18 @@ def test_the_final_topology_of_an_experiment_has_the_same_boxes_and_no_machines_
     assert sorted(picture.nodes) == ["a", "b", "c", "d", "lan0", "vm"]
 
 
-def test_partitions_of_a_topology_that_is_not_yet_an_experiment_are_called_what_its_author_calls_them(run, work):
+def test_partitions_of_a_plain_topology_keep_their_authors_names(run, work):
     assert not run(topology="lab.xml", partitions=True, out="x.dot").failed
     assert Parsed((work / "x.dot").read_text()).boxes == {"partition 0": ["a", "b"], "vm": ["b"], "partition 1": ["c"]}
 
 
-def test_boxes_of_what_has_no_partitions_are_a_warning(run, work):
+def test_boxes_without_partitions_give_a_warning(run, work):
     outcome = run(topology="lab.tcl", partitions=True)
     assert not outcome.failed
     assert "has no partitions, so there are no boxes" in outcome.warnings
 
 
-def test_a_program_without_boxes_is_a_warning_and_nodes_say_where_they_are(run, work):
+def test_program_without_boxes_gives_a_warning_and_nodes_name_their_pnode(run, work):
     outcome = run(experiment="DeterTest/first", partitions=True, program="circo")
     assert outcome.result["program"] == "circo"
     assert "circo draws no boxes: each node names its pnode" in outcome.warnings
@@ -139,7 +139,7 @@ def test_addresses_can_be_left_out(run, work):
     assert not [text for text in texts_of((work / "first.svg").read_bytes()) if text.startswith("10.")]
 
 
-def test_the_same_again_changes_nothing_and_check_mode_never_does(run, work):
+def test_second_run_and_check_mode_change_nothing(run, work):
     would = run(experiment="DeterTest/first", check=True)
     assert would.result["changed"]
     assert "would be drawn" in would.message
@@ -151,7 +151,7 @@ def test_the_same_again_changes_nothing_and_check_mode_never_does(run, work):
     assert os.stat(work / "first.svg").st_mtime_ns == written
 
 
-def test_a_new_picture_may_be_read_as_the_user_wants_new_files_to_be_and_an_old_one_as_before(run, work):
+def test_new_picture_gets_the_default_mode_and_an_old_one_keeps_its_mode(run, work):
     before = os.umask(0o027)
     try:
         assert not run(topology="lab.xml").failed
@@ -163,7 +163,7 @@ def test_a_new_picture_may_be_read_as_the_user_wants_new_files_to_be_and_an_old_
         os.umask(before)
 
 
-def test_a_faster_program_that_had_to_step_in_is_named(run, work):
+def test_result_names_the_faster_program_that_was_used_instead(run, work):
     (work / "large.xml").write_text(write_topdl(gallery.preferential(400)))
     outcome = run(topology="large.xml", program="circo", image_limit_s=8)
     assert outcome.result["program"] == "sfdp"
@@ -191,7 +191,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_drawn_gets_one_clear_message_and_leaves_nothing(run, work, case):
+def test_undrawable_input_gets_one_clear_message_and_leaves_nothing(run, work, case):
     options, expected = REFUSED[case]
     (work / "folder.svg").mkdir()
     (work / "bad.xml").write_text("<nothing/>")
@@ -202,7 +202,7 @@ def test_what_cannot_be_drawn_gets_one_clear_message_and_leaves_nothing(run, wor
     assert sorted(os.listdir(work)) == before
 
 
-def test_without_graphviz_it_says_what_to_install_and_the_text_can_be_had_all_the_same(run, work, monkeypatch):
+def test_missing_graphviz_is_an_error_that_names_the_package_except_for_dot_text(run, work, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     outcome = run(topology="lab.xml")
     assert outcome.failed
@@ -210,7 +210,7 @@ def test_without_graphviz_it_says_what_to_install_and_the_text_can_be_had_all_th
     assert not run(topology="lab.xml", out="x.dot").failed
 
 
-def test_every_kind_of_thing_can_be_drawn_from_a_file(run, work):
+def test_every_kind_of_element_is_drawn_from_a_file(run, work):
     (work / "every.xml").write_text(write_topdl(gallery.every_kind()))
     assert not run(topology="every.xml", partitions=True).failed
     assert classes_of((work / "every.svg").read_bytes()).count("cluster") >= 4

@@ -59,12 +59,12 @@ def test_sections_and_the_case_of_keys_do_not_matter(read):
 
 
 @pytest.mark.parametrize(("text", "expected"), [
-    ("[a]\nqemu_host_hw = x\nqemu_host_hw = y\n", "site.conf:3: qemu_host_hw: stands twice"),
-    ("qemu_host_hw = x\nqemu_host_hw = y\n", "site.conf:2: qemu_host_hw: stands twice"),
-    ("[a]\nx = 1\n[a]\n", "site.conf:3: a: stands twice"),
-    ("[a]\nnonsense\n", "site.conf:2: is no line of an INI file ([section], or KEY = VALUE)"),
-    ("nonsense\n", "site.conf:1: is no line of an INI file"),
-    ("[a\nb]\n", "site.conf:1: is no line of an INI file"),
+    ("[a]\nqemu_host_hw = x\nqemu_host_hw = y\n", "site.conf:3: qemu_host_hw: is given twice"),
+    ("qemu_host_hw = x\nqemu_host_hw = y\n", "site.conf:2: qemu_host_hw: is given twice"),
+    ("[a]\nx = 1\n[a]\n", "site.conf:3: a: is given twice"),
+    ("[a]\nnonsense\n", "site.conf:2: is not a line of an INI file ([section], or KEY = VALUE)"),
+    ("nonsense\n", "site.conf:1: is not a line of an INI file"),
+    ("[a\nb]\n", "site.conf:1: is not a line of an INI file"),
     ("[a]\nopenvz_guest_url = %(root)s/x\n", "site.conf:2: openvz_guest_url: refers to root, which is not there (%(NAME)s"),
     ("[a]\nurl_base = 100%\n", "site.conf:2: url_base: refers to no value"),
     ("[a]\nx = %(y)s\ny = %(x)s\n", "site.conf:2: x: refers to no value"),

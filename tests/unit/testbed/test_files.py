@@ -7,7 +7,7 @@ import shlex
 import pytest
 import yaml
 from ansible_collections.deter.benito.plugins.module_utils.debian import archives as apt
-from ansible_collections.deter.benito.plugins.module_utils.testbed import files, network
+from ansible_collections.deter.benito.plugins.module_utils.testbed import files
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity, Paths
 
@@ -36,7 +36,7 @@ Components: main
 """
 
 
-def test_the_inventory_lists_every_pnode_with_what_ssh_and_an_experiment_need():
+def test_inventory_lists_every_pnode_with_variables_for_ssh_and_experiments():
     inventory = yaml.safe_load(files.render_inventory(IDENTITY, PATHS, SUBNETS, ["local-0", "local-1"]))
     hosts = inventory["pnode_pool"]["hosts"]
     assert list(hosts) == ["local-0", "local-1"]
@@ -54,7 +54,7 @@ def test_known_hosts_has_one_line_for_each_pnode_without_the_comment():
     assert text == "172.28.0.11 ssh-ed25519 AAAA\n172.28.0.12 ssh-ed25519 BBBB\n"
 
 
-def test_a_pnode_gets_no_capability_dropped_and_both_interfaces_on_their_bridges():
+def test_pnode_keeps_all_capabilities_and_has_both_interfaces_on_their_bridges():
     settings = _settings(files.render_lxc(IDENTITY, PATHS, "local-1", "/cache/root", 1400, 524288))
     assert settings["lxc.cap.drop"] == [""]
     assert settings["lxc.net.0.link"] == [IDENTITY.control_bridge]
@@ -65,16 +65,16 @@ def test_a_pnode_gets_no_capability_dropped_and_both_interfaces_on_their_bridges
     assert settings["lxc.rootfs.path"] == [f"overlay:/cache/root:{PATHS.pnode('local-1')}/upper"]
 
 
-def test_where_limits_of_open_files_cannot_be_raised_the_configuration_does_not_try():
+def test_configuration_raises_no_open_file_limit_if_that_is_impossible():
     assert "prlimit" not in files.render_lxc(IDENTITY, PATHS, "local-1", "/cache/root", 1500, 0)
 
 
-def test_a_pnode_cannot_change_the_limits_of_the_machine_it_shares():
+def test_pnode_cannot_change_limits_of_the_shared_machine():
     automatic = _settings(files.render_lxc(IDENTITY, PATHS, "local-1", "/cache/root", 1500))["lxc.mount.auto"][0].split()
     assert "proc:mixed" in automatic and "sys:mixed" in automatic
 
 
-def test_the_way_in_is_for_root_alone():
+def test_only_root_can_log_in_to_a_pnode():
     made = files.pnode_files(IDENTITY, SUBNETS, "local-0", "0" * 32, "nameserver 192.0.2.1\n", "ssh-ed25519 AAAA\n")
     assert made["root/.ssh/authorized_keys"] == ("ssh-ed25519 AAAA\n", 0o600)
     assert "Address=172.28.0.11/21" in made["etc/systemd/network/10-control.network"][0]
@@ -82,11 +82,11 @@ def test_the_way_in_is_for_root_alone():
     assert "Gateway" not in made["etc/systemd/network/20-experiment.network"][0]
 
 
-def test_a_table_is_as_wide_as_its_widest_words():
+def test_table_columns_fit_their_widest_text():
     assert files.render_table([("A", "B"), ("long", "x")]) == ["A     B", "long  x"]
 
 
-def test_deb822_sources_are_read_less_the_disabled_ones():
+def test_deb822_sources_are_read_except_disabled_ones():
     assert apt.parse_deb822(DEB822) == (
         apt.Source("http://mirror.example/debian", ("bookworm", "bookworm-updates"), ("main", "contrib")),
         apt.Source("https://mirror.example/debian-security", ("bookworm-security",), ("main",)),
@@ -99,35 +99,27 @@ def test_one_line_sources_are_read_with_and_without_options():
     assert [source.uri for source in apt.parse_sources_list(text)] == ["http://a/debian", "http://b/debian"]
 
 
-def test_a_debian_machine_lends_pnodes_its_mirrors():
+def test_pnodes_use_the_mirrors_of_a_debian_machine():
     lines = apt.debian_lines(apt.parse_deb822(DEB822), True, "bookworm")
     assert lines[0].endswith("http://mirror.example/debian bookworm main")
     assert lines[2].endswith("https://mirror.example/debian-security bookworm-security main")
 
 
 @pytest.mark.parametrize("sources, is_debian", [(apt.parse_deb822(DEB822), False), ((), True), ((apt.Source("file:/mirror/debian", ("x",), ("main",)),), True)])
-def test_elsewhere_pnodes_use_debians_own_mirrors(sources, is_debian):
+def test_pnodes_of_other_machines_use_debians_own_mirrors(sources, is_debian):
     assert all("deb.debian.org" in line for line in apt.debian_lines(sources, is_debian, "bookworm"))
 
 
-def test_proxies_reach_pnodes_unless_they_are_on_the_loopback():
+def test_proxies_are_passed_to_pnodes_unless_they_are_on_the_loopback():
     dump = ('Acquire::http "";\nAcquire::http::Proxy "http://proxy.example:3128";\nAcquire::https::Proxy "http://127.0.0.1:8080";\n'
             'Acquire::Check-Valid-Until "false";\nAPT::Architecture "amd64";\nAcquire::Languages "none";\n')
     kept = apt.kept_options(dump, {"http_proxy": "http://ignored:1"})
     assert kept == ('Acquire::http::Proxy "http://proxy.example:3128";', 'Acquire::Check-Valid-Until "false";')
 
 
-def test_proxies_of_the_environment_serve_where_apt_has_none():
+def test_proxies_of_the_environment_are_used_if_apt_has_none():
     environment = {"http_proxy": "http://user:word@proxy.example:3128", "https_proxy": "http://user:word@localhost:3128"}
     assert apt.kept_options("", environment) == ('Acquire::http::Proxy "http://user:word@proxy.example:3128";',)
-
-
-def test_a_local_resolver_is_passed_over_for_what_it_asks_itself():
-    stub = "# stub\nnameserver 127.0.0.53\noptions edns0 trust-ad\nsearch lab.example\n"
-    real = "nameserver 192.0.2.53\nsearch lab.example\n"
-    assert network.usable_resolv_conf([stub, real]) == real
-    assert network.usable_resolv_conf([stub]) == ""
-    assert network.usable_resolv_conf(["nameserver 127.0.0.1\nnameserver 192.0.2.7\n"]) == "nameserver 192.0.2.7\n"
 
 
 def _settings(text):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.commands import locked, run, write_text
-from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.files import write_text
 from ansible_collections.deter.benito.plugins.module_utils.testbed import kernel
 from ansible_collections.deter.benito.plugins.module_utils.testbed.base import BaseCache, Recipe
 from ansible_collections.deter.benito.plugins.module_utils.testbed.sysctls import MachineLimits, too_low
@@ -21,7 +19,7 @@ MONDAY, SUNDAY = time.strptime("2025-06-02", "%Y-%m-%d"), time.strptime("2025-06
 
 @pytest.fixture(name="proc")
 def fixture_proc(tmp_path):
-    """A tree like /proc/sys with too low an inotify limit, no forwarding, and one interface that forwards all the same."""
+    """Make a tree like /proc/sys with an inotify limit that is too low, forwarding off, and one interface that forwards."""
     for path, value in {
         "fs/inotify/max_user_instances": 128, "net/ipv4/ip_forward": 0, "net/ipv4/conf/all/accept_redirects": 0,
         "net/ipv4/conf/all/forwarding": 0, "net/ipv4/conf/eth0/forwarding": 1, "net/ipv4/conf/eth1/forwarding": 0, "kernel/pid_max": 4194304,
@@ -35,11 +33,11 @@ def _limits(user, proc):
     return MachineLimits(user, str(proc.parent / "run"), str(proc))
 
 
-def test_only_what_is_too_low_is_raised():
+def test_only_limits_that_are_too_low_are_raised():
     assert too_low({"a": 1, "b": 5}, {"a": 4, "b": 4, "c": 4}) == {"a": 4}
 
 
-def test_the_last_testbed_to_leave_puts_the_machines_limits_back(proc):
+def test_last_testbed_restores_the_limits_of_the_machine(proc):
     first, second = _limits("first", proc), _limits("second", proc)
     first.join("/first")
     second.join("/second")
@@ -52,7 +50,7 @@ def test_the_last_testbed_to_leave_puts_the_machines_limits_back(proc):
     assert not (proc.parent / "run").exists()
 
 
-def test_what_the_kernel_changes_with_forwarding_is_put_back_too(proc):
+def test_settings_that_the_kernel_changes_with_forwarding_are_restored(proc):
     limits = _limits("one", proc)
     limits.join("/one")
     (proc / "net/ipv4/conf/all/accept_redirects").write_text("1")
@@ -62,7 +60,7 @@ def test_what_the_kernel_changes_with_forwarding_is_put_back_too(proc):
     assert (proc / "net/ipv4/conf/eth0/forwarding").read_text() == "1"
 
 
-def test_a_limit_that_somebody_else_changed_meanwhile_stays(proc):
+def test_limit_that_somebody_else_changed_meanwhile_is_kept(proc):
     limits = _limits("one", proc)
     limits.join("/one")
     (proc / "fs/inotify/max_user_instances").write_text("99999")
@@ -70,7 +68,7 @@ def test_a_limit_that_somebody_else_changed_meanwhile_stays(proc):
     assert (proc / "fs/inotify/max_user_instances").read_text() == "99999"
 
 
-def test_a_register_from_before_the_reboot_counts_for_nothing(proc):
+def test_register_from_before_a_reboot_is_ignored(proc):
     limits = _limits("one", proc)
     limits.join("/one")
     text = (proc.parent / "run/sysctls.json").read_text()
@@ -78,12 +76,12 @@ def test_a_register_from_before_the_reboot_counts_for_nothing(proc):
     assert not limits.joined()
 
 
-def test_leaving_twice_or_without_having_come_does_nothing(proc):
+def test_leaving_twice_or_without_joining_does_nothing(proc):
     assert _limits("one", proc).leave() == ()
     assert not (proc.parent / "run").exists()
 
 
-def test_every_ability_that_lacks_is_named_at_once(tmp_path):
+def test_all_missing_abilities_are_reported_together(tmp_path):
     probes = (kernel.Probe("flying", "pnodes", "echo no wings >&2; false", ()), kernel.Probe("walking", "pnodes", "true", ()),
               kernel.Probe("swimming", "vnodes", "echo no fins >&2; exit 3", ()))
     assert kernel.lacking(str(tmp_path / "not" / "there"), probes) == (
@@ -91,13 +89,13 @@ def test_every_ability_that_lacks_is_named_at_once(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_base_is_named_by_its_recipe_and_its_week():
+def test_base_is_named_after_recipe_and_week():
     assert RECIPE.key(MONDAY) == RECIPE.key(SUNDAY) == f"bookworm-amd64-{RECIPE.hash}-2025w23"
     other = Recipe("bookworm", "amd64", RECIPE.sources, ("systemd", "vim"), (), ())
     assert other.hash != RECIPE.hash
 
 
-def test_an_interrupted_build_leaves_nothing_that_is_used_later(tmp_path, monkeypatch):
+def test_interrupted_build_leaves_nothing_that_is_used_later(tmp_path, monkeypatch):
     cache = BaseCache(str(tmp_path))
 
     def interrupted(root, recipe):
@@ -111,7 +109,7 @@ def test_an_interrupted_build_leaves_nothing_that_is_used_later(tmp_path, monkey
     assert os.listdir(tmp_path / "base") == [".lock"]
 
 
-def test_building_a_base_sweeps_those_on_which_no_testbed_stands(tmp_path, monkeypatch):
+def test_building_a_base_removes_bases_that_no_testbed_uses(tmp_path, monkeypatch):
     cache = BaseCache(str(tmp_path))
     for key, root in (("used", str(tmp_path)), ("unused", str(tmp_path / "gone"))):
         os.makedirs(cache.root(key))
@@ -126,54 +124,7 @@ def test_building_a_base_sweeps_those_on_which_no_testbed_stands(tmp_path, monke
     assert os.listdir(tmp_path / "base" / "new" / "users") == []
 
 
-def test_a_lock_that_is_held_is_reported_with_its_holder(tmp_path):
-    path = str(tmp_path / "bed.lock")
-    with locked(path, "local testbed x", 0), pytest.raises(HostError, match=f"local testbed x is in use by process {os.getpid()} since"):
-        with locked(path, "local testbed x", 0):
-            pass
-
-
-def test_a_lock_whose_file_is_removed_by_its_holder_still_excludes(tmp_path):
-    path, held, most = str(tmp_path / "bed.lock"), [], []
-
-    def work():
-        for _round in range(20):
-            with locked(path, "it", 30, remove_if=lambda: True):
-                held.append(1)
-                most.append(len(held))
-                held.pop()
-
-    threads = [threading.Thread(target=work) for _number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert max(most) == 1
-    assert not os.path.exists(path)
-
-
-def test_a_file_is_written_whole_and_never_readable_by_more_than_it_should(tmp_path):
-    path = tmp_path / "a" / "key"
-    write_text(str(path), "secret", 0o600)
-    assert path.read_text() == "secret"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path / "a") == ["key"]
-
-
-def test_a_command_that_fails_is_an_error_with_its_last_words():
-    with pytest.raises(HostError, match=r"failed \(3\): first / last"):
-        run("sh", "-c", "echo first >&2; echo last >&2; exit 3")
-    with pytest.raises(HostError, match="this machine has no benito-nonesuch"):
-        run("benito-nonesuch")
-
-
-def test_a_daemon_that_keeps_our_output_open_does_not_make_us_wait():
-    begin = time.monotonic()
-    run("sh", "-c", "sleep 5 & echo done")
-    assert time.monotonic() - begin < 3
-
-
-def test_the_testbed_needs_nothing_but_the_standard_library():
+def test_testbed_needs_only_the_standard_library():
     code = f"import {kernel.__package__}.local_testbed, sys; print([name for name in ('yaml', 'lxml', 'ansible') if name in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": ".ansible/collections"}
     assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout.strip() == "[]"

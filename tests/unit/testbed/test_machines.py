@@ -36,7 +36,7 @@ def made(machines, name):
             stream.write("ssh-ed25519 BBBB x\n")
 
 
-def test_what_the_carrier_is_told_is_a_plan_that_a_host_takes(machines):
+def test_plan_of_the_carrier_is_a_valid_host_plan(machines):
     plan = machines.plan(["own-bed-0", "own-bed-1"], IMAGE, Size(2048, 2))
     check_plan(plan, "plan")
     assert from_json(to_json(plan)) == plan
@@ -46,14 +46,14 @@ def test_what_the_carrier_is_told_is_a_plan_that_a_host_takes(machines):
     assert len(set(ports)) == 4
 
 
-def test_a_pnode_has_the_addresses_that_its_inventory_tells_on_interfaces_called_as_those_of_a_container(machines):
+def test_pnode_has_its_inventory_addresses_on_the_same_interface_names_as_a_container(machines):
     (vnode,) = machines.plan(["own-bed-7"], IMAGE, Size()).vnodes
     assert addresses(vnode) == [("eth0", "172.28.8.18"), ("eth1", "10.254.0.18")]
     lines = machine_network(machines.plan(["own-bed-7"], IMAGE, Size()), vnode, 1500)["var/benito/lib/network"].text
     assert "route replace default via 172.28.8.1 dev eth0" in lines and "link set dev eth1 mtu 9000" in lines and "control0" not in lines
 
 
-def test_the_carrier_has_addresses_of_its_own_and_is_no_pnode(machines):
+def test_carrier_has_its_own_addresses_and_is_no_pnode(machines):
     assert machines.identity.index_of(machines.carrier) == -1
     assert SUBNETS.control_address(-1) == "172.28.8.10" and SUBNETS.control_address(0) == "172.28.8.11"
     made(machines, "own-bed-0")
@@ -61,29 +61,29 @@ def test_the_carrier_has_addresses_of_its_own_and_is_no_pnode(machines):
     assert machines.existing() == ("own-bed-0",)
 
 
-def test_pnodes_without_their_carrier_are_stopped_and_the_plan_is_not_told(machines):
+def test_pnodes_without_their_carrier_are_stopped_and_the_carrier_has_no_plan(machines):
     made(machines, "own-bed-0")
     made(machines, "own-bed-10")
     made(machines, "own-bed-2")
     assert machines.states() == {"own-bed-0": "stopped", "own-bed-2": "stopped", "own-bed-10": "stopped"}
     assert machines.carrier_state() == "missing"
-    assert not machines.is_told(machines.plan(["own-bed-0"], IMAGE, Size()))
+    assert not machines.has_plan(machines.plan(["own-bed-0"], IMAGE, Size()))
 
 
 @pytest.mark.parametrize(("size", "says"), [
     (Size(128, 1), "128 MiB of memory"), (Size(1024, 0), "0 processors"), (Size(1024, 65), "65 processors"),
 ])
-def test_a_size_that_cannot_be_is_refused(size, says):
+def test_impossible_size_is_refused(size, says):
     with pytest.raises(InputError, match=says):
         check_size(size, 1)
 
 
-def test_pnodes_that_do_not_fit_into_the_machine_are_refused_before_anything_is_made():
+def test_pnodes_too_large_for_the_machine_are_refused_before_anything_is_made():
     with pytest.raises(HostError, match="do not fit into this machine's memory"):
         check_size(Size(1 << 20, 1), 64)
 
 
-def test_a_testbed_keeps_the_image_it_began_with_as_long_as_that_is_there(machines, tmp_path):
+def test_testbed_keeps_its_first_image_while_it_exists(machines, tmp_path):
     testbed = LocalTestbed(machines.identity, str(tmp_path / "cache"), "qemu")
     kept = "f" * 32
     with open(machines.paths.state, "w", encoding="utf-8") as stream:
@@ -95,14 +95,14 @@ def test_a_testbed_keeps_the_image_it_began_with_as_long_as_that_is_there(machin
     assert testbed.image().digest == kept
 
 
-def test_a_testbed_has_the_backend_it_began_with_where_none_is_said(machines, tmp_path):
+def test_testbed_keeps_its_first_backend_if_none_is_given(machines, tmp_path):
     assert LocalTestbed(machines.identity, str(tmp_path / "cache")).backend == "lxc"
     with open(machines.paths.state, "w", encoding="utf-8") as stream:
         json.dump({"backend": "qemu"}, stream)
     assert LocalTestbed(machines.identity, str(tmp_path / "cache")).backend == "qemu"
 
 
-def test_an_image_is_brought_whole_and_an_interrupted_copy_is_begun_anew(tmp_path):
+def test_image_is_copied_completely_and_an_interrupted_copy_restarts(tmp_path):
     cached = tmp_path / "cache" / "images" / IMAGE.digest
     os.makedirs(cached)
     for name in ("disk", "image.json"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 networks = st.builds(lambda number, prefix: str(ipaddress.ip_network((number, prefix), strict=False)), st.integers(0, 2**32 - 1), st.integers(12, 32))
 
 
-def test_every_kernel_name_fits_fifteen_characters_and_is_unique_to_testbed_pnode_and_interface():
+def test_device_names_have_at_most_fifteen_characters_and_are_unique():
     names = []
     for identity in (Identity("/home/a", "local"), Identity("/home/b", "local"), Identity("/home/a", "other")):
         names += [identity.control_bridge, identity.experiment_bridge]
@@ -30,37 +30,37 @@ def test_mac_addresses_are_unicast_locally_administered_and_distinct():
     assert all(address.startswith("02:") and len(address) == 17 for address in addresses)
 
 
-def test_a_pnode_name_and_its_number_belong_together():
+def test_pnode_name_and_number_determine_each_other():
     identity = Identity("/home/a", "my-bed")
     assert identity.index_of(identity.pnode(17)) == 17
     assert [identity.index_of(name) for name in ("my-bed-", "my-bed-01", "my-bed-x", "bed-1", "my-bed-1.old")] == [-1] * 5
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "Local", "a b", "a/b", "..", "a" * 17, "1a", "ä"])
-def test_a_name_that_cannot_be_a_host_name_is_refused(name):
-    with pytest.raises(InputError, match="cannot name a testbed"):
+def test_name_that_is_no_host_name_is_refused(name):
+    with pytest.raises(InputError, match="is not a valid name of a testbed"):
         identify("/home/a", name)
 
 
 @pytest.mark.parametrize("home", ["/tmp/a b", "/tmp/a:b", "/tmp/a,b", "/tmp/a'b"])
-def test_a_home_that_mount_options_or_ssh_could_not_take_is_refused(home):
+def test_home_that_mount_options_or_ssh_cannot_express_is_refused(home):
     with pytest.raises(InputError, match="BENITO_HOME"):
         identify(home, "local")
 
 
-def test_a_home_is_the_same_by_whatever_path_it_is_reached(tmp_path):
+def test_home_is_the_same_by_every_path_to_it(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "home")
     assert identify(str(tmp_path / "link"), "local") == identify(str(tmp_path / "home"), "local")
 
 
-def test_the_default_testbed_has_the_plain_inventory_file_and_others_their_own():
+def test_default_testbed_has_the_plain_inventory_file_and_others_have_their_own():
     files = [Paths(Identity("/b", name), "/b/cache").inventory for name in ("local", "test")]
     assert files == ["/b/inventory/local_testbed.yml", "/b/inventory/local_testbed_test.yml"]
 
 
 @given(st.lists(networks, max_size=20), st.integers(0, 2**80))
-def test_subnets_meet_nothing_that_is_taken(taken, start):
+def test_chosen_subnets_overlap_with_nothing_taken(taken, start):
     try:
         subnets = choose_subnets(taken, start)
     except HostError:
@@ -70,18 +70,18 @@ def test_subnets_meet_nothing_that_is_taken(taken, start):
     assert not ipaddress.ip_network(subnets.control).overlaps(ipaddress.ip_network(subnets.experiment))
 
 
-def test_two_testbeds_that_start_their_search_differently_take_different_control_networks():
+def test_testbeds_with_different_start_of_search_take_different_control_networks():
     first = choose_subnets([], start=5)
     second = choose_subnets([first.control], start=5)
     assert first.control != second.control
 
 
-def test_a_machine_that_routes_everything_leaves_no_subnet_and_says_which():
-    with pytest.raises(HostError, match="no control subnet is left"):
+def test_machine_that_routes_everything_leaves_no_control_subnet():
+    with pytest.raises(HostError, match="no free control subnet for a local testbed"):
         choose_subnets(["0.0.0.0/0"])
 
 
-def test_as_many_pnodes_as_a_testbed_may_have_all_have_addresses_in_its_subnets():
+def test_largest_testbed_has_addresses_for_all_pnodes_in_its_subnets():
     subnets = Subnets("172.28.8.0/21", "10.254.0.0/16")
     addresses = [subnets.control_address(index) for index in range(MOST_PNODES)]
     assert all(ipaddress.ip_address(address) in ipaddress.ip_network(subnets.control) for address in addresses)

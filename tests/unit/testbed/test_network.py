@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The firewall and the bridges, for real, in a network namespace of their own."""
+"""The firewall and the bridges of a testbed, in a real network namespace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import traceback
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.testbed import kernel, network
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
-from ansible_collections.deter.benito.plugins.module_utils.testbed.firewall import Firewall, closed_doors
+from ansible_collections.deter.benito.plugins.module_utils.testbed.firewall import Firewall, dropping_chains
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity
 
 IDENTITY = Identity("/nowhere", "unit")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("nft") or 
 
 
 def alone(function):
-    """Run the test in a network namespace that ends with it."""
+    """Run the test in its own network namespace."""
 
     def test():
         child = os.fork()
@@ -52,7 +52,7 @@ def listing(*what):
 
 
 @alone
-def test_the_firewall_comes_goes_and_knows_both():
+def test_firewall_is_set_up_and_removed_and_reports_its_state():
     firewall = Firewall(IDENTITY, SUBNETS)
     assert not firewall.is_up() and not firewall.is_there()
     firewall.up()
@@ -65,7 +65,7 @@ def test_the_firewall_comes_goes_and_knows_both():
 
 
 @alone
-def test_pnodes_pass_where_another_program_drops_what_it_does_not_know_and_its_rules_are_as_before_afterwards():
+def test_pnodes_pass_a_foreign_drop_policy_whose_rules_are_restored_afterwards():
     subprocess.run(["nft", "-f", "-"], input=DOCKER, text=True, check=True)
     before = listing("ruleset")
     firewall = Firewall(IDENTITY, SUBNETS)
@@ -77,7 +77,7 @@ def test_pnodes_pass_where_another_program_drops_what_it_does_not_know_and_its_r
 
 
 @alone
-def test_a_door_that_closes_later_is_opened_by_the_next_run():
+def test_next_run_opens_a_chain_that_started_to_drop():
     firewall = Firewall(IDENTITY, SUBNETS)
     firewall.up()
     subprocess.run(["nft", "-f", "-"], input=DOCKER, text=True, check=True)
@@ -87,7 +87,7 @@ def test_a_door_that_closes_later_is_opened_by_the_next_run():
 
 
 @alone
-def test_the_bridges_come_are_mended_and_go():
+def test_bridges_are_made_repaired_and_removed():
     bridges = network.Bridges(IDENTITY, SUBNETS)
     names = (IDENTITY.control_bridge, IDENTITY.experiment_bridge)
     assert bridges.missing() == names
@@ -104,7 +104,7 @@ def test_the_bridges_come_are_mended_and_go():
 
 
 @alone
-def test_nothing_of_another_testbed_is_taken_for_ours():
+def test_devices_of_another_testbed_are_not_taken_for_ours():
     other = Identity("/elsewhere", "unit")
     network.Bridges(other, SUBNETS).make(other.control_bridge)
     Firewall(other, SUBNETS).up()
@@ -113,7 +113,7 @@ def test_nothing_of_another_testbed_is_taken_for_ours():
 
 
 @alone
-def test_routes_and_name_servers_are_taken():
+def test_subnets_of_routes_and_name_servers_count_as_taken():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["ip", "route", "add", "172.29.0.0/16", "dev", "lo"], check=True)
     taken = network.taken_networks("nameserver 192.0.2.53\nnameserver fd00::1\n")
@@ -121,12 +121,12 @@ def test_routes_and_name_servers_are_taken():
     assert "fd00::1" not in taken
 
 
-def test_this_machine_can_carry_a_testbed(tmp_path):
+def test_this_machine_can_run_a_testbed(tmp_path):
     assert kernel.lacking(str(tmp_path)) == ()
 
 
-def test_only_chains_for_forwarded_packets_that_drop_are_closed_doors():
+def test_only_forward_chains_that_drop_block_pnodes():
     chain = {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}
     chains = [{"metainfo": {}}, {"chain": chain}, {"chain": {**chain, "policy": "accept"}}, {"chain": {**chain, "hook": "input"}},
               {"chain": {"family": "ip", "table": "filter", "name": "DOCKER"}}, {"chain": {**chain, "family": "ip6"}}]
-    assert closed_doors(chains) == (("ip", "filter", "FORWARD"),)
+    assert dropping_chains(chains) == (("ip", "filter", "FORWARD"),)

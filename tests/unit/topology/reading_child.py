@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads one topology file after another in a process with no more than 500 MB, and tells what came of each and what it took.
+"""Read one topology file after another in a process limited to 500 MB, and print the outcome and cost of each.
 
 On standard input: a line of JSON with ``name`` and ``size``, then that many bytes. On standard output: a line of JSON.
 """
@@ -26,7 +26,7 @@ def seconds_used():
 
 
 def outcome(path, name):
-    """What a reader says of the file: nothing wrong, or lines."""
+    """Read a file and return {"said": messages, "read": whether it was accepted}, or {"traceback": text}."""
     try:
         topology, warnings = read_topology(path, name)
         write_topdl(topology)

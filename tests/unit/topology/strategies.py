@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Random topologies: everything the model can say and TopDL can carry."""
+"""Draw random topologies with everything that both the model and TopDL can express."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ELEMENT = Unknown("widget", '<widget x="&amp;">text &lt;\n  <inner/>tail</widget
 
 
 def some_of(*unknown):
-    """Any of ``unknown``, in that order."""
+    """Draw some of ``unknown``, in the given order."""
     return st.tuples(*[st.booleans()] * len(unknown)).map(lambda wanted: tuple(u for u, want in zip(unknown, wanted, strict=True) if want))
 
 
@@ -53,7 +53,7 @@ def maybe(strategy):
 
 
 def kinds():
-    """(kind, kind_text) pairs as a reader makes them."""
+    """Draw (kind, kind_text) pairs as a reader makes them."""
     return st.sampled_from([("max", None), ("average", None), ("average", "avg"), ("max", "MAX"), ("max", ""), ("max", "peak")])
 
 
@@ -99,7 +99,7 @@ def substrates(name):
 
 @st.composite
 def interfaces(draw, substrate_names, most_substrates):
-    """The interfaces of one element; none where there is nothing to attach to."""
+    """Draw the interfaces of one element. There are none without substrates."""
     if not substrate_names:
         return ()
     names = draw(st.lists(words, max_size=3, unique=True))
@@ -167,7 +167,7 @@ def other_elements(draw, kind, name, attached):
 
 @st.composite
 def bodies(draw, version):
-    """(substrates, elements) that fit each other."""
+    """Draw (substrates, elements) that fit each other."""
     found = tuple(draw(substrates(name)) for name in draw(st.lists(node_names, max_size=3, unique=True)))
     attached = interfaces([substrate.name for substrate in found], 3 if version == "1.0" else 1)
     elements = []
@@ -186,7 +186,7 @@ def fragments(draw, name):
 
 @st.composite
 def topologies(draw):
-    """A whole topology; version 2.0 ones have regions, fragments or namemaps, or none."""
+    """Draw a topology. Version 2.0 may have regions, fragments and namemaps."""
     version = draw(st.sampled_from(["1.0", "2.0"]))
     found, elements = draw(bodies(version))
     parts = tuple(draw(fragments(name)) for name in draw(st.lists(words, max_size=2, unique=True))) if version == "2.0" else ()

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bad files: every fault is named with its line and element, all at once, and never by a traceback."""
+"""All faults of a bad file are reported together, each with line and element, and never with a traceback."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NOT_XML = {
 
 
 @pytest.mark.parametrize("case", NOT_XML)
-def test_what_is_no_topology_is_refused_with_its_line(case):
+def test_file_that_is_no_topology_is_refused_with_its_line(case):
     content, line, message = NOT_XML[case]
     first = problems_of(content)[0]
     assert message in first.message
@@ -128,7 +128,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize("case", INVALID)
-def test_an_invalid_topology_is_refused_with_line_and_element(case):
+def test_invalid_topology_is_refused_with_line_and_element(case):
     text, line, element, message = INVALID[case]
     (problem,) = problems_of(experiment(text))
     assert message in problem.message
@@ -137,14 +137,14 @@ def test_an_invalid_topology_is_refused_with_line_and_element(case):
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "-1", "-0.001", "1e999", "ten", "", "1,5", "1_000", "0x10", "١", "1 2", "9" * 400])
 @pytest.mark.parametrize(("shape", "tag"), [("capacity", "rate"), ("latency", "time")])
-def test_rates_and_times_that_are_no_amounts_are_refused(shape, tag, number):
+def test_invalid_rates_and_times_are_refused(shape, tag, number):
     (problem,) = problems_of(experiment(LINK.format(f"<{shape}><{tag}>{number}</{tag}></{shape}>")))
     assert (problem.line, problem.element) == (3, f"substrate link, {shape}")
     assert f"<{tag}> is" in problem.message
     assert len(str(problem)) < 200
 
 
-def test_all_errors_of_a_file_are_reported_in_one_run_in_order_of_lines():
+def test_all_errors_of_a_file_are_reported_together_in_line_order():
     text = "\n".join(
         [
             COMPUTER.format("<interface><substrate>nowhere</substrate></interface>"),
@@ -158,7 +158,7 @@ def test_all_errors_of_a_file_are_reported_in_one_run_in_order_of_lines():
     assert len({problem.message for problem in problems}) == 5
 
 
-def test_a_malformed_file_reports_its_syntax_errors_and_what_else_is_wrong_in_it():
+def test_malformed_file_reports_syntax_errors_and_other_errors():
     text = experiment("<substrates>\n<capacity><rate>-1</rate></capacity><name>a</name></substrates>\n<elements>\n<computer></elements>")
     messages = [(problem.line, problem.message) for problem in problems_of(text)]
     assert any(line == 3 and "negative" in message for line, message in messages)
@@ -166,39 +166,39 @@ def test_a_malformed_file_reports_its_syntax_errors_and_what_else_is_wrong_in_it
     assert not any("without a name" in message for _line, message in messages)
 
 
-def test_the_unfinished_service_tag_of_the_python_2_library_gets_a_hint():
+def test_incomplete_service_tag_of_the_python_2_library_gets_a_hint():
     text = experiment("<substrates><name>a</name>\n<service><name>x</name></service</substrates>")
     assert "Python 2 topdl library" in problems_of(text)[0].hint
 
 
-def test_a_probable_substrate_is_suggested():
+def test_error_suggests_a_similar_substrate_name():
     text = LINK.format("") + COMPUTER.format("<interface><substrate>lnik</substrate></interface>")
     assert problems_of(experiment(text))[0].hint == "did you mean 'link'?"
 
 
-def test_errors_of_one_file_do_not_appear_with_those_of_the_next():
+def test_errors_of_one_file_do_not_appear_in_the_next():
     assert len(problems_of("<experiment><a></experiment>")) == 1
     assert len(problems_of("<experiment>&x;</experiment>")) == 1
 
 
-def test_a_name_that_would_disturb_a_terminal_is_shown_harmlessly():
+def test_control_characters_in_a_name_are_escaped_in_the_error():
     (problem,) = problems_of(experiment(COMPUTER.format("").replace(">a<", ">x\u202e\ny<")))
     assert "\n" not in str(problem) and "\u202e" not in str(problem)
 
 
-def test_a_missing_file_a_directory_and_an_impossible_name_are_refused(tmp_path):
+def test_missing_file_directory_and_impossible_path_are_refused(tmp_path):
     for path, message in [(tmp_path / "none.xml", "No such file"), (tmp_path, "Is a directory"), ("a\0b", "null byte")]:
         with pytest.raises(InputError, match=message):
             read_topdl(path)
 
 
-def test_a_file_beyond_the_limit_is_refused_without_reading_all_of_it():
+def test_file_over_the_size_limit_is_refused_without_reading_it_completely():
     with pytest.raises(InputError, match="larger than 64 MB"):
         read_topdl("/dev/zero")
     assert xml_source.MAX_BYTES == 64 * 2**20
 
 
-def test_no_file_is_fetched_for_an_inclusion(tmp_path):
+def test_included_files_are_not_fetched(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret")
     text = f'<experiment xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="{secret}" parse="text"/></experiment>'

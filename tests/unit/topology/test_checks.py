@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What TopDL allows and a running experiment cannot have is named before anything is made."""
+"""Checks refuse topologies that are valid TopDL but cannot be deployed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def topology(*computers, substrates=("s",), **more):
 
 
 def attached(**attributes):
-    """A computer with one interface that has these attributes; '__' in a name stands for ':'."""
+    """Return a computer whose only interface has these attributes. '__' in a name stands for ':'."""
     found = tuple(Attribute(name.replace("__", ":"), value) for name, value in attributes.items())
     return topology(Computer(name="a", interfaces=(Interface(name="inf000", substrates=("s",), attributes=found),)))
 
@@ -36,49 +36,49 @@ def complaints(topology):
     return [f"{problem.element}: {problem.message}" for problem in caught.value.problems]
 
 
-def test_a_file_from_the_field_is_deployable():
+def test_real_file_is_deployable():
     assert check_deployable(read_topdl(DATA / "one_line.xml")[0]) == ()
 
 
 @pytest.mark.parametrize("kind", ["testbed", "segment", "region", "other"])
-def test_only_computers_are_deployed(kind):
+def test_elements_other_than_computers_are_refused(kind):
     (complaint,) = complaints(topology(OtherElement(kind=kind, name="far")))
     assert complaint == f"{kind} far: a {kind} cannot be deployed"
 
 
-def test_fragments_without_regions_are_a_warning():
+def test_fragments_without_regions_give_a_warning():
     (warning,) = check_deployable(topology(fragments=(Fragment(name="f"),)))
     assert warning.element == "fragment f"
 
 
-def test_an_interface_has_exactly_one_substrate():
+def test_interface_needs_exactly_one_substrate():
     assert complaints(topology(interface(substrates=("s", "t")), substrates=("s", "t"))) == ["computer a, interface inf000: is attached to several substrates"]
     assert complaints(topology(interface(substrates=()))) == ["computer a, interface inf000: is attached to no substrate"]
     assert complaints(topology(interface(substrates=("t",)))) == ["computer a, interface inf000: there is no substrate 't'"]
 
 
 @pytest.mark.parametrize("name", ["a" * 16, "-x", "a/b", "a b", "a.1", "", "lo", "all", "default", "eth0;reboot", "ä"])
-def test_interface_names_become_device_names(name):
+def test_interface_name_must_be_a_valid_device_name(name):
     (complaint,) = complaints(topology(interface(name=name)))
     assert "cannot be the name of a network device" in complaint
 
 
 @pytest.mark.parametrize("name", ["-n", "a b", "a.b", "../x", "", "n" * 33])
-def test_names_of_computers_and_substrates_have_an_alphabet(name):
+def test_computer_and_substrate_names_with_other_characters_are_refused(name):
     assert "is no name for a computer" in complaints(topology(Computer(name=name)))[0]
     assert "is no name for a substrate" in complaints(topology(substrates=(name,)))[0]
 
 
 @pytest.mark.parametrize("name", ["localhost", "LocalHost", "all", "pnode-0000", "pnode-12345"])
-def test_names_that_mean_something_else_are_refused(name):
+def test_reserved_names_are_refused(name):
     assert len(complaints(topology(Computer(name=name)))) == 1
 
 
-def test_names_that_differ_only_in_case_are_one_name_in_dns():
+def test_names_that_differ_only_in_case_are_refused():
     assert complaints(topology(Computer(name="Web"), Computer(name="web"))) == ["computer web: in DNS this is the same name as 'Web'"]
 
 
-def test_two_computers_or_substrates_of_one_name_are_refused():
+def test_duplicate_computer_or_substrate_names_are_refused():
     assert complaints(topology(Computer(name="a"), Computer(name="a"), substrates=("s", "s"))) == [
         "substrate s: this name is taken",
         "computer a: this name is taken",
@@ -89,7 +89,7 @@ def test_two_computers_or_substrates_of_one_name_are_refused():
     ("address", "netmask"),
     [("10.0.0.1", "255.255.255.0"), ("10.0.0.1", None), ("10.0.0.0", "255.255.255.254"), ("10.255.0.0", "255.0.0.0"), (None, None)],
 )
-def test_sound_addresses_are_accepted(address, netmask):
+def test_valid_addresses_are_accepted(address, netmask):
     given = {name: value for name, value in (("ip4_address", address), ("ip4_netmask", netmask)) if value is not None}
     assert check_deployable(attached(**given)) == ()
 
@@ -115,7 +115,7 @@ def test_sound_addresses_are_accepted(address, netmask):
         ({"ip4_netmask": "255.255.255.0"}, "without ip4_address"),
     ],
 )
-def test_addresses_that_no_interface_can_have_are_refused(given, message):
+def test_unusable_interface_addresses_are_refused(given, message):
     (complaint,) = complaints(attached(**given))
     assert message in complaint and complaint.startswith("computer a, interface inf000: ")
 
@@ -133,11 +133,11 @@ def test_addresses_that_no_interface_can_have_are_refused(given, message):
         {"container__rx_loss": "2"},
     ],
 )
-def test_traffic_attributes_that_make_no_sense_are_refused(given):
+def test_invalid_traffic_attributes_are_refused(given):
     assert len(complaints(attached(**given))) == 1
 
 
-def test_everything_wrong_is_named_at_once_with_its_line():
+def test_all_faults_are_reported_together_with_their_lines():
     bad = topology(
         Computer(name="-a", line=7),
         replace(interface(name="lo"), name="b"),

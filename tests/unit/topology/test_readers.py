@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every input format is read by the name of its file, and what was given is kept untouched."""
+"""The file name decides the input format, and input files are kept unchanged."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ FORM_OF = {
 
 
 @pytest.mark.parametrize("name", FORM_OF)
-def test_the_format_is_told_by_the_files_name(name):
+def test_file_name_decides_the_format(name):
     assert form_of(name).name == FORM_OF[name]
 
 
-def test_what_is_kept_of_a_file_is_read_by_the_same_reader():
+def test_kept_file_is_read_by_the_same_reader():
     assert [form_of(form.kept) for form in FORMS] == list(FORMS)
 
 
 @pytest.mark.parametrize("path", ["quickstart/quickstart.xml", "imports/campus.graphml", "imports/routers.clab.yml"])
-def test_examples_are_read_and_kept_untouched(path):
+def test_examples_are_read_and_kept_unchanged(path):
     found = read_input(EXAMPLES / path, path)
     assert found.topology.computers and found.kept() == {found.form.kept: (EXAMPLES / path).read_bytes()}
     assert all(str(warning).startswith(f"{path}:") for warning in found.warnings)
 
 
-def test_the_warnings_that_the_guide_shows_are_those_that_are_given():
+def test_reader_gives_the_warnings_that_the_guide_shows():
     shown = re.findall(r"^    (examples/imports/([^:]*):.*)$", (EXAMPLES.parent / "docs" / "importing.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(shown) == 3
     for line, name in shown:
         assert line in [str(warning) for warning in read_input(EXAMPLES / "imports" / name, f"examples/imports/{name}").warnings]
 
 
-def test_what_is_no_file_is_refused(tmp_path):
+def test_path_that_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.graphml")
     for name, wrong in (("none.graphml", "No such file"), ("pipe.graphml", "is not a regular file"), (".", "Is a directory"), ("a\0b", "cannot be read")):
         with pytest.raises(InputError, match=wrong):
@@ -64,7 +64,7 @@ def fixture_lab(tmp_path):
     return tmp_path
 
 
-def test_they_are_kept_by_their_paths_and_can_be_read_again_from_there(lab, tmp_path):
+def test_companion_files_are_kept_by_path_and_can_be_read_again(lab, tmp_path):
     found = read_input(lab / "lab.tcl", "lab.tcl")
     assert sorted(found.kept()) == ["experiment.tcl", "experiment.tcl.d/my parts/deep/c.tcl", "experiment.tcl.d/my parts/net.tcl"]
     place = tmp_path / "kept"
@@ -78,12 +78,12 @@ def test_they_are_kept_by_their_paths_and_can_be_read_again_from_there(lab, tmp_
         read_input(place / "experiment.tcl", "experiment.tcl")
 
 
-def test_a_link_is_kept_as_the_file_it_leads_to(lab):
+def test_symbolic_link_is_kept_as_its_target(lab):
     (lab / "lab.tcl").write_text(HEAD + TWO + "source alias.tcl" + TAIL)
     assert read_input(lab / "lab.tcl").also == {"alias.tcl": b"set c [$ns node]\n"}
 
 
-def test_what_cannot_be_kept_is_refused(lab, monkeypatch):
+def test_file_that_cannot_be_kept_is_refused(lab, monkeypatch):
     (lab / "odd\nname.tcl").write_text("set d [$ns node]\n")
     (lab / "lab.tcl").write_text(HEAD + TWO + 'source "odd\\nname.tcl"' + TAIL)
     with pytest.raises(InputError, match=r":5: source: 'odd\\nname.tcl' cannot be kept with the experiment: its name has characters"):

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a reader makes of TopDL as it is found: both versions, any order, the oddities of real files."""
+"""The reader accepts TopDL of both versions, in any order, with the oddities of real files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def messages(warnings):
     return " / ".join(f"{problem.element}: {problem.message}" for problem in warnings)
 
 
-def test_a_file_of_one_line_without_declaration_is_read():
+def test_one_line_file_without_xml_declaration_is_read():
     topology, warnings = read_topdl(DATA / "one_line.xml")
     assert [computer.name for computer in topology.computers] == ["leaf0", "leaf1", "hub", "overseer"]
     assert topology.substrates[0].capacity == Capacity(100000.0, "average", "avg")
@@ -47,7 +47,7 @@ def test_namespaces_encodings_and_any_order_are_read(encoding, tmp_path):
     assert [element.kind for element in topology.elements if element not in topology.computers] == ["testbed", "segment", "other"]
 
 
-def test_an_interface_may_name_several_substrates_in_version_1():
+def test_interface_may_name_several_substrates_in_version_1():
     interface = read_topdl(DATA / "everything.xml")[0].computers[0].interfaces[1]
     assert interface.substrates == ("lan", "link")
 
@@ -68,23 +68,23 @@ def test_regions_fragments_and_namemaps_are_read():
     assert topology.computers[0].cpus[0].count == 4
 
 
-def test_a_fragment_may_do_without_the_topology_around_its_parts():
+def test_fragment_may_omit_the_topology_element():
     topology, unused_warnings = read("<version>2.0</version><fragments><name>f</name><substrates><name>s</name></substrates></fragments>")
     assert topology.fragments[0].substrates[0].name == "s"
 
 
 @pytest.mark.parametrize("root", ["experiment", "topology", "anything"])
-def test_the_root_may_have_any_name(root):
+def test_root_element_may_have_any_name(root):
     assert read(COMPUTER.format(""), root)[0].computers[0].name == "a"
 
 
-def test_a_topology_embedded_in_another_document_is_found():
+def test_topology_inside_another_document_is_found():
     topology, warnings = read(f"<request><topdldescription>{COMPUTER.format('')}</topdldescription></request>", "envelope")
     assert topology.computers[0].name == "a"
     assert "taken from <topdldescription>" in messages(warnings)
 
 
-def test_an_empty_experiment_is_legal():
+def test_empty_experiment_is_valid():
     topology, warnings = read("")
     assert topology.elements == () and warnings == ()
 
@@ -102,12 +102,12 @@ def test_one_wrapper_may_hold_several_items():
     ("version", "model"),
     [("", "hop"), ("<version>1.0</version>", "hop"), ("<version>2.0</version>", "path"), ("<version>7</version>", "hop")],
 )
-def test_the_version_implies_what_a_latency_means(version, model):
+def test_version_decides_the_latency_model(version, model):
     assert read(version)[0].latency_model == model
 
 
 @pytest.mark.parametrize("prefix", ["containers:", "container:", "containers::", "benito:"])
-def test_the_root_attribute_says_what_a_latency_means(prefix):
+def test_root_attribute_sets_the_latency_model(prefix):
     topology, unused_warnings = read(f"<attribute><attribute>{prefix}latency_model</attribute><value>path</value></attribute>")
     assert topology.latency_model == "path"
     assert topology.attributes == ()
@@ -124,7 +124,7 @@ def test_the_root_attribute_says_what_a_latency_means(prefix):
         ("", ("max", "")),
     ],
 )
-def test_kinds_are_understood_and_their_text_is_kept(text, kind):
+def test_kinds_are_recognised_and_keep_their_text(text, kind):
     shape = f"<capacity><rate>1</rate>{text}</capacity><latency><time>1</time>{text}</latency>"
     substrate = read(LINK.format(shape))[0].substrates[0]
     assert substrate.capacity == Capacity(1.0, *kind)
@@ -138,12 +138,12 @@ def test_numbers_are_read_as_xml_schema_writes_them(number):
 
 
 @pytest.mark.parametrize("value", ["", "<value/>", "<value></value>", "<value> </value>"])
-def test_a_missing_value_is_an_empty_one(value):
+def test_missing_value_is_read_as_empty(value):
     computer = read(COMPUTER.format(f"<attribute><attribute>x</attribute>{value}</attribute>"))[0].computers[0]
     assert computer.attributes == (Attribute("x", ""),)
 
 
-def test_the_first_of_repeated_attributes_counts_and_all_are_kept():
+def test_first_of_repeated_attributes_wins_and_all_are_kept():
     two = "".join(f"<attribute><attribute>x</attribute><value>{value}</value></attribute>" for value in "12")
     topology, warnings = read(COMPUTER.format(two))
     assert topology.computers[0].attribute("x") == "1"
@@ -151,7 +151,7 @@ def test_the_first_of_repeated_attributes_counts_and_all_are_kept():
     assert "'x' is given more than once" in messages(warnings)
 
 
-def test_unknown_content_is_kept_and_warned_of_once():
+def test_unknown_content_is_kept_with_one_warning():
     topology, warnings = read(COMPUTER.format('<gpu n="2"><model>any</model></gpu>'))
     assert topology.computers[0].unknown == (Unknown("gpu", '<gpu n="2"><model>any</model></gpu>'),)
     assert messages(warnings).count("gpu") == 1
@@ -190,18 +190,18 @@ WARNINGS = {
 
 
 @pytest.mark.parametrize("case", WARNINGS)
-def test_something_odd_is_a_warning(case):
+def test_unusual_content_gives_a_warning(case):
     text, expected = WARNINGS[case]
     assert expected in messages(read(text)[1])
 
 
-def test_many_warnings_of_a_kind_are_counted_and_not_all_shown():
+def test_many_warnings_of_a_kind_are_counted_and_only_some_shown():
     topology, warnings = read("".join(LINK.format("").replace("link", f"link{number}") for number in range(100)))
     assert len(topology.substrates) == 100
     assert len(warnings) == 11
     assert "90 more warnings" in warnings[-1].message
 
 
-def test_lines_are_right_in_very_long_files():
+def test_line_numbers_are_correct_in_very_long_files():
     topology, unused_warnings = read("\n" * 70000 + COMPUTER.format(""))
     assert topology.computers[0].line == 70001

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is written reads back as the same, and no bytes whatever do worse than an InputError."""
+"""Written topologies survive a round trip, and any bytes give a topology or an InputError."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(text):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_read_and_written_reads_back_as_the_same_topology(path):
+def test_file_survives_a_round_trip(path):
     topology = read_topdl(path)[0]
     written = write_topdl(topology)
     assert read(written) == topology
@@ -37,7 +37,7 @@ def test_a_file_read_and_written_reads_back_as_the_same_topology(path):
 
 @slow
 @given(topologies())
-def test_any_topology_written_reads_back_equal_and_writes_the_same_bytes(topology):
+def test_any_topology_survives_a_round_trip_and_writes_the_same_bytes(topology):
     written = write_topdl(topology)
     again = read(written)
     assert again == topology
@@ -46,7 +46,7 @@ def test_any_topology_written_reads_back_equal_and_writes_the_same_bytes(topolog
 
 @st.composite
 def damaged(draw):
-    """The bytes of a valid file with a few bytes cut, doubled, moved or replaced."""
+    """Draw the bytes of a valid file with a few bytes removed, doubled, moved or replaced."""
     data = draw(st.sampled_from(CONTENTS))
     for _time in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(data)))
@@ -58,7 +58,7 @@ def damaged(draw):
 
 @st.composite
 def retagged(draw):
-    """A valid file in which elements have changed their names: well-formed, and of no known shape."""
+    """Draw a well-formed file in which elements have other names."""
     data = draw(st.sampled_from(CONTENTS))
     for _time in range(draw(st.integers(1, 3))):
         old, new = draw(st.sampled_from(TAGS)), draw(st.sampled_from(TAGS))
@@ -68,7 +68,7 @@ def retagged(draw):
 
 @settings(max_examples=250, deadline=None)
 @given(damaged() | retagged() | st.binary(max_size=60))
-def test_damaged_bytes_give_a_topology_that_round_trips_or_an_input_error(data):
+def test_damaged_file_gives_a_valid_topology_or_an_input_error(data):
     try:
         topology = read(data)
     except InputError as error:
@@ -80,12 +80,12 @@ def test_damaged_bytes_give_a_topology_that_round_trips_or_an_input_error(data):
         assert write_topdl(read(written)) == written
 
 
-def test_a_topology_of_version_1_stays_1_and_one_with_regions_is_written_as_2():
+def test_version_1_topology_stays_version_1_and_regions_need_version_2():
     assert "<version>1.0</version>" in write_topdl(read_topdl(DATA / "one_line.xml")[0])
     assert "<version>2.0</version>" in write_topdl(read_topdl(DATA / "regions.xml")[0])
 
 
-def test_a_version_2_file_without_regions_becomes_version_1_and_keeps_its_latency_model():
+def test_version_2_file_without_regions_becomes_version_1_with_its_latency_model():
     topology = read("<experiment><version>2.0</version></experiment>")
     assert topology.latency_model == "path"
     written = write_topdl(topology)
@@ -93,23 +93,23 @@ def test_a_version_2_file_without_regions_becomes_version_1_and_keeps_its_latenc
     assert read(written).latency_model == "path"
 
 
-def test_the_cpu_count_is_an_xml_attribute_in_version_1_and_an_element_in_version_2():
+def test_cpu_count_is_an_xml_attribute_in_version_1_and_an_element_in_version_2():
     one = "<experiment><elements><computer><name>a</name><cpu><count>3</count></cpu></computer></elements></experiment>"
     assert '<cpu count="3">' in write_topdl(read(one))
     assert "<count>4</count>" in write_topdl(read_topdl(DATA / "regions.xml")[0])
 
 
-def test_nothing_but_the_latency_model_is_added_to_a_file_that_was_written_before():
+def test_rewriting_a_written_file_adds_only_the_latency_model():
     written = write_topdl(Topology(elements=(Computer(name="a", attributes=(Attribute("startup", "true"),)),)))
     assert written.count("<attribute>") == 4
     assert "containers:latency_model" in written
 
 
-def test_the_written_text_escapes_what_xml_needs_escaped():
+def test_written_text_escapes_special_characters_of_xml():
     topology = Topology(attributes=(Attribute("a<b", "x & y > z ]]> \r end"),))
     assert read(write_topdl(topology)) == topology
 
 
-def test_a_character_xml_cannot_carry_is_refused_by_name():
+def test_invalid_xml_character_is_refused_by_name():
     with pytest.raises(InputError, match=r"U\+0007"):
         write_topdl(Topology(attributes=(Attribute("bell", "a\x07b"),)))

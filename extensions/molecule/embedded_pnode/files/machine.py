@@ -1,7 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A machine that is node c, beside a machine with processes a, b and d. The argument: how often start commands have run.
-Run on both pnodes by shared/tasks/script.yml."""
+"""Check a machine that is node c, beside a machine with processes a, b and d. Run on both pnodes by shared/tasks/script.yml.
+
+Argument: how often start commands must have run.
+"""
 
 import json
 import os
@@ -22,15 +24,15 @@ def log(suffix):
 
 
 assert (mine == [MACHINE]) == (MACHINE in mine), mine
-wait("all nodes are there", lambda: all(state(name)["state"] == "booted" for name in mine), 60)
+wait("all nodes to be booted", lambda: all(state(name)["state"] == "booted" for name in mine), 60)
 
-# every node reaches every other by its name, from either side
+# every node reaches every other by its name
 for name in mine:
     reach(name, *"abcd")
 
 if MACHINE in mine:
     vnode = PLAN["vnodes"][0]
-    # the machine is the node, and stays itself
+    # the machine is the node, and keeps its own name and namespaces
     assert os.uname().nodename == HOST == node(MACHINE, "hostname") != MACHINE
     assert node(MACHINE, "echo $BENITO_NODE; cat /var/benito/pid /var/benito/eid").split() == [MACHINE, *EXPERIMENT.split(".")]
     assert node(MACHINE, "readlink /proc/self/ns/net /proc/self/ns/mnt") == run("readlink", "/proc/1/ns/net", "/proc/1/ns/mnt").strip()
@@ -44,46 +46,46 @@ if MACHINE in mine:
         assert run("getent", "hosts", name).split()[0].startswith("10.")
     assert "localhost" in open("/etc/hosts", encoding="utf-8").read() and HOST in open("/etc/hosts", encoding="utf-8").read()
 
-    # its start command, in the machine's own namespaces, once for each boot
-    wait("its end", lambda: state(MACHINE)["start_command"] == "ended", 60)
+    # its start command has run in the machine's own namespaces, once in each boot
+    wait("the end of its start command", lambda: state(MACHINE)["start_command"] == "ended", 60)
     assert state(MACHINE)["exit_status"] == json.loads(log("json"))["exit_status"] == 3
     assert log("out") == "quotes ' and \" and /root and ünïcödé ☃\n1\n", log("out")
     assert log("err") == EXPERIMENT.replace(".", " ") + " c\n", log("err")
     assert log("log").count("started") == log("log").count("with exit status 3") == RUNS, log("log")
     assert open("/var/tmp/benito-runs-c", encoding="ascii").read() == "run\n" * RUNS
-    assert len(processes("sleep 65433")) == 1, "what it started in the background lives on"
+    assert len(processes("sleep 65433")) == 1, "its background process still runs"
     assert benito("start-commands", "-e", EXPERIMENT)["changes"] == []
 
     if RUNS == 1:
-        # repair does what is missing and no more
-        for damage, words in (("ip link delete inf000", "interface inf000: made"), ("ip link set inf001 down", "interface inf001: set up")):
+        # repair restores what is missing, and nothing else
+        for damage, expected in (("ip link delete inf000", "interface inf000: made"), ("ip link set inf001 down", "interface inf001: set up")):
             node(MACHINE, damage)
-            assert f"c: {words}" in benito("apply", "-e", EXPERIMENT)["changes"]
+            assert f"c: {expected}" in benito("apply", "-e", EXPERIMENT)["changes"]
             assert benito("apply", "-e", EXPERIMENT)["changes"] == []
         reach(MACHINE, *"abcd")
-        # another start of the unit repeats nothing, and takes its processes with it
+        # restarting the unit does not run the start command again, and stops its processes
         run("systemctl", "restart", UNIT)
         assert not processes("sleep 65433")
         assert open("/var/tmp/benito-runs-c", encoding="ascii").read() == "run\n"
         assert state(MACHINE)["start_command"] == "ended"
 else:
-    def blocks(name, word):
+    def count_in_log(name, word):
         return open(f"/var/benito/exp/{EXPERIMENT}/nodes/{name}/log/start_command.log", encoding="utf-8").read().count(word)
 
     if RUNS == 2:
-        # a reboot from outside: its processes go, its network is as planned, its start command runs again, be it through or not
-        # how b ended when the machine went down, by SIGTERM or SIGKILL, is chance
-        before = (blocks("a", "started"), blocks("b", "started"), blocks("b", "(SIGKILL)"))
+        # a reboot from outside stops a node's processes, restores its network and runs its start command again, whether that had ended or not
+        # b may have ended by SIGTERM or by SIGKILL when the machine went down
+        before = (count_in_log("a", "started"), count_in_log("b", "started"), count_in_log("b", "(SIGKILL)"))
         node("a", "ip address add 10.200.0.1/32 dev lo; setsid sleep 65435 >/dev/null 2>&1 </dev/null & echo mine > /var/benito/mine")
-        wait("it runs", lambda: processes("sleep 65435"))
+        wait("the background process", lambda: processes("sleep 65435"))
         assert [f"{name}: rebooted" for name in "ab"] == benito("reboot", "-e", EXPERIMENT, "a", "b")["changes"][:2]
         assert not processes("sleep 65435") and "10.200.0.1" not in node("a", "ip address") and node("a", "cat /var/benito/mine") == "mine"
-        after = (blocks("a", "started"), blocks("b", "started"), blocks("b", "(SIGKILL)"))
+        after = (count_in_log("a", "started"), count_in_log("b", "started"), count_in_log("b", "(SIGKILL)"))
         assert after == tuple(number + 1 for number in before), (before, after)
         assert benito("apply", "-e", EXPERIMENT)["changes"] == []
         assert "no node nobody" in benito("reboot", "nobody", fails=True)
-    wait("b's runs", lambda: state("b")["start_command"] == "running" and len(processes("sleep 65434")) == 1)
-    wait("the end of a's", lambda: state("a")["start_command"] == "ended", 60)
+    wait("b's start command to run", lambda: state("b")["start_command"] == "running" and len(processes("sleep 65434")) == 1)
+    wait("the end of a's start command", lambda: state("a")["start_command"] == "ended", 60)
     assert state("a")["exit_status"] == 0, state("a")
     # a reaches d through c: the machine is a router
     far = json.loads(node("d", "ip -json address show inf000"))[0]["addr_info"][0]["local"]

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Take the tunnels away. Run on a pnode by shared/tasks/script.yml."""
+"""Delete the tunnels. Run on a pnode by shared/tasks/script.yml."""
 
 from node import PLAN, run
 

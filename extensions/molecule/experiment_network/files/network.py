@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Substrates across two pnodes: as planned, full-size packets, repair. Run on a pnode by shared/tasks/script.yml."""
+"""Check substrates that span two pnodes: links, full-size packets, repair. Run on a pnode by shared/tasks/script.yml."""
 
 import json
 
@@ -8,18 +8,18 @@ from node import EXPERIMENT, PLAN, answered, benito, run
 
 
 def probe_network():
-    """A command's prefix that runs it where the probe's ends are."""
+    """Return the prefix that makes a command run in the network namespace of the probe."""
     return ("nsenter", f"--net=/run/benito/exp/{EXPERIMENT}/probe")
 
 
-def others():
-    """{substrate: address of the other vhost's end}."""
+def peer_addresses():
+    """Return {substrate: the other vhost's probe address}."""
     return {s["name"]: address for s in PLAN["substrates"] for address in s.get("probe_peers", {}).values()}
 
 
 crossing = [s for s in PLAN["substrates"] if "tunnel" in s]
 assert sorted(s["name"] for s in crossing) == ["lan0", "lan1"]
-addresses = [s["probe_address"] for s in crossing] + list(others().values())
+addresses = [s["probe_address"] for s in crossing] + list(peer_addresses().values())
 assert len(set(addresses)) == 4, addresses
 
 links = {link["ifname"]: link for link in json.loads(run("ip", "-json", "-details", "link", "show"))}
@@ -29,19 +29,19 @@ for substrate in PLAN["substrates"]:
     assert bridge["ifalias"] == f"benito:{EXPERIMENT}:substrate:{substrate['name']}"
     assert [bridge["linkinfo"]["info_data"][key] for key in ("stp_state", "mcast_snooping", "nf_call_iptables")] == [0, 0, 0]
 
-# a full-size packet crosses each tunnel, one byte more does not
-for address in others().values():
+# a full-size packet crosses each tunnel, a packet one byte larger does not
+for address in peer_addresses().values():
     answered(f"a full-size packet to {address}", *probe_network(), "ping", "-c1", "-W2", "-Mdo", "-s1472", address)
     run(*probe_network(), "ping", "-c1", "-W1", "-Mdo", "-s1473", address, fails=True)
 assert benito("probe", "-e", EXPERIMENT)["probed"] == 2
 
-# what was taken away comes back, and only that
-for damage, words in (
+# repair restores what is missing, and nothing else
+for damage, expected in (
     (["ip", "link", "delete", crossing[0]["tunnel"]["device"]], crossing[0]["tunnel"]["device"]),
     (["ip", "link", "set", crossing[1]["bridge"], "down"], crossing[1]["bridge"]),
     (["nft", "flush", "ruleset"], "firewall"),
 ):
     run(*damage)
     changes = benito("apply", "-e", EXPERIMENT, "--part", "network")["changes"]
-    assert changes and all(words in change for change in changes), changes
+    assert changes and all(expected in change for change in changes), changes
     assert benito("apply", "-e", EXPERIMENT, "--part", "network")["changes"] == []

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How many packets came out of a tunnel until now. Run on a pnode by shared/tasks/script.yml."""
+"""Print how many packets have come out of a tunnel. Run on a pnode by shared/tasks/script.yml."""
 
 import sys
 

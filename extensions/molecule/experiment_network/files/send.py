@@ -1,6 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Send frames of a substrate to another vhost from an address that this host has only while it sends. Run on a pnode by shared/tasks/script.yml."""
+"""Send frames of a substrate to another vhost. Run on a pnode by shared/tasks/script.yml.
+
+Arguments: source address, destination address, substrate. The host gets the source address while it sends, unless it has it anyway.
+"""
 
 import socket
 import struct

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Print what a testbed changes of the machine, one item a line (argument: the directory of machine_state.py).
+"""Print the state of the machine that a testbed can change, one item a line (argument: the directory of machine_state.py).
 
-Other suites run beside the molecule scenarios, with processes, files and containers of their own: what cannot be a testbed's
-is not looked at here. The end-to-end tests, which run alone, compare everything.
+Other suites run beside the molecule scenarios, with processes, files and containers of their own. What cannot belong to a testbed
+is therefore left out. The demo's test runs without them and compares everything.
 """
 
 from __future__ import annotations

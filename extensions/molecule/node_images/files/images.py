@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The images of an experiment on its pnode, whole; then damaged in one way or another. Run on the pnode by shared/tasks/script.yml.
+"""Check that the images of an experiment are complete on the pnode, then damage one. Run on the pnode by shared/tasks/script.yml.
 
-Arguments: the sum of the disk as it was before it was packed; what to do to them: ``nothing``, ``bits``, ``end``, ``half``.
+Arguments: SHA-256 of the unpacked disk; the damage: ``nothing``, ``bits``, ``end``, ``half``.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def sha256(path):
     return hashlib.sha256(open(path, "rb").read()).hexdigest()
 
 
-# complete, as they were made, for all to read and for root to change; nothing half made beside them
+# the images are complete and unchanged; everybody can read them, only root can write; no unfinished image lies beside them
 assert sorted(os.listdir(ROOT)) == sorted(image["digest"] for image in PLAN["images"]), os.listdir(ROOT)
 for folder in images.values():
     note = json.load(open(f"{folder}/image.json", encoding="utf-8"))
@@ -33,7 +33,7 @@ assert sha256(f"{disk}/disk") == sys.argv[2] and os.listdir(tree).count("root.ta
 assert benito("list")["experiments"] == [EXPERIMENT]
 
 damage = sys.argv[3]
-if damage == "bits":  # as a disk that fails would, without a trace in the file's times
+if damage == "bits":  # as a failing disk does: the file's times stay
     times = os.stat(f"{disk}/disk")
     with open(f"{disk}/disk", "r+b") as stream:
         stream.seek(12345)
@@ -43,7 +43,7 @@ if damage == "bits":  # as a disk that fails would, without a trace in the file'
     os.utime(f"{disk}/disk", ns=(times.st_atime_ns, times.st_mtime_ns))
 elif damage == "end":
     os.truncate(f"{tree}/root.tar.zst", 1000)
-elif damage == "half":  # as an interrupted run leaves it
+elif damage == "half":  # as an interrupted copy leaves it
     arriving = f"{ROOT}/.arriving-{os.path.basename(disk)}-{EXPERIMENT}"
     shutil.move(disk, arriving)
     os.unlink(f"{arriving}/image.json")

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make what a site would fetch, a disk packed by xz and a tree packed by gzip, and a catalogue of both. The argument: a folder."""
+"""Make a disk packed by xz, a tree packed by gzip, and a catalogue of both, as a site would fetch them. Argument: a folder."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ with tarfile.open(folder / "tree.tar.gz", "w:gz") as tree:
         tree.addfile(entry, io.BytesIO(content))
 
 
-def described(name: str, **fields) -> dict:
+def entry_of(name: str, **fields) -> dict:
     path = folder / name
     return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **fields}
 
 
-catalogue = {"small-disk": described("disk.raw.xz", format="raw", cloud_init=False), "small-tree": described("tree.tar.gz", form="root")}
+catalogue = {"small-disk": entry_of("disk.raw.xz", format="raw", cloud_init=False), "small-tree": entry_of("tree.tar.gz", form="root")}
 (folder / "catalogue.json").write_text(json.dumps(catalogue))
 (folder / "disk.sha256").write_text(hashlib.sha256(disk).hexdigest())

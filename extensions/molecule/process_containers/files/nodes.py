@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Process nodes: what they see, what they do not, repair, their processes. Run on a pnode by shared/tasks/script.yml."""
+"""Check the isolation, repair and processes of process nodes. Run on a pnode by shared/tasks/script.yml."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from node import EXPERIMENT, HOST, PLAN, UNIT, benito, node, nodes, processes, r
 mine = nodes()
 first, host_hosts = mine[0], open("/etc/hosts", encoding="utf-8").read()
 
-# a node of its own, on the files of its host
+# each node has its own names and network, and the files of its host
 for name in mine:
     assert node(name, "hostname") == name
     vnode = next(v for v in PLAN["vnodes"] if v["name"] == name)
@@ -19,18 +19,18 @@ for name in mine:
     assert node(name, "cat /proc/sys/net/ipv4/ip_forward") == str(int(len(wanted) > 2)), name
     assert node(name, "cat /var/benito/pid /var/benito/eid").split() == EXPERIMENT.split(".")
     assert set("abcd") <= set(node(name, "cat /etc/hosts").split())
-    assert "default" not in node(name, "ip route"), "no way to the control network"
+    assert "default" not in node(name, "ip route"), "no route to the control network"
     assert node(name, "ls /var/benito").split() == ["eid", "hosts", "log", "pid"]
     assert node(name, "md5sum < /etc/passwd") == run("sh", "-c", "md5sum < /etc/passwd").strip()
 for name in mine:
     reach(name, *"abcd")
 assert os.uname().nodename == HOST and open("/etc/hosts", encoding="utf-8").read() == host_hosts
 
-# nothing runs for a node: the unit has its supervisor alone
+# no process runs for a node: the supervisor is the only process of the unit
 cgroup = json.load(open(f"/run/benito/exp/{EXPERIMENT}/supervisor.json", encoding="utf-8"))["cgroup"]
-wait("nothing but the supervisor", lambda: len(run("find", cgroup, "-name", "cgroup.procs", "-exec", "cat", "{}", "+").split()) == 1)
+wait("the supervisor to be the only process", lambda: len(run("find", cgroup, "-name", "cgroup.procs", "-exec", "cat", "{}", "+").split()) == 1)
 
-# mounts and unmounts of the host reach the nodes, a node's own reach nobody
+# mounts and unmounts of the host appear in the nodes; those of a node appear nowhere else
 os.makedirs("/mnt/benito-test", exist_ok=True)
 run("mount", "-t", "tmpfs", "benito-test", "/mnt/benito-test")
 try:
@@ -44,7 +44,7 @@ finally:
 assert "benito-test" not in node(first, "cat /proc/self/mountinfo")
 os.rmdir("/mnt/benito-test")
 
-# a new /etc/hosts of the host does not uncover it in the nodes, also when the supervisor and an application of the plan both see to that
+# when the host replaces its /etc/hosts, the nodes keep theirs, even if the supervisor and benito-host apply repair it at the same time
 for again in range(4):
     with open("/etc/hosts.new", "w", encoding="utf-8") as stream:
         stream.write(host_hosts + "192.0.2.77 of-the-host\n")
@@ -56,20 +56,20 @@ with open("/etc/hosts.new", "w", encoding="utf-8") as stream:
     stream.write(host_hosts)
 os.rename("/etc/hosts.new", "/etc/hosts")
 wait("the node's own hosts file", lambda: " d" in node(first, "cat /etc/hosts"))
-wait("quiet", lambda: benito("apply", "-e", EXPERIMENT)["changes"] == [])
+wait("apply to change nothing", lambda: benito("apply", "-e", EXPERIMENT)["changes"] == [])
 for name in mine:
-    assert node(name, "grep -c ' /etc/hosts ' /proc/self/mountinfo") == "1", "bound once"
+    assert node(name, "grep -c ' /etc/hosts ' /proc/self/mountinfo") == "1", "mounted once"
 
-# repair does what is missing and no more
+# repair restores what is missing, and nothing else
 address = next(v for v in PLAN["vnodes"] if v["name"] == first)["interfaces"][0]["ip4_address"]
-for damage, words in (
+for damage, expected in (
     ("ip link delete inf000", ["interface inf000 made", "interface inf000 set up", "route"]),
     (f"ip address delete {address} dev inf000", ["interface inf000 set up", "route"]),
     ("umount /etc/hosts", ["/etc/hosts is the node's own again"]),
 ):
     node(first, damage)
     changes = benito("apply", "-e", EXPERIMENT, "--part", "processes")["changes"]
-    assert changes and all(c.startswith(f"{first}: ") and any(w in c for w in words) for c in changes), changes
+    assert changes and all(c.startswith(f"{first}: ") and any(text in c for text in expected) for c in changes), changes
     assert benito("apply", "-e", EXPERIMENT)["changes"] == []
 for name in mine:
     for route in next(v for v in PLAN["vnodes"] if v["name"] == name).get("routes", [])[:1]:
@@ -77,7 +77,7 @@ for name in mine:
         assert benito("apply", "-e", EXPERIMENT)["changes"] == [f"{name}: route to {route['to']} via {route['via']}"]
 reach(first, *"abcd")
 
-# the supervisor is killed: systemd brings it back, the nodes stay
+# when the supervisor is killed, systemd restarts it and the nodes stay
 main = run("systemctl", "show", "--value", "--property=MainPID", UNIT).strip()
 node(first, "ip address add 10.200.0.1/32 dev lo")
 os.kill(int(main), 9)
@@ -86,13 +86,13 @@ wait("another supervisor", lambda: run("systemctl", "show", "--value", "--proper
 assert "10.200.0.1" in node(first, "ip address")
 assert benito("apply", "-e", EXPERIMENT)["changes"] == []
 
-# nothing of a node survives it
+# start processes that try to outlive their node; removing the experiment must stop them
 for command in ("setsid sleep 54321", "nohup sleep 54322", "(sleep 54323 &)", "setsid sh -c 'trap \"\" TERM HUP; sleep 54324 & wait'"):
     node(first, f"{command} >/dev/null 2>&1 </dev/null &")
-wait("they run", lambda: len(processes("sleep 5432")) >= 4)
+wait("the processes to run", lambda: len(processes("sleep 5432")) >= 4)
 
-# errors are one line, never a traceback
+# errors are a message, never a traceback
 for arguments in (["status", "-e", "../../etc"], ["enter", "-e", "a/b", "n"], ["enter", "nobody"], ["apply", "-e", "No.such"], ["probe", "-e", ""],
                   ["enter", first, "--", "/no/such/program"], ["nonsense"], ["apply", "--part", "x"], []):
-    said = run("benito-host", *arguments, fails=True)
-    assert "Traceback" not in said and said.strip(), (arguments, said)
+    output = run("benito-host", *arguments, fails=True)
+    assert "Traceback" not in output and output.strip(), (arguments, output)

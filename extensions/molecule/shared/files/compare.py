@@ -1,6 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fail with what differs between two looks at a machine (arguments: the directory of machine_state.py, two files)."""
+"""Compare two recorded states of a machine and fail with the differences.
+
+Arguments: the directory of machine_state.py, two files.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,6 @@ sys.path.insert(0, sys.argv[1])
 
 import machine_state
 
-THIS_LOOK = ("files", r"/tmp/ansible_.*_payload_.*", "the module that takes the look")
+THIS_RECORDING = ("files", r"/tmp/ansible_.*_payload_.*", "the module that records the state")
 before, after = (json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in sys.argv[2:])
-sys.exit("\n".join(map(str, machine_state.difference(before, after, (THIS_LOOK,)))) or 0)
+sys.exit("\n".join(map(str, machine_state.difference(before, after, (THIS_RECORDING,)))) or 0)

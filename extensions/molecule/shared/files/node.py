@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the scenarios' scripts have in common; they are run behind it on a pnode. Python 3.9, standard library."""
+"""Helper functions of the scenarios' test scripts, which import it as ``node`` on a pnode. Python 3.9 and the standard library only."""
 
 import hashlib
 import json
@@ -16,37 +16,37 @@ UNIT = f"benito-host@{EXPERIMENT}.service"
 
 
 def run(*command, fails=False, text=None, limit_s=60):
-    """Standard output of a command that succeeds (or fails: then both outputs)."""
+    """Run a command and return its standard output. With ``fails``, the command must fail and both outputs are returned."""
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit_s, check=False)
     assert (done.returncode != 0) == fails, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr if fails else done.stdout
 
 
 def benito(*command, fails=False):
-    """What benito-host says, as data (the error as text when it is to fail)."""
+    """Run benito-host and return its JSON output as data. With ``fails``, it must fail and its error message is returned."""
     done = subprocess.run(["benito-host", *command, "--json"], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode != 0) == fails, f"benito-host {command} ended with {done.returncode}: {done.stdout}{done.stderr}"
-    said = json.loads(done.stdout)
-    return said["error"] if fails else said
+    output = json.loads(done.stdout)
+    return output["error"] if fails else output
 
 
 def node(name, command, fails=False):
-    """What a shell command prints in a node."""
+    """Run a shell command in a node with ``benito-host enter`` and return its output."""
     return run("benito-host", "enter", name, "--", "sh", "-c", command, fails=fails).strip()
 
 
 def planned(name):
-    """A node as the plan has it."""
+    """Return the node's entry in the host plan."""
     return next(vnode for vnode in PLAN["vnodes"] if vnode["name"] == name)
 
 
 def state(name):
-    """A node's state as benito-host tells it."""
+    """Return the node's state as benito-host reports it."""
     return benito("status", "-e", EXPERIMENT)["nodes"][name]
 
 
 def login(name, command, user="root", fails=False):
-    """What a shell command prints in a node that is logged in to, which proves the node's host key; login.yml brought the keys."""
+    """Run a shell command in a node over SSH and return its output. SSH checks the node's host key. login.yml has copied the keys."""
     address = planned(name)["control"]["ip4_address"].split("/")[0]
     options = ("BatchMode=yes", "StrictHostKeyChecking=yes", "UserKnownHostsFile=/root/molecule/known_hosts", "GlobalKnownHostsFile=/dev/null")
     command = ("ssh", "-F", "/dev/null", "-i", "/root/molecule/ssh_key", *(f"-o{option}" for option in options), f"{user}@{address}", command)
@@ -54,15 +54,16 @@ def login(name, command, user="root", fails=False):
 
 
 def steady(name, *commands):
-    """Assert that a node with a system of its own is who the plan says, by what it says of itself; the host key was proven by the login.
+    """Assert that a node with a system of its own matches the plan, and return the output of each of ``commands``.
 
-    Returns what each of the commands printed there: one login for all, because it takes a second where machines are emulated.
+    The node reports its identity, links, routes and hosts file. SSH has checked its host key. One login runs everything, because
+    a login takes a second where machines are emulated.
     """
     vnode, marker = planned(name), "=========="
-    said = login(name, f"hostname; cat /etc/machine-id /var/benito/pid /var/benito/eid; echo {marker}; ip -json address; echo {marker}; ip -json -4 route; "
-                       f"echo {marker}; cat /etc/hosts; echo {marker}; cat /proc/sys/net/ipv4/ip_forward"
-                       + "".join(f"; echo {marker}; {command}" for command in commands))
-    identity, links, routes, hosts, forwarding, *more = said.split(marker)
+    output = login(name, f"hostname; cat /etc/machine-id /var/benito/pid /var/benito/eid; echo {marker}; ip -json address; echo {marker}; ip -json -4 route; "
+                         f"echo {marker}; cat /etc/hosts; echo {marker}; cat /proc/sys/net/ipv4/ip_forward"
+                         + "".join(f"; echo {marker}; {command}" for command in commands))
+    identity, links, routes, hosts, forwarding, *more = output.split(marker)
     machine = hashlib.sha256(f"machine-id\0{EXPERIMENT}\0{name}".encode()).hexdigest()[:32]
     assert identity.split() == [vnode["hostname"], machine, *EXPERIMENT.split(".")], identity
     links = {link["ifname"]: link for link in json.loads(links)}
@@ -81,7 +82,7 @@ def steady(name, *commands):
 
 
 def wait(what, condition, limit_s=20.0):
-    """Until the condition holds."""
+    """Wait until the condition holds."""
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {limit_s:.0f} s: {what}"
@@ -89,12 +90,12 @@ def wait(what, condition, limit_s=20.0):
 
 
 def answered(what, *command):
-    """Until a ping is answered: the script runs on both pnodes at once, and the other damages and mends its nodes meanwhile."""
+    """Wait until a ping is answered. The script runs on both pnodes at once, so the other pnode may be damaging and repairing its nodes."""
     wait(what, lambda: subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0, 60)
 
 
 def reach(name, *others):
-    """Until pings of a node are answered by the others, each by itself."""
+    """Wait until each of the other nodes has answered a ping of this node."""
     for other in others:
         answered(f"{name} reaches {other}", "benito-host", "enter", name, "--", "ping", "-c1", "-W2", other)
 
@@ -104,7 +105,7 @@ def nodes():
 
 
 def processes(text):
-    """Command lines on this host that contain the text."""
+    """Return the command lines of this host's processes that contain the text."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:

@@ -2,9 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Write the host plans of topology.xml for two pnodes, as a swap-in would.
 
-Arguments: the repository's root, the folder for the plans, and JSON: {"hosts": {pnode: address of its experiment network},
-"pid", "eid", "settings": {…of the site}, "start_commands": {node: command}, "attributes": {node: {name: value}} in place of the
-topology's, "mtu": of the experiment network}.
+Arguments: the repository's root, the folder for the plans, and a JSON object:
+
+hosts           {pnode: its address in the experiment network}
+pid, eid        the experiment
+settings        settings of planning, optional
+start_commands  {node: command}, optional
+attributes      {node: {name: value}}, which replace those of the topology, optional
+mtu             MTU of the experiment network, optional
 """
 
 from __future__ import annotations
@@ -26,8 +31,8 @@ from ansible_collections.deter.benito.plugins.module_utils.topology.model import
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl  # noqa: E402
 
 
-def described(element):
-    """The element with the start command and the attributes that the scenario gives it."""
+def with_attributes(element):
+    """Return the element with the start command and the attributes that the scenario gives it."""
     if not isinstance(element, Computer):
         return element
     wanted = dict(given.get("attributes", {}).get(element.name, {}))
@@ -38,7 +43,7 @@ def described(element):
 
 
 topology, _warnings = read_topdl(str(pathlib.Path(__file__).with_name("topology.xml")))
-topology = dataclasses.replace(topology, elements=tuple(described(element) for element in topology.elements))
+topology = dataclasses.replace(topology, elements=tuple(with_attributes(element) for element in topology.elements))
 settings = EmbeddingSettings(default_container="process", **given.get("settings", {}))
 embedding = embed(topology, settings)
 lent = {machine.vhost: PoolHost(name, "eth1", address, given.get("mtu", 1600))

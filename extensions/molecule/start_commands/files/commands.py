@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Start commands: logs, ends, restarts. The argument: how often they have run. Run on a pnode by shared/tasks/script.yml."""
+"""Check the logs, ends and restarts of start commands. Argument: how often they must have run. shared/tasks/script.yml runs this on a pnode."""
 
 import json
 import os
@@ -19,11 +19,11 @@ def log(name, suffix):
     return open(f"/var/benito/exp/{EXPERIMENT}/nodes/{name}/log/start_command.{suffix}", encoding="utf-8").read()
 
 
-def ended():
-    wait("all ends", lambda: all(state(name)["start_command"] == "ended" for name in mine), 60)
+def wait_for_ends():
+    wait("the end of all start commands", lambda: all(state(name)["start_command"] == "ended" for name in mine), 60)
 
 
-def check():
+def check_logs():
     for name in mine:
         found, status = json.loads(log(name, "json")), {"a": 0, "b": 0, "c": 168, "d": 3}[name]
         assert (found["state"], found["exit_status"], state(name)["exit_status"]) == ("ended", status, status), found
@@ -34,7 +34,7 @@ def check():
         assert node("a", "cat /var/benito/log/start_command.out").startswith("quotes")
     if "b" in mine:
         assert len(log("b", "out")) == 10 << 20
-        assert len(processes("sleep 65432")) == 1, "what it started in the background lives on"
+        assert len(processes("sleep 65432")) == 1, "its background process still runs"
     if "c" in mine:
         assert "(signal 40)" in log("c", "log")
 
@@ -47,18 +47,18 @@ def runs():
 
 
 expected = int(sys.argv[2])
-ended()
-check()
+wait_for_ends()
+check_logs()
 assert runs() == (expected if "a" in mine else 0)
 if expected == 1:
-    # starting them again, or restarting the unit, repeats nothing
+    # neither starting them again nor restarting the unit runs them a second time
     assert benito("start-commands", "-e", EXPERIMENT)["changes"] == []
     run("systemctl", "restart", UNIT)
-    ended()
+    wait_for_ends()
     assert benito("start-commands", "-e", EXPERIMENT)["changes"] == []
     assert runs() == (1 if "a" in mine else 0)
-    assert not processes("sleep 65432"), "the unit takes all processes with it"
-    # a node that spoils its own files does not harm the others
+    assert not processes("sleep 65432"), "the unit stops all processes of the nodes"
+    # a node that damages its own files does not harm the others
     for name in mine:
         node(name, "rm -rf /var/benito/log; mkdir -p /var/benito/log/start_command.json")
     assert all(state(name)["start_command"] == "lost" for name in mine)

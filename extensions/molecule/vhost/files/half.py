@@ -1,6 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Killed at any moment it goes on or goes away; at the end it is left half built and damaged. Run on a pnode by shared/tasks/script.yml."""
+"""Kill benito-host at random moments and check that the next run completes its work. Run on a pnode by shared/tasks/script.yml.
+
+In the end the experiment is half built and damaged.
+"""
 
 import os
 import random
@@ -15,6 +18,7 @@ chance = random.Random(HOST)
 
 
 def interrupt(after_s, *command):
+    """Start benito-host and kill it after so many seconds."""
     with subprocess.Popen(["benito-host", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         time.sleep(after_s)
         process.send_signal(signal.SIGKILL)
@@ -24,13 +28,13 @@ assert benito("status", "-e", EXPERIMENT)["nodes"][nodes()[0]]["state"] == "miss
 started = time.monotonic()
 assert benito("apply", "-e", EXPERIMENT)["changed"]
 whole = time.monotonic() - started
-if len(sys.argv) > 2:  # only half of it stands at the end
+if len(sys.argv) > 2:  # leave it half built at the end
     for _round in range(6):
         interrupt(chance.uniform(0, whole), "apply", "-e", EXPERIMENT)
         benito("apply", "-e", EXPERIMENT)
         assert benito("apply", "-e", EXPERIMENT)["changes"] == []
         run("ip", "link", "delete", PLAN["substrates"][0]["bridge"])
-    # the plan is damaged, the unit started and its file lost
+    # damage the plan, start the unit and remove the unit file
     benito("apply", "-e", EXPERIMENT)
     benito("start-unit", "-e", EXPERIMENT)
     with open(f"/var/benito/exp/{EXPERIMENT}/host.json", "w", encoding="utf-8") as stream:

@@ -1,6 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Virtual machines wide and plain, beside a ghost and a process. The argument: what was done before. Run on the pnode by shared/tasks/script.yml."""
+"""Check the virtual machines wide and plain, beside a ghost and a process. Run on the pnode by shared/tasks/script.yml.
+
+Argument: what was done before, a key of BOOTS.
+"""
 
 import glob
 import json
@@ -13,6 +16,7 @@ import sys
 from node import EXPERIMENT, HOST, benito, login, node, planned, processes, run, state, steady, wait
 
 NAMES = ("wide", "plain")
+# how often wide and plain have booted
 BOOTS = {"begun": (1, 1), "restarted": (2, 2), "rebooted": (2, 3), "returned": (3, 4)}[sys.argv[2]]
 
 
@@ -20,16 +24,16 @@ def unit(name, prop):
     return run("systemctl", "show", "--value", f"--property={prop}", f"benito-node-{EXPERIMENT}:{name}.service").strip()
 
 
-def sockets(name):
-    """Where a machine's sockets and logs are."""
+def runtime_folder(name):
+    """Return the folder of a machine's sockets and logs."""
     return f"/run/benito/vm/{planned(name)['control']['port']}"
 
 
-wait("both have booted", lambda: all(state(name)["state"] == "booted" for name in NAMES), 400)
+wait("both to boot", lambda: all(state(name)["state"] == "booted" for name in NAMES), 400)
 wait("the end of wide's start command", lambda: state("wide")["start_command"] == "ended", 120)
-wait("plain's start command", lambda: state("plain")["start_command"] == "running", 120)
+wait("the start of plain's start command", lambda: state("plain")["start_command"] == "running", 120)
 
-# the same nodes, however often they were started: key, name, machine, addresses, disk; the start command runs once for each boot
+# the nodes keep key, name, machine id, addresses and disk over restarts; the start command runs once in each boot
 log = "cat /var/benito/log/start_command.log"
 (plain_log,) = steady("plain", log)
 wide_log, out, err, mine, slots = steady("wide", log, "cat /var/benito/log/start_command.out", "cat /var/benito/log/start_command.err",
@@ -41,18 +45,18 @@ assert state("wide")["exit_status"] == 3, state("wide")
 assert mine == ("" if sys.argv[2] == "begun" else "kept"), mine
 assert benito("apply", "-e", EXPERIMENT)["changes"] == []
 
-# twenty interfaces in the plan's order, each with a peer behind it
+# the machine has twenty interfaces in the plan's order, each connected to its peer
 wires = planned("wide")["interfaces"]
 assert [wire["name"] for wire in wires] == [f"inf{number:03}" for number in range(20)]
 assert len(slots.split()) == 21 and slots.split() == sorted(slots.split()), slots
 if sys.argv[2] in ("begun", "returned"):
-    ways = zip([wire["name"] for wire in wires], [wire["ip4_address"].split("/")[0] for wire in planned("peer")["interfaces"]])
-    pings = "; ".join(f"ping -c 1 -W 20 -s 1472 -M do -I {name} {peer} > /dev/null || echo no way out of {name}" for name, peer in ways)
-    assert login("wide", f"{pings}; ping -c 1 -W 20 plain > /dev/null || echo no plain") == ""
+    peers = zip([wire["name"] for wire in wires], [wire["ip4_address"].split("/")[0] for wire in planned("peer")["interfaces"]])
+    pings = "; ".join(f"ping -c 1 -W 20 -s 1472 -M do -I {name} {peer} > /dev/null || echo no answer through {name}" for name, peer in peers)
+    assert login("wide", f"{pings}; ping -c 1 -W 20 plain > /dev/null || echo no answer of plain") == ""
     for wire in wires[::6]:
         node("peer", f"ping -c 1 -W 20 {wire['ip4_address'].split('/')[0]}")
 
-# a ghost has its place in the network and nothing else
+# a ghost has addresses and names, and nothing else
 assert state("reserved") == {"kind": "qemu", "state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
 address = planned("reserved")["interfaces"][0]["ip4_address"].split("/")[0]
 assert node("peer", "getent hosts reserved").split()[0] == address
@@ -62,16 +66,16 @@ assert len([line for line in processes("guest=") if "qemu-system" in line]) == 2
 assert "reserved" in benito("reboot", "-e", EXPERIMENT, "reserved", fails=True)
 
 if sys.argv[2] == "begun":
-    # QEMU listens to nobody but root here, and may do little
+    # only root can talk to QEMU, and QEMU has no privileges
     assert not [line for line in run("ss", "-Hlntup").splitlines() if "qemu" in line]
     for name in NAMES:
-        folder = sockets(name)
+        folder = runtime_folder(name)
         assert os.stat(folder).st_mode & 0o777 == 0o700 and stat.S_ISSOCK(os.stat(f"{folder}/qmp").st_mode), folder
         status = open(f"/proc/{unit(name, 'MainPID')}/status", encoding="ascii").read()
         assert re.search(r"^CapEff:\s0+$", status, re.MULTILINE) and re.search(r"^Seccomp:\s2$", status, re.MULTILINE), status
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(20)
-        control.connect(f"{sockets('plain')}/qmp")
+        control.connect(f"{runtime_folder('plain')}/qmp")
         lines = control.makefile("rw", encoding="utf-8")
         assert "QMP" in json.loads(lines.readline())
         for command in ("qmp_capabilities", "query-status"):
@@ -86,9 +90,9 @@ if sys.argv[2] == "begun":
     assert login("plain", "sudo -n id -u; id -un; echo $HOME", user="tester").split() == ["0", "tester", "/home/tester"]
     assert 200_000 < int(login("wide", "echo kept > /root/mine; sync; grep MemTotal /proc/meminfo").split()[1]) < 256 << 10
     assert os.uname().nodename == HOST and "wide" not in open("/etc/hosts", encoding="utf-8").read()
-    # from inside, and with violence
+    # reboot wide from inside and kill plain
     login("wide", "setsid sh -c 'sleep 1; exec reboot' > /dev/null 2>&1 < /dev/null &")
-    wait("wide goes down", lambda: state("wide")["state"] == "running", 60)
+    wait("wide to go down", lambda: state("wide")["state"] == "running", 60)
     os.kill(int(unit("plain", "MainPID")), 9)
-    wait("plain is dead", lambda: state("plain")["state"] == "dead")
+    wait("plain to be dead", lambda: state("plain")["state"] == "dead")
     assert (state("plain")["exit_code"], state("plain")["start_command"]) == (137, "lost"), state("plain")

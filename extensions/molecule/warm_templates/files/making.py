@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Making a template: interrupted at several moments, by two at once, damaged afterwards. Run on the pnode by shared/tasks/script.yml."""
+"""Interrupt the building of a template at several moments, build it twice at once, and damage it. Run on the pnode by shared/tasks/script.yml."""
 
 import glob
 import json
@@ -20,11 +20,12 @@ def templates():
 
 
 def making(name):
+    """Return the paths of this file in unfinished templates."""
     return glob.glob(f"{TEMPLATES}/.making-*/{name}")
 
 
-def killed_when(what, condition):
-    """A maker that is killed as soon as the condition holds: nothing that is used later, nothing that runs."""
+def kill_when(what, condition):
+    """Build a template and kill the builder as soon as the condition holds. No template and no process may remain."""
     with subprocess.Popen(MAKE, stdout=subprocess.PIPE) as maker:
         try:
             wait(what, condition, 300)
@@ -35,24 +36,24 @@ def killed_when(what, condition):
 
 
 assert templates() == []
-killed_when("its QEMU starts", lambda: making("qmp"))
-killed_when("its guest boots", lambda: processes("guest=template") and any(os.stat(path).st_blocks > 2000 for path in making("disk.qcow2")))
-killed_when("its devices are saved", lambda: making("state"))
-assert making("*"), "what was half made lies there still"
-assert benito("templates", "--limit-mb", "0", "--check")["changes"] and making("*"), "looking removes nothing"
+kill_when("its QEMU starts", lambda: making("qmp"))
+kill_when("its guest boots", lambda: processes("guest=template") and any(os.stat(path).st_blocks > 2000 for path in making("disk.qcow2")))
+kill_when("its devices are saved", lambda: making("state"))
+assert making("*"), "the unfinished template is still there"
+assert benito("templates", "--limit-mb", "0", "--check")["changes"] and making("*"), "check mode removes nothing"
 assert len(benito("templates", "--limit-mb", "0")["changes"]) == 1 and not making("*")
 
-# two at once make one
+# two builders at once make one template
 makers = [subprocess.Popen(MAKE, stdout=subprocess.PIPE, text=True) for _number in range(2)]
-said = [json.loads(maker.communicate(timeout=600)[0]) for maker in makers]
-assert sum(len(one["changes"]) for one in said) == 1, said
+outputs = [json.loads(maker.communicate(timeout=600)[0]) for maker in makers]
+assert sum(len(output["changes"]) for output in outputs) == 1, outputs
 (template,) = templates()
 assert template["memory_mb"] == 256 and template["size_mb"] < 256, template
 assert benito("make-templates", "-e", EXPERIMENT)["changes"] == []
 for path in (TEMPLATES, f"{TEMPLATES}/{template['key']}"):
     assert os.stat(path).st_mode & 0o777 == 0o700, path
 
-# a damaged one will be noticed: one bit of the guest's memory, with all times as they were
+# flip one bit of the guest's memory and restore the file's times: verify expects that the damage is detected
 memory = f"{TEMPLATES}/{template['key']}/memory"
 before = os.stat(memory)
 with open(memory, "r+b") as stream:

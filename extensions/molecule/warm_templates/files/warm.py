@@ -1,7 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Clones of one template: two nodes that share no secret, and the same ones when they boot from their disks. The argument: how they were started.
-Run on the pnode by shared/tasks/script.yml."""
+"""Check that clones of one template share no secret and look the same after a cold boot. Run on the pnode by shared/tasks/script.yml.
+
+Argument: how the nodes were started, warm or cold.
+"""
 
 import json
 import os
@@ -11,7 +13,7 @@ import time
 
 from node import EXPERIMENT, benito, login, planned, processes, run, state, steady, wait
 
-NAMES, WAY, KEPT = ("one", "two"), sys.argv[2], "/root/molecule/seen.json"
+NAMES, START, KEPT = ("one", "two"), sys.argv[2], "/root/molecule/seen.json"
 INSIDE = {
     "accounts": "getent passwd; ls -la /home/tester/.ssh | cut -d' ' -f1,3,4,5",
     "services": "systemctl list-units --plain --no-legend --type=service --state=active | cut -d' ' -f1 | sort; systemctl list-units --failed --no-legend",
@@ -29,29 +31,29 @@ def pid(name):
     return int(run("systemctl", "show", "--value", "--property=MainPID", f"benito-node-{EXPERIMENT}:{name}.service"))
 
 
-def seen(name):
-    """The node as seen from inside."""
+def inside(name):
+    """Return the node as seen from inside: {aspect of INSIDE: text}."""
     return dict(zip(INSIDE, steady(name, *INSIDE.values())))
 
 
-wait("both have booted", lambda: all(state(name)["state"] == "booted" for name in NAMES), 400)
+wait("both to boot", lambda: all(state(name)["state"] == "booted" for name in NAMES), 400)
 wait("the end of their start commands", lambda: all(state(name)["start_command"] == "ended" for name in NAMES), 120)
 for name in NAMES:
     command = open(f"/proc/{pid(name)}/cmdline", encoding="utf-8").read().split("\0")
-    assert ("-incoming" in command) == (WAY == "warm"), command
-    assert not os.path.exists(f"/run/benito/vm/{planned(name)['control']['port']}/waking") and state(name)["exit_status"] == 0, state(name)
+    assert ("-incoming" in command) == (START == "warm"), command
+    assert not os.path.exists(f"/run/benito/vm/{planned(name)['control']['port']}/unfinished") and state(name)["exit_status"] == 0, state(name)
 (template,) = benito("templates")["templates"]
 assert 10 < template["private_mb"] < 256 + 160, template
 
-# what could wait has been done
+# wait until the nodes have done what they put off until after the boot
 for name in NAMES:
     wait(f"the journal of {name}", lambda name=name: login(name, "ls /run/log/journal").strip() == login(name, "cat /etc/machine-id").strip(), 90)
     login(name, "udevadm settle")
-    wait(f"the end of what made {name} a node", lambda name=name: "benito-template" not in login(name, "systemctl list-units --plain --no-legend"), 60)
-now = {name: seen(name) for name in NAMES}
-if WAY == "warm":
+    wait(f"the end of the unit that made {name} a node", lambda name=name: "benito-template" not in login(name, "systemctl list-units --plain --no-legend"), 60)
+now = {name: inside(name) for name in NAMES}
+if START == "warm":
     damaged = float(open("/root/damaged", encoding="ascii").read())
-    assert damaged < os.stat(f"/var/cache/benito/templates/{template['key']}/disk.qcow2").st_mtime, "it was remade"
+    assert damaged < os.stat(f"/var/cache/benito/templates/{template['key']}/disk.qcow2").st_mtime, "the damaged template was replaced"
     outputs = [login(name, "cat /var/benito/log/start_command.out").splitlines() for name in NAMES]
     assert len({line for output in outputs for line in output}) == 7, f"randomness and boot ids are each node's own, both reached the other: {outputs}"
     assert all(output[-1] == "reached" for output in outputs), outputs

@@ -8,6 +8,8 @@ import bisect
 import ipaddress
 from collections.abc import Callable, Iterator
 
+from ...errors import BenitoError
+
 _PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15"))
 _HOSTS_OF_24 = 254
 
@@ -27,7 +29,7 @@ def netmask(prefix_length: int) -> int:
     return 0xFFFFFFFF << (32 - prefix_length) & 0xFFFFFFFF
 
 
-class PoolExhausted(Exception):
+class PoolExhausted(BenitoError):
     """No free prefix of the wanted length is left."""
 
 

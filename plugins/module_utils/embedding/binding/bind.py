@@ -13,6 +13,7 @@ from collections import defaultdict
 
 from ...errors import BenitoError, HostError, Problem
 from ...hostplan import ControlPlan, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
+from ...names import CONTROL
 from ...topology.attributes import STARTUP
 from ...topology.model import Computer, Topology
 from ..addressing.subnets import dotted
@@ -30,7 +31,6 @@ from .identifiers import BRIDGE, PORT, TUNNEL, Identifiers, mac_addresses
 from .sysctls import vhost_sysctls
 
 MTU = 1500
-CONTROL = "control0"
 NOTHING = Provisioning()
 VXLAN_OVERHEAD = 50
 _LEAST_MTU = 576

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One cgroup for each node below the experiment's unit, so that nothing of a node survives it.
+"""One cgroup for each node below the experiment's unit, so that no process of a node outlives the unit.
 
-Uses the version 2 hierarchy where there is one (also the controller-less one of a hybrid host), else
-systemd's own version 1 hierarchy. systemd has delegated the subtree (Delegate=yes).
+Uses the version 2 hierarchy if there is one, also the one without controllers of a hybrid host. Otherwise uses
+systemd's own version 1 hierarchy. systemd delegates the subtree (Delegate=yes).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...errors import HostError
 
 
 def own_cgroup() -> str:
-    """The directory of the calling process's cgroup. Raises HostError when no hierarchy is mounted."""
+    """Return the directory of the calling process's cgroup. Raises HostError when no hierarchy is mounted."""
     paths = {}
     with open("/proc/self/cgroup", encoding="utf-8") as lines:
         for line in lines:
@@ -29,7 +29,7 @@ def own_cgroup() -> str:
             directory = root + paths[controllers]
             if os.path.isdir(directory):
                 return directory.rstrip("/")
-    raise HostError("no cgroup hierarchy is mounted on this host: processes of nodes could not be kept together")
+    raise HostError("no cgroup hierarchy is mounted on this host: the processes of a node could not be ended together")
 
 
 def _mounted(filesystem: str, option: str | None) -> str:
@@ -43,7 +43,7 @@ def _mounted(filesystem: str, option: str | None) -> str:
 
 
 def node_cgroup(unit_cgroup: str, name: str) -> str:
-    """The directory of a node's cgroup; made if it is not there."""
+    """Return the directory of a node's cgroup, which is made if it is missing."""
     path = f"{unit_cgroup}/node-{name}"
     try:
         os.mkdir(path, 0o755)
@@ -62,7 +62,7 @@ def move_self(cgroup: str) -> None:
 
 
 def kill_all(cgroups: list[str], limit_s: float = 10.0) -> None:
-    """SIGKILL every process in these cgroups and remove them. Raises HostError naming what would not die."""
+    """Kill every process in these cgroups and remove the cgroups. Raises HostError that names the processes still there after ``limit_s`` seconds."""
     deadline = time.monotonic() + limit_s
     left = [path for path in cgroups if os.path.isdir(path)]
     while left:
@@ -70,13 +70,13 @@ def kill_all(cgroups: list[str], limit_s: float = 10.0) -> None:
             _kill(path)
         left = [path for path in left if not _removed(path)]
         if left and time.monotonic() > deadline:
-            raise HostError(f"processes in {left[0]} do not end although they were killed: {' '.join(map(str, members(left[0])))}")
+            raise HostError(f"processes in {left[0]} were killed and still run: {' '.join(map(str, members(left[0])))}")
         if left:
             time.sleep(0.01)
 
 
 def members(cgroup: str) -> list[int]:
-    """Process ids in a cgroup; none when it is gone."""
+    """Return the process ids in a cgroup, none when it is gone."""
     try:
         with open(f"{cgroup}/cgroup.procs", encoding="ascii") as lines:
             return [int(line) for line in lines]

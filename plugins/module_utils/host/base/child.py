@@ -1,38 +1,39 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Work done beside ours, in a child process: threads would share what setns changes."""
+"""Running work beside the caller's, in a child process: threads would share the namespaces that setns changes."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from ...errors import HostError
 
 
 @contextmanager
-def in_a_child(work):
-    """Run ``work()`` in a child while the block runs; yields a function that waits for its end.
+def in_a_child(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """Run ``work()`` in a child process while the block runs. Yield a function that waits for the child to end.
 
-    That function raises HostError with what the child raised; leaving the block waits too. It may be called
-    any number of times.
+    That function raises HostError with the child's error. It may be called any number of times. Leaving the block waits, too.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
     if child == 0:
         _do(work, writer)
     os.close(writer)
-    said: list[str] = []
+    messages: list[str] = []
 
     def wait() -> None:
-        if not said:
+        if not messages:
             with os.fdopen(reader, encoding="utf-8", errors="replace") as stream:
                 text = stream.read()
             _pid, status = os.waitpid(child, 0)
-            said.append(text or _end_in_words(status))
-        if said[0]:
-            raise HostError(said[0])
+            messages.append(text or _end_message(status))
+        if messages[0]:
+            raise HostError(messages[0])
 
     try:
         yield wait
@@ -40,17 +41,17 @@ def in_a_child(work):
         try:
             wait()
         except HostError:
-            pass  # what ended the block is what is reported
+            pass  # the exception that ended the block is reported
         raise
     wait()
 
 
-def _do(work, writer: int) -> None:
-    """In the child. Never returns."""
+def _do(work: Callable[[], object], writer: int) -> NoReturn:
+    """Do the work in the child. Never returns."""
     try:
         work()
         os._exit(0)
-    except BaseException as exc:  # whatever it is, it is said where the parent reports it
+    except BaseException as exc:  # whatever it is, the parent reports it
         expected = isinstance(exc, (OSError, HostError))
         os.write(writer, (str(exc) if expected else _unexpected(exc)).encode(errors="replace"))
     finally:
@@ -58,18 +59,18 @@ def _do(work, writer: int) -> None:
 
 
 def _unexpected(exc: BaseException) -> str:
-    """An error of ours: what and where, on one line."""
+    """Return a line about a bug: the exception, and the line of code that raised it."""
     import traceback
 
     frames = traceback.extract_tb(exc.__traceback__)
     where = f", at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
-    return f"an error nobody foresaw, {type(exc).__name__}: {exc}{where}"
+    return f"unexpected error {type(exc).__name__}: {exc}{where}"
 
 
-def _end_in_words(status: int) -> str:
-    """How a child that said nothing ended, from its wait status; "" when all is well."""
+def _end_message(status: int) -> str:
+    """Return how a child without a message ended, from its wait status; "" for success."""
     if status == 0:
         return ""
     if os.WIFSIGNALED(status):
         return f"a process of benito-host was ended by signal {os.WTERMSIG(status)} ({signal.strsignal(os.WTERMSIG(status))})"
-    return f"a process of benito-host ended with {os.WEXITSTATUS(status)} and said nothing"
+    return f"a process of benito-host ended with exit status {os.WEXITSTATUS(status)} and no message"

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hosts file of a node: one list for all, in which a bare name may mean another address here."""
+"""The hosts file of a node: one list for all nodes, except that a bare name may have another address on one node."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ _HEAD = "127.0.0.1\tlocalhost loghost\n::1\tlocalhost ip6-localhost ip6-loopback
 
 
 class HostsFile:
-    """Renders the file for one node after the other; nodes without aliases share one text.
+    """Renders the file for one node after another. Nodes without aliases share one text.
 
-    entries  the shared list; an entry's last name is the bare node name where that is its address
+    entries  the shared list; the last name of an entry is the bare node name if the entry has the node's main address
     """
 
     def __init__(self, entries: tuple[HostsEntry, ...]):
         self._names = [(entry.address, list(entry.names)) for entry in entries]
         self._bare = {entry.names[-1]: number for number, entry in enumerate(entries) if entry.names}
-        self._line = {}
+        self._line: dict[str, int] = {}
         for number, entry in enumerate(entries):
             self._line.setdefault(entry.address, number)
         self._shared = [_line(address, names) for address, names in self._names]
         self._text = "".join(self._shared)
 
     def text(self, aliases: dict[str, str]) -> str:
-        """The file as a node sees it for which the names in ``aliases`` mean these addresses."""
+        """Return the file of a node on which the names in ``aliases`` have these addresses."""
         return _HEAD + self.lines(aliases)
 
     def lines(self, aliases: dict[str, str]) -> str:
-        """The same without the lines that every machine has."""
+        """Return the file without the lines that every machine has."""
         if not aliases:
             return self._text
         changed: dict[int, list[str]] = {}

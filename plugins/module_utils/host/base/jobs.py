@@ -1,8 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What takes long goes on in the background; who began it asks for its progress, in the end for its result.
+"""Background jobs. The controller polls a job's progress and reads its result at the end.
 
-``exp/PID.EID/jobs/NAME/``: ``progress``, a line for a person; ``result``, JSON, when it has ended; ``log``, what else was said.
+A job has the folder ``exp/PID.EID/jobs/NAME/``. It holds ``progress``, one line for a person; ``log``, other output;
+and ``result``, JSON, once the job has ended.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from collections.abc import Callable
 from ...errors import BenitoError, HostError
 from .paths import ExperimentPaths, write_atomically
 
-_folder = ""  # of the job that this process is
-_said = ""  # its progress
+_folder = ""  # of the job that this process runs, if any
+_reported = ""  # the job's last progress line
 
 
 def begin(paths: ExperimentPaths, act: Callable[[], dict]) -> dict:
-    """Have ``act`` done by a process of its own, which does not end with the caller's session.
+    """Run ``act`` in a process of its own, which outlives the caller's session.
 
-    Returns {"job": its folder, "pid": its process}. The result is what ``act`` returns or {"error": why not}. Raises HostError.
+    Return {"job": its folder, "pid": its process id}. The job's result is the value of ``act``, or {"error": message}. Raises HostError.
     """
     import shutil
     import tempfile
@@ -49,17 +50,17 @@ def begin(paths: ExperimentPaths, act: Callable[[], dict]) -> dict:
         import traceback
 
         os.write(2, traceback.format_exc().encode(errors="replace"))
-        result = {"error": f"{type(exc).__name__}: {exc}; more of it is in {folder}/log"}
-    with contextlib.suppress(HostError):  # the experiment was taken away: nobody asks any more
+        result = {"error": f"unexpected error {type(exc).__name__}: {exc}; the traceback is in {folder}/log"}
+    with contextlib.suppress(HostError):  # the experiment was removed: nobody polls any more
         write_atomically(f"{folder}/result", json.dumps(result) + "\n")
     os._exit(0)
 
 
 def progress(text: str) -> None:
-    """Say how far the work is. Nothing happens in a process that is no job."""
-    global _said  # pylint: disable=global-statement
-    if _folder and text != _said:
-        _said = text
+    """Write the job's progress, one line for a person. Does nothing in a process that is not a job."""
+    global _reported  # pylint: disable=global-statement
+    if _folder and text != _reported:
+        _reported = text
         with contextlib.suppress(HostError):
             write_atomically(f"{_folder}/progress", text.replace("\n", " ") + "\n")
 

@@ -1,12 +1,11 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Namespaces of process vnodes, kept without a process.
+"""Namespaces of process vnodes, which are kept without a process.
 
-One mount namespace for each experiment, the *registry*, holds a tmpfs of pins: every node's network,
-UTS and mount namespace bound to a file. The registry itself is pinned by one file of the host
-(design: nothing runs for a node without a start command). Nodes' mount namespaces are made
-from the host's, so they do not contain the pins, and making the thousandth costs what the first did.
-Letting go of the registry lets go of everything.
+Each experiment has one mount namespace, the *registry*. It holds a tmpfs of pins: each node's network, UTS and mount namespace is
+bound to a file there. One file of the host pins the registry itself, so no process has to run for a node without a start command.
+Nodes' mount namespaces are copies of the host's, not of the registry's. So they do not contain the pins, and the thousandth is made as fast as
+the first. Unmounting the registry releases all namespaces.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from ...errors import HostError
 from . import syscalls
@@ -26,9 +26,9 @@ _KINDS = {"net": CLONE_NEWNET, "uts": CLONE_NEWUTS, "mnt": CLONE_NEWNS}
 
 
 class Home:
-    """The namespaces the process had, to come back to."""
+    """The namespaces that the process was in, for returning to them."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._fds = {kind: os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
         self._cwd = os.getcwd()
         self._processors = os.sched_getaffinity(0)
@@ -46,8 +46,8 @@ class Home:
 
 
 @contextmanager
-def home():
-    """A Home that is returned to whatever happens."""
+def home() -> Iterator[Home]:
+    """Yield a Home, and return to it at the end of the block in any case."""
     inside = Home()
     try:
         yield inside
@@ -56,7 +56,7 @@ def home():
 
 
 class Registry:
-    """The pins of one experiment. Every method leaves the process in the registry's mount namespace."""
+    """The pins of one experiment. Each method leaves the process in the registry's mount namespace."""
 
     def __init__(self, paths: ExperimentPaths):
         self._paths = paths
@@ -67,7 +67,7 @@ class Registry:
         return syscalls.is_mount_point(self._paths.registry)
 
     def open(self, origin: Home, create: bool = False) -> bool:
-        """Enter the registry, making it if asked to. False when there is none. Raises HostError."""
+        """Enter the registry, which ``create`` makes if it is missing. Return False if there is none. Raises HostError."""
         origin.enter("mnt")
         if not self.exists:
             if not create:
@@ -86,17 +86,17 @@ class Registry:
             self._fd = -1
 
     def nodes(self) -> set[str]:
-        """Names of all nodes that have all their pins; a file that nothing was bound to is none."""
+        """Return the names of the nodes that have all their pins. A file that nothing is bound to is not a pin."""
         own = os.stat(PINS).st_dev
         names = {entry.name for entry in os.scandir(PINS) if os.stat(entry.path).st_dev != own}
         return {name[:-4] for name in names if name.endswith(".mnt") and {name[:-3] + "net", name[:-3] + "uts"} <= names}
 
     def partial(self) -> set[str]:
-        """Names of nodes whose making was interrupted."""
+        """Return the names of nodes that an interrupted run has left unfinished."""
         return {name.rsplit(".", 1)[0] for name in os.listdir(PINS)} - self.nodes()
 
     def started(self) -> set[str]:
-        """Names of the nodes whose start command was started since they were made."""
+        """Return the names of the nodes whose start command was started since they were made."""
         return {name[:-8] for name in os.listdir(PINS) if name.endswith(".started")}
 
     def mark_started(self, name: str) -> None:
@@ -118,21 +118,21 @@ class Registry:
                 try:
                     umount(path)
                 except OSError:
-                    pass  # the file was made and nothing was bound yet
+                    pass  # nothing is bound to the file yet
                 os.unlink(path)
         if name in self.started():
             os.unlink(f"{PINS}/{name}.started")
 
     def descriptors(self, name: str) -> dict[str, int]:
-        """Open descriptors of a node's namespaces, {kind: fd}. Raises HostError for an unknown node."""
+        """Open a node's namespaces. Return {kind: descriptor}. Raises HostError for an unknown node."""
         try:
             return {kind: os.open(f"{PINS}/{name}.{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS}
         except FileNotFoundError as exc:
             raise HostError(f"no process node {name} of {self._paths.experiment} is built on this host") from exc
 
     @contextmanager
-    def alone(self):
-        """Nobody else looks at the mounts of this experiment's nodes, to change them, meanwhile. Short: whoever waits, waits for good."""
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from changing the mounts of this experiment's nodes. There is no timeout, so hold this briefly."""
         fd = os.open(PINS, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
@@ -140,8 +140,8 @@ class Registry:
         finally:
             os.close(fd)
 
-    def network(self, name: str):
-        """A context in the network namespace of a node."""
+    def network(self, name: str) -> AbstractContextManager[None]:
+        """Return a context that runs in a node's network namespace."""
         return _network(f"{PINS}/{name}.net")
 
     def _create(self, origin: Home) -> None:
@@ -165,19 +165,18 @@ class Registry:
         pin_mount_namespace(make, pin)
 
     def _make_private_mount(self) -> None:
-        """The run directory becomes a mount of its own that propagates nowhere, as a pinned mount namespace demands."""
+        """Make the run directory a mount of its own that does not propagate, which a pinned mount namespace requires."""
         if not syscalls.is_mount_point(self._paths.run):
             mount(self._paths.run, self._paths.run, None, MS_BIND)
         mount(None, self._paths.run, None, MS_PRIVATE)
 
 
-def pin_mount_namespace(make, pin) -> None:
-    """``pin(make())``: make a mount namespace, get its descriptor, bind it to a file of the current one.
+def pin_mount_namespace(make: Callable[[], int], pin: Callable[[int], None]) -> None:
+    """Call ``pin(make())``: make a mount namespace, and bind its descriptor to a file of the current one.
 
-    The kernel lets only a younger mount namespace be bound in an older one. From 6.18 on it tells age by
-    numbers that each processor hands out from a batch of its own, so a new one can count as older: then
-    it is made again on another processor, and the process stays on the one that was right.
-    Raises HostError when that is none.
+    The kernel binds a mount namespace only in an older one. From 6.18 on it compares numbers that each processor takes from a
+    batch of its own, so a new namespace may count as older. Then it is made again on another processor, on which the process stays.
+    Raises HostError when no processor succeeds.
     """
     allowed = os.sched_getaffinity(0)
     for processor in [None, *sorted(allowed)]:
@@ -193,11 +192,11 @@ def pin_mount_namespace(make, pin) -> None:
         finally:
             os.close(fd)
     os.sched_setaffinity(0, allowed)
-    raise HostError("this kernel takes every new mount namespace for older than the host's own, so nodes cannot be kept; reboot the host")
+    raise HostError("this kernel regards every new mount namespace as older than the host's, so the namespaces of nodes cannot be kept: reboot the host")
 
 
 @contextmanager
-def _network(path: str):
+def _network(path: str) -> Iterator[None]:
     before = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -212,9 +211,9 @@ def _network(path: str):
 
 
 def join(descriptors: dict[str, int]) -> None:
-    """Enter a node for good: its network, host name and file systems; the working directory becomes /.
+    """Enter a node's network, host name and file systems, without returning. The working directory becomes /.
 
-    A node that is the machine itself has no namespaces of its own: then there is nothing to enter.
+    A node that is the machine itself has no namespaces of its own; then this does nothing.
     """
     for kind in (kind for kind in ("net", "uts", "mnt") if kind in descriptors):
         setns(descriptors[kind], _KINDS[kind])
@@ -222,7 +221,7 @@ def join(descriptors: dict[str, int]) -> None:
 
 
 def remove_registry(paths: ExperimentPaths) -> bool:
-    """Let go of all namespaces of an experiment. Returns whether there was anything."""
+    """Release all namespaces of an experiment. Return whether there were any."""
     found = False
     for path in (paths.registry, paths.run):
         while os.path.exists(path) and syscalls.is_mount_point(path):

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The plan of an experiment where it lies on the vhost: read, remembered when applied."""
+"""The plan of an experiment on the vhost: reading it, and remembering which plan was applied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .plan_check import check_plan
 
 
 def read_plan(paths: ExperimentPaths) -> HostPlan:
-    """The plan that this host was given. Raises HostError when there is none or it is of another experiment."""
+    """Return the plan that this host was given. Raises HostError when there is none, or when it is another experiment's."""
     plan = _read(paths.plan)
     if plan is None:
         raise HostError(f"no experiment {paths.experiment} on this host: there is no {paths.plan}")
@@ -23,16 +23,17 @@ def read_plan(paths: ExperimentPaths) -> HostPlan:
 
 
 def read_applied(paths: ExperimentPaths, part: str) -> HostPlan | None:
-    """The plan of which this part was applied last since this host's boot."""
+    """Return the plan from which this part was applied last since the host's boot, or None."""
     return _read(_applied(paths, part))
 
 
 def remember_applied(paths: ExperimentPaths, part: str, plan: HostPlan) -> None:
+    """Remember until the host's reboot that this part of the plan was applied."""
     write_atomically(_applied(paths, part), to_json(plan))
 
 
 def is_applied(paths: ExperimentPaths, part: str) -> bool:
-    """Whether this part was applied since this host's boot."""
+    """Return whether this part was applied since the host's boot."""
     return os.path.exists(_applied(paths, part))
 
 

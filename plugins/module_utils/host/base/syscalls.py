@@ -37,7 +37,7 @@ def _check(result: int, what: str) -> int:
     return result
 
 
-def _bytes(text):
+def _bytes(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
 
 
@@ -51,42 +51,42 @@ def setns(fd: int, kind: int) -> None:
     _check(_libc.setns(fd, kind), "setns")
 
 
-def mount(source, target, filesystem=None, flags: int = 0, data=None) -> None:
-    """mount(2). Raises OSError that names the target."""
+def mount(source: str | None, target: str, filesystem: str | None = None, flags: int = 0, data: str | None = None) -> None:
+    """Call mount(2). Raises OSError that names the target."""
     _check(_libc.mount(_bytes(source), _bytes(target), _bytes(filesystem), ctypes.c_ulong(flags), _bytes(data)), f"mount {target}")
 
 
-def umount(target, flags: int = MNT_DETACH) -> None:
-    """umount2(2), detaching by default. Raises OSError that names the target."""
+def umount(target: str, flags: int = MNT_DETACH) -> None:
+    """Call umount2(2), detaching by default. Raises OSError that names the target."""
     _check(_libc.umount2(_bytes(target), flags), f"umount {target}")
 
 
 def installed(program: str) -> bool:
-    """Whether this host has the program, be it in the search path or where root's programs are."""
+    """Return whether this host has the program, in the search path or where root's programs are."""
     import shutil
 
     return shutil.which(program) is not None or shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is not None
 
 
 def adopt_orphans() -> None:
-    """Descendants whose parent ends become children of the calling process. Raises OSError."""
+    """Make the calling process the parent of its descendants whose own parent ends. Raises OSError."""
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def end_with_parent() -> None:
-    """The calling process is killed when its parent ends. Raises OSError."""
+    """Have the kernel kill the calling process when its parent ends. Raises OSError."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
 def is_mount_point(path: str) -> bool:
-    """Whether something is mounted exactly there, in this mount namespace."""
+    """Return whether ``path`` itself is a mount point in this mount namespace."""
     real = os.path.realpath(path)
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         return any(line.split(" ", 5)[4] == real for line in lines)
 
 
 def inotify_watch(directory: str, mask: int) -> int:
-    """A file descriptor that becomes readable when something in ``directory`` happens. Raises OSError."""
+    """Return a file descriptor that becomes readable when ``directory`` changes. Raises OSError."""
     fd = _check(_libc.inotify_init1(IN_CLOEXEC), "inotify_init1")
     _check(_libc.inotify_add_watch(fd, _bytes(directory), mask), f"inotify {directory}")
     return fd

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Running systemctl."""
+"""Running systemctl, and what it shows of units."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import subprocess
 
 from ...errors import HostError
 
+UNITS = "/run/systemd/system"
+"""Where units lie that do not outlive a reboot."""
 
-def systemctl(*arguments: str, check: bool = True):
-    """Run systemctl. Raises HostError with what it and the unit said."""
+
+def systemctl(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run systemctl. Raises HostError with its error message when it fails, unless ``check`` is false."""
     try:
         result = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError as exc:

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files of benito-host: read from the collection's sources, installed under the digest of their content.
+"""The files of benito-host. They are read from the collection's sources and installed under the digest of their content.
 
-Several versions may be on a vhost at once; each experiment keeps the one it was swapped in with.
+A vhost may have several versions at once. Each experiment keeps the version it was swapped in with.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benito_host.host.cli import main
 sys.exit(main())
 """
 _PACKAGE = "benito_host"
-SHARED = ("errors.py", "hostplan.py", "names.py")
+SHARED = ("errors.py", "file_lock.py", "hostplan.py", "names.py")
 
 
 @functools.cache
@@ -55,10 +55,10 @@ def _texts_below(folder: Traversable, path: str) -> dict[str, str]:
 
 
 def compiled_files() -> dict[str, str]:
-    """{path of a file that this Python would make of one of the program's: its content in base64}.
+    """Return the program's files as this Python compiles them, {path: content in base64}.
 
-    What takes half a minute on a machine under emulation, this one does in a second. They are taken unchecked (PEP 552): the name of their directory
-    tells what they were made of.
+    This machine compiles them in a second, a machine under emulation in half a minute. Python uses them unchecked (PEP 552): the name of
+    their directory is the digest of their source.
     """
     directory, files = program_files()
     found = {}
@@ -82,7 +82,7 @@ def remote_call() -> str:
 
 
 def _digest(files: dict[str, str]) -> str:
-    """Sixteen hexadecimal digits of the content."""
+    """Return sixteen hexadecimal digits that identify the content."""
     content = hashlib.sha256()
     for name in sorted(files):
         content.update(f"{name}\0{len(files[name])}\0{files[name]}".encode())

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes benito-host on a vhost. Runs there by itself, as ``python3 -IS -c`` of this text, before anything else of ours is there.
+"""Installs benito-host on a vhost. The vhost runs this text as ``python3 -IS -c``; nothing else of the collection is there yet.
 
-Reads {"directory": where to, "files": {path below it: text}, "compiled": {path: base64}} as JSON; what is named benito-host is made executable.
-Prints one JSON object: {} or {"error": why not}.
+Reads {"directory": target, "files": {path below it: text}, "compiled": {path: base64}} as JSON. The file named benito-host becomes executable.
+Prints one JSON object: {} or {"error": message}.
 """
 
 # a program of its own, not a module: it prints
@@ -19,7 +19,7 @@ import tempfile
 
 
 def write(directory: str, files: dict[str, bytes]) -> None:
-    """Whole or not at all: written beside, then renamed. Nothing happens where somebody else was faster. Raises OSError."""
+    """Install the files whole or not at all: write them beside ``directory``, then rename. Do nothing if another run was faster. Raises OSError."""
     os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=".new-", dir=os.path.dirname(directory))
     try:

@@ -1,10 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The images on a vhost, on the host's side: what a plan needs and is not there, and taking in what has arrived, proven.
+"""The host's side of bringing images to a vhost: listing the missing ones, and installing those that have arrived, after checking them.
 
-Files arrive in ``/var/cache/benito/images/.arriving-DIGEST-PID.EID/``; a complete image is renamed to ``DIGEST/``. Images stay when the experiment goes.
-``proven.json`` in it has what tells each file from a changed one, as it was when its checksum was right: what has not changed is not read again.
-Python 3.9 and its standard library.
+Files arrive in ``/var/cache/benito/images/.arriving-DIGEST-PID.EID/``. A complete image is renamed to ``DIGEST/`` and stays after swap-out.
+Its ``proven.json`` holds size and times of each file at its last successful check, so that unchanged files are not read again.
 """
 
 from __future__ import annotations
@@ -19,9 +18,8 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import ImagePlan, from_json
-from ..base.paths import ExperimentPaths, read_json, write_atomically
+from ..base.paths import IMAGES, ExperimentPaths, read_json, write_atomically
 
-IMAGES = "/var/cache/benito/images"
 NOTE = "image.json"
 PROVEN = "proven.json"
 _ARRIVING = ".arriving-"
@@ -33,7 +31,7 @@ _LAST_LEGACY_SYSTEMD = 255
 
 @dataclass(frozen=True)
 class Missing:
-    """An image to be brought here: its ``files`` belong into the directory ``arriving``, which only root gets into."""
+    """An image that has to be brought here. Its ``files`` belong in the directory ``arriving``, which only root can enter."""
 
     digest: str
     name: str
@@ -42,35 +40,35 @@ class Missing:
 
 
 def run_task(options: dict) -> dict:
-    """The host's part of the module ``node_images``: tells what has to be brought here, or takes in what was.
+    """Do the host's part of the module ``node_images``: list the missing images, or install those that have arrived.
 
-    options  "experiment"; "check_mode"; "brought", whether the controller has brought what was missing
-    Returns {"missing": [{"digest", "name", "arrived": {file: SHA-256} of what an interrupted run has brought}], "changes": [words]}. Raises HostError, OSError.
+    options  "experiment"; "check_mode"; "brought", whether the controller has brought the missing images
+    Return {"missing": [{"digest", "name", "arrived": {file: SHA-256} of files from an interrupted run}], "changes": [text]}. Raises HostError, OSError.
     """
     paths = ExperimentPaths(options["experiment"])
     missing = [] if options["brought"] else missing_images(paths, options["check_mode"])
     if options["check_mode"]:
         return {"missing": [], "changes": [f"image {image.name} ({image.digest}): to be brought here" for image in missing]}
-    told = [{"digest": image.digest, "name": image.name, "arrived": arrived(image)} for image in missing]
-    return {"missing": told, "changes": [] if missing else take_in(paths)}
+    listed = [{"digest": image.digest, "name": image.name, "arrived": arrived(image)} for image in missing]
+    return {"missing": listed, "changes": [] if missing else take_in(paths)}
 
 
 def arriving_at(digest: str, experiment: str) -> str:
-    """The directory that the files of an image are brought to."""
+    """Return the directory in which the files of an image arrive."""
     return f"{IMAGES}/{_ARRIVING}{digest}-{experiment}"
 
 
 def planned_images(paths: ExperimentPaths) -> tuple[ImagePlan, ...]:
-    """The images that the plan of the experiment needs here. Raises HostError."""
+    """Return the images that the experiment's plan needs on this host. Raises HostError."""
     try:
         with open(paths.plan, encoding="utf-8") as stream:
             return from_json(stream.read(), paths.plan).images
     except FileNotFoundError as exc:
-        raise HostError(f"{paths.experiment} has no host plan here: the role deter.benito.vhost brings it") from exc
+        raise HostError(f"{paths.experiment} has no host plan on this host: the role deter.benito.vhost brings it") from exc
 
 
 def missing_images(paths: ExperimentPaths, dry_run: bool = False) -> list[Missing]:
-    """What is not here yet, with a directory made for each. Raises HostError."""
+    """Return the images that are missing or damaged here. A directory is made for each. Raises HostError."""
     found = []
     for image in planned_images(paths):
         if _is_whole(image, dry_run):
@@ -78,15 +76,15 @@ def missing_images(paths: ExperimentPaths, dry_run: bool = False) -> list[Missin
         missing = Missing(image.digest, image.name, arriving_at(image.digest, paths.experiment), files_of(image))
         found.append(missing)
         if not dry_run:
-            os.makedirs(missing.arriving, mode=0o700, exist_ok=True)  # what an interrupted run brought is not brought again
-            os.chmod(missing.arriving, 0o700)  # whoever made it
+            os.makedirs(missing.arriving, mode=0o700, exist_ok=True)  # files from an interrupted run are kept
+            os.chmod(missing.arriving, 0o700)  # it may be older than this program
     if not dry_run:
         _sweep()
     return found
 
 
 def arrived(missing: Missing) -> dict[str, str]:
-    """{file: SHA-256} of what an interrupted run has brought, whole or in part; image.json always comes."""
+    """Return {file: SHA-256} of the files that an interrupted run has brought, wholly or in part, without image.json, which is always sent."""
     found = {}
     for name in missing.files[:-1]:
         try:
@@ -97,10 +95,9 @@ def arrived(missing: Missing) -> dict[str, str]:
 
 
 def take_in(paths: ExperimentPaths) -> list[str]:
-    """Make images of what has arrived, each file with the checksum in image.json. Returns changes in words.
+    """Install the images that have arrived, if each file has the checksum in image.json. Return the changes as text.
 
-    Raises HostError for a file that is absent or damaged (what arrived of that image is removed), and for a
-    container's image that cannot start here.
+    Raises HostError for a missing or damaged file; a damaged image is removed. Raises HostError for a container's image that cannot boot here.
     """
     changes = []
     for image in planned_images(paths):
@@ -112,14 +109,14 @@ def take_in(paths: ExperimentPaths) -> list[str]:
 
 
 def files_of(image: ImagePlan) -> tuple[str, ...]:
-    """The files of an image, image.json last."""
+    """Return the names of an image's files, image.json last."""
     if image.form == "root":
         return ("root.tar.zst", NOTE)
     return ("disk", "kernel", "initrd", NOTE) if image.kernel else ("disk", NOTE)
 
 
 def _is_whole(image: ImagePlan, dry_run: bool = False) -> bool:
-    """Whether the image is here with every file as it was made. Only what has changed since that was proven is read."""
+    """Return whether every file of the image is here and undamaged. Only files that have changed since their last check are read."""
     directory = f"{IMAGES}/{image.digest}"
     try:
         expected = read_note(f"{directory}/{NOTE}")["files"]
@@ -147,7 +144,7 @@ def _proven(directory: str) -> dict:
 
 
 def _stamp(path: str) -> list[int]:
-    """What no change of a file leaves as it was: nobody can set the time of its last change of state."""
+    """Return values of a file that every change of it alters: nobody can set the time of its last status change."""
     found = os.stat(path)
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
@@ -156,12 +153,12 @@ def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
     try:
         note = read_note(f"{arriving}/{NOTE}")
         if (note.get("digest"), note.get("form")) != (image.digest, image.form):
-            raise HostError(f"image {image.name}: what arrived is {note.get('digest')} of form {note.get('form')}, the plan wants {image.digest}, {image.form}")
+            raise HostError(f"image {image.name}: {note.get('digest')} of form {note.get('form')} arrived, the plan wants {image.digest} of form {image.form}")
         for name in files_of(image)[:-1]:
             expected = note["files"].get(name, {}).get("sha256")
             if _sha256(f"{arriving}/{name}") != expected:
-                raise HostError(f"image {image.name}: the file {name} was damaged on its way here: swap in again. "
-                                f"If it stays so, it is damaged on the controller: remove cache/images/{image.digest} there")
+                raise HostError(f"image {image.name}: the file {name} arrived damaged: swap in again. "
+                                f"If that does not help, the controller's copy is damaged: remove cache/images/{image.digest} there")
             os.chmod(f"{arriving}/{name}", 0o644)
     except FileNotFoundError as exc:
         raise HostError(f"image {image.name}: {exc.filename} has not arrived") from exc
@@ -179,7 +176,7 @@ def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
     except OSError as exc:
         if exc.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
-        for name in files_of(image):  # one by one: what was made of a damaged image, and stands on it now, stays
+        for name in files_of(image):  # one by one, because what was made of the damaged image is in this directory, too, and in use
             os.replace(f"{arriving}/{name}", f"{directory}/{name}")
         shutil.rmtree(arriving)
     _remember(directory, {name: _stamp(f"{directory}/{name}") for name in files_of(image)[:-1]})
@@ -195,7 +192,7 @@ def _refuse_what_cannot_start(image: ImagePlan) -> None:
 
 
 def read_note(path: str) -> dict:
-    """What an image.json says, with the files that it names. Raises HostError, OSError."""
+    """Read an image.json, which names the image's files. Raises HostError when it is damaged, OSError."""
     with open(path, encoding="utf-8") as stream:
         try:
             note = json.load(stream)
@@ -203,7 +200,7 @@ def read_note(path: str) -> dict:
             raise HostError(f"{path} is damaged: {exc}") from exc
     files = note.get("files") if isinstance(note, dict) else None
     if not isinstance(files, dict) or not all(isinstance(known, dict) for known in files.values()):
-        raise HostError(f"{path} is damaged: it names no files")
+        raise HostError(f"{path} is damaged: it does not list the files")
     return note
 
 
@@ -218,7 +215,7 @@ def _sha256(path: str) -> str:
 
 
 def _sweep() -> None:
-    """Remove what runs that never came back have brought."""
+    """Remove arrivals of runs that have not continued for a day."""
     try:
         names = os.listdir(IMAGES)
     except FileNotFoundError:

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs inside a virtual machine, not on the host: lies in wait in a warm template, and makes a node of each clone of it.
+"""Runs inside a virtual machine, not on the host. It waits in a warm template, and turns each clone of the template into a node.
 
-Over the port ``org.benito.identity`` the host sends the time and fresh randomness, a line each time, and then a line about the node and its files,
-see warm_start.py, which is the other end. Python 3.9 and its standard library alone: it is a file of the guest.
+Through the port ``org.benito.identity`` the host sends the time and fresh randomness, one line each time, then a line about the node, then the
+node's files. warm_start.py is the other end. This is a file of the guest: Python 3.9 and its standard library alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Callable
 
 IDENTITY_PORT = "/dev/virtio-ports/org.benito.identity"
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
@@ -28,15 +29,15 @@ OWN = ("/etc/systemd/system/benito-template.service", "/etc/systemd/system/multi
        "/etc/systemd/system/multi-user.target.wants/network.target", "/var/benito/lib/clone_agent.py", SSH_OPTIONS,
        JOURNAL_OPTIONS)
 BEGUN = ("network", "node")
-"""Units ``benito-NAME`` that a template has begun: their scripts wait for a word on the pipe ``/run/benito-wait-NAME``."""
+"""Units ``benito-NAME`` that a template has started. Their scripts wait for a line on the pipe ``/run/benito-wait-NAME``."""
 WAIT = "/run/benito-wait-"
 IS_SET = "/run/benito-network"
-"""There once the node's whole network has been set up, see guest/network.py."""
+"""This file exists once the node's whole network is set up, see guest/network.py."""
 WHOLE_PROC = "/run/benito-proc"
-"""A second /proc with nothing mounted over a part of it: without one the kernel lets no user namespace, as containers have, mount its own."""
+"""A second /proc with nothing mounted over its parts. Without one the kernel does not let user namespaces, as containers have, mount their own."""
 _USED = (("ip", "-V"), ("useradd", "--help"), ("getent", "passwd", "root"), ("sshd", "-V"), ("runuser", "--version"),
          ("setsid", "--version"), ("date",), ("grep", "-V"), ("cut", "--version"), ("chown", "--version"), ("udevadm", "--version"))
-"""Programs that every node runs: what they are read from stays in the memory that clones share."""
+"""Programs that every node runs. Running them here keeps their files in the memory that clones share."""
 _QUIET, _QUIET_LIMIT_S = 0.95, 60.0
 _LIMIT_S, _SETTLED_S = 30.0, 30.0
 _ADD_ENTROPY, _RESEED = 0x40085203, 0x5207  # ioctls of /dev/urandom, random(4)
@@ -44,7 +45,7 @@ _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND = 2, 4, 8, 4096
 
 
 def main() -> int:
-    """Be quiet, say so, wait for the host, become the node. Returns the exit status."""
+    """Prepare the template, report that it is ready, wait for the host, become the node. Return the exit status."""
     with open(REPORT_PORT, "w", encoding="ascii") as report:
         try:
             journal = prepare()
@@ -59,9 +60,9 @@ def main() -> int:
 
 
 def prepare() -> int:
-    """Let the system come to rest, with all that a node will need in its memory. Returns the process of the journal, which stands still."""
+    """Wait until the system is idle, with everything that a node needs in its memory. Return the process id of the journal, which is stopped."""
     subprocess.run(["systemctl", "is-system-running", "--wait"], check=False, stdout=subprocess.DEVNULL)
-    for module in ("virtio_net", "vmgenid"):  # no card is there yet; not every kernel has the other
+    for module in ("virtio_net", "vmgenid"):  # there is no network card yet; not every kernel has vmgenid
         subprocess.run(["modprobe", "--quiet", module], check=False)
     for command in _USED:
         subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -71,7 +72,7 @@ def prepare() -> int:
     subprocess.run(["udevadm", "settle"], check=False)
     wait_for_rest()
     os.sync()
-    # what can wait does, until the host says that its other clones are up: see settle
+    # work that can wait does so until the host reports that its other clones are up: see settle
     subprocess.run(["udevadm", "control", "--stop-exec-queue"], check=True)
     journal = int(subprocess.run(["systemctl", "show", "--property=MainPID", "--value", JOURNAL], check=True, capture_output=True).stdout)
     os.kill(journal, signal.SIGSTOP)
@@ -79,7 +80,7 @@ def prepare() -> int:
 
 
 def wait_for_rest() -> None:
-    """Until nothing else runs, but not for ever."""
+    """Wait until the system is idle, for a minute at most."""
     deadline = time.monotonic() + _QUIET_LIMIT_S
     before = idle()
     while time.monotonic() < deadline:
@@ -90,17 +91,17 @@ def wait_for_rest() -> None:
         before = now
 
 
-def wait_for(there, what: str) -> None:
-    """Until ``there()``. Raises TimeoutError."""
+def wait_for(there: Callable[[], bool], what: str) -> None:
+    """Wait until ``there()`` is true. Raises TimeoutError."""
     deadline = time.monotonic() + _LIMIT_S
     while not there():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not there after {_LIMIT_S:.0f} s")
+            raise TimeoutError(f"timeout: no {what} after {_LIMIT_S:.0f} s")
         time.sleep(0.02)
 
 
 def go_on(name: str) -> None:
-    """Say the word that a unit waits for. Raises OSError when it does not wait."""
+    """Let a unit that waits on its pipe continue. Raises OSError when it does not wait."""
     pipe = os.open(WAIT + name, os.O_WRONLY | os.O_NONBLOCK)
     os.write(pipe, b"go\n")
     os.close(pipe)
@@ -108,14 +109,14 @@ def go_on(name: str) -> None:
 
 
 def idle() -> tuple:
-    """(idle, all) processor time until now, in the kernel's ticks."""
+    """Return (idle, total) processor time since the boot, in the kernel's ticks."""
     with open("/proc/stat", encoding="ascii") as stream:
         ticks = [int(word) for word in stream.readline().split()[1:9]]
     return ticks[3] + ticks[4], sum(ticks)
 
 
 def become(lines: Lines) -> None:
-    """Take what the host sends and be that node. Whatever goes wrong is said to the host."""
+    """Receive the node's identity from the host and apply it. Every error is reported to the host."""
     try:
         order = lines.order()
         while "time_ns" in order:
@@ -130,49 +131,49 @@ def become(lines: Lines) -> None:
         go_on("network")
         wait_for(lambda: os.path.exists(IS_SET), "addresses and routes")
         go_on("node")
-    except Exception as exc:  # whatever it is, the host is told
+    except Exception as exc:  # whatever it is, it is reported to the host
         lines.say(f"failed: {type(exc).__name__}: {exc}")
         raise
     lines.say("applied")
 
 
 def settle(lines: Lines, journal: int) -> None:
-    """In as many seconds as the host says: sshd starts, if nobody's login has started it, udev looks at the cards, and the journal begins anew, because it
-    has the template's machine id.
+    """Do the work that could wait, after the delay that the host sends.
 
-    What was logged since the clone began waited for it.
+    sshd starts, unless a login has started it already. udev processes the network cards. The journal starts anew, because it has the
+    template's machine id; log lines since the clone's start are in its queue.
     """
     time.sleep(float(lines.wait(_SETTLED_S) or 0))
     subprocess.run(["systemctl", "start", "--no-block", "ssh.service"], check=True)
     for name in os.listdir("/run/log/journal"):
         shutil.rmtree(f"/run/log/journal/{name}", ignore_errors=True)
-    os.kill(journal, signal.SIGKILL)  # not told to end, or it would write what waits for it; systemd starts it again
+    os.kill(journal, signal.SIGKILL)  # by SIGKILL, for it must not write its queue; systemd starts it again
     subprocess.run(["udevadm", "control", "--start-exec-queue"], check=True)
 
 
 class Lines:
-    """The port, a line or a block at a time. It reads as empty while the host is not connected."""
+    """The port, read by lines and blocks. A read returns nothing while the host is not connected."""
 
     def __init__(self, port: int):
         self._port = port
         self._rest = b""
 
     def order(self) -> dict:
-        """The next line, a JSON object."""
+        """Return the next line, a JSON object."""
         while b"\n" not in self._rest:
             self._more()
         line, self._rest = self._rest.split(b"\n", 1)
         return json.loads(line)
 
     def block(self, length: int) -> bytes:
-        """The next ``length`` bytes."""
+        """Return the next ``length`` bytes."""
         while len(self._rest) < length:
             self._more()
         found, self._rest = self._rest[:length], self._rest[length:]
         return found
 
     def wait(self, limit_s: float) -> bytes:
-        """A word from the host, b"" when there was none for so long."""
+        """Return data from the host, or b"" when none came within ``limit_s`` seconds."""
         deadline, found = time.monotonic() + limit_s, b""
         while not found and time.monotonic() < deadline:
             time.sleep(0.25)
@@ -191,14 +192,14 @@ class Lines:
 
 
 def reseed(entropy: bytes) -> None:
-    """Have the kernel's generator take the host's randomness at once, beside what the VM generation id makes it do."""
+    """Feed the host's randomness to the kernel's generator at once, beside the reseeding that the VM generation id causes."""
     with open("/dev/urandom", "wb", buffering=0) as generator:
         fcntl.ioctl(generator, _ADD_ENTROPY, struct.pack("ii", 8 * len(entropy), len(entropy)) + entropy)
         fcntl.ioctl(generator, _RESEED)
 
 
 def write(files: list, root: str = "/") -> None:
-    """The node's files over those of the template, whose own go.
+    """Write the node's files over those of the template, and remove the template's own.
 
     files  [path, kind, mode, text or target] each, folders first, as ``warm_start.listed`` makes them
     """
@@ -224,7 +225,7 @@ def write(files: list, root: str = "/") -> None:
 
 
 def forget(path: str) -> None:
-    """Have no such file."""
+    """Remove a file, if it is there."""
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -232,7 +233,7 @@ def forget(path: str) -> None:
 
 
 def rename(boot_id: str) -> None:
-    """What the running system knows of itself: host name, boot id, sysctls."""
+    """Give the running system its new host name, boot id and sysctls."""
     with open("/etc/hostname", encoding="utf-8") as stream:
         socket.sethostname(stream.read().strip())
     own = "/run/benito-boot-id"
@@ -249,7 +250,7 @@ def rename(boot_id: str) -> None:
 
 
 def mount(what: str, where: str, filesystem: str | None, flags: int) -> None:
-    """Raises OSError."""
+    """Call mount(2). Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(what.encode(), where.encode(), filesystem and filesystem.encode(), ctypes.c_ulong(flags), None):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), where)

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The identity of a node that has a system of its own (openvz, qemu), as files over that system: name, addresses, routes, keys, users, start command.
+"""The identity of a node that has a system of its own (openvz, qemu), as files over that system: name, addresses, keys, users, start command.
 
-Pure text, the same for both kinds and for every way the node comes up (design §5.10). It needs systemd, a POSIX shell and OpenSSH in the image.
+The files are the same for both kinds, and whether the node boots from its disk or is a clone. The image needs systemd, a POSIX shell and OpenSSH.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 import shlex
 
-from ...hostplan import HostPlan, VnodePlan
+from ...errors import HostError
+from ...hostplan import HOST_KEY, HOST_KEY_FILES, HostPlan, VnodePlan
+from ..base.environment import start_environment
 from ..base.hosts_file import HostsFile
+from ..base.paths import ExperimentPaths
 from .clone_agent import IS_SET
 from .network import GuestFile, addresses, waits
+from .resolver import resolv_conf
 
 BOOT_UNIT = "benito-node.service"
-_LOOPBACK_RESOLVERS = ("nameserver 127.", "nameserver ::1")
 
 BOOT_UNIT_TEXT = """\
 [Unit]
@@ -36,8 +39,8 @@ TimeoutStopSec=10
 WantedBy=multi-user.target
 """
 
-# Every program that it runs takes a tenth of a second under emulation: what the shell can do is left to the shell.
-BOOT_SCRIPT = r"""# Written by deter.benito. Runs at each boot of this node: makes accounts, tells the vhost, runs the start command.
+# Each program that the script runs takes a tenth of a second under emulation, so the shell does what it can itself.
+BOOT_SCRIPT = r"""# Written by deter.benito. Runs at each boot of this node: makes accounts, reports to the vhost, runs the start command.
 WAIT
 . /var/benito/lib/settings
 say() { [ -e "$report" ] && printf '%s\n' "$*" >> "$report"; }
@@ -46,13 +49,13 @@ if [ "${1:-}" = stop ]; then
     say stopping
     exit 0
 fi
-# the port may come later than this unit
+# the port may appear after this unit has started
 tries=0
 while [ ! -e "$report" ] && [ "$tries" -lt 300 ]; do
     tries=$((tries + 1))
     sleep 0.1
 done
-[ -e "$report" ] || echo "no $report after 30 s: the vhost is told nothing" >&2
+[ -e "$report" ] || echo "no $report after 30 s: nothing is reported to the vhost" >&2
 read -r boot_id < /proc/sys/kernel/random/boot_id
 say "booting $boot_id"
 
@@ -69,7 +72,7 @@ for user in $users; do
     install -o "$uid" -g "$gid" -m 600 "/var/benito/lib/keys/$user" "$home/.ssh/authorized_keys"
 done
 
-# the addresses of /var/benito/lib/addresses, a line each: INTERFACE ADDRESS; who set them all has said so
+# the addresses of /var/benito/lib/addresses, one line each: INTERFACE ADDRESS; IS_SET exists if they are all set
 tries=0 missing=
 while [ ! -e IS_SET ] && [ "$tries" -lt 600 ]; do
     missing=
@@ -108,20 +111,35 @@ exit 0
 """.replace("IS_SET", IS_SET).replace("WAIT", waits("node"))
 
 
-def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str, host_key: tuple[str, str]) -> dict[str, GuestFile]:
-    """{path without the first slash: file} that make an image this node, all but its network, see guest/network.py.
+def read_guest_files(plan: HostPlan, vnode: VnodePlan, paths: ExperimentPaths, report: str) -> dict[str, GuestFile]:
+    """Return ``guest_files`` with this host's name servers and the host key that it keeps for the node. Raises HostError without that key."""
+    private, public = (_secret(paths, vnode, name) for name in HOST_KEY_FILES)
+    return guest_files(plan, vnode, report, resolv_conf(), (private, public))
 
-    report       where the node reports inside, see report.py: "/dev/virtio-ports/org.benito.report"
-    resolv_conf  text of /etc/resolv.conf
+
+def _secret(paths: ExperimentPaths, vnode: VnodePlan, name: str) -> str:
+    path = paths.secret(vnode.name, name)
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError as exc:
+        raise HostError(f"{vnode.name} has no SSH host key on this host, {path} is missing: the role deter.benito.vhost brings it") from exc
+
+
+def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, name_servers: str, host_key: tuple[str, str]) -> dict[str, GuestFile]:
+    """Return the files that turn an image into this node, {path without the first slash: file}. guest/network.py has those of its network.
+
+    report       the file in the node to which it reports, see report.py: "/dev/virtio-ports/org.benito.report"
+    name_servers text of /etc/resolv.conf
     host_key     the private and the public half of its SSH host key, as text
     """
     files = {
         "etc/hostname": GuestFile(vnode.hostname + "\n"),
         "etc/machine-id": GuestFile(machine_id(plan, vnode) + "\n", 0o444),
-        "etc/resolv.conf": GuestFile(resolv_conf),
+        "etc/resolv.conf": GuestFile(name_servers),
         "etc/hosts": GuestFile(hosts_text(plan, vnode)),
-        "etc/ssh/ssh_host_ed25519_key": GuestFile(host_key[0], 0o600),
-        "etc/ssh/ssh_host_ed25519_key.pub": GuestFile(host_key[1]),
+        f"etc/ssh/{HOST_KEY}": GuestFile(host_key[0], 0o600),
+        f"etc/ssh/{HOST_KEY}.pub": GuestFile(host_key[1]),
         "etc/sysctl.d/90-benito.conf": GuestFile(f"net.ipv4.ip_forward = {int(vnode.forwarding)}\n"),
         f"etc/systemd/system/{BOOT_UNIT}": GuestFile(BOOT_UNIT_TEXT),
         f"etc/systemd/system/multi-user.target.wants/{BOOT_UNIT}": GuestFile(target=f"/etc/systemd/system/{BOOT_UNIT}"),
@@ -141,31 +159,18 @@ def guest_files(plan: HostPlan, vnode: VnodePlan, report: str, resolv_conf: str,
     return files
 
 
-def resolv_conf() -> str:
-    """What nodes resolve names by: this host's servers, but no resolver that listens on its loopback alone."""
-    for path in ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as stream:
-                lines = [line for line in stream.read().splitlines() if line.split("#")[0].strip() and not line.startswith(_LOOPBACK_RESOLVERS)]
-        except FileNotFoundError:
-            continue
-        if any(line.startswith("nameserver") for line in lines):
-            return "".join(f"{line}\n" for line in lines)
-    return ""
-
-
 def machine_id(plan: HostPlan, vnode: VnodePlan) -> str:
-    """The node's /etc/machine-id: its own, and the same whenever it is made again."""
+    """Return the node's /etc/machine-id. It is unique, and the same whenever the node is made again."""
     return hashlib.sha256(f"machine-id\0{plan.experiment}\0{vnode.name}".encode()).hexdigest()[:32]
 
 
 def start_user(plan: HostPlan) -> str:
-    """Who runs start commands in a node with accounts of its own."""
+    """Return the user that runs start commands in a node with accounts of its own."""
     return plan.users[0].name if plan.users else "root"
 
 
 def hosts_text(plan: HostPlan, vnode: VnodePlan) -> str:
-    """The node's /etc/hosts. A node without an address in the experiment still finds its own name."""
+    """Return the text of the node's /etc/hosts. A node without an address in the experiment still resolves its own name."""
     text = HostsFile(plan.hosts).text(vnode.aliases)
     known = any(vnode.name in entry.names for entry in plan.hosts)
     return text if known else f"{text}127.0.1.1\t{vnode.hostname}\n"
@@ -178,8 +183,4 @@ def _settings(plan: HostPlan, vnode: VnodePlan, report: str) -> str:
 
 
 def _environment(plan: HostPlan, vnode: VnodePlan) -> str:
-    variables = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh",
-        "LANG": "C.UTF-8", "BENITO_PID": plan.pid, "BENITO_EID": plan.eid, "BENITO_NODE": vnode.name, **vnode.environment,
-    }
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in start_environment(plan, vnode).items())

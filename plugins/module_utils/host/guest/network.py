@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The network of a node that has a system of its own (openvz, qemu), as files over that system: names, addresses, routes.
 
-All of it is one run of ``ip``, ten times cheaper than systemd-networkd. Pure text; it needs systemd, a POSIX shell and iproute2 in the image.
+One run of ``ip`` sets everything up, ten times faster than systemd-networkd. The image needs systemd, a POSIX shell and iproute2.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from ...hostplan import HostPlan, InterfacePlan, VnodePlan
 from .clone_agent import IS_SET, WAIT
 
-CONTROL = "control0"
 NETWORK_UNIT = "benito-network.service"
 MACHINE_COMMAND = "/bin/sh /var/benito/lib/network-up"
-"""What the unit of a qemu node runs."""
+"""The command of a qemu node's network unit."""
 _LINES = "var/benito/lib/network"
 
 _UNIT = """\
@@ -36,13 +35,13 @@ ExecStart={command}
 
 
 def waits(what: str) -> str:
-    """The line of a script that does not go on in a warm template before its clone has become a node."""
+    """Return the line at which a script waits in a warm template until the clone has become a node."""
     pipe = f"{WAIT}{what}"
     return f"[ ! -p {pipe} ] || read -r _go < {pipe}"
 
 
-# The kernel numbers cards as it finds them; where one is to have another's name, all go by way of a third. A card that is not in the plan
-# (another vhost's wire) gives way.
+# The kernel numbers cards as it finds them. If one must get the name of another, all are first renamed to temporary names. A card that is not
+# in the plan (another vhost's wire) gives up its name.
 MACHINE_SCRIPT = r"""# Written by deter.benito. Sets this node's interfaces up: names by MAC address, then addresses and routes.
 WAIT
 . /var/benito/lib/network
@@ -78,7 +77,7 @@ done
 if printf '%s' "$direct" "$lines" | ip -force -batch - && [ "$missing" = 0 ]; then
     : > IS_SET
 else
-    echo "not all of this node's interfaces could be set up; $missing of $count are not there" >&2
+    echo "not all interfaces of this node could be set up; $missing of $count are missing" >&2
     exit 1
 fi
 """.replace("IS_SET", IS_SET).replace("WAIT", waits("network"))
@@ -86,7 +85,7 @@ fi
 
 @dataclass(frozen=True)
 class GuestFile:
-    """A file, or with ``target`` a symbolic link."""
+    """A file, or a symbolic link if it has a ``target``."""
 
     text: str = ""
     mode: int = 0o644
@@ -94,7 +93,7 @@ class GuestFile:
 
 
 def container_network(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> dict[str, GuestFile]:
-    """{path: file} that set up the interfaces of an openvz node at each boot; they have their names when it begins.
+    """Return the files that set up the interfaces of an openvz node at each boot, {path: file}. The interfaces have their names already.
 
     control_mtu  of the control network, bytes
     """
@@ -102,7 +101,7 @@ def container_network(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> dic
 
 
 def machine_network(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> dict[str, GuestFile]:
-    """{path: file} that name and set up the interfaces of a qemu node of an image built here."""
+    """Return the files that name and set up the interfaces of a qemu node, {path: file}. For images that the collection builds."""
     named = {vnode.control.mac_address: vnode.control.interface} if vnode.control else {}
     named.update({interface.mac_address: interface.name for interface in vnode.interfaces})
     values = {"count": str(len(named)), "cards": "".join(f"{mac}={name} " for mac, name in named.items()), "lines": _lines(plan, vnode, control_mtu)}
@@ -114,12 +113,12 @@ def machine_network(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> dict[
 
 
 def unit_text(command: str) -> str:
-    """The unit that sets the interfaces up by a command."""
+    """Return the unit that sets the interfaces up by this command."""
     return _UNIT.format(command=command)
 
 
 def _unit(command: str) -> dict[str, GuestFile]:
-    """The unit, and its being started at boot."""
+    """Return the unit, and the link that starts it at boot."""
     return {
         f"etc/systemd/system/{NETWORK_UNIT}": GuestFile(unit_text(command)),
         f"etc/systemd/system/sysinit.target.wants/{NETWORK_UNIT}": GuestFile(target=f"/etc/systemd/system/{NETWORK_UNIT}"),
@@ -127,14 +126,14 @@ def _unit(command: str) -> dict[str, GuestFile]:
 
 
 def addresses(vnode: VnodePlan) -> list[tuple[str, str]]:
-    """(interface, address without prefix length) of all that has one."""
+    """Return (interface, address without prefix length) of each interface with an address."""
     found = [(vnode.control.interface, vnode.control.ip4_address)] if vnode.control else []
     found += [(interface.name, interface.ip4_address) for interface in vnode.interfaces]
     return [(name, address.split("/")[0]) for name, address in found if address]
 
 
 def routes_of(vnode: VnodePlan, interface: InterfacePlan) -> list[tuple[str, str]]:
-    """(prefix, gateway) of the routes that leave by this interface: their gateway is on its subnet."""
+    """Return (prefix, gateway) of the routes through this interface: those whose gateway is on its subnet."""
     if not interface.ip4_address:
         return []
     subnet = ipaddress.IPv4Interface(interface.ip4_address).network
@@ -142,7 +141,7 @@ def routes_of(vnode: VnodePlan, interface: InterfacePlan) -> list[tuple[str, str
 
 
 def _lines(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> str:
-    """What ip is to do, a line each."""
+    """Return the batch of commands for ip, one per line."""
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
     lines: list[str] = []
     if vnode.control:

@@ -1,14 +1,14 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an openvz or qemu node says of itself while it lives, without anybody logging in: lines of text, written by guest/files.py's script.
+"""The report of an openvz or qemu node: lines of text that the script of guest/files.py writes, so that nobody has to log in.
 
-    booting BOOT_ID              its own system has begun to start
-    booted                       its system is up, its addresses are there
-    started STAMP                its start command runs
-    ended STATUS STAMP           it has ended
-    stopping                     its system shuts down, or reboots
+    booting BOOT_ID              the node's system has started to boot
+    booted                       the system is up and has its addresses
+    started STAMP                the start command runs
+    ended STATUS STAMP           the start command has ended
+    stopping                     the system shuts down or reboots
 
-The node's root may write anything there: nothing in it is believed beyond being one of these, and only the end of it is read.
+The node's root may write anything there. Other lines are ignored, and only the end of the file is read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ENDED = re.compile(r"ended ([0-9]{1,3}) \S+")
 
 @dataclass(frozen=True)
 class Report:
-    """state: ``running`` or ``booted``; start_command: ``""`` (nothing said), ``running`` or ``ended``, then with its exit_status."""
+    """state: ``running`` or ``booted``; start_command: ``""`` (not reported), ``running``, or ``ended`` with its exit_status."""
 
     state: str = "running"
     start_command: str = ""
@@ -32,16 +32,16 @@ class Report:
 
 
 def parse_report(text: str) -> Report:
-    """The latest word of a node on each matter."""
+    """Return the node's latest report on its state and on its start command."""
     state, command, status = "running", "", None
     for line in text.splitlines():
-        word = line.split(" ", 1)[0]
+        event = line.split(" ", 1)[0]
         ended = _ENDED.fullmatch(line)
-        if word == "booting":
+        if event == "booting":
             state, command, status = "running", "", None
-        elif word in ("booted", "stopping"):
-            state = "booted" if word == "booted" else "running"
-        elif word == "started":
+        elif event in ("booted", "stopping"):
+            state = "booted" if event == "booted" else "running"
+        elif event == "started":
             command, status = "running", None
         elif ended:
             command, status = "ended", int(ended[1])
@@ -49,7 +49,7 @@ def parse_report(text: str) -> Report:
 
 
 def read_report(path: str) -> Report:
-    """The report in a file that the node may have replaced by anything: of what is not a plain file, nothing is read."""
+    """Read the report. The node may have replaced the file by anything: only a regular file is read."""
     try:
         return read_open_report(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError:
@@ -57,7 +57,7 @@ def read_report(path: str) -> Report:
 
 
 def read_open_report(fd: int) -> Report:
-    """The same of an open file, which is closed. Raises OSError."""
+    """Read the report from an open file and close it. Raises OSError."""
     with os.fdopen(fd, "rb") as stream:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):

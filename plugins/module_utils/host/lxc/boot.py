@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The units of openvz nodes: started a few at a time until each has booted, looked at, taken away."""
+"""The units of openvz nodes: starting some at a time until each node has booted, their state, removing them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from ...errors import HostError
 from ...hostplan import VnodePlan
 from ..base.jobs import progress
 from ..base.locks import removal_blocked
-from ..base.paths import ExperimentPaths
+from ..base.paths import ExperimentPaths, remove_empty
 from ..base.syscalls import installed
-from ..base.systemctl import systemctl
+from ..base.systemctl import UNITS, systemctl
 from ..guest.report import Report
 from .config import cgroup, container, containers, lxc_name, mounts
 from .files import Tree
 
-_UNITS = "/run/systemd/system"
 _LOCKS = "/run/lxc/lock"
 _AT_ONCE = 4  # for each processor
-_CONSOLE = 2000  # bytes of its end that are shown
-_INTERRUPT = 2  # how the kernel ends the init of a container that is powered off
+_CONSOLE = 2000  # bytes of the console's end in a message
+_INTERRUPT = 2  # the signal by which the kernel ends the init of a container that is powered off
 _ENDED = re.compile(r"Child <\d+> ended on signal \S*\((\d+)\)")
 
 
 @dataclass(frozen=True)
 class Unit:
-    """state: ``active``, ``dead`` (then with exit_code) or ``missing``; pid: of lxc-start, 0 when it does not run."""
+    """state: ``active``, ``dead`` (then with exit_code) or ``missing``; pid: of lxc-start, or 0 when it does not run."""
 
     state: str
     exit_code: int | None = None
@@ -39,10 +38,10 @@ class Unit:
 
 
 def units(paths: ExperimentPaths) -> set[str]:
-    """Names of the nodes that have a unit of ours; nodes of other kinds have units of the same names."""
+    """Return the names of the openvz nodes that have a unit. Units of other kinds have names of the same form."""
     prefix, suffix = paths.node_unit("\0").split("\0")
     found = set()
-    for path in glob.glob(f"{_UNITS}/{glob.escape(prefix)}*{suffix}"):
+    for path in glob.glob(f"{UNITS}/{glob.escape(prefix)}*{suffix}"):
         name = os.path.basename(path)[len(prefix):-len(suffix)]
         with open(path, encoding="utf-8", errors="replace") as stream:
             if f"ExecStart=/bin/sh {containers(paths)}/" in stream.read():
@@ -51,7 +50,7 @@ def units(paths: ExperimentPaths) -> set[str]:
 
 
 def shown(paths: ExperimentPaths, names: list[str]) -> dict[str, Unit]:
-    """What systemd says of nodes' units."""
+    """Return the state of these nodes' units."""
     if not names:
         return {}
     wanted = {paths.node_unit(name): name for name in names}
@@ -76,7 +75,7 @@ def _unit(paths: ExperimentPaths, name: str, values: dict[str, str]) -> Unit:
 
 
 def _signal_of_init(paths: ExperimentPaths, name: str) -> int:
-    """LXC ends with 0 when the node's init is killed, and says in its log by what."""
+    """Return the exit code of a node's init from LXC's log: when init is killed, lxc-start itself exits with 0."""
     try:
         with open(f"{container(paths, name)}/lxc.log", encoding="utf-8", errors="replace") as stream:
             return exit_code_in(stream.read())
@@ -85,39 +84,41 @@ def _signal_of_init(paths: ExperimentPaths, name: str) -> int:
 
 
 def exit_code_in(log: str) -> int:
-    """How a node's init ended according to LXC's log: 0 when it was powered off, 128 + n for a signal n that killed it."""
+    """Return how a node's init ended according to LXC's log: 0 for a power-off, 128 + n for signal n."""
     found = _ENDED.findall(log)
     return 0 if not found or int(found[-1]) == _INTERRUPT else 128 + int(found[-1])
 
 
 def report(paths: ExperimentPaths, name: str) -> Report:
+    """Return the latest report of a node."""
     return Tree(f"{container(paths, name)}/data/upper").report()
 
 
 def node_status(paths: ExperimentPaths, vnode: VnodePlan, unit: Unit | None) -> dict:
-    """A node as parts.Part.status tells it."""
+    """Return the state of a node in the form of ``kinds.Part.status``."""
     if vnode.ghost or unit is None:
         return {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
     if unit.state == "missing":
         return {"state": "missing", "exit_code": None, "start_command": "waiting" if vnode.start_command else "", "exit_status": None}
-    said = report(paths, vnode.name)
-    command = (said.start_command or "waiting") if vnode.start_command else ""
+    latest = report(paths, vnode.name)
+    command = (latest.start_command or "waiting") if vnode.start_command else ""
     if unit.state == "dead" and command == "running":
         command = "lost"
     return {
-        "state": said.state if unit.state == "active" else "dead",
+        "state": latest.state if unit.state == "active" else "dead",
         "exit_code": unit.exit_code,
         "start_command": command,
-        "exit_status": said.exit_status if vnode.start_command else None,
+        "exit_status": latest.exit_status if vnode.start_command else None,
     }
 
 
 def boot(paths: ExperimentPaths, vnodes: list[VnodePlan], limit_s: float) -> None:
-    """Start nodes, at most so many at once as the processors carry, and wait until all have booted.
+    """Start nodes, a few per processor at a time, and wait until all have booted.
 
-    Raises HostError that names those which did not, with the end of what they said, and when the experiment is taken away meanwhile.
+    Raises HostError that names the nodes which have not booted, with the end of their consoles, or when the experiment is being removed.
     """
-    waiting, booting = [vnode.name for vnode in vnodes], {}
+    waiting = [vnode.name for vnode in vnodes]
+    booting: dict[str, float] = {}
     failed: dict[str, str] = {}
     at_once, looked = _AT_ONCE * (os.cpu_count() or 1), time.monotonic()
     while waiting or booting:
@@ -133,7 +134,7 @@ def boot(paths: ExperimentPaths, vnodes: list[VnodePlan], limit_s: float) -> Non
         failed.update({name: f"has not booted within {limit_s:.0f} s" for name, began in booting.items() if now - began > limit_s})
         if booting and now - looked > 1:
             states = shown(paths, list(booting))
-            failed.update({name: f"ended while it booted, with {states[name].exit_code}" for name in booting if states[name].state == "dead"})
+            failed.update({name: f"ended during its boot with exit code {states[name].exit_code}" for name in booting if states[name].state == "dead"})
             looked = now
             with removal_blocked(paths):
                 pass
@@ -141,11 +142,11 @@ def boot(paths: ExperimentPaths, vnodes: list[VnodePlan], limit_s: float) -> Non
             booting.pop(name, None)
         time.sleep(0.05)
     if failed:
-        raise HostError("; ".join(f"openvz node {name} {what}{_last_words(paths, name)}" for name, what in failed.items()))
+        raise HostError("; ".join(f"openvz node {name} {what}{_console_end(paths, name)}" for name, what in failed.items()))
 
 
-def _last_words(paths: ExperimentPaths, name: str) -> str:
-    """The end of a node's console, or where it is empty LXC's first complaints."""
+def _console_end(paths: ExperimentPaths, name: str) -> str:
+    """Return the end of a node's console, or LXC's first errors if the console is empty."""
     try:
         with open(f"{container(paths, name)}/console.log", "rb") as stream:
             console = stream.read()[-_CONSOLE:].decode(errors="replace").strip()
@@ -154,13 +155,13 @@ def _last_words(paths: ExperimentPaths, name: str) -> str:
     except OSError:
         return ""
     if console:
-        return f"; its console ends:\n{console}\n"
+        return f"; the end of its console:\n{console}\n"
     return f": {' / '.join(errors)}" if errors else ""
 
 
-def discard(paths: ExperimentPaths, names: list[str]) -> None:
-    """Kill nodes at once, with all their processes, and remove their units."""
-    unit_files = {paths.node_unit(name): f"{_UNITS}/{paths.node_unit(name)}" for name in names}
+def remove_units(paths: ExperimentPaths, names: list[str]) -> None:
+    """Kill nodes with all their processes, and remove their units."""
+    unit_files = {paths.node_unit(name): f"{UNITS}/{paths.node_unit(name)}" for name in names}
     there = [unit for unit, path in unit_files.items() if os.path.exists(path)]
     if not there or not installed("systemctl"):
         return
@@ -171,27 +172,22 @@ def discard(paths: ExperimentPaths, names: list[str]) -> None:
         os.unlink(unit_files[unit])
     systemctl("daemon-reload")
     for name in names:
-        left_cgroups(paths, name)
+        remove_left_cgroups(paths, name)
 
 
-def left_cgroups(paths: ExperimentPaths, name: str = "") -> None:
-    """Cgroups of hierarchies that systemd leaves alone (version 1), and which LXC had no time to remove."""
+def remove_left_cgroups(paths: ExperimentPaths, name: str = "") -> None:
+    """Remove the cgroups that LXC has left in hierarchies which systemd does not manage (version 1)."""
     for top in glob.glob(f"/sys/fs/cgroup/*/{glob.escape(cgroup(paths, name))}{'' if name else '*'}"):
         for directory, _below, _files in sorted(os.walk(top), reverse=True):
             try:
                 os.rmdir(directory)
             except OSError:
-                pass  # something still ends in it
+                pass  # a process in it has not ended yet
 
 
-def left_locks(paths: ExperimentPaths) -> None:
-    """LXC leaves its lock files, below a copy of the path, for ever."""
+def remove_left_locks(paths: ExperimentPaths) -> None:
+    """Remove LXC's lock files. LXC keeps them below a copy of the nodes' path, and never removes them."""
     folder = _LOCKS + mounts(paths)
     for path in glob.glob(f"{glob.escape(folder)}/.{glob.escape(lxc_name(paths, ''))}*"):
         os.unlink(path)
-    try:
-        while folder.startswith(os.path.dirname(_LOCKS)):
-            os.rmdir(folder)
-            folder = os.path.dirname(folder)
-    except OSError:
-        pass  # not there, or somebody else's
+    remove_empty(folder, stop="/run")

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What LXC, systemd and the node's own ip are told about an openvz node. Pure text.
+"""The configuration of an openvz node for LXC and systemd. Pure text.
 
-Every node of a host has the same range of user ids (root inside is 100000 outside), so that all of them share one tree
-for each image. Whoever broke out of a node would be the owner of no file but those of the nodes.
+All nodes of a host have the same range of user ids (root inside is 100000 outside), so that they share one tree per image.
+A process that broke out of its node would own only files of nodes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import shlex
 
 from ...hostplan import HostPlan, VnodePlan
+from ...names import CONTROL
 from ..base.paths import RUN_ROOT, ExperimentPaths
-from ..guest.network import CONTROL
 
 FIRST_ID, IDS = 100000, 65536
 REPORT = "/var/benito/log/report"
@@ -37,7 +37,7 @@ lxc.signal.halt = SIGRTMIN+3
 lxc.apparmor.profile = unconfined
 lxc.seccomp.profile = /usr/share/lxc/config/common.seccomp
 lxc.cap.drop = audit_control audit_read mac_admin mac_override sys_module sys_rawio sys_time syslog wake_alarm
-# relative to the unit's cgroup, which has the limits; in hierarchies that systemd leaves alone, to the root
+# relative to the unit's cgroup, which has the limits; in hierarchies that systemd does not manage, relative to the root
 lxc.cgroup.relative = 1
 lxc.cgroup.dir.monitor = {cgroup}/monitor
 lxc.cgroup.dir.monitor.pivot = {cgroup}/pivot
@@ -74,37 +74,37 @@ exec /usr/bin/lxc-start --foreground --lxcpath {mounts} --rcfile {directory}/con
 
 
 def containers(paths: ExperimentPaths) -> str:
-    """The directory of all openvz nodes of the experiment, 0700; what is in it outlives a reboot."""
+    """Return the directory of the experiment's openvz nodes. It has mode 0700 and outlives a reboot."""
     return f"{paths.directory}/containers"
 
 
 def container(paths: ExperimentPaths, name: str) -> str:
-    """A node's directory: config, start, logs; ``data`` (upper and work of the overlay), or ``disk`` with that inside."""
+    """Return a node's directory. It holds config, start and logs, and ``data`` (upper and work of the overlay) or a file system ``disk`` with both."""
     return f"{containers(paths)}/{name}"
 
 
 def mounts(paths: ExperimentPaths) -> str:
-    """A directory that a node's root may pass, as the way to its files must be; what is mounted in it is seen by each unit alone."""
+    """Return a directory that a node's root can pass through to its files. Each unit sees only its own mount in it."""
     return f"{_CONTAINERS}/{paths.experiment}"
 
 
 def rootfs(paths: ExperimentPaths) -> str:
-    """Where each unit mounts its node's files."""
+    """Return the directory on which each unit mounts its node's files."""
     return f"{mounts(paths)}/root"
 
 
 def cgroup(paths: ExperimentPaths, name: str = "") -> str:
-    """How the node's cgroups are called, or begin to be for all nodes."""
+    """Return the name of the node's cgroups, or the common beginning of all nodes' names."""
     return f"benito-node-{paths.experiment}:{name}"
 
 
 def inside(port: str) -> str:
-    """The name of a port's other end on the host while its node does not run."""
+    """Return the name that the other end of a port has on the host while its node does not run."""
     return f"bi{port[2:]}"
 
 
 def wires(vnode: VnodePlan, bridges: dict[str, str]) -> list[tuple[str, str, str, str]]:
-    """(name inside, port, MAC address, bridge) of every interface, the control interface first.
+    """Return (name inside, port, MAC address, bridge) of every interface, the control interface first.
 
     bridges  {substrate: its bridge}
     """
@@ -113,7 +113,7 @@ def wires(vnode: VnodePlan, bridges: dict[str, str]) -> list[tuple[str, str, str
 
 
 def lxc_config(plan: HostPlan, paths: ExperimentPaths, vnode: VnodePlan, init: str) -> str:
-    """The LXC configuration. Interfaces are devices that are made before and come back when the node reboots or ends.
+    """Return the LXC configuration. Interfaces are existing devices, which return to the host when the node reboots or ends.
 
     init  the command line of its init
     """
@@ -127,22 +127,24 @@ def lxc_config(plan: HostPlan, paths: ExperimentPaths, vnode: VnodePlan, init: s
 
 
 def unit_text(paths: ExperimentPaths, vnode: VnodePlan) -> str:
-    """The systemd unit, with the limits of memory and processors where the node has any."""
+    """Return the systemd unit, with limits of memory and processors if the node has any."""
     limits = f"MemoryMax={vnode.memory_mb}M\n" if vnode.memory_mb else ""
     limits += f"CPUQuota={vnode.cpus * 100}%\n" if vnode.cpus else ""
-    text = _UNIT.format(name=vnode.name, experiment=paths.experiment, directory=container(paths, vnode.name), mounts=mounts(paths),
+    return _UNIT.format(name=vnode.name, experiment=paths.experiment, directory=container(paths, vnode.name), mounts=mounts(paths),
                         lxc_name=lxc_name(paths, vnode.name), tasks=_MOST_TASKS, limits=limits)
-    return text
 
 
 def lxc_name(paths: ExperimentPaths, name: str) -> str:
-    """What LXC calls the node: it is unique on the host."""
+    """Return the name of the node for LXC, which is unique on the host."""
     return f"{paths.experiment}:{name}"
 
 
 def start_text(paths: ExperimentPaths, vnode: VnodePlan, lower: str) -> str:
-    """The shell script of the unit. lower: the image's tree."""
+    """Return the shell script of the unit.
+
+    lower  the image's tree
+    """
     directory = container(paths, vnode.name)
     options = f"nodev,lowerdir={lower},upperdir={directory}/data/upper,workdir={directory}/data/work"
-    words = {"options": options, "rootfs": rootfs(paths), "mounts": mounts(paths), "directory": directory, "lxc_name": lxc_name(paths, vnode.name)}
-    return _START.format(**{key: shlex.quote(value) for key, value in words.items()})
+    values = {"options": options, "rootfs": rootfs(paths), "mounts": mounts(paths), "directory": directory, "lxc_name": lxc_name(paths, vnode.name)}
+    return _START.format(**{key: shlex.quote(value) for key, value in values.items()})

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where an openvz node's own files are: a plain directory, or with a limit a file system in a sparse file, mounted by a loop device."""
+"""The place of an openvz node's own files: a directory, or for a limited disk a file system in a sparse file, mounted by a loop device."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import shutil
 import stat
 import struct
 import subprocess
+from collections.abc import Iterator
 
 from ...errors import HostError
 from ..base import syscalls
@@ -25,16 +26,16 @@ _LEAST_MB = 16
 
 
 def open_disk(directory: str, disk_mb: int) -> None:
-    """Have ``data/upper`` and ``data/work`` in a node's directory, in a file system of ``disk_mb`` MiB unless that is 0. Raises HostError."""
+    """Make ``data/upper`` and ``data/work`` in a node's directory, in a file system of ``disk_mb`` MiB unless that is 0. Raises HostError."""
     data = f"{directory}/data"
     os.makedirs(data, mode=0o700, exist_ok=True)
     if disk_mb and not syscalls.is_mount_point(data):
         if disk_mb < _LEAST_MB:
-            raise HostError(f"a disk of {disk_mb} MiB is too small: {_LEAST_MB} is the least")
+            raise HostError(f"a disk of {disk_mb} MiB is too small: the minimum is {_LEAST_MB} MiB")
         _make_file(f"{directory}/disk", disk_mb)
         _mount_loop(f"{directory}/disk", data)
     elif not disk_mb and _file_system(data) == "overlay":
-        raise HostError(f"{data} is on an overlay, where a node's own overlay cannot be: mount another file system there, or give the node a disk size")
+        raise HostError(f"{data} is on an overlay, which cannot hold the node's own overlay: mount another file system there, or give the node a disk size")
     for name in ("upper", "work"):
         with contextlib.suppress(FileExistsError):
             os.mkdir(f"{data}/{name}", 0o755)
@@ -43,7 +44,7 @@ def open_disk(directory: str, disk_mb: int) -> None:
 
 
 def mounted_below(directory: str) -> list[str]:
-    """Mount points in a directory, the innermost first."""
+    """Return the mount points in a directory, the innermost first."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         points = [line.split(" ", 5)[4] for line in lines]
     return sorted((point for point in points if point.startswith(f"{directory}/")), reverse=True)
@@ -58,7 +59,7 @@ def _make_file(path: str, disk_mb: int) -> None:
     options = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", "-L", "benito"]
     made = subprocess.run([_mkfs(), *options, partial], capture_output=True, text=True, check=False)
     if made.returncode:
-        raise HostError(f"no file system of {disk_mb} MiB could be made in {path}: {made.stderr.strip()}")
+        raise HostError(f"making a file system of {disk_mb} MiB in {path} failed: {made.stderr.strip()}")
     os.rename(partial, path)
 
 
@@ -70,7 +71,7 @@ def _mkfs() -> str:
 
 
 def _mount_loop(path: str, target: str) -> None:
-    """Mount a file as ext4. In a container, /dev may lack the devices: they are made for as long as that takes."""
+    """Mount a file as ext4. The /dev of a container may lack the loop devices: then they are made temporarily."""
     backing = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         with _device("/dev/loop-control", stat.S_IFCHR, os.makedev(10, 237)) as control:
@@ -80,7 +81,7 @@ def _mount_loop(path: str, target: str) -> None:
                     try:
                         fcntl.ioctl(loop, _SET_FD, backing)
                     except OSError as exc:
-                        if exc.errno == errno.EBUSY:  # somebody was faster
+                        if exc.errno == errno.EBUSY:  # another process was faster
                             continue
                         raise
                     try:
@@ -91,7 +92,7 @@ def _mount_loop(path: str, target: str) -> None:
                             fcntl.ioctl(loop, _CLR_FD)
                         raise
                 return
-        raise HostError("no loop device is free on this host")
+        raise HostError("there is no free loop device on this host")
     except OSError as exc:
         raise HostError(f"{path} cannot be mounted by a loop device, which a node with a disk limit needs: {exc.strerror}") from exc
     finally:
@@ -104,7 +105,7 @@ def _info(path: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _device(path: str, kind: int, number: int):
+def _device(path: str, kind: int, number: int) -> Iterator[int]:
     made = False
     if not os.path.exists(path):
         os.mknod(path, kind | 0o600, number)
@@ -121,7 +122,7 @@ def _device(path: str, kind: int, number: int):
 
 
 def _file_system(path: str) -> str:
-    """The kind of the file system that ``path`` is on."""
+    """Return the type of the file system that holds ``path``."""
     device, best = os.stat(path).st_dev, ""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:

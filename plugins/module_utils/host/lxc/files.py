@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reading and writing in a tree that a node's root fills as it likes: no step of a path is ever a symbolic link of its making."""
+"""Reading and writing files in a tree that a node's root controls. Symbolic links in a path are never followed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 from ...errors import HostError
 from ..guest.network import GuestFile
@@ -18,17 +19,17 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Tree:
-    """The files below ``root``, written as the node's root would own them.
+    """The files below ``root``, which are owned by the node's root.
 
-    lower  the tree that shines through where ``root`` is the upper directory of an overlay: directories are made as they are there
-    ours   nobody else uses the tree now, so what is in the way is taken away
+    lower  the lower tree, if ``root`` is the upper directory of an overlay: new directories get owner and mode from it
+    ours   whether nobody else uses the tree now, so that obstacles are removed
     """
 
     def __init__(self, root: str, lower: str = "", ours: bool = False):
         self._root, self._lower, self._ours = root, lower, ours
 
     def write(self, path: str, file: GuestFile) -> None:
-        """Make or replace a file. Raises HostError when the node has put something in the way."""
+        """Make or replace a file. Raises HostError when the node has put an obstacle there."""
         try:
             with self._parent(path, make=True) as (directory, name):
                 temporary = f".{name}.benito"
@@ -37,15 +38,15 @@ class Tree:
                 _make(directory, temporary, file)
                 os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError as exc:
-            raise HostError(f"/{path} cannot be written: {exc.strerror}; the node has something else there") from exc
+            raise HostError(f"/{path} cannot be written: {exc.strerror}; the node has put something else there") from exc
 
     def remove(self, path: str) -> None:
-        """Take a file away, if it is there and on no link's way."""
+        """Remove a file, if it is there and no link leads to it."""
         with contextlib.suppress(OSError), self._parent(path, make=False) as (directory, name):
             os.unlink(name, dir_fd=directory)
 
     def report(self) -> Report:
-        """What the node says of itself."""
+        """Return the node's latest report."""
         try:
             with self._parent(REPORT[1:], make=False) as (directory, name):
                 return read_open_report(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory))
@@ -53,7 +54,7 @@ class Tree:
             return Report()
 
     def say(self, line: str) -> None:
-        """Add a line to what the node says of itself; of what is not a plain file there, nothing is made."""
+        """Add a line to the node's report, if that is a regular file."""
         with contextlib.suppress(OSError), self._parent(REPORT[1:], make=False) as (directory, name):
             fd = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
             try:
@@ -63,7 +64,7 @@ class Tree:
                 os.close(fd)
 
     @contextlib.contextmanager
-    def _parent(self, path: str, make: bool):
+    def _parent(self, path: str, make: bool) -> Iterator[tuple[int, str]]:
         *parents, name = path.split("/")
         fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -81,7 +82,7 @@ class Tree:
         except OSError as exc:
             if not make or exc.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) or (exc.errno != errno.ENOENT and not self._ours):
                 raise
-            if exc.errno != errno.ENOENT:  # a link, a file, or the mark of an overlay that something was deleted
+            if exc.errno != errno.ENOENT:  # a link, a file, or an overlay's mark of a deleted entry
                 os.unlink(part, dir_fd=fd)
         mode, uid, gid = self._like_below(path)
         os.mkdir(part, 0o700, dir_fd=fd)

@@ -1,10 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The tree that all openvz nodes of an image share on a host: unpacked once, with the owners they see, quick to boot."""
+"""The tree of an image that all its openvz nodes on a host share. It is unpacked once, with shifted owners, and boots quickly."""
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import hashlib
 import os
@@ -13,18 +12,17 @@ import shutil
 import stat
 import struct
 import subprocess
-import time
-from contextlib import contextmanager
 
 from ...errors import HostError
 from ...hostplan import ImagePlan
+from ..base.locks import image_lock
+from ..base.paths import IMAGES
 from ..guest.network import GuestFile
 from .config import FIRST_ID, IDS
 from .files import Tree
 
-IMAGES = "/var/cache/benito/images"
-_LAST_LEGACY = 257  # the last systemd that runs under version 1 of cgroups at all
-_FREE_LEGACY = 255  # the last one that does so without being told
+_LAST_LEGACY = 257  # the last systemd that runs under version 1 of cgroups
+_FREE_LEGACY = 255  # the last systemd that does so without being forced
 _MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service", "systemd-udev-settle.service",
     "systemd-modules-load.service", "systemd-pstore.service", "systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
@@ -38,7 +36,7 @@ _MASKED = (
     "systemd-tmpfiles-clean.timer", "cloud-init.service", "cloud-init-local.service", "cloud-config.service", "cloud-final.service", "cloud-init.target",
     "benito-seed.service",
 )
-"""What a container does not need at boot: devices, clocks, consoles, upkeep of a system that lives for an experiment. ``systemctl unmask`` brings each back."""
+"""Units that a container does not need at boot: devices, clocks, consoles, upkeep. ``systemctl unmask`` enables each again."""
 _ON_DEMAND = ("dbus.service", "systemd-logind.service")  # started by D-Bus when somebody logs in or reboots, not at boot
 _FILES = {
     "etc/fstab": "",
@@ -50,61 +48,43 @@ _CAPABILITY = "security.capability"
 
 
 def image_directory(digest: str) -> str:
+    """Return the directory of an image."""
     return f"{IMAGES}/{digest}"
 
 
 def tree(digest: str) -> str:
-    """The image's tree with the owners shifted. The name says how it was made."""
+    """Return the image's tree, with shifted owners. Its name contains the version of the way it is made."""
     return f"{image_directory(digest)}/root-shifted-{_VERSION}"
 
 
 def prepare_image(image: ImagePlan, dry_run: bool = False) -> list[str]:
-    """Have the tree. Returns changes in words. Raises HostError when the image is not here or is none for a container."""
+    """Unpack the image if its tree is missing. Return the changes as text. Raises HostError when the image is not here or cannot be unpacked."""
     directory = image_directory(image.digest)
     if os.path.isdir(tree(image.digest)):
         return []
     if not os.path.exists(f"{directory}/image.json") or not os.path.exists(f"{directory}/root.tar.zst"):
         if dry_run:
             return [f"image {image.name}: unpacked"]
-        raise HostError(f"image {image.name} is not on this host: {directory} is missing or incomplete")
+        raise HostError(f"image {image.name} is not on this host, {directory} is missing or incomplete: the role deter.benito.node_images brings it")
     if dry_run:
         return [f"image {image.name}: unpacked"]
-    with _alone(directory, image.name):
+    with image_lock(image):
         if not os.path.isdir(tree(image.digest)):
             _make(directory, image)
     return [f"image {image.name}: unpacked"]
 
 
 def init_command(image: ImagePlan) -> str:
-    """How init is started. Raises HostError when the image's systemd cannot run under this host's cgroups."""
+    """Return the command line of init. Raises HostError when the image's systemd cannot run under this host's cgroups."""
     found = [re.search(r"libsystemd-shared-([0-9]+)", path) for path in glob.glob(f"{tree(image.digest)}/usr/lib/**/libsystemd-shared-*.so", recursive=True)]
     versions = [int(match[1]) for match in found if match]
     if not versions:
-        raise HostError(f"image {image.name} has no systemd, which an openvz node boots with")
+        raise HostError(f"image {image.name} has no systemd, which an openvz node needs to boot")
     if os.path.exists("/sys/fs/cgroup/cgroup.controllers") or max(versions) <= _FREE_LEGACY:
         return "/sbin/init"
     if max(versions) > _LAST_LEGACY:
-        raise HostError(f"image {image.name} has systemd {max(versions)}, which needs version 2 of cgroups; this host has version 1: take an older image")
+        raise HostError(f"image {image.name} has systemd {max(versions)}, which needs version 2 of cgroups, and this host has version 1: use an older image")
     return "/sbin/init SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
-
-
-@contextmanager
-def _alone(directory: str, name: str, limit_s: float = 900.0):
-    """One experiment at a time unpacks an image."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    deadline = time.monotonic() + limit_s
-    try:
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HostError(f"image {name}: somebody else has been unpacking it for {limit_s:.0f} s") from None
-                time.sleep(0.1)
-        yield
-    finally:
-        os.close(fd)
 
 
 def _make(directory: str, image: ImagePlan) -> None:
@@ -124,7 +104,7 @@ def _make(directory: str, image: ImagePlan) -> None:
 
 
 def _tune(root: str) -> None:
-    """The image may be anybody's: none of its links is followed."""
+    """Mask units and write files in the image's tree. Its links are not followed, because the image may be anybody's."""
     files = Tree(root, ours=True)
     for name in _MASKED:
         files.write(f"etc/systemd/system/{name}", GuestFile(target="/dev/null"))
@@ -136,7 +116,7 @@ def _tune(root: str) -> None:
 
 
 def shift_owners(root: str) -> None:
-    """Add FIRST_ID to every owner and group, in file capabilities too. Devices go: a node gets its own from LXC."""
+    """Add FIRST_ID to every owner and group, also in file capabilities. Remove devices: a node gets its own from LXC."""
     seen: set[int] = set()
     pending = [root]
     while pending:
@@ -161,7 +141,7 @@ def shift_owners(root: str) -> None:
 
 
 def namespaced_capability(data: bytes) -> bytes:
-    """A file capability (struct vfs_cap_data of version 2) as it holds in the nodes' user namespace (version 3)."""
+    """Convert a file capability (struct vfs_cap_data, version 2) to one of the nodes' user namespace (version 3)."""
     effective = struct.unpack_from("<I", data)[0] & 1
     return struct.pack("<I", 0x03000000 | effective) + data[4:20] + struct.pack("<I", FIRST_ID)
 

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Openvz nodes as one of the kinds of run/kinds.py: system containers by LXC, a systemd unit each.
 
-A node's directory (system_containers_config.container) outlives a reboot of the host, so the node that comes back is the
-same; units, links and mounts do not, and are made again.
+A node's directory (``config.container``) outlives a reboot of the host, so the node comes back as the same. Units, links and
+mounts do not, and are made again.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ import socket
 from dataclasses import dataclass
 
 from ...errors import HostError
-from ...hostplan import HostPlan, VnodePlan
-from ..base.paths import ExperimentPaths, read_json, write_atomically
+from ...hostplan import HostPlan, ImagePlan, VnodePlan
+from ...names import CONTROL
+from ..base.packages import missing_packages
+from ..base.paths import ExperimentPaths, read_json, remove_empty, write_atomically
 from ..base.syscalls import umount
-from ..base.systemctl import systemctl
-from ..guest.files import guest_files
-from ..guest.network import CONTROL, GuestFile, container_network
+from ..base.systemctl import UNITS, systemctl
+from ..guest.files import read_guest_files
+from ..guest.network import GuestFile, container_network
 from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
 from ..net.probe import close_endpoints
 from ..net.substrates import NO_IPV6_ADDRESS, ours, port_attributes
-from .boot import boot, discard, left_cgroups, left_locks, node_status, shown, units
+from .boot import Unit, boot, node_status, remove_left_cgroups, remove_left_locks, remove_units, shown, units
 from .config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text, wires
 from .disk import mounted_below, open_disk
 from .files import Tree
 from .image import init_command, prepare_image, tree
 
-_UNITS = "/run/systemd/system"
-_NEEDED = {"lxc-start": "lxc", "tar": "tar", "zstd": "zstd"}
 _ONE_QUEUE = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)]
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A node and all that is written for it. ``system`` changes only by a restart, ``files`` (of the node) at any time."""
+    """A node and everything that is written for it. ``system`` takes effect at a restart, ``files`` (of the node) at any time."""
 
     vnode: VnodePlan
     system: dict[str, str]
@@ -48,7 +48,7 @@ class _Wanted:
 
     @property
     def base(self) -> str:
-        """What the node's own files lie over; with another one they would make no sense."""
+        """The image and disk size below the node's own files. If they change, the node is made anew."""
         return f"{self.vnode.image} {self.vnode.disk_mb}"
 
     @property
@@ -61,7 +61,7 @@ class _Wanted:
 
 
 def apply_containers(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
-    """See parts.Part. A node that was powered off or died is started again."""
+    """Bring up the planned nodes, see kinds.Part. A node that was powered off or has died is started again."""
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "openvz" and not vnode.ghost}
     present = _present(paths)
     surplus = sorted(present - set(wanted))
@@ -74,30 +74,29 @@ def apply_containers(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan |
         states = shown(paths, sorted(wanted))
         images = [change for image in _images(plan, wanted) for change in prepare_image(image, True)]
         return changes + images + [f"openvz node {name}: {'started' if name in present else 'made'}" for name in wanted if states[name].state != "active"]
-    _require_programs()
+    missing = missing_packages(["openvz"])
+    if missing:
+        raise HostError(f"openvz nodes need packages that are not installed on this host: {', '.join(missing)}. The role deter.benito.vhost installs them")
     close_endpoints(paths)
     return changes + _Builder(plan, paths).run(wanted)
 
 
 def remove_containers(paths: ExperimentPaths) -> list[str]:
-    """See parts.Part."""
+    """Remove all nodes, see kinds.Part."""
     names = _present(paths)
     if names:
         _remove_nodes(paths, sorted(names))
     for directory in (containers(paths), mounts(paths)):
         if os.path.isdir(directory):
             shutil.rmtree(directory)
-    try:
-        os.rmdir(os.path.dirname(mounts(paths)))
-    except OSError:
-        pass  # not there, or another experiment's
-    left_cgroups(paths)
-    left_locks(paths)
+    remove_empty(os.path.dirname(mounts(paths)))
+    remove_left_cgroups(paths)
+    remove_left_locks(paths)
     return [f"openvz nodes: {len(names)} removed"] if names else []
 
 
 def reboot_containers(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
-    """See parts.Part. What does not run is started as ``apply`` would."""
+    """Reboot nodes, see kinds.Part. Nodes that do not run are started as ``apply`` does."""
     states = shown(paths, list(names))
     running = [name for name in names if states[name].state == "active"]
     for name in running:
@@ -111,14 +110,14 @@ def reboot_containers(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, 
 
 
 def containers_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
-    """See parts.Part."""
+    """Return the state of the planned nodes, see kinds.Part."""
     mine = [vnode for vnode in plan.vnodes if vnode.kind == "openvz"]
     states = shown(paths, [vnode.name for vnode in mine if not vnode.ghost])
     return {vnode.name: node_status(paths, vnode, states.get(vnode.name)) for vnode in mine}
 
 
 def _present(paths: ExperimentPaths) -> set[str]:
-    """Nodes that have something here, though it may be half made."""
+    """Return the nodes that have files or units here, also incomplete ones."""
     try:
         found = {entry.name for entry in os.scandir(containers(paths))}
     except FileNotFoundError:
@@ -126,15 +125,9 @@ def _present(paths: ExperimentPaths) -> set[str]:
     return found | units(paths)
 
 
-def _images(plan: HostPlan, wanted: dict[str, VnodePlan]):
+def _images(plan: HostPlan, wanted: dict[str, VnodePlan]) -> list[ImagePlan]:
     used = {vnode.image for vnode in wanted.values()}
     return [image for image in plan.images if image.digest in used]
-
-
-def _require_programs() -> None:
-    missing = sorted({package for program, package in _NEEDED.items() if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None})
-    if missing:
-        raise HostError(f"openvz nodes need packages that are not installed here: {', '.join(missing)}; the role deter.benito.vhost installs them")
 
 
 class _Builder:
@@ -146,7 +139,6 @@ class _Builder:
         self._mtu = {substrate.bridge: substrate.mtu for substrate in plan.substrates}
         self._live = netlink.links()
         self._mtu[CONTROL] = self._live.get(CONTROL, {}).get("mtu", 1500)
-        self._resolv_conf = host_resolv_conf()
 
     def run(self, vnodes: dict[str, VnodePlan]) -> list[str]:
         images = _images(self._plan, vnodes)
@@ -168,20 +160,11 @@ class _Builder:
             "start": start_text(paths, vnode, tree(vnode.image)),
             "unit": unit_text(paths, vnode),
         }
-        key = tuple(self._secret(vnode, name) for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
-        files = guest_files(plan, vnode, REPORT, self._resolv_conf, key)
+        files = read_guest_files(plan, vnode, paths, REPORT)
         return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._mtu[CONTROL])})
 
-    def _secret(self, vnode: VnodePlan, file: str) -> str:
-        path = self._paths.secret(vnode.name, file)
-        try:
-            with open(path, encoding="utf-8") as stream:
-                return stream.read()
-        except FileNotFoundError as exc:
-            raise HostError(f"{vnode.name}: its SSH host key {path} is not on this host: the role deter.benito.vhost brings it") from exc
-
-    def _decide(self, node: _Wanted, unit, starting: list[_Wanted]) -> list[str]:
-        """What is to be done about a node; what needs no start is done."""
+    def _decide(self, node: _Wanted, unit: Unit, starting: list[_Wanted]) -> list[str]:
+        """Bring one node up to date, or add it to ``starting`` if it has to be started. Return the changes as text."""
         name = node.vnode.name
         known = read_json(f"{container(self._paths, name)}/state.json", {})
         if unit.state != "active" or known.get("system") != node.system_digest or known.get("base") != node.base:
@@ -197,15 +180,15 @@ class _Builder:
         if missing:
             systemctl("stop", self._paths.node_unit(name), check=False)
             starting.append(node)
-            return [f"openvz node {name}: started again, as its interface behind {port} was gone" for port in missing[:1]]
+            return [f"openvz node {name}: started again, because its interface at {port} was gone" for port in missing[:1]]
         return self._repair_ports(node.vnode) + self._rewrite(node, known, unit.pid)
 
     def _unlimited(self, vnode: VnodePlan, known: dict) -> list[str]:
         wanted = [] if known else [name for name, limit in (("memory", vnode.memory_mb), ("cpu", vnode.cpus)) if limit]
-        return [f"openvz node {vnode.name}: its {name} is not limited, as this host has no such cgroup controller" for name in wanted if not _controller(name)]
+        return [f"openvz node {vnode.name}: its {name} is not limited: this host has no such cgroup controller" for name in wanted if not _controller(name)]
 
     def _rewrite(self, node: _Wanted, known: dict, pid: int) -> list[str]:
-        """Files of a running node that are planned otherwise than before; what its users changed meanwhile stays."""
+        """Write the files of a running node whose planned content has changed. Its users' own changes stay."""
         before, after = known.get("files", {}), node.files_digests
         changed = [path for path in after if before.get(path) != after[path]]
         if not changed:
@@ -231,7 +214,7 @@ class _Builder:
         try:
             return socket.if_nametoindex(bridge)
         except OSError as exc:
-            raise HostError(f"bridge {bridge} is not on this host, which openvz nodes are to be attached to") from exc
+            raise HostError(f"there is no bridge {bridge} on this host for the openvz nodes") from exc
 
     def _start(self, nodes: list[_Wanted]) -> None:
         os.makedirs(rootfs(self._paths), mode=0o755, exist_ok=True)
@@ -255,10 +238,10 @@ class _Builder:
         for log in ("console.log", "lxc.log"):
             with open(f"{directory}/{log}", "w", encoding="ascii"):
                 pass
-        for file in ("config", "start"):
-            write_atomically(f"{directory}/{file}", node.system[file])
-        os.makedirs(_UNITS, exist_ok=True)
-        write_atomically(f"{_UNITS}/{self._paths.node_unit(name)}", node.system["unit"], 0o644)
+        for part in ("config", "start"):
+            write_atomically(f"{directory}/{part}", node.system[part])
+        os.makedirs(UNITS, exist_ok=True)
+        write_atomically(f"{UNITS}/{self._paths.node_unit(name)}", node.system["unit"], 0o644)
         self._remember(node)
 
     def _remember(self, node: _Wanted) -> None:
@@ -266,7 +249,7 @@ class _Builder:
         write_atomically(f"{container(self._paths, node.vnode.name)}/state.json", text)
 
     def _make_links(self, vnodes: list[VnodePlan]) -> None:
-        """Both ends of each wire, afresh: ours on its bridge, the node's where LXC finds it."""
+        """Make both ends of each wire anew: the port on its bridge, and the node's end where LXC finds it."""
         batch = Batch()
         for vnode in vnodes:
             for name, port, mac_address, bridge in wires(vnode, self._bridges):
@@ -288,8 +271,8 @@ class _Builder:
 
 
 def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:
-    """Units, mounts, links and directories of nodes, whatever of it there is."""
-    discard(paths, names)
+    """Remove the units, mounts, links and directories of nodes, as far as they exist."""
+    remove_units(paths, names)
     marks = tuple(f"{paths.mark}port:{name}:" for name in names)
     batch = Batch()
     for link in netlink.links().values():
@@ -304,22 +287,8 @@ def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:
             shutil.rmtree(directory)
 
 
-def host_resolv_conf() -> str:
-    """The host's name servers as a node can ask them: not those of its loopback."""
-    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as stream:
-                lines = [line for line in stream.read().splitlines() if line.split()[:1] in (["nameserver"], ["search"], ["options"])]
-        except OSError:
-            continue
-        lines = [line for line in lines if not line.startswith(("nameserver 127.", "nameserver ::1"))]
-        if any(line.startswith("nameserver") for line in lines):
-            return "".join(f"{line}\n" for line in lines)
-    return ""
-
-
 def _controller(name: str) -> bool:
-    """Whether this host has a cgroup controller, of either version."""
+    """Return whether this host has a cgroup controller, of either version."""
     if glob.glob(f"/sys/fs/cgroup/{name}/cgroup.procs"):
         return True
     try:
@@ -330,13 +299,13 @@ def _controller(name: str) -> bool:
 
 
 def _init(lxc_start: int) -> int:
-    """The process id of the node's init: the child of the unit's main process. Raises HostError."""
+    """Return the process id of the node's init, the child of the unit's main process. Raises HostError."""
     try:
         with open(f"/proc/{lxc_start}/task/{lxc_start}/children", encoding="ascii") as stream:
             return int(stream.read().split()[0])
     except (OSError, IndexError, ValueError) as exc:
-        raise HostError("the node ended while its files were written") from exc
+        raise HostError("the node ended while its files were being written") from exc
 
 
-def _digest(data) -> str:
+def _digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

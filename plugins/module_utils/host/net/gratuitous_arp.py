@@ -11,7 +11,7 @@ import socket
 import struct
 
 from ...hostplan import HostPlan
-from ..guest.network import CONTROL
+from ...names import CONTROL
 
 _ETHERNET, _ARP, _IPV4, _REQUEST = 1, 0x0806, 0x0800, 1
 

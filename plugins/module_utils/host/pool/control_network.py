@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a machine of the pool can say of its control network, so that nodes on it can have addresses there."""
+"""The control network of a machine of the pool, in which nodes on the machine get addresses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ UNKNOWN = {"control_address": "", "control_prefix_length": 0, "control_gateway":
 
 
 def control_network() -> dict:
-    """The interface that carries SSH or the default route, be it the network card or already the bridge above it.
+    """Describe the network of the interface that carries SSH or the default route: the network card, or the bridge above it.
 
-    Returns {"control_address", "control_prefix_length", "control_gateway", "control_network"}; empty where it cannot be told,
-    the gateway "" where there is none.
+    Return {"control_address", "control_prefix_length", "control_gateway", "control_network"}. The values are empty when the network is unknown.
+    The gateway is "" when there is none.
     """
     try:
         device = find_interface()
@@ -39,7 +39,7 @@ def control_network() -> dict:
 
 
 def control_addresses_used(but: str = "") -> list[str]:
-    """Control addresses in the plans of every experiment on this host save ``but``, ascending. A plan that cannot be read gives none."""
+    """Return the control addresses in the plans of all experiments on this host except ``but``, ascending. Unreadable plans are skipped."""
     found = set()
     for experiment in experiments_here():
         if experiment != but:

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lease on a machine of the pool: which experiment has it, kept on the machine itself.
+"""The lease on a machine of the pool. The machine itself keeps which experiment has it.
 
-Operators on different controllers must not collide, so the claim is one atomic step under a lock here.
+Operators on different controllers must not collide, so a claim is one atomic step under a lock on the machine.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from dataclasses import asdict, dataclass, replace
 
 from ...errors import HostError
 from ..base.locks import machine_lock
-from ..base.paths import ROOT, ExperimentPaths, is_experiment, read_json, write_atomically
+from ..base.paths import ROOT, ExperimentPaths, is_experiment, read_json, remove_empty, write_atomically
 
 LEASES = f"{ROOT}/leases"
 
-_TOLD = ("image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb")
+_OFFERED = ("image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Who wants the machine.
+    """An experiment's claim to the machine.
 
     experiment  ``pid.eid``
     owner       the controller's name and experiment directory: two experiments of one name are two
@@ -40,7 +40,7 @@ class Claim:
 
 
 def run_task(options: dict) -> dict:
-    """The whole of the module ``lease``: its result for these options of its, ``experiment`` and ``check_mode``. Raises HostError."""
+    """Return the result of the module ``lease`` for its options, with ``experiment`` and ``check_mode``. Raises HostError."""
     names = ("owner", "shared", "processes", "memory_mb")
     claim = Claim(options["experiment"], **{name: options[name] for name in names})
     if options["state"] == "offered":
@@ -51,16 +51,16 @@ def run_task(options: dict) -> dict:
 
 
 def offer(claim: Claim, address: str, interface: str, control_addresses: str = "") -> dict:
-    """What this machine can give: whether it is free for the claim, its experiment and control networks, and what is in use already.
+    """Return what this machine offers: whether it is free for the claim, its experiment and control networks, and the names in use.
 
-    address, interface  of the experiment network, as the pool says; both may be "" if it does not
-    control_addresses   for nodes on this machine, as the pool says (``benito_control_addresses``); only handed on
-    Returns {"taken_by": words or "", "ours": whether the experiment has the machine already, "shared_with": words or "" when no other has it,
+    address, interface  of the experiment network, as the pool says; both are "" when it does not
+    control_addresses   for nodes on this machine, as the pool says (``benito_control_addresses``); passed through
+    Return {"taken_by": text or "", "ours": whether the experiment has the machine already, "shared_with": text, or "" when no other experiment has it,
     "templates": of each warm template of virtual machines that was cloned before "image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb",
-    "memory_mb": MiB of the machine, 0 where it cannot be told, "memory_reserved_mb": what others have reserved of it,
+    "memory_mb": MiB of the machine, 0 when it is unknown, "memory_reserved_mb": what others have reserved of it,
     "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis", "control_addresses", "control_address", "control_prefix_length",
     "control_gateway", "control_network", "control_addresses_used"}, the last of all experiments here but the claim's own.
-    Raises HostError when what the pool says of the experiment network is not so.
+    Raises HostError when the pool's data on the experiment network is wrong.
     """
     from ..net import netlink
     from ..qemu.template_notes import templates_here
@@ -75,10 +75,10 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     leases = _leases()
     own = claim.experiment if leases.get(claim.experiment, {"owner": claim.owner})["owner"] == claim.owner else ""
     return {
-        "taken_by": _hindrance(claim, leases),
+        "taken_by": _conflict(claim, leases),
         "ours": bool(own) and own in leases,
-        "shared_with": _hindrance(replace(claim, shared=False), leases),
-        "templates": [{name: template[name] for name in _TOLD} for template in templates_here() if template["private_mb"]],
+        "shared_with": _conflict(replace(claim, shared=False), leases),
+        "templates": [{name: template[name] for name in _OFFERED} for template in templates_here() if template["private_mb"]],
         "memory_mb": memory_mb(),
         "memory_reserved_mb": _reserved(claim, leases),
         **_underlay(address, interface),
@@ -91,19 +91,19 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
 
 
 def claim_lease(claim: Claim, limit_mb: int = 0, dry_run: bool = False) -> bool:
-    """Take the machine, or change what is claimed of it. Returns whether that changed anything.
+    """Lease the machine, or change the lease. Return whether that changed anything.
 
     limit_mb  MiB that all experiments here may reserve together; 0 for no limit
-    Raises HostError naming who has it, or whose memory leaves too little.
+    Raises HostError that names the experiment which has the machine, or those whose reservations leave too little memory.
     """
     _check(claim.experiment)
     if dry_run and not os.path.isdir(LEASES):
         return True
     with machine_lock():
         leases = _leases()
-        hindrance = _hindrance(claim, leases) or _memory_short(claim, leases, limit_mb)
-        if hindrance:
-            raise HostError(hindrance)
+        conflict = _conflict(claim, leases) or _memory_short(claim, leases, limit_mb)
+        if conflict:
+            raise HostError(conflict)
         before = leases.get(claim.experiment, {"since": _now()})
         lease = {**asdict(claim), "since": before["since"]}
         if before == lease:
@@ -115,7 +115,7 @@ def claim_lease(claim: Claim, limit_mb: int = 0, dry_run: bool = False) -> bool:
 
 
 def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
-    """Give the machine back. Returns whether that changed anything. Raises HostError when another owner has it under that name."""
+    """Release the lease. Return whether there was one. Raises HostError when another owner has the machine under that name."""
     _check(experiment)
     if not os.path.isdir(LEASES):
         return False
@@ -126,7 +126,7 @@ def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
         if found["owner"] != owner:
             raise HostError(f"{experiment} on this host belongs to {found['owner']}, not to {owner}")
         os.unlink(f"{LEASES}/{experiment}.json")
-        _remove_if_empty()
+        remove_empty(LEASES, stop=os.path.dirname(ROOT))
     return True
 
 
@@ -135,8 +135,8 @@ def _check(experiment: str) -> None:
         raise HostError(f"{experiment!r} does not name an experiment")
 
 
-def _hindrance(claim: Claim, leases: dict[str, dict]) -> str:
-    """Why the claim cannot have the machine beside these leases, "" if it can."""
+def _conflict(claim: Claim, leases: dict[str, dict]) -> str:
+    """Return why these leases exclude the claim, or "" if they do not."""
     for name, lease in leases.items():
         who = f"leased by {name} of {lease['owner']} since {lease['since']}"
         if name == claim.experiment:
@@ -145,23 +145,23 @@ def _hindrance(claim: Claim, leases: dict[str, dict]) -> str:
         elif not (claim.shared and lease["shared"]):
             return who
         elif name.split(".")[0] != claim.experiment.split(".")[0] and (claim.processes or lease["processes"]):
-            return f"{who}; experiments of two projects do not share a machine when one has processes, which see its files"
+            return f"{who}; experiments of two projects cannot share a machine if one of them has process nodes, which see the machine's files"
     return ""
 
 
 def _reserved(claim: Claim, leases: dict[str, dict]) -> int:
-    """MiB that others than the claim have reserved. Leases of earlier versions reserve nothing."""
+    """Return the MiB that other experiments have reserved. Leases of earlier versions reserve nothing."""
     return sum(lease.get("memory_mb", 0) for name, lease in leases.items() if name != claim.experiment)
 
 
 def _memory_short(claim: Claim, leases: dict[str, dict], limit_mb: int) -> str:
-    """Why the memory does not do for the claim: it may have been reserved since the machine was asked."""
+    """Return why the memory is not enough for the claim, or "". Others may have reserved some since the offer."""
     reserved = _reserved(claim, leases)
     if not limit_mb or not claim.memory_mb or reserved + claim.memory_mb <= limit_mb:
         return ""
     who = " and ".join(f"{name} of {lease['owner']}" for name, lease in leases.items() if name != claim.experiment and lease.get("memory_mb"))
-    others = f", {reserved:,} of which {who} reserved" if who else ""
-    return f"its memory does not do: it has {limit_mb:,} MiB for nodes{others}; {claim.experiment} needs {claim.memory_mb:,} here"
+    others = f", of which {who} reserved {reserved:,}" if who else ""
+    return f"not enough memory: the machine has {limit_mb:,} MiB for nodes{others}; {claim.experiment} needs {claim.memory_mb:,} MiB"
 
 
 def _leases() -> dict[str, dict]:
@@ -172,11 +172,11 @@ def _leases() -> dict[str, dict]:
     leases = {name: read_json(f"{LEASES}/{name}.json") for name in sorted(names) if is_experiment(name)}
     for name, lease in leases.items():
         if lease is not None and not _is_lease(lease):
-            raise HostError(f"{LEASES}/{name}.json is damaged: it does not say who has this host")
+            raise HostError(f"{LEASES}/{name}.json is damaged: it does not name the owner of the lease")
     return {name: lease for name, lease in leases.items() if lease is not None}
 
 
-def _is_lease(lease) -> bool:
+def _is_lease(lease: dict) -> bool:
     return {"owner", "shared", "processes", "since"} <= set(lease) and isinstance(lease.get("memory_mb", 0), int)
 
 
@@ -189,18 +189,10 @@ def _underlay(address: str, interface: str) -> dict:
         addresses = [entry["local"] for entry in link.get("addr_info", ()) if entry.get("family") == "inet"]
         if (address in addresses) if address else (link["ifname"] == interface and addresses):
             if "UP" not in link["flags"]:
-                raise HostError(f"its experiment interface {link['ifname']} is down")
+                raise HostError(f"the experiment interface {link['ifname']} is down")
             return {"underlay_device": link["ifname"], "underlay_address": address or addresses[0], "underlay_mtu": link["mtu"]}
     wanted = f"benito_experiment_address {address}" if address else f"an IPv4 address on benito_experiment_interface {interface}"
-    raise HostError(f"it has no interface with {wanted}, as its inventory says")
-
-
-def _remove_if_empty() -> None:
-    for path in (LEASES, ROOT):
-        try:
-            os.rmdir(path)
-        except OSError:
-            return
+    raise HostError(f"the inventory says {wanted}, but no interface has it")
 
 
 def _now() -> str:

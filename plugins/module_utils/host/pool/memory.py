@@ -1,26 +1,27 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How much memory this machine has, also when it is a container whose control group has a limit. Swap space does not count."""
+"""The memory of this machine, which may be a container whose control group has a limit. Swap space does not count."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 _HIERARCHIES = (("cgroup", "memory", "memory.limit_in_bytes"), ("cgroup2", "", "memory.max"))
 
 
 def memory_mb(proc: str = "/proc") -> int:
-    """MiB: the machine's memory, or the least limit of the control group of its init and of those above, be they of version 1 or 2.
+    """Return the machine's memory in MiB, or 0 when it is unknown.
 
-    0 where it cannot be told.
+    It is limited by the control group of init and by those above, of version 1 or 2.
     """
     limits = [limit for filesystem, controller, name in _HIERARCHIES for limit in _limits(proc, filesystem, controller, name)]
     total = _field(f"{proc}/meminfo", "MemTotal:")
     return min([total << 10, *limits]) >> 20 if total else 0
 
 
-def _limits(proc: str, filesystem: str, controller: str, name: str):
-    """Bytes of every limit in one hierarchy. What lies above a container is out of its sight, but version 1 tells its limit in ``memory.stat``."""
+def _limits(proc: str, filesystem: str, controller: str, name: str) -> Iterator[int]:
+    """Yield every limit in one hierarchy, in bytes. A container does not see the groups above it, but version 1 has their limit in ``memory.stat``."""
     mount, top = _mounted(proc, filesystem, controller)
     group = _group(proc, controller)
     if not mount or group is None:
@@ -35,17 +36,17 @@ def _limits(proc: str, filesystem: str, controller: str, name: str):
 
 
 def _mounted(proc: str, filesystem: str, controller: str) -> tuple[str, str]:
-    """(where the hierarchy is mounted, what of it), ("", "") when it is not."""
+    """Return (mount point, mounted part) of the hierarchy, or ("", "") when it is not mounted."""
     for line in _text(f"{proc}/self/mountinfo").splitlines():
         left, _dash, right = line.partition(" - ")
-        words = right.split()
-        if words[:1] == [filesystem] and (not controller or controller in words[-1].split(",")):
+        fields = right.split()
+        if fields[:1] == [filesystem] and (not controller or controller in fields[-1].split(",")):
             return left.split()[4], left.split()[3]
     return "", ""
 
 
 def _group(proc: str, controller: str) -> str | None:
-    """The control group of the machine's init."""
+    """Return the control group of the machine's init, or None."""
     for line in _text(f"{proc}/1/cgroup").splitlines():
         _number_of_it, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
@@ -54,7 +55,7 @@ def _group(proc: str, controller: str) -> str | None:
 
 
 def _field(path: str, name: str) -> int:
-    """The number in the line that begins with ``name``, 0 without one."""
+    """Return the number in the line that begins with ``name``, or 0 when there is none."""
     for line in _text(path).splitlines():
         if line.startswith(name):
             return _number(line.split()[1])

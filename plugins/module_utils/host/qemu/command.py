@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A qemu node as a command line and a systemd unit. Pure text: what it is given decides all of it.
+"""A qemu node as a command line and a systemd unit. Pure text, which depends on the arguments alone.
 
-Network cards stand in the plan's order, control first, eight to a PCI slot, so that more than a bus has slots fit; what each is
-called inside follows from its MAC address (guest/files.py). Without graphics, BIOS and boot loaders speak on the console.
-When it has opened its files, QEMU becomes a user that owns nothing, and stays in its own sandbox of system calls.
+Network cards are in the plan's order, control first, eight in each PCI slot, so that there can be more cards than slots. The name of
+a card inside follows from its MAC address (guest/network.py). Without graphics, BIOS and boot loaders write to the console.
+After opening its files, QEMU switches to a user that owns nothing, and filters its own system calls.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
-from ..guest.network import CONTROL
+from ...names import CONTROL
+from ..base.paths import IMAGES
 
-IMAGES = "/var/cache/benito/images"
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
 SEED_SERIAL = "benito-seed"
 UNIT_KEY = "X-BenitoQemu"
 _PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386", "pc")}
-_FIRST_SLOT = 8  # those before are for disks and the like
+_FIRST_SLOT = 8  # lower slots are for disks and other devices
 MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
-_TRANSLATION_MB, _MUCH_TRANSLATION_MB = 40, 96  # of TCG; the default takes a gigabyte. Our images boot with 32 or 64 in the same time
-_FIRST_USER = 0x70000000  # the first user id that nothing on a system with systemd takes (systemd.io/UIDS-GIDS)
+_TRANSLATION_MB, _MUCH_TRANSLATION_MB = 40, 96  # of TCG; QEMU's default is a gigabyte. Our images boot no faster with more
+_FIRST_USER = 0x70000000  # the first user id that a system with systemd leaves unused (systemd.io/UIDS-GIDS)
 
 _START = "BENITO_START"
 
@@ -55,50 +55,54 @@ OOMPolicy=stop
 
 @dataclass(frozen=True)
 class MachinePaths:
-    """directory: what outlives a reboot of the host (disk, seed); sockets: what does not (sockets, logs), a short path."""
+    """Where a virtual machine's files are.
+
+    directory  for files that outlive a reboot of the host: disk, seed
+    sockets    for others: sockets, logs; a short path
+    """
 
     directory: str
     sockets: str
 
     @property
     def console(self) -> str:
-        """The log of its console, in a file system of its own: a guest can fill that, and nothing else."""
+        """The log of the console. It has a file system of its own, because a guest may fill it."""
         return f"{self.sockets}/console.d/log"
 
     @property
     def identity(self) -> str:
-        """The socket by which a warm clone is told who it is."""
+        """The socket by which a warm clone gets its identity."""
         return f"{self.sockets}/identity"
 
     @property
     def start(self) -> str:
-        """Further words of its next start alone, as systemd reads them: those of a warm one."""
+        """An environment file with further arguments of the next start alone, which is a warm one."""
         return f"{self.sockets}/start"
 
     @property
-    def waking(self) -> str:
-        """A file that is there from before a warm start until the node knows who it is."""
-        return f"{self.sockets}/waking"
+    def unfinished(self) -> str:
+        """A file that exists from before a warm start until the clone has its identity."""
+        return f"{self.sockets}/unfinished"
 
     @property
     def report(self) -> str:
-        """What it says of itself (report.py), likewise."""
+        """The node's report (report.py), in a file system of its own."""
         return f"{self.sockets}/report.d/log"
 
 
 def program(architecture: str) -> str:
-    """The name of QEMU's program. Raises HostError for an architecture that this version does not run."""
+    """Return the name of QEMU's program. Raises HostError for an architecture that is not supported."""
     if architecture not in _PROGRAMS:
-        raise HostError(f"virtual machines of architecture {architecture} cannot be run; those that can: {', '.join(_PROGRAMS)}")
+        raise HostError(f"virtual machines of architecture {architecture} are not supported; supported are {', '.join(_PROGRAMS)}")
     return _PROGRAMS[architecture][0]
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """All of a virtual machine but its network cards and its files: what a clone must have in common with its template.
+    """A virtual machine without its network cards and files. A clone has the same hardware as its template.
 
     acceleration    ``kvm`` or ``tcg``
-    translation_mb  MiB for translated code of the latter; no guest can tell
+    translation_mb  MiB for translated code under tcg; invisible to the guest
     """
 
     image: ImagePlan
@@ -110,7 +114,7 @@ class Hardware:
 
 
 def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardware:
-    """What the node is to have."""
+    """Return the planned hardware of a node."""
     is_pnode = vnode.control and vnode.control.interface != CONTROL
     many_programs = vnode.uplinks or is_pnode or image.cloud_init  # Ansible's, cloud-init's
     translation_mb = _MUCH_TRANSLATION_MB if many_programs else _TRANSLATION_MB
@@ -118,27 +122,27 @@ def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardwa
 
 
 def qemu_command(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, where: MachinePaths) -> list[str]:
-    """Return argv of the node's QEMU without what differs between a cold start (``cold_boot_args``) and a warm one (``incoming_args``)."""
+    """Return argv of the node's QEMU, without the arguments of a cold start (``cold_boot_args``) or a warm one (``incoming_args``)."""
     return bare_command(hardware, vnode.name, user_id(plan.experiment, vnode.name), where)
 
 
 def cold_boot_args(cards: list[Card]) -> list[str]:
-    """Further words of a QEMU that boots from its disk: its network cards."""
-    words = []
+    """Return the further arguments of a QEMU that boots from its disk: its network cards."""
+    args = []
     for card in cards:
         backend, device = ",".join(f"{name}={value}" for name, value in card.backend.items()), card.device
-        words += ["-netdev", f"tap,id={card.identifier},{backend}",
-                  "-device", f"{device['driver']},{','.join(f'{name}={value}' for name, value in device.items() if name != 'driver')}"]
-    return words
+        args += ["-netdev", f"tap,id={card.identifier},{backend}",
+                 "-device", f"{device['driver']},{','.join(f'{name}={value}' for name, value in device.items() if name != 'driver')}"]
+    return args
 
 
 def incoming_args(hardware: Hardware, memory: str) -> list[str]:
-    """Further words of a QEMU that waits for a template's state, with a private view of its memory; its cards are plugged in later."""
+    """Return the further arguments of a QEMU that waits for a template's state, with a private copy of its memory. Its cards are plugged in later."""
     return ["-incoming", "defer", *memory_args(hardware, memory, shared=False)]
 
 
 def bare_command(hardware: Hardware, name: str, user: int, where: MachinePaths) -> list[str]:
-    """argv of a QEMU without network cards."""
+    """Return argv of a QEMU without network cards."""
     image, path = hardware.image, f"{IMAGES}/{hardware.image.digest}"
     kvm = hardware.acceleration == "kvm"
     command = [
@@ -163,32 +167,34 @@ def bare_command(hardware: Hardware, name: str, user: int, where: MachinePaths) 
         "-device", f"virtio-blk-pci,drive=seed,serial={SEED_SERIAL},addr=0x6",
     ]
     if image.kernel:
-        words = "root=/dev/vda rw console=ttyS0 quiet"
-        # no processor of TCG's guesses at what a program will do next, so that the kernel need not defend itself
-        command += ["-kernel", f"{path}/kernel", "-initrd", f"{path}/initrd", "-append", words if kvm else f"{words} mitigations=off"]
+        kernel_args = "root=/dev/vda rw console=ttyS0 quiet"
+        # TCG does not execute speculatively, so the kernel needs no mitigations
+        command += ["-kernel", f"{path}/kernel", "-initrd", f"{path}/initrd", "-append", kernel_args if kvm else f"{kernel_args} mitigations=off"]
     if image.cloud_init:
         command += ["-drive", f"id=cidata,if=none,file={where.directory}/seed.iso,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=cidata,addr=0x7"]
     return command
 
 
 def memory_args(hardware: Hardware, path: str, shared: bool) -> list[str]:
-    """Further words of a command: its memory is that file, be it the file itself or a private view of it, which changes nothing in it."""
+    """Return the further arguments of a QEMU whose memory is that file: the file itself if ``shared``, else a private copy on write."""
     memory = f"memory-backend-file,id=memory,size={hardware.memory_mb}M,mem-path={path},share={'on' if shared else 'off'}"
     return ["-object", memory, "-machine", "memory-backend=memory"]
 
 
 def user_id(experiment: str, name: str) -> int:
-    """Whom the node's QEMU runs as: a user of no name, to whom nothing belongs. (Becoming it needs the system call that the sandbox calls elevation;
-    the unit's NoNewPrivileges sees to it that nothing more can be had.)"""
+    """Return the user id of the node's QEMU. The user has no name and owns nothing.
+
+    Switching to it needs the system call that QEMU's sandbox calls elevation. The unit's NoNewPrivileges prevents any gain of privileges.
+    """
     return _FIRST_USER + zlib.crc32(f"{experiment}:{name}".encode()) % (1 << 24)
 
 
 @dataclass(frozen=True)
 class Card:
-    """A network card, as QEMU's command line and QMP's netdev_add and device_add have it.
+    """A network card, for QEMU's command line and for QMP's netdev_add and device_add.
 
-    port    the tap
-    number  its place in the plan's order, from 0
+    port    its tap
+    number  its position in the plan's order, from 0
     mtu     bytes
     """
 
@@ -207,7 +213,7 @@ class Card:
 
     @property
     def backend(self) -> dict[str, str]:
-        """Properties of the tap, where QEMU opens it itself."""
+        """Properties of the tap, for a QEMU that opens it itself."""
         return {"ifname": self.port, "script": "no", "downscript": "no", "vhost": "off"}
 
     @property
@@ -219,28 +225,29 @@ class Card:
 
 
 def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[Card]:
-    """Every network card, in order: control, experiment, uplinks. Raises HostError when there are too many."""
+    """Return every network card in order: control, experiment, uplinks. Raises HostError when there are too many."""
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
     found = [(vnode.control.port, vnode.control.mac_address, control_mtu)] if vnode.control else []
-    found += [(wire.port, wire.mac_address, mtu[wire.substrate]) for wire in (*vnode.interfaces, *vnode.uplinks)]
+    found += [(interface.port, interface.mac_address, mtu[interface.substrate]) for interface in vnode.interfaces]
+    found += [(uplink.port, uplink.mac_address, mtu[uplink.substrate]) for uplink in vnode.uplinks]
     if len(found) > MOST_CARDS:
-        raise HostError(f"node {vnode.name} has {len(found)} network cards, a virtual machine has room for {MOST_CARDS}")
+        raise HostError(f"node {vnode.name} has {len(found)} network cards: a virtual machine can have {MOST_CARDS}")
     return [Card(port, number, mac_address, size) for number, (port, mac_address, size) in enumerate(found)]
 
 
 def unit_text(experiment: str, name: str, where: MachinePaths, command: list[str], cold: list[str]) -> str:
-    """The node's systemd unit, which starts it cold, unless there is a file ``where.start``. The words of ``cold`` have no spaces."""
+    """Return the node's systemd unit. It starts the node cold, unless the file ``where.start`` exists. The arguments in ``cold`` have no spaces."""
     return _UNIT.format(
         experiment=experiment, name=name, key=UNIT_KEY, report=where.report, start=where.start, start_key=_START,
         cold=" ".join(cold).replace("%", "%%"), command=" ".join(map(quoted, command)),
     )
 
 
-def quoted(word: str) -> str:
-    """One argument as systemd reads it in ExecStart."""
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
+def quoted(argument: str) -> str:
+    """Quote one argument for ExecStart of systemd."""
+    return '"' + argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
 
 
-def start_args(words: list[str]) -> str:
-    """The text of ``MachinePaths.start``. The words have no spaces."""
-    return f'{_START}="{" ".join(words)}"\n'
+def start_args(args: list[str]) -> str:
+    """Return the text of ``MachinePaths.start``. The arguments have no spaces."""
+    return f'{_START}="{" ".join(args)}"\n'

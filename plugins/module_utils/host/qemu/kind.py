@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Qemu nodes as one of the kinds of run/kinds.py: virtual machines, a systemd unit each.
 
-A node's directory (its disk, its identity, the log of its console) outlives a reboot of the host, so the node that comes back is
-the same; units, sockets and taps do not, and are made again.
+A node's directory, with its disk and its identity, outlives a reboot of the host, so the node comes back as the same. Units,
+sockets and taps do not, and are made again.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import shutil
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
-from ..base.paths import RUN_ROOT, ExperimentPaths, write_atomically
-from ..base.systemctl import systemctl
-from ..guest.files import guest_files, resolv_conf
+from ..base.paths import IMAGES, RUN_ROOT, ExperimentPaths, remove_empty, write_atomically
+from ..base.systemctl import UNITS, systemctl
+from ..guest.files import read_guest_files
 from ..guest.network import machine_network
 from ..guest.report import read_report
 from ..net import netlink
 from ..net.netlink import Batch
 from ..net.probe import close_endpoints
 from .acceleration import acceleration
-from .command import IMAGES, REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, cards, cold_boot_args, hardware_of, qemu_command, unit_text
+from .command import REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, cards, cold_boot_args, hardware_of, qemu_command, unit_text
 from .disk import make_disk
 from .logs import make_logs, remove_logs
 from .seed import cloud_init_files, seed_tar, write_seed_iso
@@ -33,14 +33,13 @@ from .units import machine_units
 from .warm_choice import WarmChoice
 from .warm_start import forget_clone
 
-_UNITS = "/run/systemd/system"
 _SOCKETS = f"{RUN_ROOT}/vm"
 
 
 def apply_machines(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
-    """See parts.Part. Started in batches of as many as there are processors; waits until all have booted.
+    """Bring up the planned nodes, see kinds.Part. As many start at a time as there are processors. Waits until all have booted.
 
-    A virtual machine whose unit would be another one now is stopped and started again; one that died is started.
+    A virtual machine whose unit has changed is stopped and started again. One that has died is started.
     """
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "qemu" and not vnode.ghost}
     surplus = sorted(set(_present(paths)) - set(wanted))
@@ -65,7 +64,7 @@ def apply_machines(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | N
 
 
 def remove_machines(paths: ExperimentPaths) -> list[str]:
-    """See parts.Part."""
+    """Remove all nodes, see kinds.Part."""
     names = _present(paths)
     for name in names:
         _remove(paths, name)
@@ -74,35 +73,35 @@ def remove_machines(paths: ExperimentPaths) -> list[str]:
         if _text(path) == paths.experiment:
             remove_logs(os.path.dirname(path))
             shutil.rmtree(os.path.dirname(path))
-    _remove_empty(_SOCKETS)
+    remove_empty(_SOCKETS)
     return [f"qemu node {name}: removed" for name in names]
 
 
 def machines_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
-    """See parts.Part."""
+    """Return the state of the planned nodes, see kinds.Part."""
     vnodes = [vnode for vnode in plan.vnodes if vnode.kind == "qemu"]
     units = machine_units(paths, [vnode.name for vnode in vnodes])
     return {vnode.name: _status(paths, vnode, *units[vnode.name]) for vnode in vnodes}
 
 
 def reboot_machines(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
-    """See parts.Part."""
+    """Reboot nodes, see kinds.Part."""
     for name in names:
         if not os.path.exists(_unit_path(paths, name)):
-            raise HostError(f"qemu node {name} is not there to be rebooted")
+            raise HostError(f"qemu node {name} cannot be rebooted: it has no unit on this host")
     systemctl("restart", *(paths.node_unit(name) for name in names))
     return [f"qemu node {name}: rebooted" for name in names]
 
 
 def machine_paths(paths: ExperimentPaths, vnode: VnodePlan) -> MachinePaths:
-    """Where a node's files are. Names of sockets are at most 108 characters, so their folder is called after a device of the node's."""
+    """Return where a node's files are. The folder of sockets has the name of one of the node's devices: a socket's path has at most 108 characters."""
     port = vnode.control.port if vnode.control else vnode.interfaces[0].port
     return MachinePaths(f"{paths.directory}/machines/{vnode.name}", f"{_SOCKETS}/{port}")
 
 
 def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, paths: ExperimentPaths, control_mtu: int, choice: WarmChoice, changes: list[str],
              dry_run: bool) -> list[Start]:
-    """Have the node's files as planned. The node, if it has to be started, or started again."""
+    """Write the node's files as planned. Return the node if it has to be started or restarted, else nothing."""
     where, image = machine_paths(paths, vnode), hardware.image
     plugged = cards(plan, vnode, control_mtu)
     unit = unit_text(paths.experiment, vnode.name, where, qemu_command(plan, vnode, hardware, where), cold_boot_args(plugged))
@@ -113,7 +112,7 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, paths: Experi
         return []
     if not os.path.exists(f"{IMAGES}/{image.digest}/image.json"):
         raise HostError(f"image {image.name} of {vnode.name} is not on this host: the role deter.benito.node_images brings it")
-    if os.path.exists(where.waking):  # a warm start that was interrupted: nobody knows how far it came
+    if os.path.exists(where.unfinished):  # an interrupted warm start, which cannot be continued
         systemctl("stop", paths.node_unit(vnode.name))
         forget_clone(where)
         active = False
@@ -126,26 +125,23 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, paths: Experi
     if new and not template:
         make_disk(image, vnode.disk_mb, f"{where.directory}/disk.qcow2")
     if _write_identity(plan, vnode, image, paths, where, control_mtu) and not new:
-        changes.append(f"qemu node {vnode.name}: identity written, it has it from its next boot on")
+        changes.append(f"qemu node {vnode.name}: identity written, in effect from its next boot")
     path = _unit_path(paths, vnode.name)
-    other = _text(path) != unit
-    if other:
-        os.makedirs(_UNITS, exist_ok=True)
+    changed = _text(path) != unit
+    if changed:
+        os.makedirs(UNITS, exist_ok=True)
         write_atomically(path, unit, 0o644)
-    if active and not other:
+    if active and not changed:
         return []
     if active:
         systemctl("stop", paths.node_unit(vnode.name))
     what = ("made, a clone of a warm template" if template else "made") if new else "started again" if active else "started"
-    changes.append(f"qemu node {vnode.name}: {what}{f', boots from its disk: {why}' if why else ''}")
+    changes.append(f"qemu node {vnode.name}: {what}{f', boots from its disk, because {why}' if why else ''}")
     return [Start(vnode, where, hardware, plugged, template)]
 
 
 def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, paths: ExperimentPaths, where: MachinePaths, control_mtu: int) -> bool:
-    key = tuple(_text(paths.secret(vnode.name, file)) for file in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"))
-    if None in key:
-        raise HostError(f"the SSH host key of {vnode.name} is not on this host: the role deter.benito.vhost brings it")
-    files = guest_files(plan, vnode, REPORT_PORT, resolv_conf(), key)
+    files = read_guest_files(plan, vnode, paths, REPORT_PORT)
     content = seed_tar(files if image.cloud_init else {**files, **machine_network(plan, vnode, control_mtu)})
     path = f"{where.directory}/seed.tar"
     if _bytes(path) == content:
@@ -157,7 +153,7 @@ def _write_identity(plan: HostPlan, vnode: VnodePlan, image: ImagePlan, paths: E
 
 
 def _overwrite(path: str, content: bytes) -> None:
-    """In place, because a running QEMU has the file open, and the guest reads it again when it reboots."""
+    """Overwrite the file in place: a running QEMU has it open, and the guest reads it again when it reboots."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as stream:
         stream.write(content)
@@ -179,10 +175,10 @@ def _status(paths: ExperimentPaths, vnode: VnodePlan, state: str, code: int | No
 
 
 def _present(paths: ExperimentPaths) -> list[str]:
-    """Nodes of ours by what is there: units, and directories."""
+    """Return the nodes that have units or directories here."""
     prefix = f"{UNIT_KEY}={paths.experiment}:"
-    names = set()
-    for path in glob.glob(f"{_UNITS}/{glob.escape(paths.node_unit('*')).replace('[*]', '*')}"):
+    names: set[str] = set()
+    for path in glob.glob(f"{UNITS}/{glob.escape(paths.node_unit('*')).replace('[*]', '*')}"):
         names.update(line[len(prefix):] for line in (_text(path) or "").splitlines() if line.startswith(prefix))
     machines = f"{paths.directory}/machines"
     return sorted(names | set(os.listdir(machines) if os.path.isdir(machines) else ()))
@@ -204,7 +200,7 @@ def _remove(paths: ExperimentPaths, name: str) -> None:
 
 
 def _unit_path(paths: ExperimentPaths, name: str) -> str:
-    return f"{_UNITS}/{paths.node_unit(name)}"
+    return f"{UNITS}/{paths.node_unit(name)}"
 
 
 def _text(path: str) -> str | None:
@@ -218,10 +214,3 @@ def _bytes(path: str) -> bytes | None:
             return stream.read()
     except FileNotFoundError:
         return None
-
-
-def _remove_empty(path: str) -> None:
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass  # not there, or another experiment's are in it

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a virtual machine writes on this host, its console and its report, each in a small file system of its own.
+"""The logs that a virtual machine writes on this host, its console and its report, each in a small file system of its own.
 
-A hostile guest fills that and nothing else. What is more than half full is cut to its end whenever it is looked at.
+A hostile guest can fill its own log and nothing else. A log that is more than half full is cut to its end at the next start.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\^_a-z])")  # colours, m
 
 
 def make_logs(where: MachinePaths) -> None:
-    """Have the file systems of both logs."""
+    """Make the file systems of both logs."""
     for path, size in ((where.console, _CONSOLE_KB), (where.report, _REPORT_KB)):
         folder = os.path.dirname(path)
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -31,14 +31,14 @@ def make_logs(where: MachinePaths) -> None:
 
 
 def remove_logs(folder: str) -> None:
-    """The file systems below a node's folder of sockets."""
+    """Unmount the file systems below a node's folder of sockets."""
     for path in glob.glob(f"{glob.escape(folder)}/*.d"):
         if syscalls.is_mount_point(path):
             syscalls.umount(path)
 
 
 def console_end(where: MachinePaths) -> str:
-    """Its last lines, for a person."""
+    """Return the last lines of the console, for a person."""
     try:
         with open(where.console, "rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - 8192))
@@ -51,7 +51,7 @@ def console_end(where: MachinePaths) -> str:
 
 
 def _shorten(path: str, size: int) -> None:
-    """Keep the end alone of a log that is more than half full. QEMU appends, so it goes on behind it."""
+    """Keep only the end of a log that is more than half full. QEMU appends to the file, so it continues after that."""
     try:
         with open(path, "r+b") as stream:
             length = os.fstat(stream.fileno()).st_size

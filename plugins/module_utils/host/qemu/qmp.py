@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A client of QMP, QEMU's control protocol: one command at a time, descriptors may go with it, events are passed over."""
+"""A client of QMP, QEMU's control protocol. It sends one command at a time, which may pass a descriptor, and ignores events."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import array
 import json
 import socket
 import time
+from typing import Any
 
 from ...errors import HostError
 
 
 class Qmp:
-    """A connection to one QEMU. A context manager; QEMU serves one client at a time, so it is not held longer than needed.
+    """A connection to one QEMU, and a context manager. QEMU serves one client at a time, so hold it briefly.
 
-    Every method raises HostError: QEMU refused, ended, or said nothing for ``limit_s`` seconds.
+    Each method raises HostError when QEMU refuses, ends, or does not answer within ``limit_s`` seconds.
     """
 
     def __init__(self, path: str, limit_s: float = 30.0):
-        """path  of the socket, which may not be there yet"""
+        """Connect to the socket ``path``, which may not exist yet."""
         self._limit_s = limit_s
         self._rest = b""
         self._socket = connect(path, limit_s)
@@ -33,35 +34,35 @@ class Qmp:
     def __enter__(self) -> Qmp:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._socket.close()
 
-    def execute(self, command: str, descriptor: int | None = None, **arguments):
-        """What the command returns. ``descriptor`` goes with it, see QMP's ``getfd``."""
+    def execute(self, command: str, descriptor: int | None = None, **arguments: Any) -> Any:
+        """Run a command and return its result. ``descriptor`` is passed with it, see QMP's ``getfd``."""
         request = {"execute": command, "arguments": arguments}
         ancillary = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
         try:
             self._socket.sendmsg([json.dumps(request).encode() + b"\n"], ancillary)
         except OSError as exc:
-            raise HostError(f"QEMU does not take {command}: {exc.strerror}") from exc
+            raise HostError(f"QEMU does not accept {command}: {exc.strerror}") from exc
         while True:
             answer = self._receive()
             if "error" in answer:
-                raise HostError(f"QEMU refuses {command}: {answer['error'].get('desc', answer['error'])}")
+                raise HostError(f"QEMU refused {command}: {answer['error'].get('desc', answer['error'])}")
             if "return" in answer:
                 return answer["return"]
 
     def migrated(self, limit_s: float) -> None:
-        """Wait until a migration, out or in, has completed."""
+        """Wait until an outgoing or incoming migration has completed."""
         deadline = time.monotonic() + limit_s
         while True:
             found = self.execute("query-migrate")
             if found.get("status") == "completed":
                 return
             if found.get("status") in ("failed", "cancelled"):
-                raise HostError(f"QEMU's state could not be passed on: {found.get('error-desc', found['status'])}")
+                raise HostError(f"migrating QEMU's state failed: {found.get('error-desc', found['status'])}")
             if time.monotonic() > deadline:
-                raise HostError(f"QEMU's state was not passed on within {limit_s:.0f} s: {found.get('status', 'not begun')}")
+                raise HostError(f"migrating QEMU's state timed out after {limit_s:.0f} s: {found.get('status', 'not begun')}")
             time.sleep(0.01)
 
     def _receive(self) -> dict:
@@ -69,9 +70,9 @@ class Qmp:
             try:
                 block = self._socket.recv(65536)
             except socket.timeout as exc:
-                raise HostError(f"QEMU has said nothing for {self._limit_s:.0f} s") from exc
+                raise HostError(f"QEMU did not answer within {self._limit_s:.0f} s") from exc
             except OSError as exc:
-                raise HostError(f"QEMU is gone: {exc.strerror}") from exc
+                raise HostError(f"the connection to QEMU broke: {exc.strerror}") from exc
             if not block:
                 raise HostError("QEMU has ended")
             self._rest += block
@@ -79,11 +80,11 @@ class Qmp:
         try:
             return json.loads(line)
         except ValueError as exc:
-            raise HostError(f"QEMU says {line[:200]!r}") from exc
+            raise HostError(f"QEMU sent {line[:200]!r}, which is not JSON") from exc
 
 
 def connect(path: str, limit_s: float) -> socket.socket:
-    """A connection to a socket that a QEMU that has just started will make. Raises HostError."""
+    """Connect to a socket that a QEMU makes when it starts. Raises HostError after ``limit_s`` seconds."""
     deadline = time.monotonic() + limit_s
     while True:
         found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

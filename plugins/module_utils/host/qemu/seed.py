@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The identity of a virtual machine as it is handed to it: a tar archive as a disk, and for cloud-init images a NoCloud seed beside it."""
+"""The identity of a virtual machine on disks: a tar archive, and for cloud-init images also a NoCloud seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..guest.files import BOOT_SCRIPT, BOOT_UNIT, BOOT_UNIT_TEXT
 from ..guest.network import MACHINE_COMMAND, MACHINE_SCRIPT, NETWORK_UNIT, GuestFile, unit_text
 from .command import SEED_SERIAL
 
-# In a cloud-init image, at each boot, as early as it lets us; the unit is started because this boot's jobs were chosen before it was there.
+# Runs in a cloud-init image at each boot, as early as possible. It starts the unit, because systemd chose this boot's jobs before the unit existed.
 _UNPACK = f"""\
 for disk in /sys/block/*; do
     if [ "$(cat $disk/serial 2>/dev/null)" = {SEED_SERIAL} ]; then
@@ -30,13 +30,13 @@ for disk in /sys/block/*; do
 done
 """
 
-TEMPLATE_HOST = "template.invalid"  # no node can have that name, RFC 6761
+TEMPLATE_HOST = "template.invalid"  # no node can have this name, RFC 6761
 
-_WAKING_UNIT = f"""\
+_TEMPLATE_UNIT = f"""\
 [Unit]
 Description=Benito template: waits to become a node
 After=multi-user.target
-# not in a node whose host lost its power before the node's disk knew that it is one
+# does not run in a node whose host lost power before its disk had the node's identity
 ConditionHost={TEMPLATE_HOST}
 
 [Service]
@@ -47,8 +47,8 @@ KillMode=process
 """
 
 
-def waking_files() -> dict[str, GuestFile]:
-    """{path: file} that make an image a template: a system with neither identity nor network, in which clone_agent.py waits."""
+def template_files() -> dict[str, GuestFile]:
+    """Return the files that make an image a template, {path: file}: a system without identity and network, in which clone_agent.py waits."""
     with open(clone_agent.__file__, encoding="utf-8") as stream:
         program = stream.read()
     return {
@@ -56,11 +56,11 @@ def waking_files() -> dict[str, GuestFile]:
         "etc/machine-id": GuestFile("7e3f0e4a5d1c4b6f9a2b8c7d6e5f4a3b\n", 0o444),
         f"etc/systemd/system/{BOOT_UNIT}": GuestFile(BOOT_UNIT_TEXT),
         f"etc/systemd/system/{NETWORK_UNIT}": GuestFile(unit_text(MACHINE_COMMAND)),
-        "etc/systemd/system/benito-template.service": GuestFile(_WAKING_UNIT),
+        "etc/systemd/system/benito-template.service": GuestFile(_TEMPLATE_UNIT),
         "etc/systemd/system/multi-user.target.wants/benito-template.service": GuestFile(target="/etc/systemd/system/benito-template.service"),
         clone_agent.SSH_OPTIONS.lstrip("/"): GuestFile(f"[Unit]\nConditionHost=!{TEMPLATE_HOST}\n"),
         clone_agent.JOURNAL_OPTIONS.lstrip("/"): GuestFile("[Service]\nSuccessExitStatus=SIGKILL\n"),
-        # reached before the node's units begin, so that the second does not wait for the first
+        # reached before the node's units start, so that the node's unit does not wait for the network's
         "etc/systemd/system/multi-user.target.wants/network.target": GuestFile(target="/lib/systemd/system/network.target"),
         "var/benito/lib/boot": GuestFile(BOOT_SCRIPT, 0o755),
         "var/benito/lib/network-up": GuestFile(MACHINE_SCRIPT, 0o755),
@@ -69,7 +69,7 @@ def waking_files() -> dict[str, GuestFile]:
 
 
 def seed_tar(files: dict[str, GuestFile]) -> bytes:
-    """The files, root's, as an uncompressed tar; the same files give the same bytes."""
+    """Return the files as an uncompressed tar, owned by root. The same files give the same bytes."""
     found = io.BytesIO()
     with tarfile.open(fileobj=found, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for folder, mode in _folders(files):
@@ -89,24 +89,24 @@ def seed_tar(files: dict[str, GuestFile]) -> bytes:
 
 
 def _folders(files: dict[str, GuestFile]) -> list[tuple[str, int]]:
-    """Folders that may not be in the image: only those of ours, whose modes are ours to say."""
+    """Return (folder, mode) of our own folders, which an image may lack."""
     own = {"var/benito": 0o755, "var/benito/lib": 0o755, "var/benito/lib/keys": 0o755, "var/benito/log": 0o755, "root/.ssh": 0o700}
     return [(folder, mode) for folder, mode in own.items() if folder == "var/benito/log" or any(path.startswith(f"{folder}/") for path in files)]
 
 
 def cloud_init_files(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
-    """NoCloud: meta-data, user-data, network-config (version 2, by MAC address)."""
+    """Return the files of NoCloud: meta-data, user-data, network-config (version 2, by MAC address)."""
     mtu = {substrate.name: substrate.mtu for substrate in plan.substrates}
     cards = {}
     if vnode.control:
-        routes = {"routes": [{"to": "0.0.0.0/0", "via": vnode.control.gateway}]} if vnode.control.gateway else {}
-        cards[vnode.control.interface] = {**_card(vnode.control.interface, vnode.control.mac_address, vnode.control.ip4_address), **routes}
+        default = {"routes": [{"to": "0.0.0.0/0", "via": vnode.control.gateway}]} if vnode.control.gateway else {}
+        cards[vnode.control.interface] = {**_card(vnode.control.interface, vnode.control.mac_address, vnode.control.ip4_address), **default}
     for interface in vnode.interfaces:
         card = {**_card(interface.name, interface.mac_address, interface.ip4_address), "mtu": mtu[interface.substrate]}
         routes = [{"to": route.to, "via": route.via} for route in vnode.routes if _near(route.via, interface.ip4_address)]
         cards[interface.name] = {**card, **({"routes": routes} if routes else {})}
     user = {"bootcmd": [["sh", "-c", _UNPACK]], "ssh_deletekeys": False, "ssh_genkeytypes": ["ed25519"], "disable_root": False, "manage_etc_hosts": False,
-            "locale": False, "apt": {"preserve_sources_list": True}}  # as the image has them
+            "locale": False, "apt": {"preserve_sources_list": True}}  # so that cloud-init keeps the image's own
     return {
         "meta-data": json.dumps({"instance-id": f"{plan.experiment}-{vnode.name}", "local-hostname": vnode.hostname}) + "\n",
         "user-data": "#cloud-config\n" + json.dumps(user) + "\n",
@@ -125,7 +125,7 @@ def _near(address: str, own: str) -> bool:
 
 
 def write_seed_iso(path: str, files: dict[str, str]) -> None:
-    """A NoCloud disk. Raises HostError."""
+    """Write a NoCloud disk. Raises HostError."""
     with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
         for name, text in files.items():
             with open(f"{folder}/{name}", "w", encoding="utf-8") as stream:
@@ -134,7 +134,7 @@ def write_seed_iso(path: str, files: dict[str, str]) -> None:
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError as exc:
-            raise HostError("genisoimage is not installed on this host: the role deter.benito.qemu_host does it") from exc
+            raise HostError("genisoimage is not installed on this host: the role deter.benito.qemu_host installs it") from exc
         if done.returncode:
             raise HostError(f"genisoimage: {done.stderr.strip()}")
     os.replace(f"{path}.new", path)

@@ -14,7 +14,7 @@ from ...errors import HostError
 from ...hostplan import QEMU_MB, HostPlan, VnodePlan
 from ..base.jobs import progress
 from ..base.locks import removal_blocked
-from ..base.paths import ExperimentPaths
+from ..base.paths import ExperimentPaths, remove_file
 from ..base.systemctl import systemctl
 from ..guest.report import read_report
 from .command import DEFAULT_MEMORY_MB, Card, Hardware, MachinePaths
@@ -23,17 +23,17 @@ from .logs import console_end
 from .templates import Template, remember_private
 from .units import machine_processes, machine_units
 from .warm_choice import WARM
-from .warm_start import forget_clone, prepare_clone, settle, wake
+from .warm_start import forget_clone, make_clone, prepare_clone, settle
 
 _POLL_S = 0.1
-_SETTLE_S = 1.0  # between one clone and the next: it takes each as long, and start commands go before
+_SETTLE_S = 1.0  # between two clones: each settles for about as long, and start commands have priority
 
 
 @dataclass(frozen=True)
 class Start:
-    """A virtual machine that is to be started.
+    """A virtual machine to be started.
 
-    template  what it is a clone of; None: it boots from its disk
+    template  of which it becomes a clone, or None when it boots from its disk
     """
 
     vnode: VnodePlan
@@ -44,23 +44,25 @@ class Start:
 
 
 class Starter:
-    """Starts virtual machines. ``places``: {node: its place} of all that are to run, started now or before."""
+    """Starts virtual machines.
+
+    machine_paths  {node: its paths} of all nodes that are to run, whether they are started now or were before
+    """
 
     def __init__(self, plan: HostPlan, paths: ExperimentPaths, machine_paths: dict[str, MachinePaths]):
         self._plan = plan
         self._paths = paths
         self._machine_paths = machine_paths
-        self._waking: dict[str, Future] = {}
+        self._cloning: dict[str, Future] = {}
         self._booting: dict[str, float] = {}
         self._cloned: set[str] = set()
         self._failed: dict[str, str] = {}
         self._changes: list[str] = []
 
     def run(self, starting: list[Start]) -> list[str]:
-        """Start as many at once as there are processors and memory for, and wait for all that are wanted.
+        """Start as many at a time as processors and memory allow, and wait until all nodes run.
 
-        Returns what a person should know, in words. Raises HostError naming those that do not boot, and when the experiment is
-        taken away meanwhile.
+        Return notes for a person. Raises HostError that names the nodes which do not boot, or when the experiment is being removed.
         """
         if starting:
             systemctl("daemon-reload")
@@ -68,20 +70,20 @@ class Starter:
         self._booting = {name: time.monotonic() for name in self._machine_paths if name not in starts}
         pool = ThreadPoolExecutor(max_workers=_processors())
         try:
-            while waiting or self._waking or self._booting:
-                while waiting and self._room([starts[name] for name in (*self._waking, *self._booting) if name in starts], waiting[0]):
+            while waiting or self._cloning or self._booting:
+                while waiting and self._room([starts[name] for name in (*self._cloning, *self._booting) if name in starts], waiting[0]):
                     self._start(waiting.pop(0), pool)
-                for name in [name for name, future in self._waking.items() if future.done()]:
-                    self._woken(starts[name], self._waking.pop(name))
+                for name in [name for name, future in self._cloning.items() if future.done()]:
+                    self._finish_clone(starts[name], self._cloning.pop(name))
                 self._look()
-                missing = len(waiting) + len(self._waking) + len(self._booting)
+                missing = len(waiting) + len(self._cloning) + len(self._booting)
                 progress(f"{len(self._machine_paths) - missing - len(self._failed)} of {len(self._machine_paths)} virtual machines are up")
                 with removal_blocked(self._paths):
                     pass
-                if self._waking or self._booting:
+                if self._cloning or self._booting:
                     time.sleep(_POLL_S)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # who takes the experiment away does not wait for a clone's answer
+            pool.shutdown(wait=False, cancel_futures=True)  # a removal does not wait for a clone's answer
         for number, name in enumerate(self._cloned):
             settle(self._machine_paths[name], _SETTLE_S * (number + 2))
         if self._failed:
@@ -92,18 +94,18 @@ class Starter:
 
     def _start(self, start: Start, pool: ThreadPoolExecutor) -> None:
         name = start.vnode.name
-        _discard(start.where.report)
+        remove_file(start.where.report)
         if start.template:
             prepare_clone(start.template, start.hardware, start.where)
         systemctl("reset-failed", "--quiet", self._paths.node_unit(name), check=False)
         systemctl("start", self._paths.node_unit(name))
         if start.template:
-            self._waking[name] = pool.submit(wake, start.template, start.where, start.cards)
+            self._cloning[name] = pool.submit(make_clone, start.template, start.where, start.cards)
         else:
             self._booting[name] = time.monotonic()
 
-    def _woken(self, start: Start, future: Future) -> None:
-        """A clone that is not what it should be is thrown away, and the node boots from its disk, if it may."""
+    def _finish_clone(self, start: Start, future: Future) -> None:
+        """Note a finished clone. If it failed, discard it and boot the node from its disk, unless the plan insists on clones."""
         name, exc = start.vnode.name, future.exception()
         if exc is None:
             self._booting[name] = time.monotonic()
@@ -126,7 +128,7 @@ class Starter:
         for name, began in list(self._booting.items()):
             state, code = states[name]
             if state == "dead":
-                self._failed[name] = f"ended while it booted, with {code}"
+                self._failed[name] = f"ended during its boot with exit code {code}"
             elif time.monotonic() - began > self._plan.boot_limit_s:
                 self._failed[name] = f"has not booted within {self._plan.boot_limit_s} s"
             elif read_report(self._machine_paths[name].report).state != "booted":
@@ -134,7 +136,7 @@ class Starter:
             del self._booting[name]
 
     def _room(self, together: list[Start], more: Start) -> bool:
-        """Whether one more may start now. One may always: whether all fit on this machine was looked at when it was chosen."""
+        """Return whether one more may start now. One always may: the choice of this machine has checked that all nodes fit."""
         if not together:
             return True
         if len(together) >= _processors():
@@ -143,14 +145,15 @@ class Starter:
         return bool(more.template) or needed <= _available_mb()
 
     def _measure(self, cloned: list[Start]) -> None:
-        """Note what the clones take for themselves, for the next time that memory is planned."""
+        """Note how much private memory the clones use, for later planning."""
         for name, process in machine_processes(self._paths, [start.vnode.name for start in cloned]).items():
             template = next(start.template for start in cloned if start.vnode.name == name)
-            remember_private(template.key, _private_mb(process))
+            if template:
+                remember_private(template.key, _private_mb(process))
 
 
 def _private_mb(process: int) -> int:
-    """MiB of a process that no other has."""
+    """Return the private memory of a process in MiB."""
     try:
         with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as stream:
             return -(-sum(map(int, re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+)", stream.read(), re.MULTILINE))) // 1024)
@@ -165,10 +168,3 @@ def _processors() -> int:
 def _available_mb() -> int:
     with open("/proc/meminfo", encoding="ascii") as stream:
         return next(int(line.split()[1]) >> 10 for line in stream if line.startswith("MemAvailable:"))
-
-
-def _discard(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

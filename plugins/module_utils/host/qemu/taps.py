@@ -11,8 +11,8 @@ import struct
 
 from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
+from ...names import CONTROL
 from ..base.paths import ExperimentPaths
-from ..guest.network import CONTROL
 from ..net import netlink
 from ..net.netlink import IFF_UP, Batch
 from ..net.substrates import ours, port_attributes

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Making a warm template: boot a guest that has no network card and no identity, wait until it is quiet, keep its memory, devices and disk.
+"""Making a warm template: boot a guest without network card and identity, wait until it is idle, save its memory, devices and disk.
 
-It is made in a directory of its own, which becomes the template at one stroke; what an interrupted run leaves is removed by the next.
+It is made in a directory of its own, which is then renamed. The next run removes what an interrupted run has left.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .command import Hardware, MachinePaths, bare_command, memory_args, user_id
 from .disk import make_disk
 from .logs import console_end
 from .qmp import Qmp
-from .seed import seed_tar, waking_files
+from .seed import seed_tar, template_files
 from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_fingerprint
 
 STATE_LIMIT_S = 60.0
-# Becoming another user, QEMU loses the order to end with its parent; a shell that is the init of its process namespace keeps it, and takes QEMU along.
+# QEMU loses PR_SET_PDEATHSIG when it changes its user. A shell that is init of a PID namespace keeps it, and its end kills QEMU.
 _TOGETHER = ("unshare", "--pid", "--fork", "--kill-child", "--", "sh", "-c", '"$@"; exit $?', "sh")
 X_IGNORE_SHARED = {"capability": "x-ignore-shared", "state": True}
 
 
 def make_template(hardware: Hardware, key: str, limit_s: float, cache_mb: int, go_on: Callable[[], None]) -> bool:
-    """Have the template ``key``. Whether it had to be made.
+    """Make the template ``key`` if it is missing. Return whether it was missing.
 
-    limit_s   seconds that the guest may take to boot
-    cache_mb  MiB that all templates of this host may have; those used longest ago go
-    go_on     called now and then; what it raises ends the making
+    limit_s   timeout of the guest's boot, seconds
+    cache_mb  MiB that all templates of this host may take; the least recently used ones are removed
+    go_on     called regularly; its exception cancels the work
     Raises HostError, with the end of the guest's console when it does not boot.
     """
     with making_lock(key, go_on):
@@ -55,7 +55,7 @@ def make_template(hardware: Hardware, key: str, limit_s: float, cache_mb: int, g
 
 
 def sweep(dry_run: bool = False) -> list[str]:
-    """Remove what interrupted runs have left of templates that nobody makes now. Returns changes in words."""
+    """Remove what interrupted runs have left of templates, unless a process is making them now. Return the changes as text."""
     changes = []
     for name in os.listdir(TEMPLATES) if os.path.isdir(TEMPLATES) else ():
         if name.startswith(MAKING):
@@ -63,18 +63,18 @@ def sweep(dry_run: bool = False) -> list[str]:
                 with making_lock(name[len(MAKING):], _do_not_wait):
                     if not dry_run:
                         shutil.rmtree(f"{TEMPLATES}/{name}", ignore_errors=True)
-                    changes.append(f"what an interrupted run left of template {name[len(MAKING):]}: removed")
-            except _Busy:
+                    changes.append(f"unfinished template {name[len(MAKING):]}: removed")
+            except _BeingMadeError:
                 pass
     return changes
 
 
-class _Busy(Exception):
-    """Somebody makes that template."""
+class _BeingMadeError(HostError):
+    """Another process is making the template."""
 
 
 def _do_not_wait() -> None:
-    raise _Busy
+    raise _BeingMadeError
 
 
 def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Callable[[], None]) -> None:
@@ -82,13 +82,13 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
     for path in (where.console, where.report):
         os.mkdir(os.path.dirname(path), 0o700)
     with open(f"{making}/seed.tar", "wb") as stream:
-        stream.write(seed_tar(waking_files()))
+        stream.write(seed_tar(template_files()))
     with open(f"{making}/memory", "wb") as stream:
         stream.truncate(hardware.memory_mb << 20)
     make_disk(hardware.image, hardware.disk_mb, f"{making}/disk.qcow2")
     command = bare_command(hardware, "template", user_id("template", making), where) + memory_args(hardware, f"{making}/memory", shared=True)
     with open(f"{making}/errors", "wb") as errors, subprocess.Popen(
-            [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=syscalls.end_with_parent) as qemu:  # no thread is about
+            [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=syscalls.end_with_parent) as qemu:  # no threads
         try:
             _wait_until_ready(qemu, where, limit_s, go_on)
             with Qmp(f"{making}/qmp") as qmp, open(f"{making}/state", "wb") as state:
@@ -100,9 +100,9 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
                 qmp.execute("quit")
             qemu.wait(STATE_LIMIT_S)
         except subprocess.TimeoutExpired as exc:
-            raise HostError(f"the template's QEMU has not ended within {STATE_LIMIT_S:.0f} s") from exc
+            raise HostError(f"the template's QEMU did not end within {STATE_LIMIT_S:.0f} s") from exc
         except HostError as exc:
-            raise HostError(f"{exc}{_words(where)}") from exc
+            raise HostError(f"{exc}{_errors(where)}") from exc
         finally:
             if qemu.poll() is None:
                 qemu.send_signal(signal.SIGKILL)
@@ -113,23 +113,23 @@ def _wait_until_ready(qemu: subprocess.Popen, where: MachinePaths, limit_s: floa
     while True:
         try:
             with open(where.report, encoding="ascii", errors="replace") as stream:
-                said = stream.read(2000)
-            if said == "ready\n":
+                text = stream.read(2000)
+            if text == "ready\n":
                 return
-            if said:
-                raise HostError(f"the template's guest says: {said.strip()}")
+            if text:
+                raise HostError(f"the template's guest reports: {text.strip()}")
         except FileNotFoundError:
             pass
         if qemu.poll() is not None:
-            raise HostError(f"the template's QEMU ended with {qemu.returncode}")
+            raise HostError(f"the template's QEMU ended with exit status {qemu.returncode}")
         if time.monotonic() > deadline:
             raise HostError(f"the template's guest was not ready within {limit_s:.0f} s; the end of its console:\n{console_end(where)}")
         go_on()
         time.sleep(0.1)
 
 
-def _words(where: MachinePaths) -> str:
-    """What QEMU itself said, behind a colon."""
+def _errors(where: MachinePaths) -> str:
+    """Return QEMU's own error messages, after a colon."""
     with open(f"{where.directory}/errors", encoding="utf-8", errors="replace") as stream:
-        said = stream.read(2000).strip()
-    return f": {said}" if said else ""
+        text = stream.read(2000).strip()
+    return f": {text}" if text else ""

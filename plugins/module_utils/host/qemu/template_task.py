@@ -10,9 +10,9 @@ from .templates import shrink
 
 
 def run_task(options: dict) -> dict:
-    """Remove the templates that are over "limit_mb", unless that is None. In "check_mode" only report them.
+    """Remove templates until the rest take at most "limit_mb", unless that is None. In "check_mode" only report them.
 
-    Returns {"changed", "changes": [words], "templates": see templates_here()}.
+    Return {"changed", "changes": [text], "templates": see templates_here()}.
     """
     changes, limit_mb, check_mode = [], options["limit_mb"], options["check_mode"]
     if limit_mb is not None:

@@ -1,16 +1,16 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The warm templates on this host: guests that have booted, as files, for virtual machines to be cloned from.
+"""The warm templates on this host: booted guests, saved in files, of which virtual machines are cloned.
 
-A template is a directory ``/var/cache/benito/templates/KEY/``, which appears there whole or not at all:
+A template is a directory ``/var/cache/benito/templates/KEY/``, which is made whole or not at all:
 
     memory         the guest's memory, a sparse file
     state          the state of QEMU's devices
-    disk.qcow2     what the guest wrote while it booted, a layer on its image
-    template.json  its key in words, the digest of each file, what a clone of it takes
+    disk.qcow2     what the guest wrote during its boot, a layer over its image
+    template.json  its fingerprint, the digest of each file, the private memory of a clone
 
-An experiment never uses these files themselves but a copy, made and proven when the experiment needs it for the first time since the
-host's boot: so a damaged template is noticed, one that is removed is missed by nobody, and no experiment can change another's memory.
+An experiment uses a copy of these files. The copy is made and checked when the experiment first needs it after the host's boot. So a damaged
+template is noticed, removing a template disturbs no experiment, and no experiment can change another's memory.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from dataclasses import dataclass, replace
 
 from ...errors import HostError
 from ..base.locks import try_lock
-from ..base.paths import ExperimentPaths, write_atomically
+from ..base.paths import ExperimentPaths, remove_file, write_atomically
 from .command import Hardware, MachinePaths, bare_command, program
-from .seed import waking_files
-from .template_notes import FILES, NOTE, TEMPLATES, Damaged, read_note, templates_here
+from .seed import template_files
+from .template_notes import FILES, NOTE, TEMPLATES, DamagedTemplateError, read_note, templates_here
 
 MAKING = ".making-"
 _BLOCK = 1 << 16
@@ -41,7 +41,7 @@ _BLOCK = 1 << 16
 class Template:
     """A template's files in ``directory``, ready for use.
 
-    private_mb  MiB that a clone of it takes for itself, guest and QEMU together; 0 when none has been measured
+    private_mb  private memory of a clone in MiB, guest and QEMU together; 0 before the first measurement
     """
 
     key: str
@@ -62,9 +62,9 @@ class Template:
 
 
 def template_fingerprint(hardware: Hardware) -> dict:
-    """Everything that decides whether a guest's memory and devices fit a QEMU: equal words, equal template. Raises HostError without QEMU."""
+    """Return everything on which a guest's memory and devices depend. Equal fingerprints mean equal templates. Raises HostError without QEMU."""
     command = bare_command(replace(hardware, translation_mb=0), "template", 0, MachinePaths("", ""))
-    recipe = hashlib.sha256(json.dumps([command, {path: file.text for path, file in waking_files().items()}]).encode()).hexdigest()
+    recipe = hashlib.sha256(json.dumps([command, {path: file.text for path, file in template_files().items()}]).encode()).hexdigest()
     return {
         "image": hardware.image.digest, "image_name": hardware.image.name, "architecture": hardware.image.architecture, "memory_mb": hardware.memory_mb,
         "cpus": hardware.cpus, "disk_mb": hardware.disk_mb, "acceleration": hardware.acceleration, "qemu": _version(program(hardware.image.architecture)),
@@ -73,16 +73,19 @@ def template_fingerprint(hardware: Hardware) -> dict:
 
 
 def template_key(fingerprint: dict) -> str:
-    """Thirty-two hexadecimal digits of the words."""
+    """Return thirty-two hexadecimal digits that identify the fingerprint."""
     return hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def is_there(key: str) -> bool:
+    """Return whether this host has the template."""
     return os.path.exists(f"{TEMPLATES}/{key}/{NOTE}")
 
 
 def take(key: str, paths: ExperimentPaths) -> Template | None:
-    """The experiment's own copy of a template, proven since the host's boot; None when there is no such template, or it was damaged (then it is removed).
+    """Return the experiment's own copy of a template, checked since the host's boot. Return None when there is no such template.
+
+    A damaged template is removed, and counts as none.
 
     Raises HostError when it cannot be copied.
     """
@@ -94,8 +97,8 @@ def take(key: str, paths: ExperimentPaths) -> Template | None:
             os.makedirs(mine, mode=0o700)
             for name in FILES:
                 if _copy(f"{TEMPLATES}/{key}/{name}", f"{mine}/{name}") != note["files"].get(name):
-                    raise Damaged(name)
-        except (FileNotFoundError, Damaged):
+                    raise DamagedTemplateError(f"{TEMPLATES}/{key}/{name} is damaged")
+        except (FileNotFoundError, DamagedTemplateError):
             shutil.rmtree(mine, ignore_errors=True)
             remove(key)
             return None
@@ -108,7 +111,7 @@ def take(key: str, paths: ExperimentPaths) -> Template | None:
 
 
 def keep(key: str, fingerprint: dict, making: str, seconds: float) -> None:
-    """Make a template of the files in ``making``, which becomes its directory. Raises HostError."""
+    """Make a template of the files in ``making``, which is renamed to its directory. Raises HostError."""
     try:
         _dig_holes(f"{making}/memory")
         note = {"fingerprint": fingerprint, "files": {name: _digest(f"{making}/{name}") for name in FILES}, "seconds": round(seconds, 1)}
@@ -129,7 +132,7 @@ def keep(key: str, fingerprint: dict, making: str, seconds: float) -> None:
 
 
 def shrink(limit_mb: int, dry_run: bool = False) -> list[str]:
-    """Remove those used longest ago until the others have at most ``limit_mb`` MiB together. Returns changes in words."""
+    """Remove the least recently used templates until the rest take at most ``limit_mb`` MiB. Return the changes as text."""
     changes, total = [], 0
     for template in templates_here():
         total += template["size_mb"]
@@ -142,41 +145,41 @@ def shrink(limit_mb: int, dry_run: bool = False) -> list[str]:
 
 
 def remove(key: str) -> None:
-    """Have no such template. What became of it stands by itself, see above."""
-    _discard(f"{TEMPLATES}/{key}/{NOTE}")
+    """Remove a template. Its copies are independent of it, see above."""
+    remove_file(f"{TEMPLATES}/{key}/{NOTE}")
     shutil.rmtree(f"{TEMPLATES}/{key}", ignore_errors=True)
 
 
 def private_mb(key: str) -> int:
-    """See Template."""
+    """Return ``Template.private_mb``."""
     try:
         return int(read_note(key).get("private_mb", 0))
-    except (FileNotFoundError, Damaged, TypeError, ValueError):
+    except (FileNotFoundError, DamagedTemplateError, TypeError, ValueError):
         return 0
 
 
 def remember_private(key: str, measured_mb: int) -> None:
-    """Note what a clone takes, if it is more than was known."""
+    """Note the private memory of a clone, if it is more than was known."""
     try:
         note = read_note(key)
         if measured_mb > note.get("private_mb", 0):
             used = os.stat(f"{TEMPLATES}/{key}/{NOTE}")
             write_atomically(f"{TEMPLATES}/{key}/{NOTE}", json.dumps({**note, "private_mb": measured_mb}, indent=1))
             os.utime(f"{TEMPLATES}/{key}/{NOTE}", ns=(used.st_atime_ns, used.st_mtime_ns))
-    except (FileNotFoundError, Damaged):
-        pass  # it was removed meanwhile
+    except (FileNotFoundError, DamagedTemplateError):
+        pass  # it has been removed
 
 
 @contextmanager
 def making_lock(key: str, go_on: Callable[[], None]) -> Iterator[None]:
-    """Nobody else makes this template meanwhile, on this host or on another that has the same directory.
+    """Keep others from making this template, on this host or on another that has the same directory.
 
-    Waits as long as that takes, unless ``go_on``, which is called now and then, raises something.
+    Waits without a timeout, unless ``go_on``, which is called regularly, raises an exception.
     """
     path, fd = f"{TEMPLATES}/.lock-{key}", None
     while fd is None:
         os.makedirs(TEMPLATES, mode=0o700, exist_ok=True)
-        os.chmod(TEMPLATES, 0o700)  # whoever made it
+        os.chmod(TEMPLATES, 0o700)  # an older version may have made it
         fd = try_lock(path)
         if fd is None:
             go_on()
@@ -184,12 +187,12 @@ def making_lock(key: str, go_on: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        _discard(path)
+        remove_file(path)
         os.close(fd)
 
 
 def _copy(source: str, target: str) -> str:
-    """Copy a file with its holes. Returns the digest of what was copied."""
+    """Copy a file with its holes. Return the digest of the copied content."""
     content = hashlib.sha256()
     with open(source, "rb", buffering=0) as stream, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0) as copy:
         size = os.fstat(stream.fileno()).st_size
@@ -202,7 +205,7 @@ def _copy(source: str, target: str) -> str:
 
 
 def _digest(path: str) -> str:
-    """Of the content, however its zeros are stored."""
+    """Return a digest of the content, which does not depend on how zeros are stored."""
     content = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:
         content.update(os.fstat(stream.fileno()).st_size.to_bytes(8, "big"))
@@ -212,13 +215,13 @@ def _digest(path: str) -> str:
 
 
 def _blocks(fd: int) -> Iterator[tuple[int, bytes]]:
-    """(offset, content) of every block that is not all zeros."""
+    """Yield (offset, content) of every block that is not all zeros."""
     zeros, offset = bytes(_BLOCK), 0
     while True:
         try:
             start = os.lseek(fd, offset, os.SEEK_DATA)
         except OSError as exc:
-            if exc.errno == errno.ENXIO:  # no data after that
+            if exc.errno == errno.ENXIO:  # there is no more data
                 return
             raise
         end = os.lseek(fd, start, os.SEEK_HOLE)
@@ -230,7 +233,7 @@ def _blocks(fd: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _dig_holes(path: str) -> None:
-    """Give back what the file has of zeros."""
+    """Turn the file's zeros into holes."""
     done = subprocess.run(["fallocate", "--dig-holes", path], capture_output=True, text=True, check=False)
     if done.returncode:
         raise HostError(f"fallocate --dig-holes {path}: {done.stderr.strip()}")
@@ -244,15 +247,8 @@ def _version(qemu: str) -> str:
 
 
 def _processor() -> str:
-    """The host's processor, as far as a guest could tell it from another."""
+    """Return a digest of the host's processor, as far as a guest can see it."""
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as stream:
         first = stream.read().split("\n\n")[0]
-    told = [line for line in first.splitlines() if line.split("\t")[0] in ("vendor_id", "model name", "flags")]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
-
-
-def _discard(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+    visible = [line for line in first.splitlines() if line.split("\t")[0] in ("vendor_id", "model name", "flags")]
+    return hashlib.sha256("\n".join(visible).encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What systemd knows of virtual machines."""
+"""The state of virtual machines' units."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ..base.systemctl import systemctl
 
 
 def machine_units(paths: ExperimentPaths, names: list[str]) -> dict[str, tuple[str, int | None]]:
-    """{node: (``active``, ``dead`` or ``missing``, exit code of a dead one: as a shell has it, 128 + n for signal n)}."""
-    found = {}
+    """Return {node: (``active``, ``dead`` or ``missing``, exit code of a dead one, 128 + n for signal n)}."""
+    found: dict[str, tuple[str, int | None]] = {}
     for name, fields in _shown(paths, names, "LoadState", "ActiveState", "ExecMainCode", "ExecMainStatus").items():
         if fields.get("LoadState") != "loaded":
             found[name] = ("missing", None)
@@ -23,7 +23,7 @@ def machine_units(paths: ExperimentPaths, names: list[str]) -> dict[str, tuple[s
 
 
 def machine_processes(paths: ExperimentPaths, names: list[str]) -> dict[str, int]:
-    """{node: process id of its QEMU}, of those that run."""
+    """Return {node: process id of its QEMU} of those that run."""
     return {name: int(fields["MainPID"]) for name, fields in _shown(paths, names, "MainPID").items() if fields.get("MainPID", "0") != "0"}
 
 

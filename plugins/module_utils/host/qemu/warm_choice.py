@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which virtual machines are cloned from warm templates, and which boot from their disks, with the reason."""
+"""The choice whether a virtual machine is cloned from a warm template or boots from its disk, with the reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLD, WARM = "cold", "warm"
 
 
 class WarmChoice:
-    """The templates that nodes of one experiment are cloned from in this run, each made if it is not there."""
+    """The templates for one experiment's nodes in this run. A missing template is made."""
 
     def __init__(self, plan: HostPlan, paths: ExperimentPaths):
         self._plan = plan
@@ -31,53 +31,53 @@ class WarmChoice:
         self._found: dict[Hardware, tuple[Template | None, str]] = {}
 
     def template(self, hardware: Hardware) -> tuple[Template | None, str]:
-        """(the template, "") or (None, why a node with this hardware boots from its disk).
+        """Return (template, "") or (None, reason why a node with this hardware boots from its disk).
 
-        Raises HostError where the plan insists on a warm start and there can be none.
+        Raises HostError when the plan insists on a warm start and none is possible.
         """
         if hardware not in self._found:
             self._found[hardware] = self._find(hardware)
         return self._found[hardware]
 
     def _find(self, hardware: Hardware) -> tuple[Template | None, str]:
-        way, image = self._plan.qemu_start, hardware.image
-        if way == COLD:
+        mode, image = self._plan.qemu_start, hardware.image
+        if mode == COLD:
             return None, ""
         try:
             refuse_cold_image(image)
             return have_template(self._plan, self._paths, hardware), ""
         except HostError as exc:
-            if way == WARM:
-                raise HostError(f"image {image.name}: no warm start: {exc}") from exc
+            if mode == WARM:
+                raise HostError(f"image {image.name}: no warm start is possible: {exc}") from exc
             return None, str(exc)
 
 
 def refuse_cold_image(image: ImagePlan) -> None:
-    """Raise HostError for an image whose guests cannot be told who they are once they run."""
+    """Raise HostError for an image whose guests cannot get a new identity while they run."""
     if image.cloud_init or not image.kernel:
-        raise HostError("an image that was not built here takes its identity when it boots, and has nothing that waits for it afterwards")
+        raise HostError("the image was not built by this collection, so its guests take their identity only when they boot")
 
 
 def have_template(plan: HostPlan, paths: ExperimentPaths, hardware: Hardware) -> Template:
-    """The experiment's copy of a template, which is made if there is none. Raises HostError."""
+    """Return the experiment's copy of a template. A missing template is made. Raises HostError."""
     key = template_key(template_fingerprint(hardware))
     for _attempt in range(2):
         found = take(key, paths)
         if found:
             return found
-        progress(f"a warm template of {hardware.image.name} with {hardware.memory_mb} MiB is being made, once on this machine")
+        progress(f"making a warm template of {hardware.image.name} with {hardware.memory_mb} MiB, once for this machine")
         make_template(hardware, key, plan.boot_limit_s, plan.template_cache_mb, lambda: still_wanted(paths))
-    raise HostError(f"the template that was just made is damaged: {key}")
+    raise HostError(f"template {key} is damaged although it has just been made")
 
 
 def still_wanted(paths: ExperimentPaths) -> None:
-    """Raise HostError when somebody has begun to take the experiment away."""
+    """Raise HostError when a removal of the experiment has begun."""
     with removal_blocked(paths):
         pass
 
 
 def begin_templates(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Have the templates that the plan's nodes will need made meanwhile, by a unit of their own. Returns changes in words."""
+    """Start making the templates that the plan's nodes need, in a unit of their own. Return the changes as text."""
     missing = [hardware for hardware in needed(plan, paths) if not is_there(template_key(template_fingerprint(hardware)))]
     if missing and not dry_run:
         systemctl("reset-failed", "--quiet", unit(paths), check=False)
@@ -89,7 +89,7 @@ def begin_templates(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = Fals
 
 
 def make_templates(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
-    """Make them, and wait for that. Returns changes in words. Raises HostError."""
+    """Make the templates that the plan's nodes need, and wait for them. Return the changes as text. Raises HostError."""
     made = []
     for hardware in needed(plan, paths):
         if make_template(hardware, template_key(template_fingerprint(hardware)), plan.boot_limit_s, plan.template_cache_mb, lambda: still_wanted(paths)):
@@ -98,20 +98,20 @@ def make_templates(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
 
 
 def end_templates(paths: ExperimentPaths) -> list[str]:
-    """Nothing is made for this experiment any more."""
+    """Stop making templates for this experiment. Return the changes as text."""
     if syscalls.installed("systemctl") and systemctl("is-active", unit(paths), check=False).returncode == 0:
         systemctl("stop", unit(paths), check=False)
-        return ["making of templates: ended"]
+        return ["making of templates: stopped"]
     return []
 
 
 def unit(paths: ExperimentPaths) -> str:
-    """Who makes templates for the experiment in the background."""
+    """Return the unit that makes templates for the experiment."""
     return f"benito-templates-{paths.experiment}.service"
 
 
 def needed(plan: HostPlan, paths: ExperimentPaths) -> list[Hardware]:
-    """What templates the plan's nodes that are not there yet will be cloned from."""
+    """Return the hardware of the plan's nodes that have no disk yet and will be cloned."""
     images, accelerator = {image.digest: image for image in plan.images}, ""
     found: dict[Hardware, None] = {}
     for vnode in plan.vnodes:
@@ -122,5 +122,5 @@ def needed(plan: HostPlan, paths: ExperimentPaths) -> list[Hardware]:
                 refuse_cold_image(hardware.image)
                 found[hardware] = None
             except HostError:
-                pass  # said when the node starts
+                pass  # reported when the node starts
     return list(found)

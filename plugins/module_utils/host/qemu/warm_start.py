@@ -1,8 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A virtual machine as a clone of a warm template: QEMU goes on from the template's state, the guest is told who it is, its network cards are plugged in.
+"""Starting a virtual machine as a clone of a warm template.
 
-Nothing of this is for later starts: the node's disk has its identity, and its unit boots it from there. clone_agent.py is the other end, inside.
+QEMU continues from the template's state, the network cards are plugged in, and the guest gets its identity. Later starts do not need this: the
+node's disk has its identity, and its unit boots from the disk. clone_agent.py is the other end, in the guest.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import socket
 import tarfile
 import time
 import uuid
+from typing import BinaryIO
 
 from ...errors import HostError
-from ..base.paths import write_atomically
+from ..base.paths import remove_file, write_atomically
 from .command import Card, Hardware, MachinePaths, incoming_args, start_args
 from .qmp import Qmp, connect
 from .taps import open_tap
@@ -29,29 +31,29 @@ _CLOCK_TRIES, _CLOCK_S = 5, 1.0
 
 
 def prepare_clone(template: Template, hardware: Hardware, where: MachinePaths) -> None:
-    """Have a disk like the template's, and its memory for the next start of the node's unit."""
+    """Copy the template's disk, and prepare the next start of the node's unit with the template's memory."""
     disk = f"{where.directory}/disk.qcow2"
-    write_atomically(where.waking, "")
+    write_atomically(where.unfinished, "")
     shutil.copyfile(template.disk, f"{disk}.new")
     os.rename(f"{disk}.new", disk)
     write_atomically(where.start, start_args(incoming_args(hardware, template.memory)))
 
 
-def wake(template: Template, where: MachinePaths, cards: list[Card]) -> None:
-    """Make the QEMU that waits there this node. Its unit has just been started. Raises HostError; then it is good for nothing."""
+def make_clone(template: Template, where: MachinePaths, cards: list[Card]) -> None:
+    """Turn the waiting QEMU, whose unit has just been started, into this node. Raises HostError; then the clone cannot be used."""
     with Qmp(f"{where.sockets}/qmp") as qmp, connect(where.identity, _LIMIT_S) as identity, open(template.state, "rb") as state:
         qmp.execute("migrate-set-capabilities", capabilities=[X_IGNORE_SHARED])
         qmp.execute("getfd", descriptor=state.fileno(), fdname="state")
         qmp.execute("migrate-incoming", uri="fd:state")
         qmp.migrated(STATE_LIMIT_S)
-        qmp.execute("cont")  # the template was stopped, and so is its clone
+        qmp.execute("cont")  # the template was saved while stopped, so the clone is stopped, too
         _plug(qmp, cards)
-        _tell(identity, f"{where.directory}/seed.tar", len(cards))
-    os.unlink(where.waking)
+        _send_identity(identity, f"{where.directory}/seed.tar", len(cards))
+    os.unlink(where.unfinished)
 
 
 def settle(where: MachinePaths, delay_s: float) -> None:
-    """Let a clone do what could wait, in ``delay_s`` seconds. It does so by itself after a while, should it not hear this."""
+    """Tell a clone to do its deferred work in ``delay_s`` seconds. Without this message it does so by itself after a timeout."""
     try:
         with connect(where.identity, _SETTLE_S) as identity:
             identity.sendall(f"{delay_s}\n".encode())
@@ -60,16 +62,13 @@ def settle(where: MachinePaths, delay_s: float) -> None:
 
 
 def forget_clone(where: MachinePaths) -> None:
-    """Have nothing of a clone that was not finished; its QEMU is stopped."""
-    for path in (f"{where.directory}/disk.qcow2", where.start, where.waking):  # the mark last
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
+    """Remove the files of an unfinished clone, whose QEMU is stopped."""
+    for path in (f"{where.directory}/disk.qcow2", where.start, where.unfinished):  # the mark last
+        remove_file(path)
 
 
-def _tell(identity: socket.socket, seed: str, cards: int) -> None:
-    """Time, randomness and files. The time is sent again while there and back takes longer than a second; half of it was the way there, more or less."""
+def _send_identity(identity: socket.socket, seed: str, cards: int) -> None:
+    """Send time, randomness and files. The time is sent again while a round trip takes more than a second. Half a round trip is the time's delay."""
     answers = identity.makefile("rb")
     for _attempt in range(_CLOCK_TRIES):
         began = time.monotonic()
@@ -84,7 +83,7 @@ def _tell(identity: socket.socket, seed: str, cards: int) -> None:
 
 
 def listed(seed: str) -> list[list]:
-    """The files of a seed as [path, kind, mode, text or target] each, in their order: what ``waking.write`` takes."""
+    """Return the files of a seed in their order, as [path, kind, mode, text or target]: the argument of ``clone_agent.write``."""
     found = []
     with tarfile.open(seed) as archive:
         for entry in archive:
@@ -98,20 +97,20 @@ def _send(identity: socket.socket, order: dict, content: bytes = b"") -> None:
     try:
         identity.sendall(json.dumps(order).encode() + b"\n" + content)
     except OSError as exc:
-        raise HostError(f"the clone does not listen: {exc}") from exc
+        raise HostError(f"the clone cannot be reached: {exc}") from exc
 
 
-def _expect(answers, wanted: bytes) -> None:
+def _expect(answers: BinaryIO, wanted: bytes) -> None:
     try:
         found = answers.readline(4096).strip()
     except OSError as exc:
-        raise HostError(f"the clone has not answered within {_LIMIT_S:.0f} s") from exc
+        raise HostError(f"the clone did not answer within {_LIMIT_S:.0f} s") from exc
     if found != wanted:
-        raise HostError(f"the clone says {found.decode(errors='replace')!r} where {wanted.decode()!r} was due" if found else "the clone has ended")
+        raise HostError(f"the clone answered {found.decode(errors='replace')!r} instead of {wanted.decode()!r}" if found else "the clone has ended")
 
 
 def _plug(qmp: Qmp, cards: list[Card]) -> None:
-    """Function 0 of each slot last: it is what tells the guest of them all."""
+    """Plug in the network cards, function 0 of each slot last: it makes the guest look at all functions."""
     for card in sorted(cards, key=lambda card: (card.slot, -card.number)):
         tap = open_tap(card.port)
         try:
@@ -123,5 +122,5 @@ def _plug(qmp: Qmp, cards: list[Card]) -> None:
 
 
 def _typed(properties: dict[str, str]) -> dict:
-    """As QMP has them: numbers and truth as such."""
+    """Convert properties to the types of QMP: numbers and booleans."""
     return {name: value == "on" if value in ("on", "off") else int(value) if name == "host_mtu" else value for name, value in properties.items()}

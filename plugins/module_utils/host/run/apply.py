@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make this vhost look like its plan, part by part or whole, and unmake it."""
+"""Applying a plan to this vhost, part by part or as a whole, and removing the experiment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import time
 
 from ...errors import BenitoError, HostError
+from ...hostplan import HostPlan
 from ..base.locks import experiment_lock, removal_blocked, removal_lock
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_applied, read_plan, remember_applied
@@ -25,11 +26,11 @@ from .kinds import KIND_PARTS
 PARTS = ("network", *(part.name for part in KIND_PARTS))
 
 
-def apply(paths: ExperimentPaths, parts=PARTS, dry_run: bool = False) -> dict:
-    """Compare what is with the plan and change the difference.
+def apply(paths: ExperimentPaths, parts: tuple[str, ...] = PARTS, dry_run: bool = False) -> dict:
+    """Compare the vhost with its plan and change what differs.
 
-    Returns {"changed": bool, "changes": [words], "warnings": [words]}. Raises HostError; what was made
-    until then stays and the next call goes on from there.
+    Return {"changed": bool, "changes": [text], "warnings": [text]}. Raises HostError. Then what was made so far stays, and the next
+    call continues from there.
     """
     plan = read_plan(paths)
     if dry_run and not os.path.isdir(paths.run):
@@ -49,7 +50,7 @@ def apply(paths: ExperimentPaths, parts=PARTS, dry_run: bool = False) -> dict:
 
 
 def answer(paths: ExperimentPaths) -> dict:
-    """Answer the probes of vhosts whose network was changed, though it was not changed here. Raises HostError."""
+    """Answer probes from vhosts whose network was changed, although this one's was not. Raises HostError."""
     plan = read_plan(paths)
     with experiment_lock(paths):
         os.makedirs(paths.run, mode=0o700, exist_ok=True)
@@ -62,14 +63,14 @@ def answer(paths: ExperimentPaths) -> dict:
 
 
 def run_task(options: dict) -> dict:
-    """``down`` on a machine that has no such program, see delivery/remote_call.py. Raises HostError."""
+    """Run ``down`` on a machine without benito-host, see delivery/remote_call.py. Raises HostError."""
     return down(ExperimentPaths(options["experiment"]))
 
 
 def down(paths: ExperimentPaths) -> dict:
-    """Take everything of the experiment away from this vhost, however far it had come.
+    """Remove everything of the experiment from this vhost, however much of it was made.
 
-    Who waits for its nodes to boot gives up. Each step is tried even when an earlier one failed. Returns {"changed": bool, "changes": [words]}.
+    A process that waits for nodes to boot gives up. Each step is tried even if an earlier one has failed. Return {"changed": bool, "changes": [text]}.
     Raises HostError with all failures.
     """
     from ..qemu.warm_choice import end_templates
@@ -84,11 +85,11 @@ def down(paths: ExperimentPaths) -> dict:
             except (BenitoError, OSError) as exc:
                 failures.append(str(exc))
         if failures:
-            raise HostError(f"{paths.experiment} is not wholly removed from this host: " + "; ".join(failures))
+            raise HostError(f"{paths.experiment} is only partly removed from this host: " + "; ".join(failures))
     return _result(changes)
 
 
-def _apply_parts(plan, paths, parts, dry_run) -> list[str]:
+def _apply_parts(plan: HostPlan, paths: ExperimentPaths, parts: tuple[str, ...], dry_run: bool) -> list[str]:
     changes: list[str] = []
     if "network" in parts:
         network = apply_network(plan, paths, dry_run) + apply_firewall(plan, paths, dry_run)
@@ -109,7 +110,7 @@ def _apply_parts(plan, paths, parts, dry_run) -> list[str]:
 
 
 def _stop_unit(paths: ExperimentPaths) -> list[str]:
-    """Also kills every process of every node: they are in the unit's cgroup."""
+    """Stop the experiment's unit, and with it every process in its cgroup, which are those of the nodes."""
     active, enabled = unit_file.unit_state(paths)
     if active:
         systemctl("stop", "--quiet", paths.unit)
@@ -120,7 +121,7 @@ def _stop_unit(paths: ExperimentPaths) -> list[str]:
 
 
 def _remove_links(paths: ExperimentPaths, limit_s: float = 120.0) -> list[str]:
-    """All links with our mark, at one stroke if the group holds no others; then wait until the kernel has let go of them."""
+    """Remove all links with our mark, in one message if their group holds no others. Then wait until the kernel has released them."""
     if not any(name.startswith(PREFIXES) for name in netlink.devices()):
         return []
     live = netlink.links()
@@ -138,7 +139,7 @@ def _remove_links(paths: ExperimentPaths, limit_s: float = 120.0) -> list[str]:
     deadline = time.monotonic() + limit_s
     while any(ours(link, paths) for link in netlink.links().values()):
         if time.monotonic() > deadline:
-            raise HostError(f"links of {paths.experiment} are still there {limit_s:.0f} s after they were removed")
+            raise HostError(f"links of {paths.experiment} still exist {limit_s:.0f} s after they were removed")
         time.sleep(0.05)
     return [f"links: {len(mine)} removed"]
 
@@ -147,11 +148,11 @@ def _leave_control_bridge(paths: ExperimentPaths) -> list[str]:
     from ..control_bridge import commands as control_bridge
 
     result = control_bridge.down(argparse.Namespace(user=paths.experiment, check=False))
-    return ["control0: left", *result.get("warnings", ())] if result["changed"] else []
+    return ["control0: released", *result.get("warnings", ())] if result["changed"] else []
 
 
 def _remove_files(paths: ExperimentPaths, limit_s: float = 5.0) -> list[str]:
-    """A swap-in that was cut off may still write its last words, so that a folder does not become empty at once."""
+    """Remove the experiment's folders. Retry for a while: an interrupted swap-in may still be writing into them."""
     import shutil
 
     removed, deadline = False, time.monotonic() + limit_s
@@ -172,8 +173,8 @@ def _result(changes: list[str]) -> dict:
 
 def _explained(exc: OSError) -> HostError:
     reasons = {
-        errno.ENOSPC: "no space is left (file system, or a kernel limit such as mounts or namespaces)",
+        errno.ENOSPC: "no space left: the file system is full, or a kernel limit, such as that of mounts or namespaces, is reached",
         errno.EMFILE: "too many open files",
-        errno.EPERM: "not permitted: benito-host must be root, in a container one that may make namespaces and mounts",
+        errno.EPERM: "not permitted: benito-host must run as root, and a container must allow namespaces and mounts",
     }
     return HostError(f"{exc.strerror or exc}{': ' + reasons[exc.errno] if exc.errno in reasons else ''}")

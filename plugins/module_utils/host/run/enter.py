@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run anything in a process node: its network, host name, file systems and cgroup; or in the node that this host itself is."""
+"""Running a command in a process node, with its network, host name, file systems and cgroup, or in the node that this host itself is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import os
 
 from ...errors import HostError
 from ..base import cgroups
+from ..base.environment import start_environment
 from ..base.namespaces import Home, Registry, join
 from ..base.paths import ExperimentPaths, experiments_here, read_json
 from ..base.plan_file import read_plan
-from ..start_commands.start_command import environment
 
 
 def find_node(name: str, experiment: str | None) -> ExperimentPaths:
-    """The experiment on this vhost that carries the node. Raises HostError when there is none, or more than one."""
+    """Return the experiment on this vhost that has the node. Raises HostError when there is none or more than one."""
     candidates = [experiment] if experiment else experiments_here()
     carrying = []
     for candidate in candidates:
@@ -26,23 +26,23 @@ def find_node(name: str, experiment: str | None) -> ExperimentPaths:
         where = f"of {experiment} " if experiment else ""
         raise HostError(f"no node {name} {where}on this host")
     if len(carrying) > 1:
-        raise HostError(f"node {name} is in {' and '.join(carrying)}: say which with -e PID.EID")
+        raise HostError(f"node {name} is in {' and '.join(carrying)}: name one with -e PID.EID")
     return ExperimentPaths(carrying[0])
 
 
 def enter(name: str, experiment: str | None, command: list[str]) -> None:
-    """Become ``command`` (default: the user's shell) inside the node. Returns never. Raises HostError."""
+    """Replace this process by ``command`` inside the node; by the user's shell without a command. Never returns. Raises HostError."""
     paths = find_node(name, experiment)
     plan = read_plan(paths)
     vnode = next(vnode for vnode in plan.vnodes if vnode.name == name)
     if vnode.kind not in ("process", "embedded_pnode"):
-        raise HostError(f"{name} is a node of kind {vnode.kind}, only process nodes can be entered; use ssh")
+        raise HostError(f"{name} is a node of kind {vnode.kind}: only process nodes can be entered, use ssh")
     unit = read_json(f"{paths.run}/supervisor.json", {}).get("cgroup")
     if not unit or not os.path.isdir(unit):
         raise HostError(f"{paths.experiment} is not running on this host: systemctl start {paths.unit}")
     directory = os.getcwd()
     variables = {key: value for key, value in os.environ.items() if key in ("TERM", "LANG", "COLORTERM") or key.startswith("LC_")}
-    variables = {**environment(plan, vnode), **variables}
+    variables = {**start_environment(plan, vnode), **variables}
     descriptors = _namespaces(paths, name) if vnode.kind == "process" else {}
     cgroups.move_self(cgroups.node_cgroup(unit, name))
     join(descriptors)

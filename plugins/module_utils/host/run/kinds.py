@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table of container kinds on a vhost: who builds, removes and looks at the nodes of each. A new kind is one line here.
+"""The table of container kinds on a vhost, with the functions that build, remove, reboot and look at nodes. A new kind is one line here.
 
-The module of a kind is imported when one of its functions is called for the first time: to read those of all kinds takes a vhost under emulation seconds,
-and most vhosts have nodes of one.
+The module of a kind is imported at the first call of one of its functions. Importing all of them takes seconds on a vhost under emulation, and most
+vhosts have nodes of one kind.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from ...hostplan import HostPlan
 from ..base.paths import ExperimentPaths
@@ -20,18 +21,18 @@ from ..base.plan_file import is_applied
 
 @dataclass(frozen=True)
 class Part:
-    """One kind's share of a vhost's work. Every function is idempotent and raises HostError.
+    """The part of a plan that one kind of nodes is. Each function is idempotent and raises HostError.
 
-    name    what ``benito-host apply --part`` calls it, and the module behind the kind's role
-    kind    of the nodes that it is about
-    apply   (plan, place, plan that was applied last or None, dry_run) -> changes in words; brings the nodes up, unless they are ghosts
-    remove  (place) -> changes in words; takes all of them away, whatever plan there is or was, or none
-    status  (plan, place) -> {node: {"state", "exit_code", "start_command", "exit_status"}} of the plan's nodes of this kind:
+    name    of the part in ``benito-host apply --part``, and in the module of the kind's role
+    kind    of the nodes
+    apply   (plan, paths, plan that was applied last or None, dry_run) -> changes as text; brings up the nodes, except ghosts
+    remove  (paths) -> changes as text; removes all nodes of the kind, whatever plan there is
+    status  (plan, paths) -> {node: {"state", "exit_code", "start_command", "exit_status"}} of the plan's nodes of this kind:
             state is ``running`` (started, not booted), ``booted``, ``dead`` (then with its exit_code, or None), ``missing`` or ``ghost``;
             start_command "" for none, else ``waiting``, ``running``, ``ended`` (then with its exit_status), ``failed`` or ``lost``
-    reboot  (plan, place, names of nodes of this kind) -> changes in words; ends these nodes and has them come up again, without waiting until
-            they are; None for a kind that cannot
-    boots   whether its nodes have systems of their own that boot, which takes long
+    reboot  (plan, paths, names of nodes of this kind) -> changes as text; reboots these nodes without waiting until they are up;
+            None for a kind that cannot
+    boots   whether its nodes have systems of their own, which take time to boot
     """
 
     name: str
@@ -46,25 +47,26 @@ class Part:
 _HOST = __package__.rpartition(".")[0]
 
 
-def _of(module: str, *names: str) -> list[Callable]:
-    """Return these functions of a module, which is named by its path below ``host``."""
-    return [partial(_call, module, name) for name in names]
+def _part(name: str, kind: str, module: str, apply: str, remove: str, status: str, reboot: str, boots: bool = False) -> Part:
+    """Return the Part whose functions have these names in ``module``, which is named by its path below ``host``."""
+    call = partial(partial, _call, module)
+    return Part(name, kind, call(apply), call(remove), call(status), call(reboot), boots)
 
 
-def _call(module: str, name: str, *arguments):
+def _call(module: str, name: str, *arguments: Any) -> Any:
     return getattr(importlib.import_module(f"{_HOST}.{module}"), name)(*arguments)
 
 
 KIND_PARTS = (
-    Part("processes", "process", *_of("process.kind", "apply_process_nodes", "remove_process_nodes", "process_status", "reboot_process_nodes")),
-    Part("physical", "embedded_pnode", *_of("physical.kind", "apply_physical_node", "remove_physical_node", "physical_status", "reboot_physical_node")),
-    Part("containers", "openvz", *_of("lxc.kind", "apply_containers", "remove_containers", "containers_status", "reboot_containers"), boots=True),
-    Part("machines", "qemu", *_of("qemu.kind", "apply_machines", "remove_machines", "machines_status", "reboot_machines"), boots=True),
+    _part("processes", "process", "process.kind", "apply_process_nodes", "remove_process_nodes", "process_status", "reboot_process_nodes"),
+    _part("physical", "embedded_pnode", "physical.kind", "apply_physical_node", "remove_physical_node", "physical_status", "reboot_physical_node"),
+    _part("containers", "openvz", "lxc.kind", "apply_containers", "remove_containers", "containers_status", "reboot_containers", boots=True),
+    _part("machines", "qemu", "qemu.kind", "apply_machines", "remove_machines", "machines_status", "reboot_machines", boots=True),
 )
 
 
 def is_built(plan: HostPlan, paths: ExperimentPaths, boots: bool = False) -> bool:
-    """Whether every kind that the plan has was applied since this host's boot; ``boots`` chooses which kinds, see Part."""
+    """Return whether every kind of the plan was applied since the host's boot, among the kinds with this value of ``boots``, see Part."""
     kinds = {vnode.kind for vnode in plan.vnodes}
     some = [part for part in KIND_PARTS if part.boots == boots]
     needed = [part for part in some if part.kind in kinds] or ([] if boots else some)

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rebooting nodes: each kind does it in its own way, and the start command runs again."""
+"""Rebooting nodes by the functions of their kinds. Their start commands run again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .unit import start_commands
 
 
 def reboot(paths: ExperimentPaths, names: list[str], dry_run: bool = False) -> dict:
-    """Reboot nodes of this host; does not wait until they are up again. A node that is the machine itself comes last.
+    """Reboot nodes of this host, without waiting until they are up again. A node that is the machine itself comes last.
 
-    Returns {"changed": bool, "changes": [words], "status": see ``status``}. Raises HostError, with nothing done when a node
-    is not here, is a ghost or of a kind that cannot.
+    Return {"changed": bool, "changes": [text], "status": see ``status``}. Raises HostError. Nothing is done when a node is not on this
+    host, is a ghost, or is of a kind that cannot be rebooted.
     """
     plan = read_plan(paths)
     shares = _shares(plan, paths, names)
@@ -30,14 +30,15 @@ def reboot(paths: ExperimentPaths, names: list[str], dry_run: bool = False) -> d
     else:
         with experiment_lock(paths):
             for part, mine in shares:
-                changes += part.reboot(plan, paths, mine)
-        if not os.path.exists(f"{paths.run}/hold"):  # else a swap-in is at it, which starts them itself
+                if part.reboot:
+                    changes += part.reboot(plan, paths, mine)
+        if not os.path.exists(f"{paths.run}/hold"):  # else a swap-in is running, which starts them itself
             changes += start_commands(paths)["changes"]
     return {"changed": bool(changes), "changes": changes, "status": status(paths)}
 
 
 def _shares(plan: HostPlan, paths: ExperimentPaths, names: list[str]) -> list[tuple[Part, tuple[str, ...]]]:
-    """What each kind has to do."""
+    """Return each kind's share of the nodes."""
     here = {vnode.name: vnode for vnode in plan.vnodes}
     wrong = [f"no node {name} of {paths.experiment} is on this host" for name in names if name not in here]
     wrong += [f"{name} is a ghost, which never runs" for name in names if name in here and here[name].ghost]

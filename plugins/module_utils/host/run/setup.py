@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a vhost needs around an experiment: directories, the unit, sysctls; counted by experiments, gone with the last."""
+"""What a vhost needs around an experiment: directories, program, plan, secrets, unit. The last experiment's removal removes what is shared."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ import os
 
 from ...errors import HostError
 from ..base.locks import machine_lock
-from ..base.paths import ROOT, ExperimentPaths, experiments_here, write_atomically
+from ..base.paths import PROGRAM, ROOT, ExperimentPaths, experiments_here, remove_empty, write_atomically
 from ..base.systemctl import systemctl
 
 UNIT_FILE = "/etc/systemd/system/benito-host@.service"
-PROGRAM = f"{ROOT}/bin/benito-host"  # the version installed last
 COMMAND = "/usr/local/sbin/benito-host"
-COMPATIBLE = "/var/containers"  # where the original had /var/benito
-_COMMANDS = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
-_COMMANDS_OF_KIND = {"openvz": {"lxc-start": "lxc", "zstd": "zstd", "tar": "tar", "mkfs.ext4": "e2fsprogs"}}
-_VERSION = "[0-9a-f]" * 16  # of benito-host, see archive.py
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+COMPATIBLE = "/var/containers"  # the original's name of /var/benito
+_VERSION = "[0-9a-f]" * 16  # the name of a version of benito-host, see archive.py
 _UNIT = """\
 # Made by deter.benito, removed with the last experiment on this host.
 [Unit]
@@ -48,10 +44,10 @@ WantedBy=multi-user.target
 
 
 def install(paths: ExperimentPaths, program: str, plan: str | None, dry_run: bool = False) -> list[str]:
-    """Put directories, program, plan and unit of an experiment in place. Returns changes in words. Raises HostError.
+    """Install the directories, program, plan and unit of an experiment. Return the changes as text. Raises HostError.
 
     program  path of the installed, content-addressed benito-host
-    plan     JSON of the HostPlan, None to leave it as it is
+    plan     JSON of the HostPlan, or None to keep the present one
     """
     changes = []
     if not os.path.isdir(paths.directory):
@@ -75,12 +71,12 @@ def install(paths: ExperimentPaths, program: str, plan: str | None, dry_run: boo
 
 
 def install_secrets(paths: ExperimentPaths, secrets: dict[str, dict[str, str]], dry_run: bool = False) -> list[str]:
-    """Keep {node: {file: text}} where only root reads it, and nothing that is not in it. Returns changes in words. Raises HostError."""
+    """Write the nodes' secrets, {node: {file: text}}, and remove all others. Only root can read them. Return the changes as text. Raises HostError."""
     top = os.path.dirname(os.path.dirname(paths.secret("node", "file")))
     wanted = {paths.secret(node, name): text for node, files in secrets.items() for name, text in files.items()}
     wrong = [path for path in wanted if os.path.normpath(path) != path or os.path.dirname(os.path.dirname(path)) != top]
     if wrong:
-        raise HostError(f"{wrong[0]} is no place for a node's secrets")
+        raise HostError(f"{wrong[0]} is not a valid path of a node's secret")
     present = [os.path.join(folder, name) for folder, _folders, names in os.walk(top) for name in names]
     changes = []
     for path in present:
@@ -99,52 +95,42 @@ def install_secrets(paths: ExperimentPaths, secrets: dict[str, dict[str, str]], 
 
 
 def _runs(paths: ExperimentPaths) -> bool:
-    """Whether the experiment runs, and so keeps the version it was swapped in with."""
+    """Return whether the experiment runs, and so keeps its version of the program."""
     return os.path.exists(paths.program) and systemctl("is-active", "--quiet", paths.unit, check=False).returncode == 0
 
 
-def missing_packages(kinds=()) -> list[str]:
-    """The distribution's packages that benito-host needs for nodes of these kinds and that are not installed here."""
-    import shutil
-
-    needed = dict(_COMMANDS)
-    for kind in kinds:
-        needed.update(_COMMANDS_OF_KIND.get(kind, {}))
-    return sorted({package for command, package in needed.items() if shutil.which(command, path=_PATH) is None})
-
-
-@machine_lock()
 def remove_if_last(paths: ExperimentPaths) -> list[str]:
-    """What all experiments of a vhost share goes with the last of them; a vhost that is itself a node, see guest/files.py, keeps what makes it one."""
-    import glob
-    import shutil
+    """Remove what the experiments of a vhost share, if no other is left. A vhost that is itself a node keeps its own files, see guest/files.py."""
+    with machine_lock():
+        import glob
+        import shutil
 
-    from ..qemu.acceleration import forget_acceleration  # before its file goes, too
+        from ..qemu.acceleration import forget_acceleration  # before this program's files are removed
 
-    if [name for name in experiments_here() if name != paths.experiment]:
-        return []
-    changes, is_node = [], os.path.exists(f"{ROOT}/lib/boot")
-    for path in (COMMAND,) if is_node else (COMMAND, COMPATIBLE):
-        if os.path.islink(path) and os.readlink(path).startswith(ROOT):
-            os.unlink(path)
-            changes.append(f"{path}: removed")
-    if os.path.exists(UNIT_FILE):
-        os.unlink(UNIT_FILE)
-        systemctl("daemon-reload")
-        changes.append(f"{UNIT_FILE}: removed")
-    for path in (*glob.glob(f"{ROOT}/lib/{_VERSION}"), *glob.glob(f"{ROOT}/lib/.new-*"), f"{ROOT}/bin"):
-        shutil.rmtree(path, ignore_errors=True)
-    forget_acceleration()
-    for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):
-        _remove_empty(path)
-    return changes
+        if [name for name in experiments_here() if name != paths.experiment]:
+            return []
+        changes, is_node = [], os.path.exists(f"{ROOT}/lib/boot")
+        for path in (COMMAND,) if is_node else (COMMAND, COMPATIBLE):
+            if os.path.islink(path) and os.readlink(path).startswith(ROOT):
+                os.unlink(path)
+                changes.append(f"{path}: removed")
+        if os.path.exists(UNIT_FILE):
+            os.unlink(UNIT_FILE)
+            systemctl("daemon-reload")
+            changes.append(f"{UNIT_FILE}: removed")
+        for path in (*glob.glob(f"{ROOT}/lib/{_VERSION}"), *glob.glob(f"{ROOT}/lib/.new-*"), f"{ROOT}/bin"):
+            shutil.rmtree(path, ignore_errors=True)
+        forget_acceleration()
+        for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):
+            remove_empty(path)
+        return changes
 
 
 def _link(path: str, target: str, dry_run: bool) -> list[str]:
     if os.path.islink(path) and os.readlink(path) == target:
         return []
     if os.path.lexists(path) and not (os.path.islink(path) and os.readlink(path).startswith(ROOT)):
-        raise HostError(f"{path} exists on this host and is not ours")
+        raise HostError(f"{path} exists on this host and does not belong to deter.benito: remove or rename it")
     if not dry_run:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         temporary = f"{path}.new"
@@ -155,16 +141,9 @@ def _link(path: str, target: str, dry_run: bool) -> list[str]:
     return [f"{path}: points to {target}"]
 
 
-def _text(path: str):
+def _text(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8") as stream:
             return stream.read()
     except FileNotFoundError:
         return None
-
-
-def _remove_empty(path: str) -> None:
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass  # not there, or something else is kept in it

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is true of an experiment on this vhost now."""
+"""The present state of an experiment on this vhost."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from .kinds import KIND_PARTS
 
 
 def status(paths: ExperimentPaths) -> dict:
-    """The state of every node and substrate.
-
-    Returns {"changed": False, "unit": "active", "nodes": {name: {"kind", "state", "exit_code", "start_command",
-    "exit_status"}}, "substrates": {name: "up" or "missing"}}, nodes in the plan's order, as parts.Part.status tells.
-    Raises HostError.
+    """Return the state of every node and substrate: {"changed": False, "unit": "active", "nodes": {name: {"kind", "state", "exit_code", "start_command",
+    "exit_status"}}, "substrates": {name: "up" or "missing"}}, with the
+    nodes in the plan's order, see ``kinds.Part.status``. Raises HostError.
     """
     plan = read_plan(paths)
     live = {name for name, link in netlink.links().items() if ours(link, paths)}

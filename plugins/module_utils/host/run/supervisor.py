@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The supervisor of one experiment on one vhost: builds it at boot, runs its start commands, knows their ends.
+"""The supervisor of one experiment on one vhost. It builds the experiment at boot, runs its start commands and records their ends.
 
-It is the unit ``benito-host@PID.EID``. During a swap-in it waits with the start commands until it is told
-(the file ``hold``); at a boot of the vhost nobody tells it, and it goes on by itself. Building is done by a
-child program, so that the supervisor stays small; nodes that boot are started by another, when the supervisor is up already.
+It is the main process of the unit ``benito-host@PID.EID``. During a swap-in the file ``hold`` exists, and the supervisor holds the start commands
+back until it gets a signal. At a boot of the vhost it starts them itself. A child program builds the nodes, so that the supervisor stays small.
+Another child boots the containers and virtual machines after the supervisor has reported that it is up.
 """
 
 # a program of its own, not a module: it prints and exits
@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 
 from ...errors import BenitoError, HostError
 from ..base import cgroups, syscalls
@@ -31,19 +32,19 @@ from .kinds import KIND_PARTS, is_built
 
 
 def supervise(paths: ExperimentPaths) -> None:
-    """Run until stopped. Raises HostError when the experiment cannot be built.
+    """Supervise the experiment until the unit is stopped. Raises HostError when the experiment cannot be built.
 
-    While start commands are held back, a swap-in is at it, which builds one kind after the other itself.
+    While start commands are held back, a swap-in is running, which builds the nodes itself.
     """
     if not os.path.exists(f"{paths.run}/hold") and not is_built(read_plan(paths), paths):
         built = subprocess.run(_apply_command(paths, boots=False), check=False)
         if built.returncode:
-            raise HostError(f"{paths.experiment} could not be built; the reason stands above")
+            raise HostError(f"{paths.experiment} could not be built; see the messages above")
     _Supervisor(paths).run()
 
 
 class _Supervisor:
-    """Waits for signals and for changes of /etc/hosts; everything it knows is also on disk."""
+    """Waits for signals and for changes of /etc/hosts. Its state is also on disk."""
 
     def __init__(self, paths: ExperimentPaths):
         self._paths = paths
@@ -85,13 +86,13 @@ class _Supervisor:
             sys.exit(0)
 
     def _start_commands(self) -> None:
-        """Start the command of every node that has not had its own since the node was made."""
+        """Start the start commands that have not been started since their nodes were made."""
         plan = read_plan(self._paths)
         vnodes = {vnode.name: vnode for vnode in starter.waiting(self._paths, plan)}
         for started in starter.start(self._paths, plan, list(vnodes.values()), self._cgroup):
             command = StartCommand(self._paths, plan, vnodes[started.name])
             if started.error:
-                _keep(command.fail, started.error)
+                _record(command.fail, started.error)
                 print(f"benito-host: start command of {started.name}: {started.error}", file=sys.stderr, flush=True)
             else:
                 command.began = started.began
@@ -99,7 +100,7 @@ class _Supervisor:
         self._reap()
 
     def _boot_nodes(self) -> None:
-        """Containers and virtual machines, each with its own start command; nobody waits for them."""
+        """Boot containers and virtual machines, without waiting for them. They run their start commands themselves."""
         if not is_built(read_plan(self._paths), self._paths, boots=True):
             self._booting = subprocess.Popen(_apply_command(self._paths, boots=True))  # pylint: disable=consider-using-with
 
@@ -112,20 +113,20 @@ class _Supervisor:
             if pid == 0:
                 return
             if self._booting and pid == self._booting.pid and status:
-                print("benito-host: not all nodes booted; the reason stands above", file=sys.stderr, flush=True)
+                print("benito-host: not all nodes have booted; see the messages above", file=sys.stderr, flush=True)
             command = self._running.pop(pid, None)
             if command:
-                _keep(command.end, status)
+                _record(command.end, status)
 
     def _declare_lost(self) -> None:
         plan = read_plan(self._paths)
         begun = starter.started(self._paths, plan)
         for vnode in plan.vnodes:
             if begun.get(vnode.name):
-                _keep(declare_lost, self._paths, plan, vnode)
+                _record(declare_lost, self._paths, plan, vnode)
 
     def _rebind_hosts(self) -> None:
-        """In a child, so that the supervisor itself never leaves its place for long."""
+        """Bind the hosts files of nodes again, in a child, so that the supervisor stays in its namespaces."""
         if os.fork():
             return
         code = 1
@@ -143,14 +144,14 @@ class _Supervisor:
 
 
 def _apply_command(paths: ExperimentPaths, boots: bool) -> list[str]:
-    """What builds the substrates and the nodes that are there at once, or those that boot."""
+    """Return the command that builds the substrates and the nodes that need no boot, or the nodes that boot."""
     parts = [part.name for part in KIND_PARTS if part.boots == boots]
     names = parts if boots else ["network", *parts]
     return [paths.program, "apply", "-e", paths.experiment, *(word for name in names for word in ("--part", name))]
 
 
-def _keep(write, *what) -> None:
-    """Have it written into the node's files, which the node may have taken away: that is its own loss."""
+def _record(write: Callable[..., None], *what: object) -> None:
+    """Write into the node's files. An error is only printed, because the node may have removed them."""
     try:
         write(*what)
     except (OSError, BenitoError) as exc:
@@ -158,7 +159,7 @@ def _keep(write, *what) -> None:
 
 
 def _signal_pipe(*numbers: int) -> int:
-    """A descriptor that yields one byte, the number, for each of these signals."""
+    """Return a descriptor that yields one byte for each of these signals, its number."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in numbers:
@@ -167,7 +168,7 @@ def _signal_pipe(*numbers: int) -> int:
 
 
 def _notify(text: str) -> None:
-    """Tell systemd, if it asked to be told (sd_notify(3))."""
+    """Notify systemd, if it asked for that (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:

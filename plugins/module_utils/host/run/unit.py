@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The two moments of an experiment's unit: started with its start commands held back, then let go."""
+"""Starting an experiment's unit with its start commands held back, and releasing them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .status import status
 
 
 def start_unit(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Enable and start the unit; its start commands wait for ``start_commands``. Returns changes in words.
+    """Enable and start the unit. Start commands are held back until ``start_commands``. Return the changes as text.
 
-    Raises HostError; also when the experiment is taken away, or was a moment ago.
+    Raises HostError, also when the experiment is being removed or has just been removed.
     """
     shown = systemctl("show", "--property=ActiveState,UnitFileState", paths.unit).stdout
     if "ActiveState=active" in shown and "UnitFileState=enabled" in shown:
@@ -28,7 +28,7 @@ def start_unit(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
     if not dry_run:
         with removal_blocked(paths):
             if "ActiveState=active" not in shown:
-                write_atomically(f"{paths.run}/hold", "")  # fails where all was taken away
+                write_atomically(f"{paths.run}/hold", "")  # fails if the experiment was removed
                 systemctl("reset-failed", "--quiet", paths.unit, check=False)
             try:
                 systemctl("enable", "--now", "--quiet", paths.unit)
@@ -38,9 +38,9 @@ def start_unit(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
 
 
 def start_commands(paths: ExperimentPaths, dry_run: bool = False, limit_s: float = 300.0) -> dict:
-    """Start every start command that has not been started since its node was made; does not wait for their ends.
+    """Start every start command that has not been started since its node was made. Do not wait for them to end.
 
-    Returns {"changed": bool, "changes": [words], "status": see ``status``}. Raises HostError.
+    Return {"changed": bool, "changes": [text], "status": see ``status``}. Raises HostError.
     """
     waiting = [vnode.name for vnode in starter.waiting(paths, read_plan(paths))]
     if not dry_run and (waiting or os.path.exists(f"{paths.run}/hold")):
@@ -63,6 +63,6 @@ def _wait_until_gone(path: str, paths: ExperimentPaths, limit_s: float) -> None:
 
 
 def _journal(paths: ExperimentPaths) -> str:
-    """The unit's last words, for a person."""
+    """Return the end of the unit's journal, for a person."""
     shown = subprocess.run(["journalctl", "--no-pager", "--lines=10", "--output=cat", f"--unit={paths.unit}"], capture_output=True, text=True, check=False)
     return shown.stdout.strip()

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What systemd has of an experiment's unit: its state, and whether it is started at boot."""
+"""The state of an experiment's unit, and whether it is started at boot."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ..base.systemctl import systemctl
 
 
 def unit_state(paths: ExperimentPaths) -> tuple[bool, bool]:
-    """Whether systemd has this experiment's unit in any state but inactive, whether it is enabled. A link to a unit file that is gone also counts."""
+    """Return whether the experiment's unit is in any state but inactive, and whether it is enabled, also by a link to a file that is gone."""
     shown = systemctl("show", "--property=ActiveState", paths.unit, check=False).stdout if syscalls.installed("systemctl") else ""
     return "ActiveState=" in shown and "ActiveState=inactive" not in shown, os.path.lexists(_wanted(paths))
 
 
 def disable(paths: ExperimentPaths) -> None:
-    """The unit is not started at boots any more. Raises HostError."""
+    """Disable the unit, so that it is not started at boot. Raises HostError."""
     systemctl("disable", "--quiet", paths.unit, check=False)
-    if os.path.lexists(_wanted(paths)):  # systemctl refuses when the unit's file is gone
+    if os.path.lexists(_wanted(paths)):  # systemctl does not remove the link when the unit's file is gone
         os.unlink(_wanted(paths))
         systemctl("daemon-reload")
 

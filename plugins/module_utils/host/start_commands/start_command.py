@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One run of a node's start command, and what is kept of it in the node's /var/benito/log.
+"""One run of a node's start command, and its files in the node's /var/benito/log.
 
-start_command.log   when, who, what and the exit status, one block for each boot of the node
+start_command.log   time, user, command and exit status, one block for each boot of the node
 start_command.out   standard output of the latest run
 start_command.err   standard error of the latest run
 start_command.json  the end of the latest run, for programs: state, exit_status, started, ended, command
@@ -18,22 +18,13 @@ import time
 from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
 from ..base import cgroups
+from ..base.environment import start_environment
 from ..base.namespaces import join
 from ..base.paths import ExperimentPaths, read_json, write_atomically
 
-_ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root",
-    "LOGNAME": "root", "SHELL": "/bin/sh", "LANG": "C.UTF-8",
-}
-
-
-def environment(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
-    """What a start command finds in its environment."""
-    return {**_ENVIRONMENT, "BENITO_PID": plan.pid, "BENITO_EID": plan.eid, "BENITO_NODE": vnode.name, **vnode.environment}
-
 
 class StartCommand:
-    """A run: begins once, ends once."""
+    """One run of a start command."""
 
     def __init__(self, paths: ExperimentPaths, plan: HostPlan, vnode: VnodePlan):
         self._log = f"{paths.node(vnode.name)}/log"
@@ -41,12 +32,12 @@ class StartCommand:
         self.began = 0.0  # seconds since the epoch, 0 before
 
     def begin(self, descriptors: dict[str, int], cgroup: str) -> int:
-        """Become part of the node, for good, and start the command there; returns its process id.
+        """Enter the node and start the command there. Return its process id.
 
-        The caller is a process that goes from node to node (``starter``): what it spawns needs no fork of its
-        own, and is born into the node's cgroup and namespaces.
+        The caller is a process that goes from node to node (``starter``). It spawns the command directly in the node's cgroup and
+        namespaces, so no extra fork is needed.
 
-        descriptors  the node's namespaces, see Registry.descriptors; closed here
+        descriptors  of the node's namespaces, see Registry.descriptors; they are closed here
         cgroup       directory of the node's cgroup
         Raises OSError when it cannot be started.
         """
@@ -60,7 +51,7 @@ class StartCommand:
             self._note(f"started {_stamp(self.began)} as root: {self._vnode.start_command}")
             cgroups.move_self(cgroup)
             join(descriptors)
-            variables = environment(self._plan, self._vnode)
+            variables = start_environment(self._plan, self._vnode)
             os.chdir(variables["HOME"] if os.path.isdir(variables["HOME"]) else "/")
             actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((nothing, out, err))]
             arguments = ["sh", "-c", self._vnode.start_command]
@@ -70,22 +61,22 @@ class StartCommand:
                 os.close(fd)
 
     def end(self, wait_status: int) -> None:
-        """Keep the exit status; a command that died of signal n counts as 128 + n, as a shell has it."""
+        """Record the exit status. A command that signal n has ended counts as 128 + n, as in a shell."""
         signalled = os.WIFSIGNALED(wait_status)
         status = 128 + os.WTERMSIG(wait_status) if signalled else os.WEXITSTATUS(wait_status)
         ended = time.time()
         os.makedirs(self._log, exist_ok=True)
-        word = f" ({_signal_name(os.WTERMSIG(wait_status))})" if signalled else ""
-        self._note(f"ended {_stamp(ended)} with exit status {status}{word}")
+        reason = f" ({_signal_name(os.WTERMSIG(wait_status))})" if signalled else ""
+        self._note(f"ended {_stamp(ended)} with exit status {status}{reason}")
         self._record(state="ended", exit_status=status, ended=_stamp(ended))
 
     def fail(self, reason: str) -> None:
-        """The command could not be started at all."""
+        """Record that the command could not be started."""
         self._note(f"not started {_stamp(time.time())}: {reason}")
         self._record(state="failed", reason=reason)
 
     def lose(self) -> None:
-        """It was started, and the supervisor that would have seen its end is gone."""
+        """Record that nobody saw the end of the command, because its supervisor was interrupted."""
         os.makedirs(self._log, exist_ok=True)
         self._note(f"lost {_stamp(time.time())}: the supervisor was interrupted")
         self._record(state="lost", reason="the supervisor of the experiment on this host was interrupted")
@@ -94,7 +85,7 @@ class StartCommand:
         path, flags = f"{self._log}/start_command.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         try:
             return os.open(path, flags, 0o644)
-        except FileNotFoundError:  # the node removed its log
+        except FileNotFoundError:  # the node has removed its log
             os.makedirs(self._log)
             return os.open(path, flags, 0o644)
 
@@ -105,13 +96,13 @@ class StartCommand:
         finally:
             os.close(fd)
 
-    def _record(self, **fields) -> None:
+    def _record(self, **fields: str | int) -> None:
         known = {"command": self._vnode.start_command, "started": _stamp(self.began) if self.began else None}
         write_atomically(f"{self._log}/start_command.json", json.dumps({**known, **fields}) + "\n", 0o644)
 
 
 def outcome(paths: ExperimentPaths, name: str) -> dict | None:
-    """How the start command of a node ended since the node was made: its JSON, or None; a node may spoil its own file."""
+    """Return how a node's start command ended, the JSON of start_command.json, or None. The node may have damaged that file."""
     try:
         return read_json(f"{paths.node(name)}/log/start_command.json")
     except (HostError, OSError) as exc:
@@ -119,12 +110,12 @@ def outcome(paths: ExperimentPaths, name: str) -> dict | None:
 
 
 def has_started(paths: ExperimentPaths, name: str) -> bool:
-    """Whether the start command of a node without namespaces of its own was started since this host's boot."""
+    """Return whether the start command of a node without namespaces of its own was started since the host's boot."""
     return os.path.exists(_started(paths, name))
 
 
 def mark_started(paths: ExperimentPaths, name: str) -> None:
-    """See has_started."""
+    """Remember that it was started, see has_started."""
     os.close(os.open(_started(paths, name), os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
@@ -133,19 +124,19 @@ def _started(paths: ExperimentPaths, name: str) -> str:
 
 
 def forget(paths: ExperimentPaths, name: str) -> None:
-    """A node that is made anew has not run anything yet; the text logs of its earlier boots stay."""
+    """Remove the record of the latest run, because the node is made anew. The text logs of earlier boots stay."""
     try:
         os.unlink(f"{paths.node(name)}/log/start_command.json")
     except FileNotFoundError:
         pass
-    except IsADirectoryError:  # the node's own doing
+    except IsADirectoryError:  # the node has put it there
         import shutil
 
         shutil.rmtree(f"{paths.node(name)}/log/start_command.json")
 
 
 def declare_lost(paths: ExperimentPaths, plan: HostPlan, vnode: VnodePlan) -> None:
-    """A run whose end nobody saw, because its supervisor died with it."""
+    """Record that a run is lost, if it was started and its end was not recorded."""
     if outcome(paths, vnode.name) is None:
         StartCommand(paths, plan, vnode).lose()
 

@@ -1,10 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Starting the start commands of a thousand nodes: a process for each processor goes from node to node and spawns.
+"""Starting the start commands of many nodes: a worker for each processor goes from node to node and spawns them.
 
-Forking the supervisor for each, into its node, took three times as long. A process that goes round is
-a child of the supervisor and ends when it is through; what it spawned is then the supervisor's own
-(PR_SET_CHILD_SUBREAPER), which sees it end.
+Forking the supervisor once for each node took three times as long. A worker is a child of the supervisor and exits after its last node.
+The supervisor then adopts what the worker has spawned (PR_SET_CHILD_SUBREAPER), and sees it end.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import json
 import os
 import signal
 from dataclasses import dataclass
+from typing import NoReturn
 
 from ...errors import BenitoError
 from ...hostplan import HostPlan, VnodePlan
@@ -21,13 +21,13 @@ from ..base.namespaces import Home, Registry, home
 from ..base.paths import ExperimentPaths
 from .start_command import StartCommand, has_started, mark_started
 
-_MACHINE = "embedded_pnode"  # the node is this host: nothing to enter
+_MACHINE = "embedded_pnode"  # the node is this host: there is nothing to enter
 _MOST_WORKERS, _WORTH_A_WORKER = 4, 50  # processes; nodes
 
 
 @dataclass(frozen=True)
 class Started:
-    """What came of one: its process id and time of start (seconds since the epoch), or why it could not be started."""
+    """The result for one node: the process id and the start time (seconds since the epoch), or the error."""
 
     name: str
     pid: int = 0
@@ -36,15 +36,15 @@ class Started:
 
 
 def waiting(paths: ExperimentPaths, plan: HostPlan) -> list[VnodePlan]:
-    """The nodes that have a start command and have not had it started since they were made. Raises HostError."""
+    """Return the nodes whose start command has not been started since they were made. Raises HostError."""
     begun = started(paths, plan)
     return [vnode for vnode in plan.vnodes if vnode.start_command and not vnode.ghost and begun.get(vnode.name) is False]
 
 
 def started(paths: ExperimentPaths, plan: HostPlan) -> dict[str, bool]:
-    """{node: whether its start command was started since it was made} of those whose start commands are for this host to run.
+    """Return {node: whether its start command was started since it was made} of the nodes whose start commands this host runs.
 
-    Process nodes are left out while none is built. Raises HostError.
+    Process nodes are left out until they are built. Raises HostError.
     """
     with home() as origin:
         registry = Registry(paths)
@@ -55,49 +55,49 @@ def started(paths: ExperimentPaths, plan: HostPlan) -> dict[str, bool]:
 
 
 def start(paths: ExperimentPaths, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> list[Started]:
-    """Start the commands of these nodes; the caller becomes the parent of all. One Started for each node, in order."""
+    """Start the start commands of these nodes. The caller becomes their parent. Return one Started for each node, in order."""
     processors = min(len(os.sched_getaffinity(0)), _MOST_WORKERS, 1 + len(vnodes) // _WORTH_A_WORKER)
-    workers = [_send_round(paths, plan, vnodes[number::processors], unit_cgroup) for number in range(processors)]
-    said = {started.name: started for reader, worker in workers for started in _hear(reader, worker)}
-    return [said.get(vnode.name) or Started(vnode.name, error="the supervisor was interrupted") for vnode in vnodes]
+    workers = [_fork_worker(paths, plan, vnodes[number::processors], unit_cgroup) for number in range(processors)]
+    results = {started.name: started for reader, worker in workers for started in _results(reader, worker)}
+    return [results.get(vnode.name) or Started(vnode.name, error="the supervisor was interrupted") for vnode in vnodes]
 
 
-def _send_round(paths, plan, vnodes, unit_cgroup) -> tuple[int, int]:
-    """A descriptor to hear it by, and the process id."""
+def _fork_worker(paths: ExperimentPaths, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str) -> tuple[int, int]:
+    """Fork a worker. Return a descriptor that yields its results, and its process id."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     worker = os.fork()
     if worker == 0:
         os.close(reader)
-        _go_round(paths, plan, vnodes, unit_cgroup, writer)
+        _work(paths, plan, vnodes, unit_cgroup, writer)
     os.close(writer)
     return reader, worker
 
 
-def _hear(reader: int, worker: int) -> list[Started]:
+def _results(reader: int, worker: int) -> list[Started]:
     with os.fdopen(reader, encoding="utf-8") as lines:
-        said = [Started(**json.loads(line)) for line in lines if line.endswith("\n")]
+        results = [Started(**json.loads(line)) for line in lines if line.endswith("\n")]
     os.waitpid(worker, 0)
-    return said
+    return results
 
 
-def _go_round(paths, plan, vnodes, unit_cgroup, writer) -> None:
-    """In the child. Never returns."""
+def _work(paths: ExperimentPaths, plan: HostPlan, vnodes: list[VnodePlan], unit_cgroup: str, writer: int) -> NoReturn:
+    """Start the commands of these nodes, in the child. Never returns."""
     try:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        with os.fdopen(writer, "w", encoding="utf-8") as said:
+        with os.fdopen(writer, "w", encoding="utf-8") as results:
             registry, origin = Registry(paths), Home()
             registry.open(origin)
             for vnode in vnodes:
-                said.write(json.dumps(_start_one(paths, plan, vnode, registry, origin, unit_cgroup).__dict__) + "\n")
-                said.flush()
+                results.write(json.dumps(_start_one(paths, plan, vnode, registry, origin, unit_cgroup).__dict__) + "\n")
+                results.flush()
         os._exit(0)
     finally:
         os._exit(1)
 
 
-def _start_one(paths, plan, vnode, registry, origin, unit_cgroup) -> Started:
+def _start_one(paths: ExperimentPaths, plan: HostPlan, vnode: VnodePlan, registry: Registry, origin: Home, unit_cgroup: str) -> Started:
     command = StartCommand(paths, plan, vnode)
     try:
         if vnode.kind == _MACHINE:

@@ -61,7 +61,7 @@ class Rendering:
     note: str = ""
 
 
-class _Failed(Exception):
+class _Failed(BenitoError):
     """One program made no picture; the message says why, with the program as its subject."""
 
 

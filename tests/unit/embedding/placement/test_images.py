@@ -7,7 +7,15 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.images import BUILT_IN, CatalogueImage, catalogue, choose_images
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.catalogue import (
+    BUILD,
+    BUILT_IN,
+    PATH,
+    URL,
+    CatalogueImage,
+    catalogue,
+)
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.images import choose_images
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.provisioning import Resources
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.resources import node_resources
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings
@@ -65,8 +73,8 @@ def test_the_first_that_says_something_wins(node, expected):
 def test_a_url_names_an_image_with_its_checksum_and_architecture():
     address = "http://images.example/pangolin.bz2"
     image, _warnings = chosen(a_node(qemu_url=f"{address}#sha256={SUM.upper()}", qemu_arch="i386"))
-    assert image == CatalogueImage("pangolin.bz2", url=address, sha256=SUM, architecture="i386")
-    assert chosen(a_node(maverick_url=f"{address}#{SUM}"))[0].url == address
+    assert image == CatalogueImage("pangolin.bz2", URL, address, sha256=SUM, architecture="i386")
+    assert chosen(a_node(maverick_url=f"{address}#{SUM}"))[0].reference == address
 
 
 @pytest.mark.parametrize(
@@ -117,8 +125,8 @@ def test_virtual_machines_that_are_no_computers_are_made_of_the_default():
 
 
 def test_a_site_may_replace_a_built_in_image():
-    assert catalogue({"debian-12": {"path": "/mine"}})["debian-12"].path == "/mine"
-    assert catalogue({})["debian-13"].suite == "trixie"
+    assert catalogue({"debian-12": {"path": "/mine"}})["debian-12"] == CatalogueImage("debian-12", PATH, "/mine")
+    assert catalogue({})["debian-13"] == CatalogueImage("debian-13", BUILD, "trixie")
 
 
 @pytest.mark.parametrize(

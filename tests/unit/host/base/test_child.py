@@ -47,7 +47,7 @@ def test_an_error_nobody_foresaw_is_told_with_its_place(error):
     def work():
         raise error
 
-    said = rf"^an error nobody foresaw, {type(error).__name__}: .*, at test_child.py:\d+$"
+    said = rf"^unexpected error {type(error).__name__}: .*, at test_child.py:\d+$"
     with pytest.raises(HostError, match=said), in_a_child(work):
         pass
 
@@ -57,7 +57,7 @@ def test_a_child_that_says_nothing_is_told_with_its_status():
         import os
         os._exit(4)
 
-    with pytest.raises(HostError, match="^a process of benito-host ended with 4 and said nothing$"), in_a_child(work):
+    with pytest.raises(HostError, match="^a process of benito-host ended with exit status 4 and no message$"), in_a_child(work):
         pass
 
 

@@ -55,13 +55,13 @@ def test_a_lock_leaves_what_else_is_in_its_folder():
 def test_who_takes_an_experiment_away_sends_others_away_and_leaves_no_file():
     paths = ExperimentPaths("Proj.exp")
     with removal_lock(paths):
-        with pytest.raises(HostError, match="^Proj.exp is being taken away from this host$"), removal_blocked(paths):
+        with pytest.raises(HostError, match="^Proj.exp is being removed from this host$"), removal_blocked(paths):
             pass
         with removal_blocked(ExperimentPaths("Proj.other")), \
-                pytest.raises(HostError, match="taking Proj.exp away from this host for 0 s"), removal_lock(paths, 0):
+                pytest.raises(HostError, match="removing Proj.exp from this host for 0 s"), removal_lock(paths, 0):
             pass
     with removal_blocked(paths), removal_blocked(paths):
-        with pytest.raises(HostError, match="taking Proj.exp away"), removal_lock(paths, 0):
+        with pytest.raises(HostError, match="removing Proj.exp"), removal_lock(paths, 0):
             pass
     with removal_lock(paths, 0):
         pass

@@ -37,7 +37,7 @@ def test_any_text_in_it_survives_its_file(command, environment, sysctls, name):
 
 @pytest.mark.parametrize(("text", "message"), [
     ("", "not a host plan"), ("{", "not a host plan"), ("[" * 100_000, "not a host plan"), ("[]", "host plan of version None"), ("3", "version None"),
-    ("{}", "host plan of version None, this benito-host understands 3: swap in again"), ('{"version": 1}', "version 1"),
+    ("{}", "host plan of version None, but this benito-host reads version 3: swap in again"), ('{"version": 1}', "version 1"),
     ('{"version": 3}', "HostPlan: .*missing"), ('{"version": true, "pid": "a"}', "host plan of version True"),
     ('{"version": 3, "pid": "a", "eid": "b", "vhost": 3}', "vhost: expected str, found 3"),
     ('{"version": 3, "pid": "a", "eid": "b", "vhost": "c", "colour": "red"}', "HostPlan has no field colour"),
@@ -89,17 +89,17 @@ ENTRY = plan().hosts[0]
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"pid": "../x"}, "pid '../x' is no name"), ({"eid": "a b"}, "eid 'a b' is no name"), ({"eid": "a.b"}, "is no name"),
-    ({"sysctls": {"../../x": 1}}, "sysctl '../../x' is none"), ({"sysctls": {"a/b.c": 1}}, "is none"),
-    ({"hosts": (dataclasses.replace(ENTRY, address="10.0.0.1\n6.6.6.6 evil"),)}, "is no line of a hosts file"),
-    ({"hosts": (dataclasses.replace(ENTRY, names=("a b",)),)}, "is no line of a hosts file"),
-    (lan(name="a;b"), "substrate 'a;b': is no name"), (lan(bridge="eth0"), "bridge 'eth0' is no name of a device of ours"),
-    (lan(bridge="bx; drop"), "is no name"), (lan(mtu=0), "MTU 0 cannot be"), (lan(name="lan1"), "substrate 'lan1' is there twice"),
-    (lan(bridge=TUNNEL.device), "device 'bxtunnel00000' is there twice"), (lan(probe_address="x"), "probe address 'x' is none"),
+    ({"pid": "../x"}, "pid '../x' is not a valid name"), ({"eid": "a b"}, "eid 'a b' is not a valid name"), ({"eid": "a.b"}, "is not a valid name"),
+    ({"sysctls": {"../../x": 1}}, "sysctl '../../x' is not a valid name"), ({"sysctls": {"a/b.c": 1}}, "is not a valid name"),
+    ({"hosts": (dataclasses.replace(ENTRY, address="10.0.0.1\n6.6.6.6 evil"),)}, "is not a valid line of a hosts file"),
+    ({"hosts": (dataclasses.replace(ENTRY, names=("a b",)),)}, "is not a valid line of a hosts file"),
+    (lan(name="a;b"), "substrate 'a;b': its name is not valid"), (lan(bridge="eth0"), "bridge 'eth0' is not a valid device name"),
+    (lan(bridge="bx; drop"), "is not a valid device name"), (lan(mtu=0), "MTU 0 is not valid"), (lan(name="lan1"), "substrate 'lan1' occurs twice"),
+    (lan(bridge=TUNNEL.device), "device 'bxtunnel00000' occurs twice"), (lan(probe_address="x"), "probe address 'x' is not an IPv4 address"),
     (tunnel(mode="x"), "neither unicast nor multicast"), (tunnel(vni=0), "identifier 0"), (tunnel(vni=1 << 24), "identifier 16777216"),
-    (tunnel(port=65536), "port 65536"), (tunnel(local="1.2.3"), "tunnel end '1.2.3' is no address"),
-    (tunnel(remotes=("1.2.3.4 } accept",)), "is no address"), (tunnel(mode="multicast"), "tunnel end '' is no address"),
-    (tunnel(device="lo"), "'lo' is no name"),
+    (tunnel(port=65536), "port 65536"), (tunnel(local="1.2.3"), "tunnel end '1.2.3' is not an IPv4 address"),
+    (tunnel(remotes=("1.2.3.4 } accept",)), "is not an IPv4 address"), (tunnel(mode="multicast"), "tunnel end '' is not an IPv4 address"),
+    (tunnel(device="lo"), "'lo' is not a valid device name"),
 ])
 def test_a_plan_that_no_host_can_follow_is_refused(changes, message):
     with pytest.raises(HostError, match=message):
@@ -107,17 +107,17 @@ def test_a_plan_that_no_host_can_follow_is_refused(changes, message):
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"name": "../../../etc"}, "node '../../../etc'"), ({"name": "b"}, "node 'b' is there twice"), ({"hostname": "a b"}, "host name 'a b'"),
+    ({"name": "../../../etc"}, "node '../../../etc'"), ({"name": "b"}, "node 'b' occurs twice"), ({"hostname": "a b"}, "host name 'a b'"),
     ({"interfaces": (dataclasses.replace(INTERFACE, name="lo"),)}, "interface 'lo'"),
     ({"interfaces": (dataclasses.replace(INTERFACE, port="eth0"),)}, "port 'eth0'"),
     ({"interfaces": (dataclasses.replace(INTERFACE, mac_address="03:00:00:00:00:00"),)}, "MAC address"),
     ({"interfaces": (dataclasses.replace(INTERFACE, substrate="lan9"),)}, "there is no substrate 'lan9'"),
-    ({"interfaces": (dataclasses.replace(INTERFACE, ip4_address="10.0.0.1"),)}, "no address with prefix length"),
-    ({"interfaces": (dataclasses.replace(INTERFACE, ip4_address="10.0.0.1/33"),)}, "no address with prefix length"),
-    ({"interfaces": (INTERFACE, dataclasses.replace(INTERFACE, port="bvother"))}, "interface 'inf000' is there twice"),
+    ({"interfaces": (dataclasses.replace(INTERFACE, ip4_address="10.0.0.1"),)}, "is not an IPv4 address with a prefix length"),
+    ({"interfaces": (dataclasses.replace(INTERFACE, ip4_address="10.0.0.1/33"),)}, "is not an IPv4 address with a prefix length"),
+    ({"interfaces": (INTERFACE, dataclasses.replace(INTERFACE, port="bvother"))}, "interface 'inf000' occurs twice"),
     ({"routes": (dataclasses.replace(ROUTE, to="default"),)}, "route to 'default'"), ({"routes": (dataclasses.replace(ROUTE, via=""),)}, "via ''"),
     ({"aliases": {"r": "10.9.9.9"}}, "no host has the address '10.9.9.9'"), ({"aliases": {"r\n": "10.0.0.1"}}, "alias"),
-    ({"start_command": "a\0b"}, "null byte"), ({"environment": {"A=B": "c"}}, "variable 'A=B' cannot be set"), ({"environment": {"A": "\0"}}, "variable 'A'"),
+    ({"start_command": "a\0b"}, "null byte"), ({"environment": {"A=B": "c"}}, "variable 'A=B' is not valid"), ({"environment": {"A": "\0"}}, "variable 'A'"),
 ])
 def test_a_node_that_no_host_can_make_is_refused(changes, message):
     with pytest.raises(HostError, match=message):

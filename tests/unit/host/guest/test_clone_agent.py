@@ -12,7 +12,7 @@ import threading
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.host.guest import clone_agent
 from ansible_collections.deter.benito.plugins.module_utils.host.guest.network import GuestFile
-from ansible_collections.deter.benito.plugins.module_utils.host.qemu.seed import seed_tar, waking_files
+from ansible_collections.deter.benito.plugins.module_utils.host.qemu.seed import seed_tar, template_files
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.warm_start import listed
 
 
@@ -49,7 +49,7 @@ def test_a_node_has_its_own_files_and_nothing_of_what_made_it_wait(tmp_path):
         clone_agent.write(json.loads(json.dumps(listed(str(tmp_path / "seed.tar")))), root)
         (tmp_path / "seed.tar").unlink()
 
-    put(waking_files())
+    put(template_files())
     assert (tmp_path / "var/benito/lib/clone_agent.py").stat().st_mode & 0o777 == 0o700
     assert os.readlink(tmp_path / "etc/systemd/system/multi-user.target.wants/benito-template.service")
     template_id = (tmp_path / "etc/machine-id").read_text()
@@ -66,5 +66,5 @@ def test_a_node_has_its_own_files_and_nothing_of_what_made_it_wait(tmp_path):
 
 
 def test_a_template_has_no_key_and_no_address():
-    files = waking_files()
+    files = template_files()
     assert not [path for path in files if "ssh_host" in path or "authorized" in path or "network/" in path]

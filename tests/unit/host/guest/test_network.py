@@ -93,5 +93,5 @@ def test_a_missing_card_is_said_and_the_others_are_set_up():
     Path("/run/sleep").chmod(0o755)
     os.environ["PATH"] = "/run:/usr/sbin:/usr/bin:/sbin:/bin"  # of this sandbox's process alone
     done = boot(made, {"eth0": MACS[0]})
-    assert done.returncode == 1 and "not all of this node's interfaces could be set up; 1 of 2 are not there" in done.stderr
+    assert done.returncode == 1 and "not all interfaces of this node could be set up; 1 of 2 are missing" in done.stderr
     assert interfaces() == WANTED and not Path(IS_SET).exists()

@@ -89,7 +89,7 @@ def test_no_link_of_a_nodes_making_is_followed(tmp_path):
     outside.mkdir()
     root.mkdir()
     (root / "etc").symlink_to(outside)
-    with pytest.raises(HostError, match="the node has something else there"):
+    with pytest.raises(HostError, match="the node has put something else there"):
         Tree(str(root)).write("etc/hosts", GuestFile("x"))
     Tree(str(root), ours=True).write("etc/hosts", GuestFile("x", 0o600))
     assert os.listdir(outside) == [] and (root / "etc/hosts").read_text() == "x" and not (root / "etc").is_symlink()

@@ -238,7 +238,7 @@ def test_a_machine_is_a_node_of_one_experiment_only():
 @sandboxed
 def test_a_node_that_is_the_machine_is_alone_on_it():
     machine()
-    with pytest.raises(HostError, match="node 'r': is the machine itself, and so cannot share it"):
+    with pytest.raises(HostError, match="node 'r': is this machine itself, so no other node can be on it"):
         built(dataclasses.replace(PLAN, vnodes=(ROUTER, VnodePlan("p", "process", "p"))))
 
 

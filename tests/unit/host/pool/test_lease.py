@@ -61,7 +61,7 @@ def test_a_shared_machine_is_shared_within_a_project_and_across_projects_only_wi
     assert claim_lease(Claim("Proj.two", "x", shared=True))
     with pytest.raises(HostError, match="leased by Proj.one"):
         claim_lease(Claim("Proj.three", "x", shared=False))
-    with pytest.raises(HostError, match="experiments of two projects do not share a machine when one has processes"):
+    with pytest.raises(HostError, match="experiments of two projects cannot share a machine if one of them has process nodes"):
         claim_lease(Claim("Other.one", "x", shared=True, processes=False))
     for name in ("Proj.one", "Proj.two"):
         release_lease(name, "x")
@@ -77,7 +77,7 @@ def test_two_experiments_never_reserve_more_memory_than_nodes_may_have():
     told = offer(second, "", "")
     assert (told["memory_reserved_mb"], told["ours"]) == (3000, False)
     assert told["taken_by"] == "" and told["shared_with"].startswith("leased by Proj.one of x since 2")
-    with pytest.raises(HostError, match="has 5,000 MiB for nodes, 3,000 of which Proj.one of x reserved; Proj.two needs 3,000 here"):
+    with pytest.raises(HostError, match="the machine has 5,000 MiB for nodes, of which Proj.one of x reserved 3,000; Proj.two needs 3,000 MiB"):
         claim_lease(second, limit_mb=5000)
     assert claim_lease(replace(second, memory_mb=2000), limit_mb=5000)
     assert claim_lease(Claim("Proj.three", "x", shared=True), limit_mb=5000), "who needs none is not kept out"
@@ -138,10 +138,10 @@ def test_an_offer_says_what_the_machine_has():
     assert (found["taken_by"], found["shared_with"], found["ours"]) == ("", "", False)
     assert found["memory_mb"] > 100 and found["memory_reserved_mb"] == 0
     assert offer(Claim("Proj.one", "x"), "", "under0")["underlay_address"] == "192.0.2.7"
-    with pytest.raises(HostError, match="it has no interface with benito_experiment_address 192.0.2.8"):
+    with pytest.raises(HostError, match="the inventory says benito_experiment_address 192.0.2.8, but no interface has it"):
         offer(Claim("Proj.one", "x"), "192.0.2.8", "")
     os.system("ip link set under0 down")
-    with pytest.raises(HostError, match="its experiment interface under0 is down"):
+    with pytest.raises(HostError, match="the experiment interface under0 is down"):
         offer(Claim("Proj.one", "x"), "192.0.2.7", "")
 
 

@@ -57,7 +57,7 @@ def test_cards_stand_in_the_plans_order_eight_to_a_slot_with_its_mac_addresses()
 
 def test_more_cards_than_there_is_room_for_are_refused_by_name():
     many = tuple(interface("a", number, "lan0") for number in range(192))
-    with pytest.raises(HostError, match="node a has 193 network cards, a virtual machine has room for 192"):
+    with pytest.raises(HostError, match="node a has 193 network cards: a virtual machine can have 192"):
         command(with_vnode(PLAN, "a", interfaces=many))
 
 
@@ -100,7 +100,7 @@ def test_nothing_listens_but_sockets_in_the_nodes_own_folder():
 
 
 def test_an_unknown_architecture_is_refused_by_name():
-    with pytest.raises(HostError, match="architecture vax cannot be run; those that can: x86_64, i386"):
+    with pytest.raises(HostError, match="architecture vax are not supported; supported are x86_64, i386"):
         program("vax")
 
 

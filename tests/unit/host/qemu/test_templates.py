@@ -96,7 +96,7 @@ def test_what_an_interrupted_making_leaves_is_no_template_and_is_swept(here, lef
     for name in left:
         (making / name).write_bytes(b"half")
     assert not templates.is_there("d" * 32) and templates.take("d" * 32, here) is None and templates_here() == []
-    assert template_making.sweep(dry_run=True) == template_making.sweep() == [f"what an interrupted run left of template {'d' * 32}: removed"]
+    assert template_making.sweep(dry_run=True) == template_making.sweep() == [f"unfinished template {'d' * 32}: removed"]
     assert os.listdir(templates.TEMPLATES) == []
 
 
@@ -129,10 +129,10 @@ def test_two_who_make_one_template_make_it_one_after_the_other(here):
 
 def test_who_waits_for_another_gives_up_when_the_experiment_leaves(here):
     def leaves():
-        raise HostError("is being taken away")
+        raise HostError("is being removed")
 
     with templates.making_lock("f" * 32, lambda: None):
-        with pytest.raises(HostError, match="taken away"):
+        with pytest.raises(HostError, match="being removed"):
             with templates.making_lock("f" * 32, leaves):
                 pytest.fail("had the lock")
 

@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_put_where_it_belongs_is_named_and_leaves_nothing(
     ("kernel", None, "{0}/kernel is not on the controller: swap in again, the role deter.benito.images makes it"),
     ("image.json", None, "{0}/image.json is not on the controller: swap in again, the role deter.benito.images makes it"),
     ("disk", "dis", "{0}/disk is damaged: it has 3 bytes, not 4: swap in again, the role deter.benito.images makes it again"),
-    ("image.json", "[]", "{0}/image.json is damaged: it names no files: swap in again, the role deter.benito.images makes it again"),
+    ("image.json", "[]", "{0}/image.json is damaged: it does not list the files: swap in again, the role deter.benito.images makes it again"),
 ])
 def test_what_is_wrong_with_the_cache_is_said_before_anything_is_copied(have_images, connection, cache, name, content, why):
     path = cache / "d1" / name
@@ -129,14 +129,14 @@ def test_what_is_wrong_with_the_cache_is_said_before_anything_is_copied(have_ima
 def test_what_only_its_checksum_tells_is_noticed_on_the_vhost(have_images, cache):
     (cache / "d1" / "disk").write_text("dusk")
     done = have_images()
-    assert done["failed"] and done["msg"].startswith("image debian-12: the file disk was damaged on its way here: swap in again.")
+    assert done["failed"] and done["msg"].startswith("image debian-12: the file disk arrived damaged: swap in again.")
     assert os.listdir(node_images.IMAGES) == []
 
 
 def test_a_vhost_gets_no_other_files_of_the_controllers(have_images, connection, monkeypatch):
     asked_for = {"digest": "../../secret", "name": "debian-12", "arrived": {}}
     monkeypatch.setattr(host_action.HostAction, "run_task", lambda *_: {"missing": [asked_for], "changes": []})
-    assert have_images()["msg"] == "'../../secret' is no digest of an image"
+    assert have_images()["msg"] == "'../../secret' is not the digest of an image"
     assert connection.brought == []
 
 

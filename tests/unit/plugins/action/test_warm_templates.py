@@ -9,9 +9,10 @@ import os
 
 import pytest
 from ansible.errors import AnsibleError
+from ansible_collections.deter.benito.plugins.plugin_utils import host_action
 
 KEY = "a" * 32
-LINE = f"debian-12 with 256 MiB and 1 processors under tcg: 1 MiB on the disk, a clone takes 40 MiB; cloned last 2001-09-09 01:46 UTC ({KEY})"
+LINE = f"debian-12 with 256 MiB and 1 processors under tcg: 1 MiB on the disk, a clone takes 40 MiB; last cloned 2001-09-09 01:46 UTC ({KEY})"
 REMOVED = f"template of debian-12 with 256 MiB ({KEY}, 1 MiB): removed"
 
 
@@ -29,12 +30,18 @@ def fixture_template(vhost):
 
 
 @pytest.fixture(name="program")
-def fixture_program(tmp_path):
-    """Stands for benito-host: says with what it was run."""
+def fixture_program(tmp_path, monkeypatch):
+    """The path of benito-host on the vhost, where it is not installed."""
     path = tmp_path / "benito-host"
-    path.write_text("""#!/bin/sh\necho "{\\"changed\\": true, \\"changes\\": [\\"$*\\"]}"\n""")
-    path.chmod(0o755)
+    monkeypatch.setattr(host_action.HostAction, "program", str(path))
     return path
+
+
+@pytest.fixture(name="installed")
+def fixture_installed(program):
+    """Stands for benito-host: says with what it was run."""
+    program.write_text("""#!/bin/sh\necho "{\\"changed\\": true, \\"changes\\": [\\"$*\\"]}"\n""")
+    program.chmod(0o755)
 
 
 def test_those_that_are_here_are_listed_and_stay(run, template):
@@ -44,7 +51,7 @@ def test_those_that_are_here_are_listed_and_stay(run, template):
 
 
 def test_where_none_is_the_table_says_so(run):
-    assert run("warm_templates")["table"] == ["no warm template is here"]
+    assert run("warm_templates")["table"] == ["there is no warm template on this host"]
 
 
 def test_what_is_over_the_limit_is_removed_and_in_check_mode_only_named(run, template):
@@ -55,27 +62,34 @@ def test_what_is_over_the_limit_is_removed_and_in_check_mode_only_named(run, tem
     assert not template.exists()
 
 
-def test_those_of_an_experiment_are_begun_after_what_is_over_the_limit_has_gone(run, template, program):
-    done = run("warm_templates", pid="P", eid="e", program=str(program), limit_mb=0)
+def test_those_of_an_experiment_are_begun_after_what_is_over_the_limit_has_gone(run, template, installed):
+    done = run("warm_templates", pid="P", eid="e", limit_mb=0)
     assert (done["changed"], done["changes"]) == (True, [REMOVED, "make-templates --begin -e P.e --json"])
-    assert done["table"] == ["no warm template is here"]
+    assert done["table"] == ["there is no warm template on this host"]
 
 
-def test_check_mode_begins_nothing_also_where_nothing_of_the_experiment_is_there(run, program, tmp_path):
-    assert run("warm_templates", check_mode=True, pid="P", eid="e", program=str(tmp_path / "none"))["changes"] == [
-        f"make-templates: all of it, on a host without {tmp_path}/none yet"]
-    assert run("warm_templates", check_mode=True, pid="P", eid="e", program=str(program))["changes"] == ["make-templates: all of it, on a host without P.e yet"]
+def test_check_mode_begins_nothing_where_benito_host_is_not_installed(run, program):
+    assert run("warm_templates", check_mode=True, pid="P", eid="e")["changes"] == [f"make-templates: everything, on a host without {program} yet"]
 
 
-def test_without_benito_host_an_experiments_fail_and_say_why(run, tmp_path):
-    done = run("warm_templates", pid="P", eid="e", program=str(tmp_path / "none"))
-    assert done["failed"] and done["msg"] == f"{tmp_path}/none is not installed on this host: the role deter.benito.vhost does it"
+def test_check_mode_begins_nothing_where_nothing_of_the_experiment_is_there(run, installed):
+    assert run("warm_templates", check_mode=True, pid="P", eid="e")["changes"] == ["make-templates: everything, on a host without P.e yet"]
+
+
+def test_without_benito_host_an_experiments_fail_and_say_why(run, program):
+    done = run("warm_templates", pid="P", eid="e")
+    assert done["failed"] and done["msg"] == f"{program} is not installed on this host: the role deter.benito.vhost installs it"
+
+
+def test_no_task_names_the_program_that_acts(run):
+    with pytest.raises(AnsibleError, match="Unsupported parameters.*program"):
+        run("vhost_status", pid="P", eid="e", program="/bin/sh")
 
 
 def test_half_of_an_experiments_name_or_a_wrong_one_is_refused(run):
     with pytest.raises(AnsibleError, match="required together: pid, eid"):
         run("warm_templates", pid="P")
-    assert run("warm_templates", pid="P", eid="../e")["msg"] == "'P.../e' does not name an experiment"
+    assert run("warm_templates", pid="P", eid="../e")["msg"].startswith("'P.../e' does not name an experiment (pid and eid: a letter,")
 
 
 def test_other_actions_still_need_one(run):

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Topologies to be drawn: small ones by hand, and families of any size."""
+"""Make topologies for drawing tests: small ones by hand, and families of any size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shaped(topology: Topology, kbps: float = 100_000, delay_ms: float = 5) -> To
 
 
 def of_graph(graph: networkx.Graph, kinds=("qemu",), packing: int = 0) -> Topology:
-    """A link for every edge; kinds in turn; with a packing, so many neighbours in a row share a partition."""
+    """Return a topology with a link for every edge. Kinds alternate. With a packing, so many consecutive nodes share a partition."""
     links = {f"link{number}": f"n-{first} n-{second}" for number, (first, second) in enumerate(graph.edges)}
     nodes = {f"n-{node}": {"node_type": kinds[node % len(kinds)]} for node in graph}
     if packing:
@@ -63,7 +63,7 @@ def lan(count: int) -> Topology:
 
 
 def lans_in_a_tree(lans: int, members: int) -> Topology:
-    """A LAN of routers, and behind each router a LAN of its own."""
+    """Return a LAN of routers, with another LAN behind each router."""
     routers = [f"r-{number}" for number in range(lans)]
     substrates = {"core": " ".join(routers)}
     for number, router in enumerate(routers):
@@ -73,7 +73,7 @@ def lans_in_a_tree(lans: int, members: int) -> Topology:
 
 
 def every_kind() -> Topology:
-    """Every kind, a ghost, processes in virtual machines of the topology and of none, elements that are no computers, odd substrates."""
+    """Return a topology with every kind, a ghost, nested processes, elements other than computers, and unusual substrates."""
     topology = vtopo(
         {"lan0": "web db cache shop", "uplink": "shop edge", "dmz": "edge probe", "inner": "vm-1 a b edge", "lonely": "db", "nobody": ""},
         web={"node_type": "openvz", "partition": "0"}, db={"node_type": "open_vz", "partition": "0"}, cache={"node_type": "process", "partition": "0"},

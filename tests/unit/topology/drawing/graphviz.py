@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Graphviz as the reader of what we write: its own parser's account of a text, and the texts and places of an SVG."""
+"""Parse dot text with Graphviz, and extract texts and positions from an SVG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Parsed:
-    """What Graphviz understood of a text.
+    """A dot text as parsed by Graphviz.
 
     nodes  {identifier: its attributes}
     lines  [(tail's identifier, head's identifier, attributes)]
@@ -38,7 +38,7 @@ def told(text: str) -> dict:
 
 
 def texts_of(svg: bytes) -> list[str]:
-    """Every text of a well-formed SVG, in order."""
+    """Return all texts of a well-formed SVG, in order."""
     return ["".join(text.itertext()) for text in etree.fromstring(svg).iter(f"{SVG}text")]
 
 
@@ -47,12 +47,12 @@ def titles_of(svg: bytes) -> list[str]:
 
 
 def classes_of(svg: bytes) -> list[str]:
-    """``node``, ``edge`` and ``cluster`` for each that was drawn."""
+    """Return the class of everything drawn: ``node``, ``edge`` or ``cluster``."""
     return [group.get("class") for group in etree.fromstring(svg).iter(f"{SVG}g")]
 
 
 class Box:
-    """A rectangle of a picture: what is in it, and where."""
+    """A rectangle of a picture with its content."""
 
     def __init__(self, what: str, left: float, top: float, right: float, bottom: float):
         self.what, self.left, self.top, self.right, self.bottom = what, left, top, right, bottom
@@ -65,25 +65,25 @@ class Box:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def over(self, other: Box, slack: float = 1) -> bool:
-        """Whether the two overlap by more than ``slack`` points in both directions."""
+        """Return whether the two overlap by more than ``slack`` points in both directions."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         return wide > slack and min(self.bottom, other.bottom) - max(self.top, other.top) > slack
 
 
 def overlaps_of(svg: bytes) -> list[tuple[Box, Box]]:
-    """What lies over something else: nodes over nodes, texts of lines over nodes and over each other."""
+    """Return the overlapping pairs: two nodes, a text of a line and a node, or two such texts."""
     root = etree.fromstring(svg)
     things = nodes_of(root) + line_texts_of(root)
     return [(one, other) for place, one in enumerate(things) for other in things[place + 1 :] if one.over(other)]
 
 
 def nodes_of(root) -> list[Box]:
-    """The nodes, LANs among them, by identifier."""
+    """Return the boxes of nodes and LANs."""
     return [Box(_title(group), *_around(group)) for group in root.iter(f"{SVG}g") if group.get("class") == "node"]
 
 
 def line_texts_of(root) -> list[Box]:
-    """What is written beside lines."""
+    """Return the boxes of texts beside lines."""
     return [_text_box(text) for group in root.iter(f"{SVG}g") if group.get("class") == "edge" for text in group.iter(f"{SVG}text")]
 
 
@@ -92,7 +92,7 @@ def _title(group) -> str:
 
 
 def _around(group):
-    """The rectangle around a node's shape."""
+    """Return the rectangle around a node's shape."""
     across, down = [], []
     for shape in group.iter(f"{SVG}ellipse", f"{SVG}polygon", f"{SVG}path"):
         if shape.tag == f"{SVG}ellipse":
@@ -107,7 +107,7 @@ def _around(group):
 
 
 def _text_box(text) -> Box:
-    """Where a text is: it has an anchor at its base line; digits and letters of the font are some 0.63 of its size wide."""
+    """Return the rectangle of a text, from its anchor on the base line. Characters are about 0.63 of the font size wide."""
     x, y, size, words = float(text.get("x")), float(text.get("y")), float(text.get("font-size")), "".join(text.itertext())
     wide = size * sum(0.33 if one in " .,:'il" else 0.63 for one in words)
     left = {"middle": x - wide / 2, "start": x, "end": x - wide}[text.get("text-anchor")]

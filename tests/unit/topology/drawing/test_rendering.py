@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Pictures that Graphviz really draws: that names come out as they went in, that nothing lies over something else, and that every limit holds."""
+"""Pictures drawn by Graphviz: names are unchanged, nothing overlaps, and all limits hold."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AMPLE = 60
 
 
 def folder_of(process: Path) -> str:
-    """The working folder of a process, "" of one that is gone."""
+    """Return the working folder of a process, or "" if it has ended."""
     with contextlib.suppress(OSError):
         return os.readlink(process / "cwd")
     return ""
@@ -53,7 +53,7 @@ names = st.sampled_from(ODD) | st.text(st.characters() | st.sampled_from("\\\"&<
 @settings(deadline=None, max_examples=60)
 @given(st.lists(names, min_size=1, max_size=5), names, names)
 @example(ODD, "\\", '"')
-def test_any_name_is_shown_as_it_is_and_breaks_nothing(found, substrate, box):
+def test_any_name_is_shown_unchanged_and_breaks_nothing(found, substrate, box):
     elements = tuple(Computer(name=name, interfaces=(Interface(name="i", substrates=(substrate,)),)) for name in found)
     topology = Topology(substrates=(Substrate(name=substrate),), elements=(*elements, OtherElement(name=box)))
     placement = Placement(dict.fromkeys(found, box), {found[0]: substrate})
@@ -67,7 +67,7 @@ def test_any_name_is_shown_as_it_is_and_breaks_nothing(found, substrate, box):
             assert name in [text.replace("\xa0", " ") for text in shown], (name, shown)
 
 
-def test_every_node_is_named_in_the_picture_and_drawn_once():
+def test_every_node_is_named_and_drawn_once():
     topology = gallery.every_kind()
     drawn = svg(topology).files["svg"]
     computers = [computer.name for computer in topology.computers]
@@ -77,7 +77,7 @@ def test_every_node_is_named_in_the_picture_and_drawn_once():
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_draws_every_sort_of_thing(program):
+def test_every_program_draws_every_kind_of_element(program):
     topology = gallery.every_kind()
     placement = Placement({computer.name: "pnode-0000" for computer in topology.computers}, {"a": "vm-1", "b": "vm-2"})
     rendering_ = svg(topology, placement, program=program)
@@ -88,18 +88,18 @@ def test_every_program_draws_every_sort_of_thing(program):
 
 @pytest.mark.parametrize("topology", [Topology(), vtopo({}, nodes="a"), vtopo({"s": ""})], ids=["nothing", "one node", "a lonely substrate"])
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_next_to_nothing_can_be_drawn(topology, program):
+def test_nearly_empty_topology_is_drawn(topology, program):
     assert svg(topology, program=program, title="next to nothing").failed == ()
 
 
-def test_each_format_is_what_it_says():
+def test_each_output_has_the_requested_format():
     files = render(attempts(gallery.ring(5), Wanted(), NOWHERE), ("svg", "png", "pdf", "dot"), AMPLE).files
     assert [files[form][:4] for form in ("png", "pdf")] == [b"\x89PNG", b"%PDF"]
     assert b"<svg" in files["svg"]
     assert files["dot"].startswith(b"graph ")
 
 
-def test_the_same_topology_gives_the_same_bytes():
+def test_same_topology_gives_the_same_bytes():
     first, second = (render(attempts(gallery.every_kind(), Wanted(), NOWHERE), ("svg", "png", "pdf"), AMPLE).files for _time in range(2))
     assert first == second
 
@@ -120,12 +120,12 @@ TEN = {
 
 
 @pytest.mark.parametrize("name", TEN)
-def test_of_ten_nodes_nothing_lies_over_anything_else(name):
+def test_nothing_overlaps_in_a_picture_of_ten_nodes(name):
     assert overlaps_of(svg(TEN[name]).files["svg"]) == []
 
 
 @pytest.mark.parametrize("name", ["a tree", "LANs", "every kind"])
-def test_with_boxes_nothing_lies_over_anything_else_either(name):
+def test_nothing_overlaps_in_a_picture_with_boxes(name):
     computers = [computer.name for computer in TEN[name].computers]
     placement = Placement({computer: f"pnode-{number // 4:04}" for number, computer in enumerate(computers)})
     drawn = svg(TEN[name], placement)
@@ -134,7 +134,7 @@ def test_with_boxes_nothing_lies_over_anything_else_either(name):
     assert overlaps_of(drawn.files["svg"]) == []
 
 
-def test_an_address_is_nearer_to_the_node_that_has_it_than_to_the_one_at_the_other_end():
+def test_address_is_nearer_to_its_own_node_than_to_the_other():
     drawn = etree.fromstring(svg(gallery.star(6)).files["svg"])
     middles = {box.what: box.middle for box in nodes_of(drawn)}
     for number in range(5):
@@ -152,12 +152,12 @@ def test_ten_nodes_take_well_under_a_second():
 
 
 @pytest.mark.parametrize("topology", [gallery.preferential(500), gallery.tree(500), gallery.lans_in_a_tree(20, 24)], ids=["preferential", "tree", "LANs"])
-def test_five_hundred_nodes_are_drawn_within_the_default_limit_and_all_named(topology):
+def test_five_hundred_nodes_are_drawn_and_named_within_the_default_limit(topology):
     drawn = svg(topology, seconds=20)
     assert {computer.name for computer in topology.computers} <= set(texts_of(drawn.files["svg"]))
 
 
-def test_a_program_that_takes_too_long_is_ended_and_a_faster_one_draws_it_which_is_said():
+def test_slow_program_is_replaced_by_a_faster_one_with_a_warning():
     began = time.monotonic()
     drawn = svg(gallery.preferential(400), program="circo", seconds=8)
     assert drawn.program == "sfdp"
@@ -165,7 +165,7 @@ def test_a_program_that_takes_too_long_is_ended_and_a_faster_one_draws_it_which_
     assert time.monotonic() - began < 10
 
 
-def test_a_limit_that_nothing_can_keep_is_an_error_in_time_and_leaves_no_process(tmp_path, monkeypatch):
+def test_impossible_time_limit_is_an_error_and_leaves_no_process(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(rendering.tempfile, "tempdir", None)
     began = time.monotonic()
@@ -176,13 +176,13 @@ def test_a_limit_that_nothing_can_keep_is_an_error_in_time_and_leaves_no_process
     assert not [process for process in Path("/proc").glob("[0-9]*") if str(tmp_path) in folder_of(process)]
 
 
-def test_a_program_that_takes_too_much_memory_is_ended(monkeypatch):
+def test_program_over_the_memory_limit_is_stopped(monkeypatch):
     monkeypatch.setattr(rendering, "MEMORY_MB", 40)
     with pytest.raises(BenitoError, match="neato failed .*; sfdp failed"):
         svg(gallery.ring(50))
 
 
-def test_five_thousand_nodes_are_drawn_or_given_up_in_time():
+def test_five_thousand_nodes_are_drawn_or_refused_in_time():
     began = time.monotonic()
     try:
         drawn = svg(gallery.tree(5000), seconds=15)
@@ -192,7 +192,7 @@ def test_five_thousand_nodes_are_drawn_or_given_up_in_time():
     assert time.monotonic() - began < 25
 
 
-def test_a_large_picture_that_takes_too_long_is_drawn_with_nodes_over_each_other_which_is_said():
+def test_slow_large_picture_is_drawn_with_overlapping_nodes_and_a_warning():
     ways = attempts(gallery.ring(1100), Wanted(), NOWHERE)
     assert [(way.program, way.note) for way in ways] == [("sfdp", ""), ("sfdp", " with nodes over each other")]
     assert render(ways[1:], ("svg",), AMPLE).note == " with nodes over each other"
@@ -204,22 +204,22 @@ def test_too_many_nodes_are_refused_at_once():
         svg(topology)
 
 
-def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch):
+def test_missing_program_is_named_with_its_package(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     with pytest.raises(BenitoError, match="pictures need the program neato: install the package graphviz"):
         svg(gallery.ring(5))
 
 
-def test_what_is_no_program_of_graphviz_is_never_run():
+def test_only_programs_of_graphviz_are_run():
     with pytest.raises(BenitoError, match="there is no program '/bin/sh'"):
         render([Attempt("/bin/sh", lambda: "graph {}")], ("svg",), AMPLE)
 
 
-def test_a_text_that_graphviz_refuses_is_an_error_with_its_words():
+def test_error_of_graphviz_is_passed_on():
     with pytest.raises(BenitoError, match="dot failed .*syntax error"):
         render([Attempt("dot", lambda: "graph {")], ("svg",), AMPLE)
 
 
-def test_graphviz_itself_need_not_be_there_for_the_text(monkeypatch):
+def test_dot_text_is_written_without_graphviz(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", None)
     assert render(attempts(gallery.ring(5), Wanted(), NOWHERE), ("dot",), AMPLE).files["dot"].startswith(b"graph ")

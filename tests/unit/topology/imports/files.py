@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""GraphML and containerlab files for tests, and what comes of them."""
+"""Read GraphML and containerlab files in tests, and extract parts of the topology."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ TWO = node("a") + "\n" + node("b") + "\n"
 
 
 def of_graph(body, default="undirected"):
-    """(topology, warnings as texts) of a graph with this body."""
+    """Return (topology, warnings as texts) of a graph with this body."""
     topology, warnings = read_graphml_text(graph(body, default).encode(), "lab.graphml")
     return topology, [str(warning) for warning in warnings]
 
 
 def lab(nodes, links="", more=""):
-    """A containerlab file; nodes are lines below nodes:, links below links:."""
+    """Return a containerlab file with these lines below ``nodes:`` and ``links:``."""
     indented = "".join(f"    {line}\n" for line in nodes.splitlines())
     return f"name: lab\ntopology:\n{more}  nodes:\n{indented}" + ("  links:\n" + "".join(f"    {line}\n" for line in links.splitlines()) if links else "")
 
 
 def of_lab(nodes, links="", more=""):
-    """(topology, warnings as texts) of a containerlab file."""
+    """Return (topology, warnings as texts) of a containerlab file."""
     topology, warnings = read_containerlab_text(lab(nodes, links, more).encode(), "lab.clab.yml")
     return topology, [str(warning) for warning in warnings]
 
 
 def errors_of(read, *arguments):
-    """The errors as texts; none when there are none."""
+    """Return the errors as texts."""
     try:
         read(*arguments)
     except InputError as exc:

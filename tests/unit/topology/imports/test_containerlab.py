@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""containerlab files: nodes, kinds, links and commands, and what is said of the rest."""
+"""containerlab files: nodes, kinds, links and commands are read, and unsupported features are reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_nodes_and_links_keep_their_names_and_interfaces():
     assert (the_node(topology, "b").line, topology.substrates[0].line) == (5, 7)
 
 
-def test_the_long_form_of_links_says_the_same():
+def test_long_form_of_links_gives_the_same_topology():
     long = "- type: veth\n  endpoints:\n    - node: a\n      interface: eth1\n      ipv4: 10.1.0.1/30\n    - {node: b, interface: eth2}"
     topology, warnings = of_lab(TWO, long)
     assert members_of(topology) == {"link0": ["a", "b"]} and not warnings
@@ -38,7 +38,7 @@ def test_the_long_form_of_links_says_the_same():
 
 
 @pytest.mark.parametrize("kind", ["bridge", "ovs-bridge"])
-def test_a_bridge_is_a_lan(kind):
+def test_bridge_becomes_a_lan(kind):
     topology, warnings = of_lab(f"{TWO}\nbr: {{kind: {kind}}}", '- endpoints: ["a:eth1", "br:p1"]\n- endpoints: ["br:p2", "b:eth1"]')
     assert members_of(topology) == {"br": ["a", "b"]} and not warnings
 
@@ -47,14 +47,14 @@ KINDS_OF = {"linux": "openvz", "nokia_srlinux": "openvz", "arista_ceos": "openvz
 
 
 @pytest.mark.parametrize("kind", KINDS_OF)
-def test_containers_become_system_containers_and_virtual_machines_virtual_machines(kind):
+def test_containers_become_system_containers_and_virtual_machines_stay_virtual_machines(kind):
     topology, warnings = of_lab(f"a: {{kind: {kind}}}")
     assert attributes(topology.computers[0])["containers:node_type"] == KINDS_OF[kind]
     assert any(f"the software of kind '{kind}' is not carried over" in warning for warning in warnings) == (kind != "linux")
     assert node_type(kind) in KINDS
 
 
-def test_what_is_nearer_counts_more_and_commands_add_up():
+def test_nearer_definition_wins_and_commands_are_combined():
     more = """\
   defaults: {kind: linux, image: "debian:13", exec: [one]}
   kinds: {linux: {image: "debian:12", exec: [two], group: small}}
@@ -78,14 +78,14 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("case", COMMANDS)
-def test_commands_become_one_start_command_and_stay_as_they_are_written(case):
+def test_commands_become_one_start_command_unchanged(case):
     commands, expected = COMMANDS[case]
     topology, _warnings = of_lab(f"a: {{kind: linux, exec: {json.dumps(commands)}}}")
     assert attributes(topology.computers[0])["startup"] == expected
 
 
 @pytest.mark.parametrize(("command", "wrong"), [("echo 'a", "a quotation mark is not closed"), ("echo \\", "it ends with a backslash"), ("", "it is empty")])
-def test_a_command_that_would_swallow_the_next_is_left_out(command, wrong):
+def test_empty_or_incomplete_command_is_left_out(command, wrong):
     topology, warnings = of_lab(f"a: {{kind: linux, exec: {json.dumps([command, 'echo b'])}}}")
     assert attributes(topology.computers[0])["startup"] == "echo b"
     assert any(f"is left out: {wrong}" in warning for warning in warnings)
@@ -95,14 +95,14 @@ NAMES = {"web.1": "web-1", "1": "n-1", "a b": "a-b", "../x": "x", "Zürich": "Zu
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_is_none_here_is_changed_and_reported(name):
+def test_invalid_node_name_is_changed_and_reported(name):
     topology, warnings = of_lab(f'"{name}": {{kind: linux}}\nb: {{kind: linux}}', f'- endpoints: ["{name}:eth1", "b:eth1"]')
     assert [computer.name for computer in topology.computers] == [NAMES[name], "b"]
     assert any(f"is called {NAMES[name]} here" in warning for warning in warnings)
     assert attributes(topology.computers[0])["label"] == name
 
 
-def test_interface_names_that_are_none_here_are_changed_and_reported():
+def test_invalid_interface_names_are_changed_and_reported():
     topology, warnings = of_lab(TWO, '- endpoints: ["a:ethernet-1/1", "b:GigabitEthernet0/0/0/1"]\n- endpoints: ["a:lo", "b:default"]')
     assert interface_names(topology) == {"a": ["ethernet-1-1", "inf001"], "b": ["GigabitEthernet", "inf001"]}
     assert sum("is called" in warning for warning in warnings) == 4
@@ -132,14 +132,14 @@ REPORTED = {
 
 
 @pytest.mark.parametrize("case", REPORTED)
-def test_what_is_not_carried_over_is_reported_with_its_line(case):
+def test_unsupported_feature_is_reported_with_its_line(case):
     nodes, links, expected = REPORTED[case]
     _topology, warnings = of_lab(nodes, links)
     (found,) = [warning for warning in warnings if expected in warning]
     assert found.startswith("lab.clab.yml:")
 
 
-def test_settings_of_the_lab_are_reported():
+def test_unsupported_settings_of_the_lab_are_reported():
     text = b"name: lab\nprefix: x\nmgmt: {network: y}\ntopology:\n  nodes:\n    a: {kind: linux}\n"
     _topology, warnings = read_containerlab_text(text, "lab.clab.yml")
     assert [str(one) for one in warnings][:2] == ["lab.clab.yml:2: 'prefix': is not carried over", "lab.clab.yml:3: 'mgmt': is not carried over"]
@@ -163,18 +163,18 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_an_error_with_its_line(case):
+def test_fault_is_an_error_with_its_line(case):
     nodes, links, expected = WRONG[case]
     (error,) = errors_of(of_lab, nodes, links)
     assert error.startswith(expected)
 
 
-def test_all_errors_of_a_file_are_told_in_one_run():
+def test_all_errors_of_a_file_are_reported_together():
     links = '- endpoints: ["a:eth1", "z:eth1"]\n- endpoints: ["a:eth1"]\n- type: tunnel'
     assert len(errors_of(of_lab, "a: {kind: linux, memory: much}\nb: {kind: linux, exec: x}", links)) == 5
 
 
-def test_little_that_would_become_much_is_refused_at_once():
+def test_small_file_that_expands_too_much_is_refused_at_once():
     many = "\n".join(f"n{number}:" for number in range(5000))
     (error,) = errors_of(of_lab, many, "", "  defaults: {kind: linux, exec: [" + ", ".join(["echo hello"] * 5000) + "]}\n")
     assert "the start commands of all nodes are too long together" in error

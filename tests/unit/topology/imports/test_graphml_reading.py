@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""GraphML files: what becomes of nodes, edges and their data, and what is said of the rest."""
+"""GraphML files: nodes, edges and their data are read, and unsupported features are reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.deter.benito.tests.unit.topology.imports.files import F
 from ansible_collections.deter.benito.tests.unit.topology.ns.networks import addresses, members_of, whole_ways
 
 
-def test_a_graph_of_networkx_becomes_nodes_and_links():
+def test_networkx_graph_becomes_nodes_and_links():
     drawn = networkx.MultiGraph()
     drawn.add_node("web", kind="process", start_command="python3 -m http.server", image="debian-13", os="UBUNTU", partition=3)
     drawn.add_node("db", kind="Qemu", memory="1G")
@@ -39,7 +39,7 @@ def test_a_graph_of_networkx_becomes_nodes_and_links():
     assert whole_ways(topology)["link1"]["web", "db"] == (0.0, 512, 0.0)
 
 
-def test_two_directed_edges_are_the_two_ways_of_one_link():
+def test_two_directed_edges_are_the_two_directions_of_one_link():
     there, back = data("bw", "100Mb") + data("ms", "5"), data("bw", "10Mb") + data("ms", "15ms") + data("loss", "2%")
     topology, warnings = of_graph(TWO + edge("a", "b", there) + edge("b", "a", back), "directed")
     assert whole_ways(topology) == {"link0": {("a", "b"): (5.0, 100_000, 0.0), ("b", "a"): (15.0, 10_000, 0.02)}} and not warnings
@@ -54,13 +54,13 @@ def test_several_directed_edges_are_paired_in_order():
     }
 
 
-def test_an_edge_in_one_direction_is_a_link_for_both_and_is_reported():
+def test_single_directed_edge_becomes_a_link_in_both_directions_and_is_reported():
     topology, warnings = of_graph(TWO + edge("a", "b", data("ms", 7)), "directed")
     assert whole_ways(topology)["link0"]["b", "a"] == (7.0, 0, 0.0)
     assert warnings == [f"lab.graphml:{FIRST + 2}: edge from 'a' to 'b': there is none back; the link is the same in both directions"]
 
 
-def test_a_node_of_kind_lan_is_a_lan_and_its_edges_are_hops():
+def test_node_of_kind_lan_becomes_a_lan_and_its_edges_are_hops():
     hops = edge("a", "hub", data("ms", 3)) + edge("hub", "b", data("ms", 4) + data("bw", "1Mb")) + edge("c", "hub")
     topology, _warnings = of_graph(TWO + node("c") + node("hub", data("kind", "lan")) + hops)
     assert members_of(topology) == {"hub": ["a", "b", "c"]}
@@ -68,7 +68,7 @@ def test_a_node_of_kind_lan_is_a_lan_and_its_edges_are_hops():
     assert (ways["a", "b"], ways["b", "c"], ways["c", "a"]) == ((7.0, 1000, 0.0), (4.0, 1000, 0.0), (3.0, 0, 0.0))
 
 
-def test_a_hyperedge_is_a_lan_with_its_delay_from_node_to_node():
+def test_hyperedge_becomes_a_lan_with_its_delay_between_nodes():
     ends = "".join(f'<endpoint node="{name}"/>' for name in "abc")
     topology, warnings = of_graph(TWO + node("c") + f"<hyperedge>{data('ms', 10)}{ends}</hyperedge>")
     assert whole_ways(topology)["lan0"]["a", "c"] == (10.0, 0, 0.0)
@@ -101,7 +101,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("case", NAMED)
-def test_a_node_is_called_as_its_label_or_what_is_nearest_to_it(case):
+def test_node_is_named_after_its_label_or_the_nearest_valid_name(case):
     key, label, name = NAMED[case]
     topology, warnings = of_graph(node(key, data("label", label)))
     assert topology.computers[0].name == name
@@ -110,7 +110,7 @@ def test_a_node_is_called_as_its_label_or_what_is_nearest_to_it(case):
     assert attributes(topology.computers[0]).get("label") == (wanted if name != wanted else None)
 
 
-def test_names_are_unique_also_where_case_and_sort_are_the_only_difference():
+def test_names_are_made_unique_regardless_of_case_and_kind():
     body = node("1", data("label", "web")) + node("2", data("label", "Web")) + node("3", data("label", "web")) + node("4", data("label", "web-2"))
     topology, _warnings = of_graph(body + edge("1", "2", data("label", "web")))
     assert [computer.name for computer in topology.computers] == ["web", "Web-2", "web-3", "web-2-2"]
@@ -140,36 +140,36 @@ REPORTED = {
 
 
 @pytest.mark.parametrize("case", REPORTED)
-def test_what_is_not_carried_over_is_reported_with_its_line(case):
+def test_unsupported_feature_is_reported_with_its_line(case):
     body, expected = REPORTED[case]
     _topology, warnings = of_graph(body)
     (found,) = [warning for warning in warnings if expected in warning]
     assert found.startswith("lab.graphml:") or "data of" in found
 
 
-def test_the_label_that_yed_draws_is_the_nodes_name():
+def test_label_that_yed_draws_is_the_name_of_the_node():
     topology, _warnings = of_graph(REPORTED["a drawing"][0])
     assert topology.computers[0].name == "web"
 
 
-def test_unknown_data_are_kept_as_attributes():
+def test_unknown_data_is_kept_as_attributes():
     topology, _warnings = of_graph(TWO + edge("a", "b", data("x", "1")) + node("c", data("x", "<![CDATA[<&>]]>") + data("kind", "router")))
     assert attributes(the_node(topology, "c")) == {"x": "<&>", "kind": "router"}
     assert attributes(topology.substrates[0]) == {"x": "1"}
 
 
-def test_defaults_of_keys_count_where_nothing_is_said():
+def test_default_of_a_key_is_used_if_a_value_is_missing():
     text = graph(TWO + edge("a", "b")).replace('attr.name="bandwidth"/>', 'attr.name="bandwidth"><default>1Gb</default></key>')
     topology, _warnings = read_graphml_text(text.encode(), "lab.graphml")
     assert topology.substrates[0].capacity.rate_kbps == 1_000_000
 
 
-def test_costs_are_those_of_routes():
+def test_edge_costs_become_route_costs():
     text = graph(TWO + edge("a", "b", data("bw", "3"))).replace('"bandwidth"', '"cost"')
     assert attributes(read_graphml_text(text.encode(), "lab.graphml")[0].substrates[0]) == {"containers:cost": "3"}
 
 
-def test_the_topology_zoos_speeds_are_bits_per_second():
+def test_topology_zoo_speeds_are_bits_per_second():
     text = graph(TWO + edge("a", "b", data("bw", "1e10"))).replace('"bandwidth"', '"LinkSpeedRaw"')
     assert read_graphml_text(text.encode(), "zoo.graphml")[0].substrates[0].capacity.rate_kbps == 10_000_000
 
@@ -197,13 +197,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_an_error_with_its_line(case):
+def test_fault_is_an_error_with_its_line(case):
     body, expected = WRONG[case]
     (error,) = errors_of(of_graph, body)
     assert error.startswith(expected)
 
 
-def test_all_errors_of_a_file_are_told_in_one_run():
+def test_all_errors_of_a_file_are_reported_together():
     body = "\n".join([node("a"), edge("a", "z"), node("a"), edge("a", "a", data("ms", "soon"))])
     assert [error.split(":")[1] for error in errors_of(of_graph, body)] == [str(FIRST + 1), str(FIRST + 2), str(FIRST + 3)]
 
@@ -216,11 +216,11 @@ def test_entities_and_other_documents_are_refused():
         assert expected in error
 
 
-def test_the_kinds_known_here_are_those_of_the_table_of_kinds():
+def test_kinds_are_those_of_the_table_of_kinds():
     assert set(keys.KINDS) == {spelling for kind in KINDS.values() for spelling in (kind.name, *kind.aliases)}
 
 
-def test_little_that_would_become_much_is_refused_at_once():
+def test_small_file_that_expands_too_much_is_refused_at_once():
     many = "".join(node(f"n{number}") for number in range(5000))
     text = graph(many).replace('attr.name="x"/>', f'attr.name="x"><default>{"x" * 10_000}</default></key>')
     (error,) = errors_of(read_graphml_text, text.encode(), "lab.graphml")

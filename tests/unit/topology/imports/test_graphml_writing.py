@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""TopDL to GraphML and back, and what NetworkX makes of it."""
+"""Topologies survive the way to GraphML and back, and NetworkX reads the files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_nodes_links_lans_addresses_and_shaping_come_back(topology):
     assert {one.name for node in back.computers for one in node.interfaces} == {one.name for node in topology.computers for one in node.interfaces}
 
 
-def test_what_nodes_are_given_comes_back():
+def test_node_attributes_survive_a_round_trip():
     ours = {"containers:node_type": "qemu", "startup": "echo <hi> & $x", "containers:image": "debian-13", "containers:partition": "p", "colour": "red"}
     given = tuple(Attribute(*pair) for pair in ours.items())
     topology = Topology(elements=(node("a", attributes=given),), attributes=(Attribute("containers:env:X", "1"), Attribute("rtproto", "Manual")))
@@ -45,7 +45,7 @@ def test_what_nodes_are_given_comes_back():
     assert back.attributes == topology.attributes
 
 
-def test_networkx_reads_it():
+def test_networkx_reads_the_written_file():
     substrates = (Substrate(name="link0", latency=Latency(5.0)), Substrate(name="office"))
     elements = (node("a", "link0", "office"), node("b", "link0", "office"), node("c", "office"))
     text, warnings = write_graphml(Topology(substrates=substrates, elements=elements))
@@ -57,14 +57,14 @@ def test_networkx_reads_it():
     assert sorted(graph.neighbors("office")) == ["a", "b", "c"]
 
 
-def test_a_link_whose_ways_differ_makes_a_directed_graph():
+def test_link_with_different_directions_makes_a_directed_graph():
     slow = Interface(name="inf000", substrates=("l",), latency=Latency(40.0))
     topology = Topology(substrates=(Substrate(name="l", latency=Latency(5.0)),), elements=(Computer(name="a", interfaces=(slow,)), node("b", "l")))
     graph = networkx.read_graphml(io.BytesIO(write_graphml(topology)[0].encode()))
     assert {ends: graph.edges[ends]["delay"] for ends in graph.edges} == {("a", "b"): 80.0, ("b", "a"): 10.0}
 
 
-def test_what_a_graph_cannot_say_is_warned_of():
+def test_content_that_graphml_cannot_express_gives_a_warning():
     odd = Interface(name="x", substrates=("l",), attributes=(Attribute("colour", "red"),))
     elements = (Computer(name="a", interfaces=(odd,), cpus=(Cpu(),), attributes=(Attribute("name", "Anna"),)),)
     _text, warnings = write_graphml(Topology(substrates=(Substrate(name="l"),), elements=elements))
@@ -75,6 +75,6 @@ def test_what_a_graph_cannot_say_is_warned_of():
     ]
 
 
-def test_what_cannot_be_deployed_is_refused():
+def test_topology_that_cannot_be_deployed_is_refused():
     with pytest.raises(InputError):
         write_graphml(Topology(elements=(node("localhost"),)))

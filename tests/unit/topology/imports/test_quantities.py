@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bandwidths, delays and losses as people write them."""
+"""Bandwidths, delays and losses are read as people write them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("parse", "text", "value"), RIGHT)
-def test_numbers_with_and_without_units(parse, text, value):
+def test_numbers_are_read_with_and_without_units(parse, text, value):
     assert parse(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(("parse", "text"), [(parse, text) for parse, texts in WRONG for text in texts])
-def test_what_is_no_such_number_is_refused_with_a_hint(parse, text):
+def test_invalid_number_is_refused_with_a_hint(parse, text):
     with pytest.raises(ValueError) as caught:
         parse(text)
     message, hint = caught.value.args

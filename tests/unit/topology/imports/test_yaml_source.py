@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""YAML is read as texts with their lines, and nothing in it can do harm."""
+"""YAML is read as texts with line numbers, and hostile YAML is refused."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def fixture_loader(request, monkeypatch):
         monkeypatch.delattr(yaml, "CSafeLoader")
 
 
-def test_everything_stays_a_text_but_nothing():
+def test_every_value_but_null_is_read_as_text():
     root = loaded("a: 1\nb: [yes, 012, '', ~, null]\nc: {d: 'null', e: }\n")
     assert plain(root) == {"a": "1", "b": ["yes", "012", "", None, None], "c": {"d": "null", "e": None}}
 
 
-def test_lines_are_those_of_the_file():
+def test_line_numbers_are_those_of_the_file():
     root = loaded("\n# x\na:\n  - b\n  -\n    c: d\n")
     assert (root.lines["a"], root.items["a"].items[0].line, root.items["a"].items[1].lines["c"]) == (3, 4, 6)
 
 
-def test_aliases_and_merges_mean_what_they_stand_for():
+def test_aliases_and_merges_are_resolved():
     text = "x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  b: 3\n  a: 4\nz: [*x]\nw: {c: 0, <<: [*x, {d: 5}]}\n"
     root = plain(loaded(text))
     assert root["y"] == {"a": "4", "b": "3"} and root["z"] == [{"a": "1", "b": "2"}] and root["w"] == {"c": "0", "a": "1", "b": "2", "d": "5"}
@@ -76,7 +76,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_plain_yaml_is_refused_with_its_line(case):
+def test_special_yaml_is_refused_with_its_line(case):
     text, expected = REFUSED[case]
     assert errors_of(text)[0].startswith(expected)
 
@@ -88,7 +88,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("case", BOMBS)
-def test_aliases_that_grow_beyond_measure_are_refused_at_once(case):
+def test_exploding_aliases_are_refused_at_once(case):
     before = time.process_time()
     (error,) = errors_of(BOMBS[case])
     assert "has more than 1,000,000 parts" in error

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""NS files for tests, and what comes of them."""
+"""Read NS files in tests, and extract parts of the topology."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST = HEAD.count("\n") + 1
 
 
 def read(body, profile="default", folder="/nonexistent", whole=False):
-    """(topology, warnings as texts) of an NS file with ``body`` between its first and last lines."""
+    """Return (topology, warnings as texts) of an NS file with ``body`` between its first and last lines."""
     text = body if whole else HEAD + body + TAIL
     topology, warnings = read_ns_text(text if isinstance(text, bytes) else text.encode(), "lab.tcl", str(folder), profile)
     return topology, [str(warning) for warning in warnings]
@@ -30,7 +30,7 @@ def topology_of(body, **options):
 
 
 def errors_of(body, **options):
-    """The errors of a file, as texts; none when there are none."""
+    """Return the errors of a file as texts."""
     try:
         read(body, **options)
     except InputError as exc:
@@ -43,7 +43,7 @@ def names(topology):
 
 
 def members(topology):
-    """{substrate: names of its members}."""
+    """Return {substrate: names of its members}."""
     return {name: [computer.name for computer, _interface in those] for name, those in topology.attachments().items()}
 
 
@@ -52,7 +52,7 @@ def computer(topology, name):
 
 
 def ways(topology, substrate):
-    """{(from, to): (delay in ms, kb/s, loss)} between all members of a substrate, by the rules of hops (topdl.md)."""
+    """Return {(from, to): (delay in ms, kb/s, loss)} between all members of a substrate, by the hop rules (topdl.md)."""
     (its,) = [one for one in topology.substrates if one.name == substrate]
     ports = topology.attachments()[substrate]
     result = {}

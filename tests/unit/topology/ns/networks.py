@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Random networks of nodes, links and LANs whose every number other formats can say, and what of them has to come back."""
+"""Draw random networks of nodes, links and LANs that every format can express, and extract what must survive a round trip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 
 def whole_ways(topology, fewest=2):
-    """{substrate: {(from, to): (delay in ms, kb/s, loss)}} of substrates with ``fewest`` members or more."""
+    """Return {substrate: {(from, to): (delay in ms, kb/s, loss)}} of substrates with at least ``fewest`` members."""
     result = {}
     for substrate in topology.substrates:
         members = topology.attachments()[substrate.name]
@@ -33,7 +33,7 @@ def whole_ways(topology, fewest=2):
 
 
 def members_of(topology):
-    """{substrate: names of its members, sorted}."""
+    """Return {substrate: sorted names of its members}."""
     return {name: sorted(node.name for node, _interface in members) for name, members in topology.attachments().items()}
 
 
@@ -68,7 +68,7 @@ def interfaces(draw, substrate, number, address):
 
 
 def things_of_nodes(draw):
-    """What a computer is given: attributes, a start command, an operating system, software."""
+    """Draw what a computer may have: attributes, a start command, an operating system, software."""
     named = st.builds(Attribute, TEXTS.filter(lambda name: name and ":" not in name), TEXTS)
     attributes = draw(st.lists(named, max_size=2, unique_by=lambda one: one.name))
     attributes += [Attribute("startup", text) for text in draw(st.lists(TEXTS, max_size=1))]
@@ -79,7 +79,7 @@ def things_of_nodes(draw):
 
 @st.composite
 def networks(draw, bare=False):
-    """Links, LANs, nodes on several of them, hops that differ; nodes have nothing but interfaces where ``bare``."""
+    """Draw networks with links, LANs, nodes on several of them and different hops. If ``bare``, nodes have only interfaces."""
     chosen = draw(st.lists(st.sampled_from(NAMES), min_size=3, max_size=10, unique=True))
     count = draw(st.integers(1, len(chosen) - 1))
     nodes, substrates = chosen[:count], chosen[count:]

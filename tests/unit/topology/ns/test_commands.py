@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What methods and tb- commands do, what they warn of, and what they refuse."""
+"""Methods and tb- commands of NS files: their effects, warnings and errors."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ ATTRIBUTES = {
 
 
 @pytest.mark.parametrize("case", ATTRIBUTES)
-def test_a_node_has_the_attributes_that_the_file_gives_it(case):
+def test_node_has_the_attributes_that_the_file_sets(case):
     body, expected = ATTRIBUTES[case]
     node = computer(topology_of(LINK + body), "a")
     assert {name: node.attribute(name) for name in expected} == expected
 
 
-def test_attributes_stand_in_the_order_of_the_original():
+def test_attributes_have_the_order_of_the_original_converter():
     body = TWO + "tb-set-node-startcmd $a x\ntb-fix-node $a pc1\ntb-set-node-testbed $a t\ntb-add-node-attribute $a mine 1"
     assert [attribute.name for attribute in computer(topology_of(body), "a").attributes] == ["mine", "fixed", "type", "startup", "testbed", "failureaction"]
 
@@ -51,19 +51,19 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize("case", ADDRESSES)
-def test_an_address_is_fixed_on_the_interface_meant(case):
+def test_address_is_set_on_the_intended_interface(case):
     body, expected = ADDRESSES[case]
     (interface,) = computer(topology_of(LINK + body), "a").interfaces
     assert (interface.attribute("ip4_address"), interface.attribute("ip4_netmask")) == expected
 
 
-def test_of_two_links_between_the_same_nodes_the_last_is_meant():
+def test_last_of_two_links_between_the_same_nodes_is_addressed():
     body = LINK + "set link1 [$ns duplex-link $b $a 1Mb 0ms DropTail]\ntb-set-ip-interface $a $b 10.1.2.3"
     first, second = computer(topology_of(body), "a").interfaces
     assert (first.attribute("ip4_address"), second.attribute("ip4_address")) == (None, "10.1.2.3")
 
 
-def test_software_and_operating_systems():
+def test_software_and_operating_systems_are_read():
     body = TWO + 'tb-set-node-rpms $a "/proj/P/a.rpm /proj/P/b.rpm"\n'
     body += "tb-set-node-tarfiles $a /usr/local /proj/P/c.tar.gz /opt /proj/P/d.tgz\ntb-set-node-os $a FC4-STD"
     node = computer(topology_of(body), "a")
@@ -72,7 +72,7 @@ def test_software_and_operating_systems():
     assert [system.attribute("osid") for system in node.operating_systems] == ["FC4-STD"]
 
 
-def test_what_is_of_the_whole_experiment_stands_at_the_root():
+def test_experiment_settings_become_attributes_of_the_root():
     body = TWO + "$ns rtproto Static\nset opt(RATE) 10\nset opt(x-y) {a b}\nset opt(RATE) 20\n"
     body += "tb-set-sync-server $a\ntb-make-soft-vtype any {pc600 pc850}\ntb-set-ip-routing none"
     topology = topology_of(body)
@@ -81,7 +81,7 @@ def test_what_is_of_the_whole_experiment_stands_at_the_root():
         "containers:vtype:any": "soft pc600 pc850", "containers:ip_routing": "none"}  # fmt: skip
 
 
-def test_links_and_interfaces_have_attributes_and_costs():
+def test_links_and_interfaces_get_attributes_and_costs():
     body = LAN + "tb-add-network-attribute $lan0 colour red\ntb-add-interface-attribute $b $lan0 note x\n"
     body += "$lan0 cost 3\ntb-set-link-failure-action $lan0 nonfatal"
     topology = topology_of(body)
@@ -90,7 +90,7 @@ def test_links_and_interfaces_have_attributes_and_costs():
     assert computer(topology, "b").interfaces[0].attribute("note") == "x"
 
 
-def test_nodes_and_networks_stand_in_the_order_of_their_creation_with_interfaces_numbered():
+def test_nodes_and_networks_keep_their_order_of_creation_and_interfaces_are_numbered():
     body = THREE + "set l1 [$ns duplex-link $c $a 1Mb 0ms DropTail]\nset l0 [$ns make-lan {a\tb\n c} 1Mb 0ms]"
     topology = topology_of(body)
     assert members(topology) == {"l1": ["a", "c"], "l0": ["a", "b", "c"]}
@@ -98,7 +98,7 @@ def test_nodes_and_networks_stand_in_the_order_of_their_creation_with_interfaces
     assert computer(topology, "c").line == 5 and topology.substrates[1].line == 7
 
 
-def test_the_whole_language_is_there():
+def test_whole_tcl_language_is_available():
     body = r"""
 proc pair {first second {rate 10Mb}} {
     upvar #0 $first one $second two
@@ -119,7 +119,7 @@ array set table {x 1}; if {[info exists table(x)] && [expr {$table(x) + 1}] == 2
     assert members(topology) == {"core": ["alpha", "beta"]}
 
 
-def test_other_files_are_read_from_below_the_folder_and_errors_in_them_have_their_names(tmp_path):
+def test_sourced_files_below_the_folder_are_read_and_named_in_errors(tmp_path):
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "net.tcl").write_text('set c [$ns node]\nset lan0 [$ns make-lan "a b c" 1Mb 0ms]\n')
     topology, warnings = read(TWO + "source parts/net.tcl", folder=tmp_path)
@@ -160,23 +160,23 @@ WARNED = {
 
 
 @pytest.mark.parametrize("case", WARNED)
-def test_what_has_no_effect_is_warned_of(case):
+def test_statement_without_effect_gives_a_warning(case):
     body, expected = WARNED[case]
     warnings = read(LINK + body)[1]
     assert any(expected in warning for warning in warnings), warnings
 
 
-def test_of_a_sort_ten_warnings_are_shown_and_the_others_counted():
+def test_ten_warnings_of_a_kind_are_shown_and_the_rest_counted():
     warnings = read("\n".join(["$ns nonsense"] * 50))[1]
     assert len(warnings) == 11 and warnings[0].startswith("lab.tcl:3: ")
     assert warnings[-1] == "lab.tcl: 40 more warnings about methods that are not known"
 
 
-def test_the_same_warning_at_the_same_place_is_one():
+def test_repeated_warning_at_the_same_place_is_shown_once():
     assert len(read("for {set i 0} {$i < 50} {incr i} { $ns nonsense }")[1]) == 1
 
 
-def test_a_file_with_tb_commands_that_does_not_read_tb_compat_is_warned_of_or_refused():
+def test_tb_commands_without_tb_compat_give_a_warning_or_are_refused():
     text = "set ns [new Simulator]\n" + LINK + "tb-set-ip $a 10.0.0.1\n$ns run\n"
     (warning,) = read(text, whole=True)[1]
     assert warning == "lab.tcl:5: tb-set-ip: an Emulab site would not know it (source tb_compat.tcl)"
@@ -245,14 +245,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_is_an_error_with_its_line(case):
+def test_impossible_statement_is_an_error_with_its_line(case):
     body, expected = REFUSED[case]
     errors = errors_of(LINK + body)
     assert any(expected in error for error in errors), errors
     assert all(error.startswith("lab.tcl:") for error in errors)
 
 
-def test_all_errors_are_told_in_one_run_in_the_order_of_lines():
+def test_all_errors_are_reported_together_in_line_order():
     body = LINK + "tb-set-ip $a x\nset l [$ns duplex-link $a $b 10mb 1 DropTail]\ntb-set-link-loss $l 7\n"
     body += "set b_c [$ns node]\nset n [$ns duplex-link $a nobody 1Mb 0 DropTail]\ntb-set-link-loss $n 0.1"
     errors = errors_of(body)
@@ -277,18 +277,18 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("case", FAULTS)
-def test_a_fault_of_tcl_ends_the_file_with_its_line(case):
+def test_tcl_error_aborts_the_file_and_is_reported_with_its_line(case):
     body, line, expected = FAULTS[case]
     (error,) = errors_of("set a [$ns node]\n" + body)
     assert error.startswith(f"lab.tcl:{line}: ") and expected in error
 
 
-def test_a_fault_does_not_hide_the_errors_before_it():
+def test_tcl_error_does_not_hide_earlier_errors():
     errors = errors_of("set a_b [$ns node]\ntb-set-ip $a_b 1.2\nnonsense")
     assert [error.split(": ")[0] for error in errors] == ["lab.tcl:3", "lab.tcl:4", "lab.tcl:4", "lab.tcl:5"]
 
 
-def test_a_fault_that_is_caught_is_none():
+def test_caught_tcl_error_is_no_error():
     assert not errors_of("set a [$ns node]\ncatch {nonsense}\nif {[catch {tb-set-nothing}]} {set b [$ns node]}")
 
 
@@ -296,17 +296,17 @@ def test_a_fault_that_is_caught_is_none():
     (HEAD + TWO, "lab.tcl: $ns run is missing"), ("", "lab.tcl: is empty"), ("# nothing\n", "lab.tcl: $ns run is missing"),
     (b"set ns \0", "lab.tcl:1: contains a NUL byte"), (b"\n\x1a", "lab.tcl:2: contains a Control-Z"), ("x" * 5_000_000, "is larger than 4 MB"),
 ])  # fmt: skip
-def test_a_file_that_is_none_is_refused(text, expected):
+def test_file_that_is_no_ns_file_is_refused(text, expected):
     (error,) = errors_of(text, whole=True)
     assert expected in error
 
 
 @pytest.mark.parametrize("text", [b"\xef\xbb\xbfset ns [new Simulator]\n$ns run\n", b"# caf\xe9\nset ns [new Simulator]\r\n$ns run\r\n"])
-def test_byte_order_marks_other_encodings_and_line_ends_do_no_harm(text):
+def test_byte_order_marks_encodings_and_line_ends_are_accepted(text):
     assert read(text, whole=True)[0].computers == ()
 
 
-def test_what_comes_after_run_has_no_effect_and_is_warned_of():
+def test_statements_after_run_have_no_effect_and_give_a_warning():
     topology, warnings = read(HEAD + TWO + "$ns run\nset c [$ns node]\ntb-set-hardware $a x\n", whole=True)
     assert [node.name for node in topology.computers] == ["a", "b"] and "what comes after $ns run has no effect" in warnings[0]
 
@@ -322,7 +322,7 @@ EMULAB = {
 
 
 @pytest.mark.parametrize("case", EMULAB)
-def test_the_profile_emulab_is_stricter(case):
+def test_profile_emulab_is_stricter(case):
     assert not errors_of(LINK + EMULAB[case])
     (error,) = errors_of(LINK + EMULAB[case], profile="emulab")
     assert error.startswith("lab.tcl:")

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Options of NS files, and the example of their documentation. Those of the tutorials are in examples/tutorial and tests/unit/docs."""
+"""Options of NS files, and the example of their documentation. tests/unit/docs tests the examples of the tutorials."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from ansible_collections.deter.benito.tests.unit.topology.ns.files import TWO, members, read, topology_of, ways
 
 
-def test_options_are_in_the_order_they_were_set():
+def test_options_keep_the_order_in_which_they_were_set():
     body = "set opt(BANDWIDTH) 10Mb\nset opt(DELAY) 5ms\n" + TWO + "set l [$ns duplex-link $a $b $opt(BANDWIDTH) $opt(DELAY) DropTail]"
     topology = topology_of(body)
     assert [attribute.name for attribute in topology.attributes] == ["containers:env:BANDWIDTH", "containers:env:DELAY"]
     assert ways(topology, "l")["a", "b"] == (5, 10_000, 0)
 
 
-def test_the_example_of_the_documentation_is_read_without_a_warning():
+def test_documentation_example_is_read_without_a_warning():
     page = (Path(__file__).parents[4] / "docs" / "ns.md").read_text(encoding="utf-8")
     example = textwrap.dedent(re.search(r"(?:^(?:    .*)?\n)+", page[page.index("    set ns") :], re.MULTILINE).group())
     topology, warnings = read(example, whole=True)

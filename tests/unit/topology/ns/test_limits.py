@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hostile files: each ends with one clear error, in bounded time and memory, and reaches nothing outside."""
+"""A hostile file ends with one clear error in bounded time and memory, and cannot reach anything outside."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("case", WHOLE)
-def test_a_file_without_end_is_stopped_within_ten_seconds(case):
+def test_endless_file_is_stopped_within_ten_seconds(case):
     before = seconds_used()
     (error,) = errors_of(WHOLE[case])
     assert "is there a loop without an end?" in error
@@ -58,15 +58,15 @@ def test_a_file_without_end_is_stopped_within_ten_seconds(case):
 
 
 def seconds_used():
-    """Of the processor, by this process and its children."""
+    """Return the processor seconds of this process and its children."""
     return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 
 
 UNTIL_LATER = TWO + "set end [expr {{[clock seconds] + {}}}]\nwhile {{[clock seconds] < $end}} {{}}"
 
 
-def test_the_time_of_other_programs_is_not_the_files(monkeypatch):
-    """On a busy machine a file waits for the processor; here it is stopped for most of the time that it looks at the clock."""
+def test_time_of_other_programs_does_not_count_for_the_file(monkeypatch):
+    """The child is stopped most of the time, like a process that waits for the processor on a busy machine."""
     monkeypatch.setattr(interpreter, "SECONDS", 2)
     assert "seconds of the processor's time" in errors_of(UNTIL_LATER.format(30))[0]
     start = subprocess.Popen
@@ -82,7 +82,7 @@ def test_the_time_of_other_programs_is_not_the_files(monkeypatch):
 
 
 @pytest.mark.parametrize("case", ENDLESS)
-def test_a_file_without_end_is_stopped(case, monkeypatch):
+def test_endless_file_is_stopped(case, monkeypatch):
     monkeypatch.setattr(interpreter, "SECONDS", 1)
     monkeypatch.setattr(interpreter, "CPU_SECONDS", 2)
     errors = errors_of(ENDLESS[case])
@@ -91,7 +91,7 @@ def test_a_file_without_end_is_stopped(case, monkeypatch):
 
 
 def assert_little_memory():
-    """Neither this process nor any child ever had 500 MB."""
+    """Assert that neither this process nor any child ever used 500 MB."""
     assert max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) < 500 * 1024
 
 
@@ -120,7 +120,7 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("case", FORBIDDEN)
-def test_a_file_reaches_nothing_outside(case, tmp_path):
+def test_file_cannot_reach_anything_outside(case, tmp_path):
     body, expected = FORBIDDEN[case]
     lab = tmp_path / "lab"
     lab.mkdir()

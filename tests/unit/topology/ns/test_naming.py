@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names of what an NS file makes: the first global variable, or a number that all sorts share (Emulab's parse.tcl)."""
+"""Objects of an NS file are named after their first global variable, or by a counter that all kinds share (Emulab's parse.tcl)."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ NAMES = {
 
 
 @pytest.mark.parametrize("case", NAMES)
-def test_a_node_is_called_as_its_first_global_variable(case):
+def test_node_is_named_after_its_first_global_variable(case):
     body, expected = NAMES[case]
     assert names(topology_of(body)) == expected
 
 
-def test_all_sorts_of_objects_share_one_number():
+def test_all_kinds_of_objects_share_one_counter():
     body = "set center [$ns node]\nfor {set i 0} {$i < 9} {incr i} {\nset n($i) [$ns node]\n$ns duplex-link $center $n($i) 100Mb 0ms DropTail\n}"
     assert list(members(topology_of(body))) == [f"tblink-l{number}" for number in range(3, 20, 2)]
     unknown = TWO + "$ns duplex-link $a $b 1Mb 0ms DropTail\n$ns rtptoto Static\n$ns make-lan {a b} 1Mb 0ms"
     assert list(members(topology_of(unknown))) == ["tblink-l3", "tblan-lan5"]
 
 
-def test_a_name_is_a_command_and_the_value_of_its_variable():
+def test_object_name_is_a_command_and_the_value_of_its_variable():
     body = 'set router [$ns node]\nset x [$ns node]\nset lan0 [ns make-lan "router $x" 100Mb 0ms]\ntb-set-ip x 10.1.2.3\nrouter start-command "echo hi"'
     topology = topology_of(body)
     assert members(topology) == {"lan0": ["router", "x"]}
@@ -58,7 +58,7 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("case", TAKEN)
-def test_a_name_that_is_taken_ends_the_file(case):
+def test_duplicate_name_aborts_the_file(case):
     body, expected = TAKEN[case]
     (error,) = errors_of(body)
     assert error.startswith(expected)
@@ -76,12 +76,12 @@ ILLEGAL = {
 
 
 @pytest.mark.parametrize("case", ILLEGAL)
-def test_a_name_that_cannot_be_a_host_name_is_an_error(case):
+def test_name_that_is_no_host_name_is_an_error(case):
     body, expected = ILLEGAL[case]
     (error,) = errors_of(body)
     assert expected in error
 
 
-def test_names_that_are_errors_are_told_all_at_once_with_their_lines():
+def test_all_invalid_names_are_reported_together_with_their_lines():
     errors = errors_of("set a_b [$ns node]\nset c.d [$ns node]\nset ok [$ns node]")
     assert [error.split(": ")[0] for error in errors] == ["lab.tcl:3", "lab.tcl:4"]

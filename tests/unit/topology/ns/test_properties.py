@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Any file, however mutilated, is read or refused with lines, never more; what is read can be written and read again."""
+"""Any file, however mutilated, is read or refused with line numbers. What is read can be written and read again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ bounded = settings(max_examples=60, deadline=None, suppress_health_check=[Health
 
 
 def outcome(text: bytes):
-    """The topology, or None for a file that is refused as it should be."""
+    """Return the topology, or None if the file is refused properly."""
     began = time.monotonic()
     try:
         topology, warnings = read_ns_text(text, "lab.tcl", "/nonexistent")
@@ -63,7 +63,7 @@ def assert_it_can_be_kept(topology):
 
 @st.composite
 def mutated(draw):
-    """The file with some of its characters or words taken out, doubled, exchanged or put in."""
+    """Draw the file with some characters or words removed, doubled, exchanged or inserted."""
     text = WHOLE
     for _time in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
@@ -74,7 +74,7 @@ def mutated(draw):
 
 @bounded
 @given(mutated())
-def test_a_mutilated_file_is_read_or_refused_with_lines(text):
+def test_mutilated_file_is_read_or_refused_with_lines(text):
     topology = outcome(text.encode("utf-8", "surrogatepass"))
     if topology is not None:
         assert_it_can_be_kept(topology)
@@ -82,7 +82,7 @@ def test_a_mutilated_file_is_read_or_refused_with_lines(text):
 
 @bounded
 @given(st.lists(st.lists(st.sampled_from(WORDS), max_size=6), max_size=8))
-def test_lines_of_words_are_read_or_refused(lines):
+def test_random_lines_of_words_are_read_or_refused(lines):
     head, tail = WHOLE.rsplit("$ns run", 1)
     topology = outcome("\n".join([head, *(" ".join(words) for words in lines), "$ns run", tail]).encode())
     if topology is not None:
@@ -95,5 +95,5 @@ def test_any_bytes_are_read_or_refused(data):
     outcome(data)
 
 
-def test_the_limits_hold_together():
+def test_limits_on_time_and_memory_are_consistent():
     assert interpreter.SECONDS < interpreter.CPU_SECONDS < 10 < interpreter.WALL_SECONDS < 60 and interpreter.MEMORY_MB < 500

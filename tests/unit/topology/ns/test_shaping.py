@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What shapes the ways of links and LANs, as one reads it from the topology by the rules of hops."""
+"""Links and LANs are shaped as NS files say, by the hop rules of the topology."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINKS = {
 
 
 @pytest.mark.parametrize("case", LINKS)
-def test_a_link_has_the_same_or_other_numbers_in_both_directions(case):
+def test_link_is_shaped_alike_or_differently_in_the_two_directions(case):
     body, there, back = LINKS[case]
     found = ways(topology_of(LINK + body), "link0")
     assert found["a", "b"] == pytest.approx(there) and found["b", "a"] == pytest.approx(back)
@@ -46,14 +46,14 @@ LANS = {
 
 
 @pytest.mark.parametrize("case", LANS)
-def test_a_way_through_a_lan_is_two_hops(case):
+def test_path_through_a_lan_has_two_hops(case):
     body, expected = LANS[case]
     found = ways(topology_of(LAN + body), "lan0")
     for way, numbers in expected.items():
         assert found[way] == pytest.approx(numbers), way
 
 
-def test_the_documented_examples_of_delays():
+def test_documented_delay_examples_are_correct():
     slow = TWO + 'set c [$ns node]\nset lan0 [$ns make-lan "a b c" 100Mb 0ms]\ntb-set-node-lan-delay $a $lan0 100ms'
     found = ways(topology_of(slow), "lan0")
     assert (found["a", "b"][0], found["b", "a"][0], found["b", "c"][0]) == (100, 100, 0)
@@ -71,20 +71,20 @@ DETER_LANS = {
 
 
 @pytest.mark.parametrize("case", DETER_LANS)
-def test_a_lan_of_deter_has_its_means(case):
+def test_lan_with_deter_semantics_has_the_mean_values(case):
     call, expected = DETER_LANS[case]
     topology = topology_of(TWO + f"set c [$ns node]\nset lan0 [$ns {call}]")
     assert set(ways(topology, "lan0").values()) == {expected}
 
 
 @pytest.mark.parametrize("body", [entry[0] for entry in LINKS.values()])
-def test_what_is_written_as_topdl_shapes_alike(body):
+def test_topology_written_as_topdl_has_the_same_shaping(body):
     topology = topology_of(LINK + body)
     again, _warnings = read_topdl_text(write_topdl(topology).encode(), "again.xml")
     assert again == topology and ways(again, "link0") == ways(topology, "link0")
 
 
-def test_the_limits_of_queues_stand_at_the_interface_they_are_of():
+def test_queue_limits_are_stored_at_their_interface():
     body = LINK + "set q [[$ns link $b $a] queue]\n$q set limit_ 20\n$q set queue-in-bytes_ 1\n[$link0 set toqueue] set limit_ 7"
     topology = topology_of(body)
     (a,), (b,) = computer(topology, "a").interfaces, computer(topology, "b").interfaces
@@ -93,6 +93,6 @@ def test_the_limits_of_queues_stand_at_the_interface_they_are_of():
     assert computer(of_lan, "b").interfaces[0].attribute("containers:queue_limit") == "9"
 
 
-def test_variables_of_queues_can_be_read():
+def test_queue_variables_can_be_read():
     body = LINK + 'set q [[$ns link $a $b] queue]\nif {[$q set limit_] != 50} {error "limit"}\n$q set limit_ 10\nif {[$q set limit_] != 10} {error "limit"}'
     assert read(body)[1] == []

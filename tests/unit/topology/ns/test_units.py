@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bandwidths, delays, losses and times of NS files."""
+"""Bandwidths, delays, losses and times of NS files are read, or refused with a hint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BANDWIDTHS = {
 
 
 @pytest.mark.parametrize("text", BANDWIDTHS)
-def test_a_bandwidth_becomes_whole_kilobits_per_second(text):
+def test_bandwidth_is_read_as_whole_kilobits_per_second(text):
     assert bandwidth_kbps(text, DEFAULT) == BANDWIDTHS[text]
 
 
@@ -27,19 +27,19 @@ NO_BANDWIDTHS = ["10mb", "10MB", "1Gbit", "10Mbit", "fast", "", "9kb", "9999", "
 
 
 @pytest.mark.parametrize("text", NO_BANDWIDTHS)
-def test_a_bandwidth_that_is_none_is_refused_with_what_would_be_right(text):
+def test_invalid_bandwidth_is_refused_with_a_valid_example(text):
     with pytest.raises(ValueError) as caught:
         bandwidth_kbps(text, DEFAULT)
     assert all(caught.value.args) and len(caught.value.args) == 2
 
 
-def test_a_wrong_case_gets_the_right_one_as_a_hint():
+def test_unit_in_the_wrong_case_gets_a_hint():
     with pytest.raises(ValueError) as caught:
         bandwidth_kbps("10mb", DEFAULT)
     assert caught.value.args == ("'mb' is no unit of bandwidth", "10Mb")
 
 
-def test_the_profile_decides_how_fast_a_link_may_be():
+def test_profile_limits_the_bandwidth_of_a_link():
     assert bandwidth_kbps("2Gb", DEFAULT) == 2_000_000
     with pytest.raises(ValueError, match="too high"):
         bandwidth_kbps("2Gb", EMULAB)
@@ -53,7 +53,7 @@ DELAYS = [
 
 
 @pytest.mark.parametrize(("text", "default", "emulab"), DELAYS)
-def test_a_delay_becomes_milliseconds_by_the_rules_of_its_profile(text, default, emulab):
+def test_delay_is_read_as_milliseconds_by_the_rules_of_the_profile(text, default, emulab):
     for profile, expected in ((DEFAULT, default), (EMULAB, emulab)):
         if expected is None:
             with pytest.raises(ValueError) as caught:
@@ -63,34 +63,34 @@ def test_a_delay_becomes_milliseconds_by_the_rules_of_its_profile(text, default,
             assert delay_ms(text, profile)[0] == pytest.approx(expected)
 
 
-def test_nanoseconds_are_warned_of():
+def test_nanoseconds_give_a_warning():
     assert delay_ms("3000ns", DEFAULT)[1] and not delay_ms("3ms", DEFAULT)[1]
 
 
 @pytest.mark.parametrize("text", ["0", "0.0", "1", "1.0", "0.01", ".05", "0.000005"])
-def test_a_loss_is_a_plain_number_from_0_to_1(text):
+def test_loss_is_a_number_from_0_to_1(text):
     assert loss_fraction(text) == float(text)
 
 
 @pytest.mark.parametrize("text", ["1.1", "2", "-0.1", "1e-3", "5%", "", "0.0000001", "x"])
-def test_a_loss_that_is_none_is_refused(text):
+def test_invalid_loss_is_refused(text):
     with pytest.raises(ValueError):
         loss_fraction(text)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("20", 20), ("2.5", 2.5), (".5", 0.5), ("2m", 120), ("1h20m3s", 4803), ("3s", 3), ("1h", 3600)])
-def test_a_time_is_seconds_or_hours_minutes_and_seconds(text, expected):
+def test_time_is_read_as_seconds_or_hours_minutes_and_seconds(text, expected):
     assert seconds(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1d", "3s2m", "1.5h"])
-def test_a_time_that_is_none_is_refused(text):
+def test_invalid_time_is_refused(text):
     with pytest.raises(ValueError):
         seconds(text)
 
 
 @given(st.text(max_size=12), st.sampled_from([DEFAULT, EMULAB]))
-def test_any_text_is_a_number_or_refused(text, profile):
+def test_any_text_is_read_as_a_number_or_refused(text, profile):
     for parse in (lambda: bandwidth_kbps(text, profile), lambda: delay_ms(text, profile), lambda: loss_fraction(text), lambda: seconds(text)):
         try:
             parse()

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""TopDL to NS and back: nodes, links, addresses and shaping stay what they are."""
+"""Nodes, links, addresses and shaping survive the way from TopDL to NS and back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NS_FILES = {
 
 
 @pytest.mark.parametrize("case", NS_FILES)
-def test_what_came_from_an_ns_file_is_the_same_when_it_comes_back(case):
+def test_topology_of_an_ns_file_survives_a_round_trip(case):
     topology = topology_of(NS_FILES[case])
     back = written_and_read(topology)
     assert whole_ways(back) == whole_ways(topology)
@@ -53,7 +53,7 @@ def test_what_came_from_an_ns_file_is_the_same_when_it_comes_back(case):
     assert sorted(map(str, back.attributes)) == sorted(map(str, topology.attributes))
 
 
-def test_the_file_is_one_that_a_person_would_write():
+def test_written_ns_file_is_idiomatic():
     text, warnings = write_ns(topology_of(LAN + "set n(3) [$ns node]\ntb-set-node-startcmd $n(3) {echo hi}"))
     assert text.splitlines() == [
         "set ns [new Simulator]",
@@ -70,23 +70,23 @@ def test_the_file_is_one_that_a_person_would_write():
 
 
 @pytest.mark.parametrize("wrong", ["a_b", "list", "set", "opt"])
-def test_names_that_ns_does_not_have_are_refused(wrong):
+def test_names_that_ns_does_not_allow_are_refused(wrong):
     with pytest.raises(InputError):
         write_ns(Topology(elements=(Computer(name=wrong),)))
 
 
-def test_names_of_interfaces_are_said_to_be_lost_once_for_all():
+def test_lost_interface_names_give_a_single_warning():
     ends = tuple(Computer(name=name, interfaces=(Interface(name="eth1", substrates=("l",)),)) for name in "abcdefgh")
     (warning,) = write_ns(Topology(elements=ends, substrates=(Substrate(name="l"),)))[1]
     assert str(warning).endswith("inf001, …: eth1 of a, eth1 of b, eth1 of c, eth1 of d, eth1 of e, eth1 of f and 2 more")
 
 
-def test_a_node_and_a_link_of_one_name_are_refused():
+def test_node_and_link_with_the_same_name_are_refused():
     with pytest.raises(InputError, match="of one name"):
         write_ns(Topology(elements=(Computer(name="x"),), substrates=(Substrate(name="x"),)))
 
 
-def test_what_an_ns_file_cannot_say_is_warned_of():
+def test_content_that_ns_cannot_express_gives_a_warning():
     slow = Substrate(name="l", capacity=Capacity(5.0))
     ends = [Computer(name=name, interfaces=(Interface(name="inf000", substrates=("l",)),)) for name in ("n", "n-1", "ns")]
     text, warnings = write_ns(Topology(elements=tuple(ends[:2]), substrates=(slow, Substrate(name="alone"))))
@@ -100,7 +100,7 @@ def test_what_an_ns_file_cannot_say_is_warned_of():
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
-def test_nodes_links_addresses_and_shaping_come_back(topology):
+def test_nodes_links_addresses_and_shaping_survive_a_round_trip(topology):
     back = written_and_read(topology)
     assert names(back) == names(topology)
     linked = {name for name, members in topology.attachments().items() if len(members) > 1}
@@ -113,7 +113,7 @@ def test_nodes_links_addresses_and_shaping_come_back(topology):
 
 
 def deployable(topology):
-    """Of any topology what can be an experiment: its computers, each interface on one link or LAN, under names that everything has."""
+    """Return the deployable part of any topology: its computers, each interface on one link or LAN, with names that every format allows."""
     links = {substrate.name: f"l{number}" for number, substrate in enumerate(topology.substrates)}
     computers = []
     for number, computer in enumerate(topology.computers):
@@ -128,7 +128,7 @@ def deployable(topology):
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(strategies.topologies().map(deployable))
-def test_whatever_a_topology_says_besides_its_nodes_and_links_come_back(topology):
+def test_nodes_and_links_of_any_topology_survive_a_round_trip(topology):
     text, warnings = write_ns(topology)
     back, _warnings = read_ns_text(text.encode(), "back.tcl", "/nonexistent")
     assert names(back) == names(topology)

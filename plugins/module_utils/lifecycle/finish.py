@@ -1,0 +1,97 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Finish a swap-in or a swap-out: enter the state that the machines' reports mean, and report what failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..embedding.placement.allocation import Allocation, PoolHost
+from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG
+from ..experiment.directory import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
+from .begin import SWAPIN
+from .lent import read_allocation
+from .node_table import node_rows
+
+_LOST = "the connection to it was lost"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run ended.
+
+    changed   whether the state changed, or would
+    state     the experiment's state now
+    nodes     a row for each node after a swap-in, see node_table.py; [] after a swap-out
+    failures  {vhost: reason}
+    message   every failure on a line of its own, after one that says what to do next; [] for none
+    """
+
+    changed: bool
+    state: str
+    nodes: list[dict[str, str]]
+    failures: dict[str, str]
+    message: list[str]
+
+
+def finish(directory: ExperimentDirectory, operation: str, reports: dict[str, dict[str, Any]], dry_run: bool = False) -> Finished:
+    """Enter ``active`` after a ``swapin``, ``swapped`` after a ``swapout``; in either case ``failed`` if a vhost failed.
+
+    reports  {vhost: its report}: {"failure": reason}, {"built": True}, {"done": True}, or {} for one that was lost; with "status" where
+             it could be asked for it
+
+    After a swap-out, the machines that are not clean stay allocated. Raises ExperimentError: a directory that cannot be read or written.
+    """
+    failures = failures_of(reports)
+    nodes = node_rows(directory, reports) if operation == SWAPIN else []
+    changed = _finish_swapin(directory, failures, dry_run) if operation == SWAPIN else _finish_swapout(directory, failures, dry_run)
+    return Finished(changed, directory.read_state().state, nodes, failures, _message(directory, operation, failures))
+
+
+def failures_of(reports: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return {vhost: reason} of the vhosts that failed or were lost."""
+    return {vhost: report.get("failure") or _LOST for vhost, report in reports.items() if not report.get("built") and not report.get("done")}
+
+
+def _finish_swapin(directory: ExperimentDirectory, failures: dict[str, str], dry_run: bool) -> bool:
+    reason = _reason(failures, read_allocation(directory).hosts)
+    before = directory.read_state()
+    state = FAILED if failures else ACTIVE
+    changed = before.state != state or (bool(reason) and before.reason != reason)
+    if changed and not dry_run:
+        directory.write_state(state, reason)
+    return changed
+
+
+def _finish_swapout(directory: ExperimentDirectory, failures: dict[str, str], dry_run: bool) -> bool:
+    before, lent = directory.read_state(), read_allocation(directory).hosts
+    if dry_run or (before.state == SWAPPED and not lent and not failures):
+        return before.state != SWAPPED
+    left = {vhost: host for vhost, host in lent.items() if vhost in failures}
+    if left:
+        directory.write("allocation.json", Allocation(left).to_json())
+        directory.write_state(FAILED, _reason(failures, lent))
+    else:
+        directory.discard("allocation.json")
+        for name in ("plan", "secrets/plan", KNOWN_HOSTS, SSH_CONFIG):
+            directory.discard(name)
+        directory.write_state(SWAPPED)
+    return True
+
+
+def _reason(failures: dict[str, str], lent: dict[str, PoolHost]) -> str:
+    return "; ".join(f"{_title(vhost, lent)}: {reason}" for vhost, reason in sorted(failures.items()))
+
+
+def _message(directory: ExperimentDirectory, operation: str, failures: dict[str, str]) -> list[str]:
+    if not failures:
+        return []
+    lent = read_allocation(directory).hosts
+    verb, next_step = ("in", "run it again to go on, or swap out") if operation == SWAPIN else ("out", "run it again when the machine can be reached")
+    lines = [f"  {_title(vhost, lent)}: {reason}" for vhost, reason in sorted(failures.items())]
+    return [f"experiment {directory} failed to swap {verb}: {next_step}", *lines]
+
+
+def _title(vhost: str, lent: dict[str, PoolHost]) -> str:
+    return f"{vhost} ({lent[vhost].name})" if vhost in lent else vhost

@@ -1,0 +1,36 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read what a swap-in wrote down: which machines the experiment was lent, and the plan of each."""
+
+from __future__ import annotations
+
+import os
+
+from ..embedding.placement.allocation import Allocation
+from ..experiment.directory import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
+from ..hostplan import HostPlan, from_json
+
+
+def read_allocation(directory: ExperimentDirectory) -> Allocation:
+    """Return what the experiment was lent, empty for nothing. Raises ExperimentError."""
+    if not os.path.exists(directory.allocation):
+        return Allocation()
+    return Allocation.from_json(directory.read("allocation.json"), directory.allocation)
+
+
+def read_plans(directory: ExperimentDirectory) -> dict[str, HostPlan]:
+    """Return the plans of all vhosts in order, {} for an experiment that is not swapped in. Raises BenitoError."""
+    names = sorted(name for name in os.listdir(directory.plans) if name.endswith(".json")) if os.path.isdir(directory.plans) else []
+    return {name[:-5]: from_json(directory.read("plan", name), directory.file("plan", name)) for name in names}
+
+
+def abandon(directory: ExperimentDirectory, reason: str) -> None:
+    """End a swap-in that built nothing: back to ``swapped``, or ``failed`` where machines are still lent. An active experiment stays active."""
+    before = directory.read_state()
+    if before.state == ACTIVE:
+        directory.log_activity(f"swap-in of the active experiment: {reason}")
+    elif read_allocation(directory).hosts:
+        directory.write_state(FAILED, reason)
+    else:
+        directory.log_activity(f"not swapped in: {reason}")
+        directory.write_state(SWAPPED)

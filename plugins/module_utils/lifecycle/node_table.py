@@ -1,0 +1,49 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Show the state of every node, as vhosts report it: rows, and a table for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..experiment.directory import ExperimentDirectory
+from .lent import read_allocation, read_plans
+
+COLUMNS = ("node", "kind", "pnode", "machine", "state", "start_command")
+
+
+def node_rows(directory: ExperimentDirectory, reports: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
+    """Return a row for each node, {column: text}.
+
+    reports  {vhost: its report}, with "status" where it could be asked
+
+    The pnode of a process inside a virtual machine is ``pnode-0000/its-machine``. Raises BenitoError: a directory that cannot be read.
+    """
+    lent, plans, rows = read_allocation(directory).hosts, read_plans(directory), []
+    outside = {vnode.name: vhost for vhost, plan in plans.items() for vnode in plan.vnodes}
+    for vhost, plan in plans.items():
+        pnode = vhost if vhost in lent else outside.get(vhost, vhost)
+        nodes = reports.get(vhost, {}).get("status", {}).get("nodes", {})
+        for vnode in plan.vnodes:
+            found = nodes.get(vnode.name, {})
+            rows.append({"node": vnode.name, "kind": vnode.kind, "pnode": vhost if pnode == vhost else f"{pnode}/{vhost}",
+                         "machine": lent[pnode].name if pnode in lent else "",
+                         "state": found.get("state", "unknown"), "start_command": _start_command(found)})
+    return rows
+
+
+def table(rows: list[dict[str, str]], most: int = 60) -> list[str]:
+    """Return the rows as aligned lines of text. Of more than ``most``, those that are not as they should be come first."""
+    if not rows:
+        return []
+    odd = [row for row in rows if row["state"] != "booted" or row["start_command"] in ("failed", "lost")]
+    shown = rows if len(rows) <= most else (odd + [row for row in rows if row not in odd])[:most]
+    lines = [tuple(column.replace("_", " ").upper() for column in COLUMNS), *(tuple(row[column] for column in COLUMNS) for row in shown)]
+    widths = [max(len(line[number]) for line in lines) for number in range(len(COLUMNS))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    return [*text, f"… and {len(rows) - len(shown)} more nodes"] if len(shown) < len(rows) else text
+
+
+def _start_command(node: dict[str, Any]) -> str:
+    state, status = node.get("start_command", ""), node.get("exit_status")
+    return f"exit {status}" if state == "ended" else state or "-"

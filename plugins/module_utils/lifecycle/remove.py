@@ -1,0 +1,20 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Remove an experiment."""
+
+from __future__ import annotations
+
+from ..errors import ExperimentError
+from ..experiment.directory import ExperimentDirectory
+from .lent import read_allocation
+
+
+def remove(directory: ExperimentDirectory, dry_run: bool = False) -> bool:
+    """Remove the directory of an experiment that has no machines. Returns whether there was one. Raises ExperimentError: it has machines."""
+    if not directory.exists():
+        return False
+    if read_allocation(directory).hosts and not dry_run:
+        raise ExperimentError(f"experiment {directory} still has machines: swap it out first")
+    if not dry_run:
+        directory.remove()
+    return True

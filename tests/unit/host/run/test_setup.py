@@ -1,0 +1,41 @@
+# Copyright: deter.benito contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the role vhost leaves on a host before anything is built."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
+from ansible_collections.deter.benito.plugins.module_utils.host.run.setup import install_secrets
+from ansible_collections.deter.benito.tests.unit.host.plans import plan
+from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
+
+PATHS = ExperimentPaths("Proj.exp")
+
+
+@sandboxed
+def test_secrets_are_for_root_alone_and_go_when_they_are_not_handed_over_again():
+    install_plan(plan())
+    key, other = PATHS.secret("a", "key"), PATHS.secret("b", "key")
+    assert install_secrets(PATHS, {"a": {"key": "one"}, "b": {"key": "two"}}) == [f"{key}: written", f"{other}: written"]
+    assert os.stat(key).st_mode & 0o777 == 0o600 and os.stat(os.path.dirname(key)).st_mode & 0o777 == 0o700
+    assert install_secrets(PATHS, {"a": {"key": "one"}, "b": {"key": "two"}}) == []
+    assert install_secrets(PATHS, {"a": {"key": "three"}}) == [f"{other}: removed", f"{key}: written"]
+    assert Path(key).read_text() == "three" and not os.path.exists(other)
+
+
+@sandboxed
+def test_check_mode_says_what_would_be_written_and_writes_nothing():
+    install_plan(plan())
+    assert install_secrets(PATHS, {"a": {"key": "one"}}, dry_run=True) == [f"{PATHS.secret('a', 'key')}: written"]
+    assert not os.path.exists(PATHS.secret("a", "key"))
+
+
+@pytest.mark.parametrize(("node", "name"), [("..", "key"), ("a", "../../host.json"), ("a/b", "key"), ("", "/etc/shadow")])
+def test_a_secret_never_lands_outside_the_folder_of_secrets(node, name):
+    with pytest.raises(HostError, match="is not a valid path of a node's secret"):
+        install_secrets(PATHS, {node: {name: "text"}})
