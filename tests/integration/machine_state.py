@@ -111,11 +111,18 @@ def _change(old, new):
 
 
 def _output(*command):
-    """Return the output of ``command``, or "" if the machine has no such command."""
+    """Return the output of ``command``, or "" if the machine has no such command.
+
+    Raises RuntimeError if the command fails: an empty answer would pass for an empty machine. systemctl gets minutes, not its usual 25 s,
+    because an emulated machine can need them.
+    """
     try:
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.decode(errors="replace")
+        done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "SYSTEMD_BUS_TIMEOUT": "300"})
     except OSError:
         return ""
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout.decode(errors="replace")
 
 
 def _lines(*command):
@@ -197,6 +204,8 @@ def _parent(pid):
 def _units(owned):
     """Return the units that are not inactive, with their states. Mount units are left out because mounts are compared, device units because we make none."""
     units = {}
+    if not os.path.isdir("/run/systemd/system"):
+        return units  # systemd does not run here
     for line in _output("systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=service,socket,timer,path,slice,scope,target").splitlines():
         name, unused, active, *unused_rest = line.split()
         if active != "inactive":

@@ -58,6 +58,15 @@ def test_only_processes_of_other_suites_are_ignored(monkeypatch, runner, seen):
             process.kill()
 
 
+@pytest.mark.parametrize("command", ["ip", "nft", "systemctl", "dpkg-query"])
+def test_look_fails_if_a_command_fails(monkeypatch, tmp_path, command):
+    (tmp_path / command).write_text("#!/bin/sh\necho out of memory >&2; exit 4\n")
+    (tmp_path / command).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(RuntimeError, match=f"(?s)^{command} .*: exit status 4: out of memory$"):
+        snapshot()
+
+
 def test_files_of_installed_packages_are_exempt(testbed):
     pnode = testbed.pnodes[1]
     before = testbed.state(pnode)
