@@ -161,7 +161,7 @@ from ansible_collections.deter.benito.plugins.module_utils.settings_module impor
 MOST_WARNINGS = 20
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "topology": {"type": "str", "required": True},
         "rules": {"type": "raw"},
@@ -186,7 +186,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = SettingsModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:

@@ -78,7 +78,7 @@ from ansible_collections.deter.benito.plugins.module_utils.settings.schema impor
 MOST_WARNINGS = 100
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "topology": {"type": "str"},
         "pid": {"type": "str"},
@@ -91,7 +91,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:

@@ -106,7 +106,7 @@ from ansible_collections.deter.benito.plugins.module_utils.lifecycle.picture imp
 from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "experiment": {"type": "str"},
         "pid": {"type": "str"},
@@ -122,7 +122,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, required_together=[("pid", "eid")])
     given = module.params
     try:
