@@ -14,6 +14,7 @@ from .addressing.addresses import assign_addresses
 from .assign_kinds import annotate, realise
 from .binding.hosts import hosts_entries, hosts_text
 from .nesting import made_carriers
+from .node_view import Nodes, read_nodes
 from .partitioning.partition import partition, without_partitions
 from .partitioning.passes import machine_types
 from .placement.machines import Machine, machines, overfull_bridges
@@ -31,6 +32,7 @@ class Embedding:
 
     annotated    the topology with the kind that each computer asks for
     partitioned  with addresses, realised kinds and partitions: all that ``bind.bind`` needs
+    nodes        the view of every computer of the partitioned topology
     machines     its pnodes in order, each with its partition and nodes
     network      the partitioned topology as nodes, attachments and subnets
     routes       ``routes.of(node)``: computed when asked for
@@ -40,6 +42,7 @@ class Embedding:
 
     annotated: Topology
     partitioned: Topology
+    nodes: Nodes
     machines: tuple[Machine, ...]
     network: Network
     routes: Routes
@@ -70,21 +73,23 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
         topology = without_partitions(topology)
     odd, annotated, addressed = _checked(topology, settings)
     partitioned, warnings = partition(realise(addressed, settings), settings)
-    carrying = machines(partitioned)
+    nodes = read_nodes(partitioned)
+    carrying = machines(nodes)
     problems = overfull_bridges(partitioned, carrying)
     if problems:
         raise InputError(problems)
-    machine_types(carrying, partitioned, settings)  # which refuses what no machine can be
+    machine_types(carrying, nodes, settings)  # which refuses what no machine can be
     network = read_network(partitioned)
     hosts, ambiguous = hosts_entries(network, topology.source)
     return Embedding(
         annotated=annotated,
         partitioned=partitioned,
+        nodes=nodes,
         machines=carrying,
         network=network,
         routes=Routes(network, settings.address_base, settings.control_networks),
         hosts=hosts,
-        warnings=(*odd, *warnings, *ambiguous, *separate_parts(network, topology.source), *shaping_warnings(topology), *made_carriers(partitioned)),
+        warnings=(*odd, *warnings, *ambiguous, *separate_parts(network, topology.source), *shaping_warnings(topology), *made_carriers(nodes)),
     )
 
 

@@ -93,10 +93,6 @@ class ExperimentDirectory:
         return self.file("partitioned.xml")
 
     @property
-    def topo(self) -> str:
-        return self.file("topo.xml")
-
-    @property
     def assignment(self) -> str:
         return self.file("assignment.yaml")
 

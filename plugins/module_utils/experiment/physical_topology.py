@@ -9,8 +9,8 @@ A machine that is a node keeps the node's name. Machines that have to be of cert
 
 from __future__ import annotations
 
-from ..embedding.computers import kind_of
 from ..embedding.kinds import KINDS
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.machines import Machine, pnode_of
 from ..errors import InputError, Problem
 from ..topology.attributes import PREFIX
@@ -26,7 +26,7 @@ def physical_topology(partitioned: Topology, carrying: tuple[Machine, ...], type
 
     types  {pnode: the types of machine that it may be, () for any}
     """
-    own = {computer.name for computer in partitioned.computers if KINDS[kind_of(computer)].own_machine}
+    own = {name for name, node in read_nodes(partitioned).items() if KINDS[node.kind].own_machine}
     names = {machine.vhost: machine.nodes[0] if machine.nodes and machine.nodes[0] in own else machine.vhost for machine in carrying}
     machine_of = pnode_of(carrying)
     interfaces: dict[str, list[Interface]] = {vhost: [] for vhost in names}

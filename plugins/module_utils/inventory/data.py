@@ -13,18 +13,21 @@ import json
 import re
 
 from ..embedding.kinds import EMBEDDED_PNODE, QEMU
-from ..embedding.placement.machines import vhost_of
+from ..embedding.node_view import Nodes, NodeView
+from ..embedding.placement.machines import Machine, vhost_of
 from ..errors import InputError, Problem
-from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK, NODE_TYPE, PARTITION, STARTUP, containers_attribute
+from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK
+from ..topology.model import Computer, Topology
 
 INVENTORY_VERSION = 2
 _RESERVED = ("all", "ungrouped", "localhost")
 
 
-def inventory_of(topology, carrying, mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
+def inventory_of(topology: Topology, nodes: Nodes, carrying: tuple[Machine, ...], mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
     """The hosts and groups of a partitioned topology.
 
-    carrying       its machines, see embedding.machines
+    nodes          the views of its computers
+    carrying       its machines
     mac_addresses  {(computer, interface): address}; empty when no experiment gives them
     experiment     "pid.eid", or "" for a topology that is no experiment
 
@@ -34,10 +37,10 @@ def inventory_of(topology, carrying, mac_addresses: dict[tuple[str, str], str], 
     """
     substrates = {substrate.name: substrate for substrate in topology.substrates}
     vhosts = vhost_of(carrying)
-    pnodes, nodes, hidden, groups, problems = {}, {}, {}, _Groups(experiment), []
+    pnodes, hosts, hidden, groups, problems = {}, {}, {}, _Groups(experiment), []
     for computer in topology.computers:
-        variables = _variables(computer, vhosts[computer.name], substrates, mac_addresses)
-        nodes[computer.name] = variables
+        variables = _variables(computer, nodes[computer.name], vhosts[computer.name], substrates, mac_addresses)
+        hosts[computer.name] = variables
         groups.add_node(computer, variables)
     for machine in carrying:
         partition = machine.partition or machine.vhost
@@ -58,7 +61,7 @@ def inventory_of(topology, carrying, mac_addresses: dict[tuple[str, str], str], 
     problems += groups.collisions(topology.source)
     if problems:
         raise InputError(problems)
-    return {"pnodes": {name: pnodes[name] for name in sorted(pnodes)}, "nodes": nodes, "hidden": hidden, "groups": groups.members}
+    return {"pnodes": {name: pnodes[name] for name in sorted(pnodes)}, "nodes": hosts, "hidden": hidden, "groups": groups.members}
 
 
 def to_json(data: dict, topology_text: bytes) -> str:
@@ -138,17 +141,17 @@ class _Groups:
                     yield Problem(f"and {prefix} {first} would both be the inventory group {group}", source, words[other], what, "rename one of them")
 
 
-def _variables(computer, vhost, substrates, mac_addresses) -> dict:
+def _variables(computer: Computer, node: NodeView, vhost: str, substrates, mac_addresses) -> dict:
     attributes: dict[str, str] = {}
     for attribute in computer.attributes:
         attributes.setdefault(attribute.name, attribute.value)
     return {
         "benito_node": computer.name,
-        "benito_kind": containers_attribute(computer, NODE_TYPE),
-        "benito_partition": containers_attribute(computer, PARTITION) or vhost,
+        "benito_kind": node.kind,
+        "benito_partition": node.partition or vhost,
         "benito_vhost": vhost,
         "benito_interfaces": [_interface(computer.name, interface, substrates, mac_addresses) for interface in computer.interfaces],
-        "benito_startup": computer.attribute(STARTUP) or "",
+        "benito_startup": node.start_command,
         "benito_attributes": attributes,
     }
 

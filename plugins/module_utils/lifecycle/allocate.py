@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..embedding.binding.bind import NOTHING, bind, mtu_notes
-from ..embedding.computers import kind_of
 from ..embedding.kinds import KINDS
+from ..embedding.node_view import Nodes, read_nodes
 from ..embedding.partitioning.passes import machine_types
 from ..embedding.placement.allocation import Allocation, PoolHost
 from ..embedding.placement.choose import Need, Offer, choose
@@ -28,7 +28,6 @@ from ..experiment.directory import ExperimentDirectory
 from ..experiment.keys import ACCESS_KEY
 from ..hostplan import HostPlan, ImagePlan, UserPlan, to_json
 from ..settings.site_settings import SiteSettings, load_site
-from ..topology.model import Topology
 from ..topology.topdl.reader import read_topdl
 from .lent import abandon, read_allocation
 
@@ -69,11 +68,13 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     try:
         settings = load_site(directory.site, given)
         topology, _warnings = read_topdl(directory.partitioned)
-        needs = _needs(topology, settings, warm_memory(directory, settings, offers))
+        nodes = read_nodes(topology)
+        carrying = machines(nodes)
+        needs = _needs(nodes, carrying, settings, warm_memory(directory, settings, offers))
         presented = [_offer(name, offer, settings) for name, offer in offers.items()]
         kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
         chosen = choose(needs, presented, kept)
-        control = _control_addresses(directory, machines(topology), topology, chosen, offers)
+        control = _control_addresses(directory, carrying, nodes, chosen, offers)
         allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
         plans = bind(directory.pid, directory.eid, topology, allocation, settings, _provisioning(directory, settings) if control else NOTHING)
     except BenitoError as exc:
@@ -87,7 +88,7 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     kinds = {vhost: sorted({vnode.kind for vnode in plan.vnodes}) for vhost, plan in plans.items()}
     nested = [
         {"vhost": inside.vhost, "pnode": machine.vhost, "kinds": kinds[inside.vhost], "reach": reach(directory.path, with_login(plans)[inside.vhost])}
-        for machine in machines(topology) for inside in machine.nested
+        for machine in carrying for inside in machine.nested
     ]
     claims = _claims(chosen, needs, presented, offers)
     return Allocated(any(changed), chosen, claims, kinds, nested, tuple(str(note) for note in mtu_notes(plans)))
@@ -106,13 +107,12 @@ def _access(directory: ExperimentDirectory, plans: dict[str, HostPlan]) -> dict[
     }
 
 
-def _needs(topology: Topology, settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:
-    carrying = machines(topology)
-    resources = node_resources(topology, settings, [name for machine in carrying for name in machine.hidden])
-    own_machine = {computer.name for computer in topology.computers if KINDS[kind_of(computer) or ""].own_machine}
-    types = machine_types(carrying, topology, settings)
+def _needs(nodes: Nodes, carrying: tuple[Machine, ...], settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:
+    resources = node_resources(nodes, settings, [name for machine in carrying for name in machine.hidden])
+    own_machine = {name for name, node in nodes.items() if KINDS[node.kind].own_machine}
+    types = machine_types(carrying, nodes, settings)
     return {
-        machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources, warm),
+        machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, nodes, resources, warm),
                             not own_machine.isdisjoint(machine.nodes), types[machine.vhost])
         for machine in carrying
     }
@@ -161,14 +161,14 @@ def _claims(chosen: Mapping[str, str], needs: Mapping[str, Need], presented: Ite
     }
 
 
-def _control_addresses(directory: ExperimentDirectory, carrying: Iterable[Machine], topology: Topology, chosen: Mapping[str, str],
+def _control_addresses(directory: ExperimentDirectory, carrying: Iterable[Machine], nodes: Nodes, chosen: Mapping[str, str],
                        offers: Mapping[str, dict]) -> dict[str, str]:
     """Return {node: its address on the control network} of every node that has one, and of hidden virtual machines."""
-    with_login = {computer.name for computer in topology.computers if KINDS[kind_of(computer) or ""].login}
-    nodes = {node: chosen[machine.vhost] for machine in carrying for node in (*machine.nodes, *machine.hidden) if node in {*with_login, *machine.hidden}}
-    if not nodes:
+    with_login = {name for name, node in nodes.items() if KINDS[node.kind].login}
+    places = {node: chosen[machine.vhost] for machine in carrying for node in (*machine.nodes, *machine.hidden) if node in {*with_login, *machine.hidden}}
+    if not places:
         return {}
-    return assign_control_addresses(nodes, [ControlOffer.of(name, offer) for name, offer in offers.items()], read_allocation(directory).control)
+    return assign_control_addresses(places, [ControlOffer.of(name, offer) for name, offer in offers.items()], read_allocation(directory).control)
 
 
 def _provisioning(directory: ExperimentDirectory, settings: SiteSettings) -> Provisioning:

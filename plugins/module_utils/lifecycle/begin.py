@@ -7,8 +7,8 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from ..embedding.computers import kind_of
 from ..embedding.kinds import PROCESS, QEMU
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.allocation import Allocation
 from ..embedding.placement.machines import Machine, machines, pnode_of
 from ..errors import ExperimentError
@@ -55,16 +55,16 @@ def begin(directory: ExperimentDirectory, operation: str, dry_run: bool = False)
 
 def _begin_swapin(directory: ExperimentDirectory, dry_run: bool) -> Begun:
     topology, _warnings = read_topdl(directory.partitioned)
-    carrying = machines(topology)
+    nodes = read_nodes(topology)
+    carrying = machines(nodes)
     place_of = pnode_of(carrying)
     crosses = any(len({place_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())
     before = directory.read_state()
     changed = before.state != ACTIVE
     if changed and not dry_run:
         directory.begin(ACTIVATING, (SWAPPED, FAILED), Holder.of_playbook())
-    kind = {computer.name: kind_of(computer) or "" for computer in topology.computers}
-    kinds = {*kind.values(), *([QEMU] if any(machine.hidden for machine in carrying) else [])}
-    processes = any(kind[node] == PROCESS for machine in carrying for node in machine.nodes)
+    kinds = {*(node.kind for node in nodes.values()), *([QEMU] if any(machine.hidden for machine in carrying) else [])}
+    processes = any(nodes[name].kind == PROCESS for machine in carrying for name in machine.nodes)
     return Begun(changed, carrying, read_allocation(directory), _owner(directory), crosses, tuple(sorted(kinds)), processes)
 
 

@@ -101,7 +101,7 @@ def prepare(request: Request) -> Creation:
     """
     checked = _check(request)
     embedding, settings, directory = checked.embedding, checked.settings, checked.directory
-    types = machine_types(embedding.machines, embedding.partitioned, settings)
+    types = machine_types(embedding.machines, embedding.nodes, settings)
     physical, not_written = physical_files(embedding.partitioned, embedding.machines, types)
     pictures, not_drawn = creation_pictures(str(directory), embedding.partitioned, settings.image_limit_s) if settings.image else ({}, ())
     warnings = tuple(dict.fromkeys((*checked.warnings, *not_written, *not_drawn)))
@@ -195,7 +195,7 @@ def _path(request: Request, path: str) -> str:
 def _choose_images(embedding: Embedding, settings: SiteSettings) -> Choice:
     """Return the images of the nodes with a system of their own. Raises InputError, also where their resources are impossible."""
     hidden = [name for machine in embedding.machines for name in machine.hidden]
-    refuse_cramped_carriers(embedding.partitioned, node_resources(embedding.partitioned, settings, hidden))
+    refuse_cramped_carriers(embedding.nodes, node_resources(embedding.nodes, settings, hidden))
     return choose_images(embedding.partitioned, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
 
 

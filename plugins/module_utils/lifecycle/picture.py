@@ -9,9 +9,9 @@ import dataclasses
 import os
 from dataclasses import dataclass
 
-from ..embedding.computers import kind_of, partition_of
 from ..embedding.kinds import KINDS
 from ..embedding.nesting import carriers
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.machines import machines, pnode_of
 from ..errors import BenitoError, ExperimentError, InputError, Problem
 from ..experiment.directory import ExperimentDirectory, benito_home
@@ -187,15 +187,15 @@ def _without_machines(topology: Topology) -> tuple[Topology, dict[str, str]]:
 
 def _pnodes(topology: Topology) -> dict[str, str]:
     """Return {computer: its pnode}, or {computer: "partition P"} where a kind or partition that pnodes are numbered by is missing."""
-    if all(kind_of(computer) in KINDS and partition_of(computer) is not None for computer in topology.computers):
-        return pnode_of(machines(topology))
-    return {computer.name: f"partition {partition_of(computer)}" for computer in topology.computers if partition_of(computer) is not None}
+    nodes = read_nodes(topology)
+    if all(node.kind in KINDS and node.partition is not None for node in nodes.values()):
+        return pnode_of(machines(nodes))
+    return {name: f"partition {node.partition}" for name, node in nodes.items() if node.partition is not None}
 
 
 def _carriers(topology: Topology) -> dict[str, str]:
     """Return {process: the virtual machine it is in}."""
-    known = tuple(computer for computer in topology.computers if kind_of(computer) in KINDS)
-    return carriers(dataclasses.replace(topology, elements=known))
+    return carriers({name: node for name, node in read_nodes(topology).items() if node.kind in KINDS})
 
 
 # --- where it goes -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.catalogue import CatalogueImage, catalogue
 from ..embedding.placement.images import choose_images
 from ..embedding.placement.machines import machines
@@ -77,9 +78,10 @@ def provide(directory: ExperimentDirectory, dry_run: bool = False, check_mode: b
 def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     settings = load_site(directory.site)
     topology, _warnings = read_topdl(directory.partitioned)
-    hidden = [name for machine in machines(topology) for name in machine.hidden]
+    views = read_nodes(topology)
+    hidden = [name for machine in machines(views) for name in machine.hidden]
     choice = choose_images(topology, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
-    resources = node_resources(topology, settings, hidden)
+    resources = node_resources(views, settings, hidden)
     store, kept, now = store_of(directory.home), _kept(directory), time.gmtime()
     changes: list[str] = []
     plans: dict[tuple[CatalogueImage, str], ImagePlan] = {}

@@ -59,7 +59,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class _Element:
+class Element:
     """What every TopDL element that may carry attributes has in common."""
 
     attributes: tuple[Attribute, ...] = ()
@@ -75,13 +75,13 @@ class _Element:
 
 
 @dataclass(frozen=True)
-class Cpu(_Element):
+class Cpu(Element):
     type: str = ""
     count: int = 1
 
 
 @dataclass(frozen=True)
-class OperatingSystem(_Element):
+class OperatingSystem(Element):
     name: str = ""
     version: str = ""
     distribution: str = ""
@@ -89,13 +89,13 @@ class OperatingSystem(_Element):
 
 
 @dataclass(frozen=True)
-class Software(_Element):
+class Software(Element):
     location: str = ""
     install: str | None = None
 
 
 @dataclass(frozen=True)
-class Storage(_Element):
+class Storage(Element):
     """amount_mb in MB; persistence is the text of the file."""
 
     amount_mb: float = 0.0
@@ -122,7 +122,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Interface(_Element):
+class Interface(Element):
     """An attachment of an element to a substrate. TopDL 1.0 lets one interface name several."""
 
     name: str = ""
@@ -137,7 +137,7 @@ class Interface(_Element):
 
 
 @dataclass(frozen=True)
-class Substrate(_Element):
+class Substrate(Element):
     """A link (two members) or a LAN (more)."""
 
     name: str = ""
@@ -150,7 +150,7 @@ class Substrate(_Element):
 
 
 @dataclass(frozen=True)
-class Computer(_Element):
+class Computer(Element):
     name: str = ""
     cpus: tuple[Cpu, ...] = ()
     operating_systems: tuple[OperatingSystem, ...] = ()
@@ -164,7 +164,7 @@ class Computer(_Element):
 
 
 @dataclass(frozen=True)
-class OtherElement(_Element):
+class OtherElement(Element):
     """A testbed, segment, region or other element: read, kept and written, never deployed.
 
     kind    ``testbed``, ``segment``, ``region`` or ``other``
@@ -189,7 +189,7 @@ class IfMap:
 
 
 @dataclass(frozen=True)
-class Fragment(_Element):
+class Fragment(Element):
     name: str = ""
     substrates: tuple[Substrate, ...] = ()
     elements: tuple[Computer | OtherElement, ...] = ()
@@ -197,13 +197,13 @@ class Fragment(_Element):
 
 
 @dataclass(frozen=True)
-class NameMap(_Element):
+class NameMap(Element):
     pathname: str = ""
     namemaps: tuple[IfMap, ...] = ()
 
 
 @dataclass(frozen=True)
-class Topology(_Element):
+class Topology(Element):
     """A whole topology file.
 
     version        "1.0" or "2.0", as the file said; the writer chooses its own

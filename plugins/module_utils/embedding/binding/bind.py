@@ -14,11 +14,10 @@ from collections import defaultdict
 from ...errors import BenitoError, HostError, Problem
 from ...hostplan import ControlPlan, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
 from ...names import CONTROL
-from ...topology.attributes import STARTUP
-from ...topology.model import Computer, Topology
+from ...topology.model import Topology
 from ..addressing.subnets import dotted
-from ..computers import is_ghost, kind_of
 from ..kinds import KINDS, QEMU
+from ..node_view import NodeView, read_nodes
 from ..placement.allocation import Allocation
 from ..placement.machines import Machine, Nested, machines
 from ..placement.provisioning import Provisioning, Resources
@@ -62,9 +61,9 @@ class _Binding:
     def __init__(self, pid, eid, topology, allocation, settings, provisioning):
         self.pid, self.eid, self.settings, self.provisioning, self.control = pid, eid, settings, provisioning, allocation.control
         self.identifiers = Identifiers(pid, eid)
-        self.machines = machines(topology)
+        self.nodes = read_nodes(topology)
+        self.machines = machines(self.nodes)
         self.lent = _lent(self.machines, allocation)
-        self.computers = {computer.name: computer for computer in topology.computers}
         self.environment = environment_of(topology)
         self.network = read_network(topology)
         self.routes = Routes(self.network, settings.address_base, settings.control_networks)
@@ -84,7 +83,7 @@ class _Binding:
         taken = set(self.lent[machine.vhost].links)
         substrates = tuple(self._substrate(name, machine.vhost, taken) for name in self._substrates(machine.all_nodes))
         nested = {nested.vhost: nested for nested in machine.nested}
-        vnodes = tuple(self._vnode(self.computers[node], machine.vhost, taken, nested.get(node)) for node in machine.nodes)
+        vnodes = tuple(self._vnode(self.nodes[node], machine.vhost, taken, nested.get(node)) for node in machine.nodes)
         vnodes += tuple(self._hidden(nested[name], machine.vhost, taken) for name in machine.hidden)
         tunnels = any(substrate.tunnel for substrate in substrates)
         images = {vnode.image: self.provisioning.image(vnode.name) for vnode in vnodes if vnode.image}
@@ -114,7 +113,7 @@ class _Binding:
             SubstratePlan(name, self.identifiers.device(BRIDGE, (name,), taken), self._mtu_of(name), uplink=self.uplinks[nested.vhost, name])
             for name in self._substrates(nested.nodes)
         )
-        vnodes = tuple(self._vnode(self.computers[node], nested.vhost, taken) for node in nested.nodes)
+        vnodes = tuple(self._vnode(self.nodes[node], nested.vhost, taken) for node in nested.nodes)
         ports = [attachment for node in nested.nodes for attachment in self.network.nodes[node]]
         neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
         sysctls = vhost_sysctls(len(nested.nodes), len(ports), neighbours)
@@ -141,21 +140,20 @@ class _Binding:
         probes = {peer: self.probes[name, peer] for peer in peers if address and (name, peer) in self.probes}
         return SubstratePlan(name, bridge, self._mtu(name), tunnel, address, probes)
 
-    def _vnode(self, computer: Computer, vhost: str, taken: set[str], nested: Nested | None = None) -> VnodePlan:
-        attachments = self.network.nodes[computer.name]
-        kind = kind_of(computer)
+    def _vnode(self, node: NodeView, vhost: str, taken: set[str], nested: Nested | None = None) -> VnodePlan:
+        attachments = self.network.nodes[node.name]
         return VnodePlan(
-            name=computer.name,
-            kind=kind,
-            hostname=computer.name,
+            name=node.name,
+            kind=node.kind,
+            hostname=node.name,
             interfaces=tuple(self._interface(attachment, taken) for attachment in attachments),
-            routes=self.routes.of(computer.name),
+            routes=self.routes.of(node.name),
             forwarding=len(attachments) > 1,
-            aliases=self.aliases.of(computer.name) if self.aliases else {},
-            start_command=computer.attribute(STARTUP, ""),
+            aliases=self.aliases.of(node.name) if self.aliases else {},
+            start_command=node.start_command,
             environment=dict(self.environment),
-            ghost=is_ghost(computer),
-            **(self._system(computer.name, vhost, taken, nested) if KINDS[kind].login else {}),
+            ghost=node.ghost,
+            **(self._system(node.name, vhost, taken, nested) if KINDS[node.kind].login else {}),
         )
 
     def _hidden(self, nested: Nested, vhost: str, taken: set[str]) -> VnodePlan:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from ...errors import InputError, Problem
 from ...topology.attributes import IMAGE, MAVERICK_URL, OPENVZ_TEMPLATE, QEMU_ARCH, QEMU_URL, containers_attribute
 from ...topology.model import Computer, Topology
-from ..computers import kind_of, problem_of
+from ..computers import problem_of
 from ..kinds import OPENVZ, QEMU
 from ..nesting import hidden_carriers
+from ..node_view import read_nodes
 from .catalogue import ARCHITECTURES, DISK, ROOT, TEMPLATE, URL, CatalogueImage, names_of, template_image
 
 FORM_OF = {QEMU: DISK, OPENVZ: ROOT}
@@ -44,7 +45,7 @@ def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], defa
     """
     chooser = _Chooser(topology, images, {QEMU: default, OPENVZ: template if template in images else default})
     for computer in topology.computers:
-        if kind_of(computer) in FORM_OF:
+        if chooser.nodes[computer.name].kind in FORM_OF:
             chooser.choose(computer)
     for name in hidden:
         chooser.choose_hidden(name)
@@ -65,13 +66,14 @@ class _Chooser:
     def __init__(self, topology: Topology, images: Mapping[str, CatalogueImage], defaults: Mapping[str, str]):
         self.topology, self.images, self.defaults = topology, images, defaults
         self.by_lower = {name.lower(): image for name, image in images.items()}
-        self.carried = hidden_carriers(topology)
+        self.nodes = read_nodes(topology)
+        self.carried = hidden_carriers(self.nodes)
         self.chosen: dict[str, tuple[CatalogueImage, str]] = {}
         self.warnings: list[Problem] = []
         self.problems: list[Problem] = []
 
     def choose(self, computer: Computer) -> None:
-        kind = kind_of(computer) or ""
+        kind = self.nodes[computer.name].kind
         form = FORM_OF[kind]
         try:
             image = self._image_of(computer, kind)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from ...errors import InputError, Problem
 from ...hostplan import QEMU_MB
-from ...topology.model import Topology
-from ..computers import kind_of, problem_of
 from ..kinds import OPENVZ, PROCESS, QEMU
 from ..nesting import carriers
+from ..node_view import Nodes
 from ..settings import EmbeddingSettings
 from .machines import Machine
 from .provisioning import Resources
@@ -85,41 +84,42 @@ class WarmMemory:
     shared_mb: int
 
 
-def memory_need(machine: Machine, topology: Topology, resources: dict[str, Resources], warm: Mapping[str, WarmMemory] | None = None) -> MemoryNeed:
-    """What the machine's nodes need: all that a virtual machine was given and its QEMU, the limit of a system container, a little for the others.
+def memory_need(machine: Machine, nodes: Nodes, resources: Mapping[str, Resources], warm: Mapping[str, WarmMemory] | None = None) -> MemoryNeed:
+    """Return the memory that the machine's nodes need: what a virtual machine was given and its QEMU, the limit of a system container, a little for others.
 
-    Of a virtual machine in ``warm`` it is what it is known to take, if that is less; not of one that carries processes, whose memory will be used.
+    A virtual machine in ``warm`` needs what such a clone is known to take, if that is less. One that carries processes is an exception, since
+    its memory will be used.
 
-    topology   partitioned
+    nodes      of a partitioned topology
     resources  {node: its own}, see resources.node_resources
 
-    Processes inside a virtual machine live on its memory. A ghost's is reserved as if it ran. A physical node needs nothing: it is the machine.
+    Processes inside a virtual machine live on its memory. A ghost's memory is reserved as if it ran. A physical node needs none: it is the machine.
     """
     warm = warm or {}
-    kinds = {computer.name: kind_of(computer) for computer in topology.computers}
-    carrying, shared, cloned = set(carriers(topology).values()), {}, []
+    carrying = {nested.vhost for nested in machine.nested}
+    shared: dict[str, int] = {}
+    cloned = []
     for name in machine.nodes:
         own = warm.get(name)
         if own and name not in carrying and own.own_mb < sum(_each(QEMU, resources.get(name))[1:]):
             shared[own.template] = own.shared_mb
             cloned.append(name)
-    groups = Counter(_each(kinds.get(name, QEMU), resources.get(name)) for name in (*machine.nodes, *machine.hidden) if name not in cloned)
+    cold = [name for name in (*machine.nodes, *machine.hidden) if name not in cloned]
+    groups = Counter(_each(nodes[name].kind if name in nodes else QEMU, resources.get(name)) for name in cold)
     groups.update(("warm qemu", warm[name].own_mb, 0) for name in cloned)
     groups.update(("template", size, 0) for size in shared.values())
-    groups = {group: count for group, count in groups.items() if sum(group[1:])}
-    by_size = sorted(groups, key=lambda group: (-sum(group[1:]) * groups[group], group))
-    words = [f"{groups[kind, size, more]} {kind} of {size:,}{f' and {more} for each QEMU' if more else ''}" for kind, size, more in by_size[:_MOST_GROUPS]]
+    by_size = sorted((group for group in groups if sum(group[1:])), key=lambda group: (-sum(group[1:]) * groups[group], group))
+    parts = [f"{groups[kind, size, more]} {kind} of {size:,}{f' and {more} for each QEMU' if more else ''}" for kind, size, more in by_size[:_MOST_GROUPS]]
     left = sum(groups[group] for group in by_size[_MOST_GROUPS:])
-    return MemoryNeed(sum(sum(group[1:]) * count for group, count in groups.items()), ", ".join(words + ([f"{left} more nodes"] if left else [])))
+    return MemoryNeed(sum(sum(group[1:]) * count for group, count in groups.items()), ", ".join(parts + ([f"{left} more nodes"] if left else [])))
 
 
-def refuse_cramped_carriers(topology: Topology, resources: dict[str, Resources]) -> None:
+def refuse_cramped_carriers(nodes: Nodes, resources: Mapping[str, Resources]) -> None:
     """Raise InputError with a Problem for every virtual machine whose memory cannot hold the processes that it is to carry."""
-    computers = {computer.name: computer for computer in topology.computers}
     inside: dict[str, list[str]] = {}
-    for process, carrier in carriers(topology).items():
+    for process, carrier in carriers(nodes).items():
         inside.setdefault(carrier, []).append(process)
-    problems = [_cramped(topology, computers, carrier, processes, resources[carrier].memory_mb)
+    problems = [_cramped(nodes, carrier, processes, resources[carrier].memory_mb)
                 for carrier, processes in inside.items() if GUEST_MB + PROCESS_MB * len(processes) > resources[carrier].memory_mb]
     if problems:
         raise InputError(problems)
@@ -135,9 +135,9 @@ def _each(kind: str, own: Resources | None) -> tuple[str, int, int]:
     return kind, PROCESS_MB if kind == PROCESS else 0, 0
 
 
-def _cramped(topology, computers, carrier: str, processes: list[str], memory_mb: int) -> Problem:
+def _cramped(nodes: Nodes, carrier: str, processes: list[str], memory_mb: int) -> Problem:
     needed = GUEST_MB + PROCESS_MB * len(processes)
     message = f"{memory_mb} MiB of memory are too few to carry {len(processes)} processes"
-    if carrier in computers:
-        return problem_of(topology, computers[carrier], message, f"containers:memory of at least {needed}M")
-    return problem_of(topology, computers[processes[0]], f"its vhost {carrier}: {message}", f"a setting qemu_memory_mb of at least {needed}")
+    if carrier in nodes:
+        return nodes[carrier].problem(message, f"containers:memory of at least {needed}M")
+    return nodes[processes[0]].problem(f"its vhost {carrier}: {message}", f"a setting qemu_memory_mb of at least {needed}")

@@ -40,14 +40,6 @@ class Routes:
             return computed
         return tuple(sorted({**{route.to: route for route in computed}, **{route.to: route for route in given}}.values(), key=_prefix))
 
-    def destinations(self, node: str) -> int:
-        """How many subnets the computed routes of a node lead to: so many routes there were if nothing was aggregated."""
-        subnets = [self._substrate_number[a.substrate] for a in self._network.nodes[node] if a.address is not None]
-        if node in self._network.silent or not subnets:
-            return 0
-        begin, end = self._paths.components[self._paths.component_of(subnets[0])]
-        return end - begin - len(set(subnets))
-
     def _computed(self, node):
         if node in self._network.silent:
             return ()
