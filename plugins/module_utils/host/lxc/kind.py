@@ -29,7 +29,7 @@ from ..net.netlink import Batch
 from ..net.ports import Medium, Peer, Port, Ports, media, remove_ports
 from ..net.probe import close_endpoints
 from .boot import Unit, boot, node_status, remove_left_cgroups, remove_left_locks, remove_units, shown, units
-from .config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text
+from .config import REPORT, attachments, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text
 from .disk import mounted_below, open_disk
 from .files import Tree
 from .image import init_command, prepare_image, tree
@@ -154,7 +154,7 @@ class _Builder:
     def _wanted(self, vnode: VnodePlan) -> _Wanted:
         paths, plan = self._paths, self._plan
         system = {
-            "config": lxc_config(plan, paths, vnode, self._inits[vnode.image]),
+            "config": lxc_config(paths, vnode, self._inits[vnode.image]),
             "start": start_text(paths, vnode, tree(vnode.image)),
             "unit": unit_text(paths, vnode),
         }
@@ -245,12 +245,11 @@ class _Builder:
 
 
 def _ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
-    """The ports of a node, that of its control interface first. on: {name: medium} of this host."""
-    control, ports = vnode.control, []
-    if control:
-        ports.append(Port(control.port, vnode.name, control.interface, on[CONTROL], Peer(inside(control.port), control.mac_address)))
-    return ports + [Port(interface.port, vnode.name, interface.name, on[interface.substrate], Peer(inside(interface.port), interface.mac_address))
-                    for interface in vnode.interfaces]
+    """Return the ports of a node, that of its control interface first.
+
+    on  {name: medium} of this host
+    """
+    return [Port(port, vnode.name, name, on[medium], Peer(inside(port), mac_address)) for name, port, mac_address, medium in attachments(vnode)]
 
 
 def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:

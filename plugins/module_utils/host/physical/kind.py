@@ -16,10 +16,11 @@ from ...hostplan import HostPlan, VnodePlan
 from ..base.hosts_file import HostsFile
 from ..base.paths import ROOT, ExperimentPaths, experiments_here, write_atomically
 from ..net import netlink
+from ..net.ports import is_interface, remove_interfaces
 from ..net.probe import close_endpoints
 from ..start_commands.start_command import forget, has_started, outcome
 from .hosts_block import apply_hosts, remove_hosts
-from .links import apply_links, is_interface, remove_links
+from .links import apply_links
 
 KIND = "embedded_pnode"
 _SEEN = ("pid", "eid", "hosts", "log")  # below /var/benito, as on every node
@@ -44,7 +45,7 @@ def apply_physical_node(plan: HostPlan, paths: ExperimentPaths, applied: HostPla
 
 def remove_physical_node(paths: ExperimentPaths) -> list[str]:
     """See kinds.Part."""
-    changes = remove_hosts(paths) + remove_links(paths)
+    changes = remove_hosts(paths) + remove_interfaces(paths)
     for name in _SEEN:
         path = f"{ROOT}/{name}"
         if _is_ours(path, paths):

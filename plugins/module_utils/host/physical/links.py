@@ -1,10 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Experiment interfaces on a machine that is a node itself: each is a veth pair. One end has the planned name in the machine's own network,
-the other end is the port, as with every kind.
+"""Make experiment interfaces on a machine that is a node itself. Each is the end of a veth pair that stays in the machine's own network.
 
-Addresses, routes and settings belong to the interfaces and go with them, so nothing of the machine's own is changed. Forwarding is switched on
-for the experiment's interfaces only, not by net.ipv4.ip_forward.
+The other end is the port, as with every kind. Addresses, routes and settings belong to the interfaces and go with them, so nothing of the
+machine's own is changed. Forwarding is switched on for the experiment's interfaces only, not by net.ipv4.ip_forward.
 """
 
 from __future__ import annotations
@@ -14,42 +13,22 @@ import ipaddress
 import os
 from collections.abc import Sequence
 
-from ...errors import HostError
 from ...hostplan import HostPlan, InterfacePlan, VnodePlan
 from ..base.paths import ExperimentPaths
 from ..guest.network import routes_of
 from ..net import netlink
-from ..net.marks import PREFIXES
-from ..net.netlink import Batch, Link
-from ..net.ports import Peer, Port, Ports, media
+from ..net.netlink import Batch
+from ..net.ports import Peer, Port, Ports, is_interface, media, remove_interfaces
 from .routes import main_routes, refuse_capture
 
 
 def apply_links(plan: HostPlan, vnode: VnodePlan, paths: ExperimentPaths, earlier: VnodePlan | None, dry_run: bool) -> list[str]:
     """Make interfaces, addresses and routes of the node as planned.
 
-    earlier  the node as it was planned when it was applied last
-    Returns what was (or with ``dry_run`` would be) changed, in words. Raises HostError.
+    earlier  the node as it was planned when it was last applied
+    Return what was (or with ``dry_run`` would be) changed, as text. Raises HostError.
     """
     return _Links(plan, vnode, paths, earlier, dry_run).run()
-
-
-def remove_links(paths: ExperimentPaths) -> list[str]:
-    """Remove all interfaces with the experiment's mark, and with them their ports. Returns changes in words. Raises HostError."""
-    batch, changes = Batch(), []
-    for name, link in netlink.links().items():
-        if is_interface(link, paths):
-            batch.delete_link(f"removing interface {name}", link.index)
-            changes.append(f"interface {name}: removed")
-    batch.send()
-    return changes
-
-
-def is_interface(link: Link, paths: ExperimentPaths) -> bool:
-    """Whether a live device is an interface of the node. One whose making was interrupted has the experiment's group and no alias yet."""
-    if link.alias:
-        return link.alias.startswith(f"{paths.mark}interface:")
-    return link.group == paths.group and link.kind == "veth" and not link.name.startswith(PREFIXES)
 
 
 class _Links:
@@ -62,20 +41,20 @@ class _Links:
         self._look()
 
     def _look(self) -> None:
-        """See what is live."""
+        """List the live devices and compare the planned ports with them."""
         self._live = netlink.links()
         on, owner = media(self._plan, self._live), self._vnode.name
         self._port_of = {
-            one.name: Port(one.port, owner, one.name, on[one.substrate], Peer(one.name, one.mac_address, alias=f"interface:{owner}:{one.name}"))
-            for one in self._vnode.interfaces}
+            interface.name: Port(interface.port, owner, interface.name, on[interface.substrate], Peer(interface.name, interface.mac_address, stays=True))
+            for interface in self._vnode.interfaces}
         self._ports = Ports(self._paths, self._port_of.values(), self._live)
 
     def run(self) -> list[str]:
-        self._refuse_strangers()
+        """Make the node's interfaces as planned. Return the changes as text. Raises HostError."""
         mine = {name for name, link in self._live.items() if is_interface(link, self._paths)}
         refuse_capture(self._plan, self._vnode, [entry for entry in main_routes() if entry.device not in mine])
         missing = [interface for interface in self._vnode.interfaces if not self._stands(interface)]
-        changes = self._remove(missing)
+        changes = remove_interfaces(self._paths, [interface.name for interface in self._vnode.interfaces], self._dry_run, self._live)
         changes += [f"interface {interface.name}: made" for interface in missing]
         if self._dry_run:
             return changes + self._repair([interface for interface in self._vnode.interfaces if interface not in missing])
@@ -84,32 +63,11 @@ class _Links:
         repaired = self._repair(self._vnode.interfaces)
         return changes + [change for change in repaired if not any(change.startswith(f"interface {one.name}:") for one in missing)]
 
-    def _refuse_strangers(self) -> None:
-        for interface in self._vnode.interfaces:
-            link = self._live.get(interface.name)
-            if link and not is_interface(link, self._paths):
-                raise HostError(f"{self._vnode.name}: this machine has a device {interface.name} of its own: "
-                                "give the interface another name in the topology, or take another machine")
-
     def _stands(self, interface: InterfacePlan) -> bool:
-        """Whether both ends of the wire are there and finished, and no other MAC address is planned now."""
+        """Return whether both ends of the wire are there and finished, and the planned MAC address is still the same."""
         link, port = self._live.get(interface.name), self._ports.live(self._port_of[interface.name])
         was = self._earlier.get(interface.name, interface)
         return bool(link and port and link.peer == port.name and link.alias and port.alias) and was.mac_address == interface.mac_address
-
-    def _remove(self, missing: Sequence[InterfacePlan]) -> list[str]:
-        """Remove interfaces that are not planned any more, and what is left of those that are to be made."""
-        planned, batch, changes = {interface.name for interface in self._vnode.interfaces}, Batch(), []
-        remade = {interface.name for interface in missing}
-        for name, link in self._live.items():
-            unplanned = is_interface(link, self._paths) and name not in planned
-            if unplanned or name in remade:
-                batch.delete_link(f"removing {name}", link.index)
-            if unplanned:
-                changes.append(f"interface {name}: removed")
-        if not self._dry_run:
-            batch.send()
-        return changes
 
     def _make(self, interfaces: Sequence[InterfacePlan]) -> None:
         batch = Batch()
@@ -133,7 +91,7 @@ class _Links:
         return changes + self._repair_routes(interfaces)
 
     def _resize(self, batch: Batch, interface: InterfacePlan, changes: list[str]) -> None:
-        """Give the interface the planned MTU if its port had another one. Any other MTU is what somebody set here."""
+        """Give the interface the planned MTU if its port had another one. Any other MTU is one that a user has set."""
         port = self._port_of[interface.name]
         live, link, mtu = self._ports.live(port), self._live[interface.name], port.medium.mtu
         if live and mtu not in (live.mtu, link.mtu):
@@ -154,7 +112,7 @@ class _Links:
             batch.set_link(changes[-1], index=link.index, up=True)
 
     def _repair_routes(self, interfaces: Sequence[InterfacePlan]) -> list[str]:
-        """A route is known by its device as well as its gateway, so a route of the machine's own is never meant."""
+        """Remove routes that only the last plan had, and add those that are missing. No other device's route is touched."""
         changes, batch = [], Batch()
         here = {(str(entry.to), entry.via, entry.device) for entry in main_routes()}
         wanted = {(_network(to), via, interface.name) for interface in interfaces for to, via in routes_of(self._vnode, interface)}
@@ -173,12 +131,12 @@ class _Links:
 
 
 def _network(prefix: str) -> str:
-    """The prefix as the kernel has it, without bits behind its length."""
+    """Return the prefix as the kernel has it, without bits beyond its length."""
     return str(ipaddress.IPv4Network(prefix, strict=False))
 
 
 def _settings(name: str, forwarding: bool, dry_run: bool) -> list[str]:
-    """Set forwarding, and no strict check of source addresses: packets may come by another interface than answers go."""
+    """Set forwarding, and relax a strict check of source addresses: packets may come in where answers do not go out. Return the changes as text."""
     folder, changes = "/proc/sys/net/ipv4/conf", []
     wanted = {"forwarding": "1"} if forwarding else {}
     if max(int(_read(f"{folder}/{which}/rp_filter")) for which in ("all", name)) == 1:
