@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All of planning that does not depend on which machines are lent: the experiment as it is created."""
+"""The part of planning that does not depend on which machines are lent: the experiment as it is created."""
 
 from __future__ import annotations
 
@@ -51,22 +51,22 @@ class Embedding:
 
     @property
     def assignment(self) -> dict[str, tuple[str, ...]]:
-        """{vhost: the nodes it carries}."""
+        """Return {vhost: the nodes it carries}."""
         return {machine.vhost: machine.all_nodes for machine in self.machines}
 
     def hosts_file(self) -> str:
-        """Text of the experiment's ``hosts`` file."""
+        """Return the text of the experiment's ``hosts`` file."""
         return hosts_text(self.hosts)
 
     def route_file(self, node: str) -> str:
-        """Text of ``route/<node>``: a line ``PREFIX via ADDRESS`` for each route."""
+        """Return the text of ``route/<node>``: a line ``PREFIX via ADDRESS`` for each route."""
         return self.routes.text_of(node)
 
 
 def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
     """Plan an experiment from a topology as it was read.
 
-    Pure, and the same for the same topology and settings. Raises InputError with every problem found.
+    Pure: the same topology and settings give the same plan. Raises InputError with every problem found.
     """
     check_settings(settings)
     if settings.force_partition:
@@ -94,7 +94,7 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
 
 
 def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Problem, ...], Topology, Topology]:
-    """(what is odd about the topology, annotated, annotated and with addresses).
+    """Return (warnings about the topology, the annotated topology, the annotated topology with addresses).
 
     Raises InputError with the problems of all steps, by line.
     """

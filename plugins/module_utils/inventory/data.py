@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A partitioned topology as hosts, variables and groups (design §7): plain data that becomes JSON.
+"""The inventory data of a partitioned topology: hosts, variables and groups (design §7). Plain data that becomes JSON.
 
-An experiment keeps it as inventory.json, so that nothing has to be planned again whenever Ansible
-wants its inventory. It is derived: where it does not fit partitioned.xml, it is made anew.
+An experiment keeps it as inventory.json, so that Ansible's inventory needs no planning each time. The data is derived: if it does not
+match partitioned.xml, it is made anew.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def inventory_of(topology: Topology, nodes: Nodes, carrying: tuple[Machine, ...]
 
 
 def to_json(data: dict, topology_text: bytes) -> str:
-    """The data as inventory.json, one line for each host, with the digest of the partitioned.xml it was made from."""
+    """Return the data as inventory.json: one line for each host, and the digest of the partitioned.xml from which it was made."""
     parts = [f' "version": {INVENTORY_VERSION},\n "topology": {json.dumps(digest(topology_text))}']
     for section in ("pnodes", "nodes", "hidden", "groups"):
         lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in data[section].items())
@@ -74,7 +74,7 @@ def to_json(data: dict, topology_text: bytes) -> str:
 
 
 def from_json(text: str, topology_text: bytes) -> dict | None:
-    """The data that ``to_json`` wrote, None when it is of another topology or version, or broken."""
+    """Read the data that ``to_json`` wrote. Return None when it is of another topology or version, or broken."""
     try:
         data = json.loads(text)
         return data if (data["version"], data["topology"]) == (INVENTORY_VERSION, digest(topology_text)) else None
@@ -87,7 +87,7 @@ def digest(content: bytes) -> str:
 
 
 def group_name(prefix: str, word: str) -> str:
-    """A name that Ansible takes for a group: what is no letter, digit or underscore becomes an underscore."""
+    """Return a valid name of an Ansible group. Each character but letters, digits and underscores becomes an underscore."""
     return f"{prefix}_{re.sub('[^A-Za-z0-9_]', '_', word)}"
 
 
@@ -98,7 +98,7 @@ def _same_names(topology, hidden, groups):
 
 
 class _Groups:
-    """Groups as they fill, and of which words each was made."""
+    """The groups during their construction, and the names from which each was derived."""
 
     def __init__(self, experiment: str):
         self.members: dict[str, list[str]] = {"pnodes": [], "vnodes": [], "vhosts": []}
@@ -157,7 +157,10 @@ def _variables(computer: Computer, node: NodeView, vhost: str, substrates, mac_a
 
 
 def _interface(computer, interface, substrates, mac_addresses) -> dict:
-    """``capacity`` in kb/s and ``latency`` in ms, the attachment's own or else its substrate's; None where there is none."""
+    """Return the variables of an interface. ``capacity`` is in kb/s and ``latency`` in ms.
+
+    Both are the interface's own, or else its substrate's, or None.
+    """
     substrate = substrates[interface.substrate]
     capacity, latency = interface.capacity or substrate.capacity, interface.latency or substrate.latency
     return {

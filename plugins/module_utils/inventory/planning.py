@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The inventory of a topology that nobody prepared: read it, and find out what lies on which machine."""
+"""The inventory of a topology without a prepared inventory.json: read the topology, and find the machine of each node."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .data import inventory_of
 
 
 def planned(topology_text: bytes, source: str, pid: str, eid: str) -> dict:
-    """inventory_data.inventory_of for a partitioned TopDL text; without pid and eid nothing has a MAC address.
+    """Return ``data.inventory_of`` for a partitioned TopDL text. Without pid and eid, no interface has a MAC address.
 
     Raises InputError when it is not TopDL, or not partitioned.
     """

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Allocate machines to an experiment: choose them, bind the experiment to them, write down all that follows from that."""
+"""Allocate machines to an experiment: choose them, bind the experiment to them, and write the results to its directory."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from .lent import abandon, read_allocation
 
 @dataclass(frozen=True)
 class Allocated:
-    """What is now written down.
+    """The result of an allocation.
 
-    changed  whether that is new
+    changed  whether any file of the directory changed
     chosen   {pnode: pool host}
-    claims   {pnode: what is claimed of its machine}: "shared", "memory_mb", "memory_limit_mb"
+    claims   {pnode: the claim on its machine}: "shared", "memory_mb", "memory_limit_mb"
     kinds    {vhost: kinds of its nodes}
     nested   of each virtual machine that carries processes: "vhost", "pnode", "kinds", "reach" (connection variables)
     notes    which substrates have a smaller MTU, and why
@@ -62,8 +62,8 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     dry_run  write nothing
 
     Machines that an earlier run was lent are kept. Everything is written before anything is built, so that swap-out always finds the
-    machines. Raises BenitoError: no room in the pool, an impossible value. Then nothing is written, and a swap-in that had begun is
-    ended.
+    machines. Raises BenitoError when the pool has no room or a value is impossible. Then nothing is written, and a swap-in that had begun
+    is ended.
     """
     try:
         settings = load_site(directory.site, given)
@@ -95,7 +95,7 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
 
 
 def _access(directory: ExperimentDirectory, plans: dict[str, HostPlan]) -> dict[str, str]:
-    """Return {file: text} of what reaches the nodes with a login, and of what their vhosts are given for them."""
+    """Return {file: text} of the files with which nodes with a login are reached, and of the secrets for their vhosts."""
     nodes = with_login(plans)
     if not nodes:
         return {}
@@ -119,7 +119,7 @@ def _needs(nodes: Nodes, carrying: tuple[Machine, ...], settings: SiteSettings, 
 
 
 def warm_memory(directory: ExperimentDirectory, settings: SiteSettings, offers: Mapping[str, dict]) -> dict[str, WarmMemory]:
-    """Return {node: what a clone takes} of the virtual machines whose template was measured on any machine: the most that was found."""
+    """Return {node: memory of a clone} of the virtual machines whose template was measured on any machine. The largest measurement counts."""
     if settings.qemu_start == "cold" or not os.path.exists(directory.file("images.json")):
         return {}
     measured: dict[tuple, list[dict]] = {}
@@ -136,7 +136,7 @@ def warm_memory(directory: ExperimentDirectory, settings: SiteSettings, offers: 
 
 
 def _offer(name: str, offer: Mapping[str, Any], settings: SiteSettings) -> Offer:
-    """Return what a machine offers. Raises ExperimentError: its inventory has a text for a number."""
+    """Return a machine's offer. Raises ExperimentError when its inventory has a text instead of a number."""
     total = _number(name, "pnode_memory_mb", offer) or int(offer.get("memory_mb") or 0)
     return Offer(
         name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", _number(name, "pnode_slots", offer),
@@ -163,7 +163,7 @@ def _claims(chosen: Mapping[str, str], needs: Mapping[str, Need], presented: Ite
 
 def _control_addresses(directory: ExperimentDirectory, carrying: Iterable[Machine], nodes: Nodes, chosen: Mapping[str, str],
                        offers: Mapping[str, dict]) -> dict[str, str]:
-    """Return {node: its address on the control network} of every node that has one, and of hidden virtual machines."""
+    """Return {node: its address on the control network} of every node with a login, and of hidden virtual machines."""
     with_login = {name for name, node in nodes.items() if KINDS[node.kind].login}
     places = {node: chosen[machine.vhost] for machine in carrying for node in (*machine.nodes, *machine.hidden) if node in {*with_login, *machine.hidden}}
     if not places:
@@ -172,7 +172,7 @@ def _control_addresses(directory: ExperimentDirectory, carrying: Iterable[Machin
 
 
 def _provisioning(directory: ExperimentDirectory, settings: SiteSettings) -> Provisioning:
-    """Return what nodes with a system of their own are made with: images.json, and the site's accounts and keys."""
+    """Return the provisioning of nodes with a system of their own, from images.json and the site's accounts and keys."""
     found = json.loads(directory.read("images.json"))
     fields = {field.name for field in dataclasses.fields(ImagePlan)}
     images = {digest: ImagePlan(**{name: value for name, value in image.items() if name in fields}) for digest, image in found["images"].items()}

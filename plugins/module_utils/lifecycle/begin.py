@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Begin a swap-in or a swap-out: enter its state, and return what the run has to know of the experiment."""
+"""Begin a swap-in or a swap-out: enter its state, and return the facts that the run needs about the experiment."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SWAPIN, SWAPOUT = "swapin", "swapout"
 
 @dataclass(frozen=True)
 class Begun:
-    """What a run has to know before it turns to the machines.
+    """The facts that a run needs before it contacts the machines.
 
     changed     whether the state changed
     machines    the experiment's machines, in order; () for a swap-out
-    allocation  what an earlier run was lent, empty for nothing
-    owner       who leases machines for this experiment
+    allocation  of an earlier run, empty for none
+    owner       the name under which this controller leases machines
     crosses     whether any substrate has members on several machines
     kinds       every kind that its nodes are realised as
     processes   whether processes run on the machines themselves; those see the machine's files, processes in virtual machines do not
@@ -83,5 +83,5 @@ def _begin_swapout(directory: ExperimentDirectory, dry_run: bool) -> Begun:
 
 
 def _owner(directory: ExperimentDirectory) -> str:
-    """Return who leases machines for it: the controller, and where it keeps the experiment."""
+    """Return the owner of the experiment's leases: the controller, and its BENITO_HOME."""
     return f"{socket.gethostname()}:{directory.home}"

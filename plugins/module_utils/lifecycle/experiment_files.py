@@ -19,7 +19,7 @@ from ..topology.topdl.writer import write_topdl
 
 
 def experiment_files(pid: str, eid: str, embedding: Embedding) -> dict[str, Any]:
-    """Return {path inside the directory: content} of everything that follows from an embedding."""
+    """Return {path inside the directory: content} of all files that are derived from an embedding."""
     partitioned = write_topdl(embedding.partitioned).encode()
     vhosts = vhost_of(embedding.machines)
     addresses = mac_addresses(Identifiers(pid, eid), embedding.partitioned)

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a partitioned topology and the machines lent for it to what every vhost is told.
+"""Binding: the plan of every vhost, from a partitioned topology and the machines lent for it.
 
 Pure: the same topology, allocation and settings give the same plans, byte for byte.
 """
@@ -39,9 +39,10 @@ _PROBE_ADDRESSES = 254 * 254
 
 def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings,
          provisioning: Provisioning = NOTHING) -> dict[str, HostPlan]:
-    """{vhost: its plan} for every machine of the partitioned topology (``create.embed``), in order, then for every nested vhost.
+    """Return {vhost: its plan}: every machine of the partitioned topology (``embed.embed``) in order, then every nested vhost.
 
-    Raises HostError when a lent machine cannot carry the tunnels, BenitoError when one is missing, or an image or control address.
+    Raises HostError when a lent machine cannot carry the tunnels. Raises BenitoError when a machine, an image or a control address is
+    missing.
     """
     binding = _Binding(pid, eid, partitioned, allocation, settings, provisioning)
     plans = {machine.vhost: binding.plan(machine) for machine in binding.machines}
@@ -49,14 +50,14 @@ def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, sett
 
 
 def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
-    """One Problem for each substrate whose members see less than 1500 bytes, because the underlay carries less than 1550."""
+    """Return one Problem for each substrate whose members have an MTU below 1500 bytes, because the underlay carries less than 1550."""
     small = {substrate.name: substrate.mtu for plan in plans.values() for substrate in plan.substrates if substrate.mtu < MTU}
     hint = f"an underlay of {MTU + VXLAN_OVERHEAD} or more bytes gives {MTU}"
     return tuple(Problem(f"its members see an MTU of {mtu}", element=f"substrate {name}", hint=hint) for name, mtu in small.items())
 
 
 class _Binding:
-    """What the plans of one experiment have in common."""
+    """The values that all plans of one experiment share."""
 
     def __init__(self, pid, eid, topology, allocation, settings, provisioning):
         self.pid, self.eid, self.settings, self.provisioning, self.control = pid, eid, settings, provisioning, allocation.control
@@ -107,7 +108,7 @@ class _Binding:
         )
 
     def nested_plan(self, nested: Nested) -> HostPlan:
-        """The plan of a virtual machine for the processes inside it: its bridges join those of its pnode by a network card each."""
+        """Return the plan of a virtual machine for the processes inside it. A network card joins each of its bridges to the pnode's."""
         taken: set[str] = set()
         substrates = tuple(
             SubstratePlan(name, self.identifiers.device(BRIDGE, (name,), taken), self._mtu_of(name), uplink=self.uplinks[nested.vhost, name])
@@ -160,7 +161,7 @@ class _Binding:
         return VnodePlan(nested.vhost, QEMU, nested.vhost, **self._system(nested.vhost, vhost, taken, nested))
 
     def _system(self, node: str, vhost: str, taken: set[str], nested: Nested | None) -> dict:
-        """The fields of a node that has a system of its own."""
+        """Return the VnodePlan fields that only a node with a system of its own has."""
         resources = self.provisioning.resources.get(node, Resources())
         uplinks = tuple(
             UplinkPlan(self.identifiers.device(PORT, (node, f"uplink {name}"), taken), name, self.uplinks[node, name])
@@ -187,7 +188,10 @@ class _Binding:
         return InterfacePlan(attachment.interface, self.identifiers.device(PORT, key, taken), attachment.substrate, self.macs[key], address)
 
     def _mtu(self, substrate: str) -> int:
-        """1500 where every underlay leaves room for it, else what the smallest leaves, for all members alike (design §5.5)."""
+        """Return the MTU of a substrate's members in bytes, the same for all of them (design §5.5). It is 1500 if every underlay permits that.
+
+        Otherwise it is what the smallest underlay permits. Raises HostError when that is too small, or an underlay address is unknown.
+        """
         unknown = sorted({self.lent[vhost].name for vhost in self.carriers[substrate] if not self.lent[vhost].underlay_address})
         if unknown:
             raise HostError(f"substrate {substrate} has members on several machines, but the pool does not say where {' and '.join(unknown)} "
@@ -201,8 +205,11 @@ class _Binding:
         return mtu
 
     def _probe_addresses(self) -> dict[tuple[str, str], str]:
-        """{(substrate, vhost): address} where there are tunnels. No two are the same: a vhost probes all its substrates from one
-        namespace. Those for which no address is left are not probed."""
+        """Return {(substrate, vhost): address} of the substrates with tunnels.
+
+        All addresses differ, because a vhost probes all its substrates from one namespace. When no address is left, the remaining pairs are
+        not probed.
+        """
         tunnelled = (name for name in self.network.substrates if len(self.carriers.get(name, ())) > 1)
         pairs = ((name, vhost) for name in tunnelled for vhost in self.carriers[name])
         return {pair: _probe_address(number) for number, pair in enumerate(itertools.islice(pairs, _PROBE_ADDRESSES))}
@@ -230,7 +237,7 @@ def _lent(carrying: tuple[Machine, ...], allocation: Allocation):
 
 
 def _carriers(carrying: tuple[Machine, ...], network: Network) -> dict[str, list[str]]:
-    """{substrate: vhosts with members of it, in order}."""
+    """Return {substrate: the vhosts that have members of it, in order}."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for machine in carrying:
         for node in machine.all_nodes:
@@ -240,6 +247,6 @@ def _carriers(carrying: tuple[Machine, ...], network: Network) -> dict[str, list
 
 
 def _probe_address(number: int) -> str:
-    """The link-local address of that number: 169.254.1.1 to 169.254.254.254, no last octet 0 or 255."""
+    """Return the link-local address with index ``number``, from 169.254.1.1 to 169.254.254.254. No last octet is 0 or 255."""
     high, low = divmod(number, 254)
     return dotted(_LINK_LOCAL + (high << 8) + low)

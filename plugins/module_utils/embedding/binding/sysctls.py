@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kernel limits that a vhost must raise for what it carries (facts.md: traps others fell into)."""
+"""The kernel limits that a vhost must raise for its vnodes (facts.md: traps others fell into)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _MOST_NEIGHBOURS = 1 << 22
 
 
 def vhost_sysctls(vnodes: int, ports: int, neighbours: int, containers: int = 0) -> dict[str, int]:
-    """{sysctl: least value} of a host of process vnodes, only where the kernel's own default is too small.
+    """Return {sysctl: least value} for a host of vnodes. Sysctls whose kernel default is large enough are left out.
 
     vnodes      number of vnodes on it
     ports       number of their interfaces
-    neighbours  number of (interface, other member of its substrate) pairs: what all their neighbour
-                tables, which share one limit, may hold together
+    neighbours  number of (interface, other member of its substrate) pairs: the most entries of all
+                their neighbour tables, which share one limit
     containers  number of vnodes that are system containers, each with an init and services of its own
     """
     neighbours = min(neighbours, _MOST_NEIGHBOURS)

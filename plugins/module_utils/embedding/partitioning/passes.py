@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Passes: which vnodes are partitioned together, by what rule, and on which types of machine.
 
-Source: DETER's Containers guide and reference. A computer's pass is its attribute ``containers:PartitionPass``. Options by pass win over
-those for all passes, and a number of parts over a packing: ``pass_size``, ``size``, ``pass_pack``, ``packing``.
+Source: DETER's Containers guide and reference. A computer's pass is its attribute ``containers:PartitionPass``. Options by pass win
+over those for all passes. A number of parts wins over a packing: ``pass_size``, ``size``, ``pass_pack``, ``packing``.
 """
 
 from __future__ import annotations

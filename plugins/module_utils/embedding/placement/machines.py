@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The machines of an experiment: what pnode-0000, pnode-0001, … stand for in a partitioned topology."""
+"""The machines of an experiment: pnode-0000, pnode-0001, …, each with the computers of one partition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BRIDGE_PORTS = 1023
 
 @dataclass(frozen=True)
 class Nested:
-    """A virtual machine that carries processes, which makes it a vhost itself; hidden: it is no computer of the vtopo."""
+    """A virtual machine that carries processes, and so is a vhost itself. ``hidden``: it is no computer of the vtopo."""
 
     vhost: str
     nodes: tuple[str, ...]
@@ -27,7 +27,7 @@ class Nested:
 
 @dataclass(frozen=True)
 class Machine:
-    """A pnode: its name, the partition it carries and, in document order, the computers that it realises itself.
+    """A pnode: its name, its partition, and the computers that it realises itself, in document order.
 
     nested  its virtual machines that carry processes
     """
@@ -39,12 +39,12 @@ class Machine:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """Virtual machines of the ptopo alone."""
+        """Return the virtual machines that exist only in the ptopo."""
         return tuple(nested.vhost for nested in self.nested if nested.hidden)
 
     @property
     def all_nodes(self) -> tuple[str, ...]:
-        """Every computer of the vtopo on this pnode, however deep."""
+        """Return every computer of the vtopo on this pnode, including those inside virtual machines."""
         return (*self.nodes, *(node for nested in self.nested for node in nested.nodes))
 
 

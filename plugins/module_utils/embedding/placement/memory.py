@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How much memory the nodes of a machine need, and how much of it nodes may have: pure, all in MiB.
+"""The memory that a machine's nodes need, and the memory that nodes may have. Pure, all in MiB.
 
-What a node takes beside what it was given was measured on Debian 12, kernel 6.18; each figure says how.
+The overhead of a node was measured on Debian 12, kernel 6.18. Each constant states its measurement.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MOST_GROUPS = 4
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """memory_mb: what all nodes of a machine need together; words: what it is made of, for a person."""
+    """The memory that all nodes of a machine need together. ``words`` describes its parts, for a message."""
 
     memory_mb: int = 0
     words: str = ""
@@ -44,10 +44,10 @@ class MemoryNeed:
 class HostMemory:
     """The memory of a machine of the pool.
 
-    total_mb     what it has, as measured or as its inventory says (``pnode_memory_mb``)
-    reserve_mb   what stays for the machine itself (setting ``memory_reserve_mb``)
-    reserved_mb  what other experiments on it have reserved
-    overcommit   how many times what remains is promised to nodes (setting ``memory_overcommit``)
+    total_mb     in all, as measured or as given in its inventory (``pnode_memory_mb``)
+    reserve_mb   for the machine itself (setting ``memory_reserve_mb``)
+    reserved_mb  reserved by other experiments on it
+    overcommit   how many times the rest is promised to nodes (setting ``memory_overcommit``)
     """
 
     total_mb: int
@@ -57,7 +57,7 @@ class HostMemory:
 
     @property
     def nodes_mb(self) -> int:
-        """What the nodes of all experiments may have together."""
+        """Return the memory that the nodes of all experiments may have together."""
         return max(0, round((self.total_mb - self.reserve_mb) * self.overcommit))
 
     @property
@@ -72,11 +72,11 @@ class HostMemory:
 
 @dataclass(frozen=True)
 class WarmMemory:
-    """What a virtual machine takes that is cloned from a warm template.
+    """The memory of a virtual machine that is cloned from a warm template.
 
     template   which one
-    own_mb     MiB for itself, guest and QEMU, and what is kept free for it to grow
-    shared_mb  MiB that all clones of the template on a machine have in common
+    own_mb     MiB for itself: guest, QEMU, and a reserve for its growth
+    shared_mb  MiB that all clones of the template on a machine share
     """
 
     template: str
@@ -115,7 +115,7 @@ def memory_need(machine: Machine, nodes: Nodes, resources: Mapping[str, Resource
 
 
 def refuse_cramped_carriers(nodes: Nodes, resources: Mapping[str, Resources]) -> None:
-    """Raise InputError with a Problem for every virtual machine whose memory cannot hold the processes that it is to carry."""
+    """Raise InputError with a Problem for every virtual machine whose memory is too small for the processes that it carries."""
     inside: dict[str, list[str]] = {}
     for process, carrier in carriers(nodes).items():
         inside.setdefault(carrier, []).append(process)
@@ -126,7 +126,7 @@ def refuse_cramped_carriers(nodes: Nodes, resources: Mapping[str, Resources]) ->
 
 
 def _each(kind: str, own: Resources | None) -> tuple[str, int, int]:
-    """(kind, MiB of one such node, MiB of what runs it)."""
+    """Return (kind, MiB of one such node, MiB of its QEMU)."""
     given = own.memory_mb if own else 0
     if kind == QEMU:
         return kind, given or EmbeddingSettings.qemu_memory_mb, QEMU_MB

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Memory, processors and disk of nodes with a system of their own: what the topology says, else the site. Pure."""
+"""Memory, processors and disk of nodes with a system of their own, from the topology or else from the site's settings. Pure."""
 
 from __future__ import annotations
 
