@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
+TYPE_CHECKING = False  # importing typing takes longer than everything imported here
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

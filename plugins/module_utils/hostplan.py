@@ -19,7 +19,7 @@ from typing import Optional
 from .errors import HostError
 from .names import CONTROL
 
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold half a character, a file cannot
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold a lone surrogate, a file cannot
 PLAN_VERSION = 3
 VXLAN_PORT = 4789
 HOST_KEY = "ssh_host_ed25519_key"
@@ -313,7 +313,7 @@ def _value(hint: typing.Any, item: typing.Any, source: str) -> typing.Any:
         if not isinstance(item, dict):
             raise HostError(f"{source}: expected an object of {args[1].__name__}")
         return {_value(args[0], key, source): _value(args[1], part, source) for key, part in item.items()}
-    if args:  # Optional, spelled so for Python 3.9
+    if args:  # Optional, in the form for Python 3.9
         return None if item is None else _value(args[0], item, source)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _build(hint, item, source)

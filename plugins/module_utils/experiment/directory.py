@@ -78,7 +78,7 @@ class ExperimentDirectory:
     def __str__(self) -> str:
         return f"{self.project}/{self.eid}"
 
-    # -- what lies where -------------------------------------------------
+    # -- paths -----------------------------------------------------------
 
     def file(self, *relative: str) -> str:
         """Return the absolute path of a file or folder inside the directory."""

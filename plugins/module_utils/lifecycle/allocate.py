@@ -176,7 +176,7 @@ def _provisioning(directory: ExperimentDirectory, settings: SiteSettings) -> Pro
     found = json.loads(directory.read("images.json"))
     fields = {field.name for field in dataclasses.fields(ImagePlan)}
     images = {digest: ImagePlan(**{name: value for name, value in image.items() if name in fields}) for digest, image in found["images"].items()}
-    access = directory.read(f"{ACCESS_KEY}.pub").strip()  # what ssh_config logs in with
+    access = directory.read(f"{ACCESS_KEY}.pub").strip()  # the key that ssh_config uses
     users = tuple(UserPlan(user["name"], (access, *user.get("authorized_keys", ()))) for user in settings.node_users)
     return Provisioning(
         images={node: images[digest] for node, digest in found["nodes"].items()},
@@ -188,7 +188,7 @@ def _provisioning(directory: ExperimentDirectory, settings: SiteSettings) -> Pro
 
 def _lent(directory: ExperimentDirectory, chosen: Mapping[str, str], offers: Mapping[str, dict], secrets: Mapping[str, dict]) -> dict[str, PoolHost]:
     hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
-    for vhost, host in read_allocation(directory).hosts.items():  # names in use were looked at before our own were there
+    for vhost, host in read_allocation(directory).hosts.items():  # keep the names that were in use before our own devices existed
         if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
             hosts[vhost] = replace(hosts[vhost], links=host.links, vnis=host.vnis)
     return hosts

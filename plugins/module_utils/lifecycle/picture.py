@@ -143,7 +143,7 @@ def _title(name: str, topology: Topology) -> str:
     return f"{name}: {count:,} {'node' if count == 1 else 'nodes'}"
 
 
-# --- what is drawn -------------------------------------------------------------------------------
+# --- topologies ----------------------------------------------------------------------------------
 
 
 def _experiment(request: PictureRequest) -> tuple[str, Topology, tuple[Problem, ...]]:
@@ -178,7 +178,7 @@ def _without_machines(topology: Topology) -> tuple[Topology, dict[str, str]]:
         if not isinstance(element, Computer) or element.name not in names:
             elements.append(with_containers_attribute(element, VHOST, None) if vhost in names else element)
             pnodes[element.name] = vhost
-    for name, vhost in pnodes.items():  # a process in a virtual machine is where that is
+    for name, vhost in pnodes.items():  # a process in a virtual machine is on the pnode of that machine
         pnodes[name] = pnodes.get(vhost, vhost) if vhost else None
     theirs = {interface.substrate for computer in topology.computers if computer.name in names for interface in computer.interfaces}
     substrates = tuple(substrate for substrate in topology.substrates if substrate.name not in theirs)
@@ -201,7 +201,7 @@ def _carriers(topology: Topology) -> dict[str, str]:
     return carriers({name: node for name, node in read_nodes(topology).items() if node.kind in KINDS})
 
 
-# --- where it goes -------------------------------------------------------------------------------
+# --- the output ----------------------------------------------------------------------------------
 
 
 def _destination(request: PictureRequest, name: str) -> tuple[str, str]:

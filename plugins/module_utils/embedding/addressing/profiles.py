@@ -43,8 +43,8 @@ def _no_emulab_subnet(start: int) -> bool:
     return start >> 8 & 255 in (0, 255) or start >> 16 == 10 << 8
 
 
-# The smallest prefix is a /30: a /31 (RFC 3021) has no broadcast address, which not every system that may run in a node
-# puts up with, and which readers of TopDL take for an error.
+# The smallest prefix is a /30, because a /31 (RFC 3021) has no broadcast address. Some systems in nodes do not support that,
+# and readers of TopDL report it as an error.
 PROFILES = {
     "default": AddressProfile(),
     "emulab": AddressProfile(first_host=2, skipped=_no_emulab_subnet),

@@ -24,12 +24,12 @@ except ImportError as exc:
 else:
     IMPORT_ERROR = None
 
-_SPARE_BLOCKS = 4  # of interchangeable vertices, left to the solver
-_TRY_PINS = 4000  # a solution of so many pins takes about a second
-_REFINED = 4  # so many of the solutions are refined
-_STEPS_PER_VERTEX = 40  # of refining one, of a small hypergraph
+_SPARE_BLOCKS = 4  # full blocks of interchangeable vertices that are left to the solver
+_TRY_PINS = 4000  # a solution with this many pins takes about a second
+_REFINED = 4  # the number of solutions that are refined
+_STEPS_PER_VERTEX = 40  # for one solution of a small hypergraph
 _MOST_STEPS = 6000
-_STEP_VERTICES = 6_000_000  # of a large one: a step looks at every vertex
+_STEP_VERTICES = 6_000_000  # for a large hypergraph: steps times vertices, because a step looks at every vertex
 
 
 def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:

@@ -23,7 +23,7 @@ from .hypergraph import Hypergraph
 from .packing import pack, split
 from .passes import PassRule, idle_options, missing_passes, refuse_wrong_passes, rule_of, unused_passes, with_original_passes
 
-_ASSUMED_KBPS = 100_000  # of a substrate without capacity; what the original assumed (spec/topdl.md)
+_ASSUMED_KBPS = 100_000  # of a substrate without capacity, as in the original (spec/topdl.md)
 _HEAVIEST = 1000
 
 

@@ -49,7 +49,7 @@ SOURCE_KINDS: dict[str, SourceKind] = {
     ),
     URL: SourceKind({"type": "string", "pattern": "^(https?|file)://?[^ \\s#]+$", "examples": ["https://images.example/lab.qcow2"]}, needs_checksum=True),
     PATH: SourceKind({"type": "string", "pattern": "^(/|~/)[^\\n]+$", "examples": ["/images/lab.qcow2"]}),
-    # a template that DETER had; an image of the catalogue is taken for it
+    # a template that DETER had; an image of the catalogue replaces it
     TEMPLATE: SourceKind(None, both_forms=True),
 }
 _NAMED_BY_SITES = {name: kind.rule for name, kind in SOURCE_KINDS.items() if kind.rule}

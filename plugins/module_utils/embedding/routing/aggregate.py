@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ..addressing.subnets import dotted, netmask, private_block
 
-_UNIFORM = 1  # lowest bit of a set of hops: nothing below this node wants anything else
+_UNIFORM = 1  # lowest bit of a set of hops: all leaves below this node accept these hops
 
 
 @dataclass
@@ -171,7 +171,7 @@ def _grow(found: list[Forest], items, space) -> None:
     if low == high:
         return
     top = _trie(items, [item[0] for item in items], low, high)
-    if top.component is not None:  # all of the space is one component's
+    if top.component is not None:  # the whole space belongs to one component
         if top.component >= 0:
             forest = found[top.component]
             forest.prefixes[_plant(forest, top)] = str(space)
