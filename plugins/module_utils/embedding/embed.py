@@ -108,7 +108,7 @@ def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Pro
             return None
 
     odd = attempt(check_deployable, topology)
-    routing = None if odd is None else attempt(check_routing, topology)
+    routing = None if odd is None else attempt(check_routing, topology, read_nodes(topology))
     annotated = attempt(annotate, topology, settings)
     wanted = (settings.address_base, settings.control_networks, settings.address_profile)
     addressed = None if odd is None else attempt(assign_addresses, annotated or topology, *wanted)
