@@ -14,7 +14,9 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from .. import files as on_disk
 from ..errors import ExperimentError, InputError, Problem
@@ -187,7 +189,7 @@ class ExperimentDirectory:
     # -- lock ----------------------------------------------------------------
 
     @contextlib.contextmanager
-    def lock(self):
+    def lock(self) -> Iterator[ExperimentDirectory]:
         """Keep every other run away from this experiment, also from creating it.
 
         Raises ExperimentError at once, naming the holder, when another run has it. What crashed runs
@@ -265,7 +267,7 @@ class ExperimentDirectory:
             raise ExperimentError(f"{self.state} says {state.state!r}, which is no state of an experiment: {_BROKEN_HINT}")
         return state
 
-    def write_state(self, state: str, reason: str = "", holder: Holder | None = None, **more) -> None:
+    def write_state(self, state: str, reason: str = "", holder: Holder | None = None, **more: Any) -> None:
         """Make ``state`` the experiment's, and log it. ``more`` is kept as it is and must be JSON.
 
         Raises ExperimentError when it cannot be written.
@@ -274,7 +276,7 @@ class ExperimentDirectory:
         self.write("state.json", state_json(state, reason, holder, **more))
         self.log_activity(f"{state}: {reason}" if reason else state)
 
-    def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more) -> ExperimentState:
+    def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more: Any) -> ExperimentState:
         """Start an operation: enter ``activating`` or ``swapping`` in the name of ``holder``; the state before.
 
         allowed  the states it may start from. One that a run which no longer lives left activating or
@@ -328,7 +330,7 @@ def now() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def state_json(state: str, reason: str = "", holder: Holder | None = None, **more) -> str:
+def state_json(state: str, reason: str = "", holder: Holder | None = None, **more: Any) -> str:
     """The text of state.json. ``reason`` and ``holder`` only where they have something to say."""
     data = {"state": state, "since": now(), **({"reason": reason} if reason else {}), **({"holder": holder.as_dict()} if holder else {}), **more}
     return json.dumps(data, indent=1) + "\n"
@@ -341,7 +343,7 @@ def activity_lines(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _explained(what: str):
+def _explained(what: str) -> Iterator[None]:
     """OSError in the block becomes ExperimentError: what was tried, and what the system said."""
     try:
         yield

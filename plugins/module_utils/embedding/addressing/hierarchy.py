@@ -72,9 +72,11 @@ class _Hanging:
                 self.length[computer] = _aligned(self.length[computer], size) + size
 
 
-def _tree(vtopo: _Vtopo, root: int, sizes: dict[int, int]):
+def _tree(vtopo: _Vtopo, root: int, sizes: dict[int, int]) -> tuple[list[int], dict[int, list[tuple[int, int]]], dict[int, list[int]]]:
     """(the component's computers, nearest first; the substrates that each is the nearest to; the computers behind these)."""
-    order, own, behind = [root], {}, {}
+    order = [root]
+    own: dict[int, list[tuple[int, int]]] = {}
+    behind: dict[int, list[int]] = {}
     taken: set[int] = set()
     vtopo.reached.add(root)
     for computer in order:

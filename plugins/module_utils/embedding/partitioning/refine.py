@@ -67,7 +67,8 @@ class _Search:
 
     def best_move(self, step: int, wanted: int) -> tuple[int, int] | None:
         """The best move of a vertex that may move, or of any where it gains more than ``-wanted``: then the partition is the best so far."""
-        best, found = _NEVER, []
+        best = _NEVER
+        found: list[int] = []
         stays, target, blocks = self.stays_until, self.target, self.blocks
         for vertex, gain in enumerate(self.gain):
             if gain >= best and gain > _NEVER and (stays[vertex] <= step or (gain > -wanted and self._has_room(target[vertex]))):
@@ -76,7 +77,7 @@ class _Search:
                 found.append(vertex)
         if not found:
             waiting = [vertex for vertex, gain in enumerate(self.gain) if gain > _NEVER]
-            found = waiting and [min(waiting, key=lambda vertex: (stays[vertex], blocks[vertex], vertex))]
+            found = [min(waiting, key=lambda vertex: (stays[vertex], blocks[vertex], vertex))] if waiting else []
         if not found:
             return None
         vertex = found[self.random.randrange(len(found))] if len(found) > 1 else found[0]
@@ -85,9 +86,10 @@ class _Search:
     def relief(self) -> tuple[int, int]:
         """The best move out of the overfull block: to where there is room, or on along the chain."""
         room = [block for block in range(len(self.capacities)) if self._has_room(block)]
-        best, found = _NEVER, []
+        best = _NEVER
+        found: list[tuple[int, int]] = []
         newest = self.newest
-        for vertex in sorted(self.members[self.overfull]):
+        for vertex in sorted(self.members[self.overfull] if self.overfull is not None else ()):
             if vertex == newest:
                 continue
             reach, left = self._reach(vertex)
@@ -164,7 +166,7 @@ def repaired(hypergraph: Hypergraph, blocks: list[int], capacities: list[int]) -
         return blocks
     incident = incidence(hypergraph)
 
-    def pull(vertex, target):
+    def pull(vertex: int, target: int) -> int:
         edges = ((hypergraph.edges[number], hypergraph.weights[number]) for number in incident[vertex])
         return sum(weight for edge, weight in edges if any(blocks[pin] == target for pin in edge if pin != vertex))
 

@@ -8,6 +8,7 @@ Where all cost the same, ``bitset_paths.py`` solves all vertices at once, which 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 
 
 class WeightedCore:
@@ -37,7 +38,7 @@ class WeightedCore:
                 leads[number].append((begin, end))
         return [(hop, found) for hop, found in zip(hops, leads, strict=True) if found]
 
-    def _first_hops(self, vertex, connected, hops):
+    def _first_hops(self, vertex: int, connected: list[int], hops: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """(vertex, number of the hop that leads there) of everything that is not connected.
 
         At equal cost routers come off the heap before substrates, since their numbers are lower, and of two ways to one vertex that by
