@@ -46,11 +46,6 @@ def is_size(text: str) -> bool:
     return _size_mb(text, 1) is not None
 
 
-def is_sha256(text: str) -> bool:
-    """Return whether ``text`` is a checksum as sha256sum prints it."""
-    return bool(_SHA256.fullmatch(text))
-
-
 def parse_kind(text: str) -> str:
     """Parse ``node_type``: the name of a kind, in any spelling."""
     kind = kind_named(text)
@@ -100,7 +95,7 @@ def parse_image_url(text: str) -> ImageUrl | None:
     sha256 = mark.removeprefix("sha256=")
     if not re.match(r"(https?|file):/", address):
         raise _wrong(f"qemu_url {address!r} is no URL of an image", "http://, https:// or file:///")
-    if not is_sha256(sha256):
+    if not _SHA256.fullmatch(sha256):
         raise _wrong(f"qemu_url {address} comes without its checksum",
                      f"{address}#sha256=… with the 64 digits that sha256sum prints, or an image of the site's catalogue")
     return ImageUrl(address, sha256.lower())
