@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..topology.attributes import LATENCY_MODEL, PREFIX, containers_name
-from ..topology.model import Attribute, Computer, Topology
+from ..topology.model import Attribute, Computer, OtherElement, Topology
 from ..topology.scope import named
 from .rules import COMPUTER, EXPERIMENT, INTERFACE, OTHER, SUBSTRATE
 
@@ -45,7 +46,7 @@ class Draft:
         wants_computers = element_type == COMPUTER
         return [ElementRef(element_type, number) for number, element in enumerate(self._elements) if isinstance(element, Computer) == wants_computers]
 
-    def at(self, ref: ElementRef):
+    def at(self, ref: ElementRef) -> Any:
         """The element there."""
         if ref.element_type == EXPERIMENT:
             return self._topology
@@ -58,7 +59,7 @@ class Draft:
         """Its name; the experiment has none."""
         return "" if ref.element_type == EXPERIMENT else self.at(ref).name
 
-    def owner(self, ref: ElementRef):
+    def owner(self, ref: ElementRef) -> Computer | OtherElement:
         """The element that an interface is of."""
         return self._elements[ref.number]
 
@@ -97,7 +98,7 @@ class Draft:
                 attributes.append(made)
         self._put(ref, attributes if made else [*attributes, Attribute(name, value)])
 
-    def remove(self, ref: ElementRef, unwanted) -> None:
+    def remove(self, ref: ElementRef, unwanted: Callable[[str], bool]) -> None:
         """Take away the attributes whose name ``unwanted(name)`` is true of, as it is written or in its usual spelling."""
         self._put(ref, [one for one in self.at(ref).attributes if not (unwanted(one.name) or unwanted(usual_name(one.name)))])
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ..errors import InputError, Problem
 from ..hostplan import HostsEntry
@@ -24,6 +26,8 @@ from .routing.network import Network, read_network
 from .routing.routes import Routes
 from .settings import EmbeddingSettings, check_settings
 from .shaping import shaping_warnings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Pro
     """
     problems: list[Problem] = []
 
-    def attempt(step, *arguments):
+    def attempt(step: Callable[..., T], *arguments: Any) -> T | None:
         try:
             return step(*arguments)
         except InputError as exc:
@@ -108,10 +112,10 @@ def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Pro
             return None
 
     odd = attempt(check_deployable, topology)
-    routing = None if odd is None else attempt(check_routing, topology)
+    routing = None if odd is None else attempt(check_routing, topology, read_nodes(topology))
     annotated = attempt(annotate, topology, settings)
     wanted = (settings.address_base, settings.control_networks, settings.address_profile)
     addressed = None if odd is None else attempt(assign_addresses, annotated or topology, *wanted)
-    if problems:
+    if problems or odd is None or routing is None or annotated is None or addressed is None:
         raise InputError(sorted(problems, key=lambda problem: problem.line))
     return (*odd, *routing), annotated, addressed

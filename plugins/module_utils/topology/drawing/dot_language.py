@@ -44,7 +44,7 @@ def in_html(text: str) -> str:
 class Identifiers:
     """A name of its own for everything in a picture, which is its own name where that is free."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def of(self, name: str, kind: str) -> str:

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ..attributes import IP4_ADDRESS
-from ..model import Interface, Substrate
+from ..model import Computer, Interface, Substrate
 from ..ns.hops import Port, ports_of, way_between
 from ..ns.network import HopProfile
 
@@ -32,7 +33,7 @@ def words_of(hop: HopProfile) -> list[str]:
     return words
 
 
-def link_words(substrate: Substrate, members, latency_model: str) -> list[str]:
+def link_words(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[str]:
     """Lines about what shapes a link of two members, which are (element, interface) pairs: from end to end; both ways where they differ."""
     ports = _ports(substrate, members, latency_model)
     if len(ports) != 2:
@@ -44,7 +45,7 @@ def link_words(substrate: Substrate, members, latency_model: str) -> list[str]:
     return [f"{sender} → {receiver}: {', '.join(words) or 'unshaped'}" for sender, receiver, words in ((*names, there), (*reversed(names), back))]
 
 
-def lan_words(substrate: Substrate, members, latency_model: str) -> tuple[list[str], dict[int, list[str]]]:
+def lan_words(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> tuple[list[str], dict[int, list[str]]]:
     """(lines about a LAN, {number of a member: lines about its own attachment}).
 
     The LAN's are of the way between two members that have what most have; the others say what shapes the hop from them (out) and to them (in).
@@ -64,7 +65,7 @@ def _hops(port: Port) -> tuple[str, ...]:
     return (out,) if out == into else (f"out: {out}", f"in: {into}")
 
 
-def _ports(substrate: Substrate, members, latency_model: str) -> list[Port]:
+def _ports(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[Port]:
     """The ports; none where the numbers are impossible, which a topology that is only looked at may have."""
     try:
         return ports_of(substrate, members, latency_model)

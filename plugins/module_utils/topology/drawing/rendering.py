@@ -71,7 +71,7 @@ def render(attempts: list[Attempt], formats: tuple[str, ...], seconds: float) ->
     Raises BenitoError with what each said when none does, or when the first one's program is not there.
     """
     deadline = time.monotonic() + seconds
-    failed = []
+    failed: list[str] = []
     for attempt in attempts:
         left = deadline - time.monotonic()
         if failed and left <= 0:

@@ -7,6 +7,7 @@ Latencies and losses of the topology are those of hops, as when it comes from an
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -103,17 +104,18 @@ class Draft:
             self.problems.error(0, "", f"has more than {MOST_THINGS:,} nodes and links")
             self.problems.raise_errors()
 
-    def machine(self, label: str, line: int, attributes=(), osid: str = "") -> Machine:
+    def machine(self, label: str, line: int, attributes: Iterable[tuple[str, str]] = (), osid: str = "") -> Machine:
         machine = Machine(self.names.give("node", label, line), label, line, list(attributes), osid)
         self.machines.append(machine)
         return machine
 
-    def lan(self, label: str, line: int, attributes=()) -> Medium:
+    def lan(self, label: str, line: int, attributes: Iterable[tuple[str, str]] = ()) -> Medium:
         name = self.names.give("LAN", label, line) if label else self.names.number("lan")
         self.media.append(Medium(name, label, line, list(attributes)))
         return self.media[-1]
 
-    def link(self, label: str, line: int, first, second, there: LinkProfile, back: LinkProfile, attributes=(), ends=(End(), End())) -> None:
+    def link(self, label: str, line: int, first: Machine, second: Machine, there: LinkProfile, back: LinkProfile,
+             attributes: Iterable[tuple[str, str]] = (), ends: tuple[End, End] = (End(), End())) -> None:
         """A link between two machines, or one hop between a machine and a LAN; ``there`` is from the first to the second.
 
         What joins a thing to itself is left out with a warning; what joins two LANs is an error.
@@ -151,7 +153,7 @@ class Draft:
         medium.members.append(member)
         machine.interfaces.append((member, name))
 
-    def topology(self, attributes=()) -> Topology:
+    def topology(self, attributes: Iterable[tuple[str, str]] = ()) -> Topology:
         """Everything as a topology; what is odd about it is logged."""
         topology = Topology(
             latency_model="hop",
@@ -221,7 +223,7 @@ def _received(member: Member) -> list[tuple[str, str]]:
     return pairs
 
 
-def _attributes(pairs) -> tuple[Attribute, ...]:
+def _attributes(pairs: Iterable[tuple[str, str]]) -> tuple[Attribute, ...]:
     """Of pairs with one name the first."""
     first: dict[str, str] = {}
     for name, value in pairs:

@@ -7,6 +7,7 @@ A way from A to B is two hops: A's outbound and B's inbound one. Delays add up, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -25,7 +26,7 @@ class Port:
     into: HopProfile
 
 
-def ports_of(substrate: Substrate, members, latency_model: str) -> list[Port]:
+def ports_of(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[Port]:
     """The ports of a substrate whose members are (computer, interface) pairs.
 
     With latency model ``path`` and members that differ, two members are exact; of more, each hop has half of its own latency.

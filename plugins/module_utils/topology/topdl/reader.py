@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 
 from ...errors import Problem
 from ..attributes import LATENCY_MODEL, containers_attribute, containers_name
-from ..model import Fragment, IfMap, NameMap, OtherElement, Topology
+from ..model import Attribute, Computer, Fragment, IfMap, NameMap, OtherElement, Substrate, Topology
 from ..problem_log import ProblemLog
-from ..scope import Scope, local_name, named, raw_xml, shown
+from ..scope import Scope, XmlElement, local_name, named, raw_xml, shown
 from ..xml_source import load, parse
 from .consistency import check_names, check_several_substrates
 from .elements import ELEMENT_TAGS, read_computer, read_other, read_substrate
@@ -50,7 +51,7 @@ def read_topdl_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, 
 
 
 @contextmanager
-def _collector_at_rest():
+def _collector_at_rest() -> Iterator[None]:
     """Nothing becomes garbage while a topology is built, yet the collector would walk all of it again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -61,7 +62,7 @@ def _collector_at_rest():
             gc.enable()
 
 
-def _topology_element(root, problems: ProblemLog):
+def _topology_element(root: XmlElement, problems: ProblemLog) -> XmlElement | None:
     """The element that holds the topology: the root, or deeper where TopDL is embedded in something else."""
     if any(local_name(child) in _ROOT_CHILDREN for child in root):
         return root
@@ -76,7 +77,7 @@ def _topology_element(root, problems: ProblemLog):
     return None
 
 
-def _topology(xml, problems: ProblemLog) -> Topology:
+def _topology(xml: XmlElement, problems: ProblemLog) -> Topology:
     scope = Scope(problems, xml, "")
     declared = _version(scope)
     substrates = _substrates(scope)
@@ -126,7 +127,8 @@ def _version(scope: Scope) -> str:
     return "1.0"
 
 
-def _effective_version(scope: Scope, declared: str, elements, fragments, namemaps) -> str:
+def _effective_version(scope: Scope, declared: str, elements: Sequence[Computer | OtherElement], fragments: Sequence[Fragment],
+                       namemaps: Sequence[NameMap]) -> str:
     """2.0 where there is something that only 2.0 has."""
     regions = any(isinstance(element, OtherElement) and element.kind == "region" for element in elements)
     if declared == "1.0" and (regions or fragments or namemaps):
@@ -135,7 +137,7 @@ def _effective_version(scope: Scope, declared: str, elements, fragments, namemap
     return declared
 
 
-def _latency_model(scope: Scope, attributes, declared: str) -> str:
+def _latency_model(scope: Scope, attributes: tuple[Attribute, ...], declared: str) -> str:
     """``hop`` or ``path``: what the root attribute says, else what the version implies."""
     said = containers_attribute(Topology(attributes=attributes), LATENCY_MODEL)
     if said is None:
@@ -147,7 +149,7 @@ def _latency_model(scope: Scope, attributes, declared: str) -> str:
 
 def _substrates(scope: Scope) -> tuple:
     """The substrates. A wrapper is the substrate itself; one that holds <substrate> elements holds several."""
-    found = []
+    found: list[Substrate] = []
     for wrapper in scope.take("substrates"):
         inner = [child for child in wrapper if local_name(child) == "substrate"]
         several = inner and not any(local_name(child) == "name" for child in wrapper)
@@ -174,7 +176,7 @@ def _elements(scope: Scope) -> tuple:
     return tuple(found)
 
 
-def _keep_rest(scope: Scope, wrapper, known) -> None:
+def _keep_rest(scope: Scope, wrapper: XmlElement, known: Container[str]) -> None:
     """Keep what else a wrapper holds, in a wrapper of its own."""
     rest = [local_name(child) for child in wrapper if local_name(child) not in known]
     line = wrapper.sourceline or 0
