@@ -32,16 +32,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Embedding:
-    """An experiment, planned.
+    """A planned experiment.
 
     annotated    the topology with the kind that each computer asks for
-    partitioned  with addresses, realised kinds and partitions: all that ``bind.bind`` needs
-    nodes        the view of every computer of the partitioned topology
+    partitioned  with addresses, realised kinds and partitions: the topology that ``bind.bind`` needs
     machines     its pnodes in order, each with its partition and nodes
     network      the partitioned topology as nodes, attachments and subnets
-    routes       ``routes.of(node)``: computed when asked for
+    routes       ``routes.of(node)``: computed when first asked for
     hosts        entries of the hosts file
-    warnings     what its author should know, in the order of the steps
+    warnings     for the author, in the order of the steps
     """
 
     annotated: Topology

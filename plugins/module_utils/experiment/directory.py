@@ -277,7 +277,7 @@ class ExperimentDirectory:
         self.log_activity(f"{state}: {reason}" if reason else state)
 
     def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more: Any) -> ExperimentState:
-        """Start an operation: enter ``activating`` or ``swapping`` in the name of ``holder``; the state before.
+        """Start an operation: enter ``activating`` or ``swapping`` in the name of ``holder``. Return the state before.
 
         allowed  the states from which it may start; it may also start from activating or swapping if the run that
                  left the experiment so no longer lives

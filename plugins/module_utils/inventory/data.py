@@ -26,16 +26,15 @@ _RESERVED = ("all", "ungrouped", "localhost")
 
 
 def inventory_of(topology: Topology, nodes: Nodes, carrying: tuple[Machine, ...], mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
-    """The hosts and groups of a partitioned topology.
+    """Return the hosts and groups of a partitioned topology.
 
-    nodes          the views of its computers
-    carrying       its machines
-    mac_addresses  {(computer, interface): address}; empty when no experiment gives them
+    carrying       its machines, see embedding.placement.machines
+    mac_addresses  {(computer, interface): address}; empty for a topology that is no experiment
     experiment     "pid.eid", or "" for a topology that is no experiment
 
-    Returns {"pnodes": {name: variables}, "nodes": {name: variables}, "hidden": {name: variables}, "groups": {group: [host, …]}};
-    hidden are the virtual machines of the ptopo alone.
-    Raises InputError where names cannot stand beside each other in one inventory.
+    The result is {"pnodes": {name: variables}, "nodes": {name: variables}, "hidden": {name: variables}, "groups": {group: [host, …]}}.
+    Its hidden hosts are the virtual machines that exist only in the ptopo.
+    Raises InputError when names conflict within one inventory.
     """
     substrates = {substrate.name: substrate for substrate in topology.substrates}
     vhosts = vhost_of(carrying)

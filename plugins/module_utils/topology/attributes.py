@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names of attributes: the ``containers:`` family, its aliases in real files, and which spelling wins.
+"""Names of attributes: the ``containers:`` family, its aliases in existing files, and their precedence.
 
-Source: spec/topdl.md "Attribute names". The prefix was written ``containers:``, ``containers::``,
-``container:`` and ``benito:``; what follows it is compared without regard to case.
+Source: spec/topdl.md "Attribute names". Files use the prefixes ``containers:``, ``containers::``,
+``container:`` and ``benito:``. The name after the prefix is compared case-insensitively.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Forest:
     roots: list[int] = field(default_factory=list)
 
     def table(self, groups: Sequence[Iterable[int]], connected: Iterable[int], default: int) -> list[tuple[str, int]]:
-        """The routes [(prefix, number of its group)] that send every leaf to its group.
+        """Return the routes [(prefix, number of its group)] that send every leaf to its group.
 
         groups     leaves of each next hop; those of ``default`` are ignored: it has all leaves that no other group has
         connected  leaves that need no route

@@ -39,7 +39,7 @@ class WeightedCore:
         return [(hop, found) for hop, found in zip(hops, leads, strict=True) if found]
 
     def _first_hops(self, vertex: int, connected: list[int], hops: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """(vertex, number of the hop that leads there) of everything that is not connected.
+        """Iterate over (vertex, number of the hop that leads to it) of every vertex that is not connected.
 
         At equal cost, routers leave the heap before substrates, since their numbers are lower. Of two paths to one vertex, the path by the
         hop with the lower number leaves it first. All paths to a vertex are known before its turn, because every cost is above 0.

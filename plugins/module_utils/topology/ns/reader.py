@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads NS files, the Emulab and DETER dialect of ns-2's Tcl.
+"""The reader of NS files, the Emulab and DETER dialect of ns-2's Tcl.
 
-``interpreter.py`` runs the file; here what it did is gone through in order. All that is wrong with a file is reported at once, as one
-InputError; what is merely odd, or has no effect here, comes back as warnings beside the topology.
+``interpreter.py`` runs the file; this module replays its records in order. All errors of a file are reported at once, as one
+InputError. Warnings are returned beside the topology, also about statements without effect.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default"
 
 
 def _replay(reading: Reading, records: list[Record], folder: str) -> tuple[bool, bool]:
-    """Go through what the file did. (whether it came to ``$ns run``, whether it ended too early)."""
+    """Replay the records. Return (whether the file reached ``$ns run``, whether it ended early)."""
     ran = ended = False
     for record in records:
         if record.kind == "run":
@@ -88,7 +88,7 @@ def _refuse_what_topdl_cannot_hold(reading: Reading, record: Record) -> None:
 
 
 def _is_out_of_memory(record: Record) -> bool:
-    """Tcl has no limit on memory; what it says when the system gives it no more is an error like any other."""
+    """Return whether Tcl ran out of memory; it has no limit on memory, so this is an ordinary error to it."""
     return record.kind == "fault" and "out of memory" in record.fields[0]
 
 
