@@ -61,6 +61,10 @@ class Repair:
         self._vnode = vnode
         self._links, self._addresses, self._routes = netlink.links(), netlink.ipv4_addresses(), netlink.ipv4_gateway_routes()
 
+    def look_again(self) -> None:
+        """List the devices again, because interfaces that were gone have been made. Call this in the network namespace of the node."""
+        self._links = netlink.links()
+
     @property
     def gone(self) -> list[InterfacePlan]:
         """The planned interfaces that are missing."""
@@ -73,10 +77,9 @@ class Repair:
         new      interfaces that were made a moment ago, which have no addresses or routes yet
         resized  {interface: MTU} of those whose port had another MTU; any other MTU inside is the user's
         """
-        live = netlink.links() if new else self._links
         changes = self._take_back(batch, earlier) if earlier else []
         for interface in self._vnode.interfaces:
-            link, mtu = live.get(interface.name), resized.get(interface.name)
+            link, mtu = self._links.get(interface.name), resized.get(interface.name)
             index = link.index if link else 0
             if link and mtu not in (None, link.mtu):
                 changes.append(f"{self._vnode.name}: interface {interface.name} has MTU {mtu}")

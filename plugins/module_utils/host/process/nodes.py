@@ -139,10 +139,13 @@ class _Builder:
         changes = [f"{vnode.name}: interface {interface.name} made" for interface in repair.gone]
         resized = {interface.name: mtu for interface, mtu in self._resized(vnode) if interface.name not in gone}
         changes += self._repair_ports(vnode, gone)
-        with self._registry.network(vnode.name):
-            batch = Batch()
-            changes += repair.queue(batch, earlier, gone, resized)
-            if not self._dry_run:
+        if gone:
+            with self._registry.network(vnode.name):
+                repair.look_again()
+        batch = Batch()
+        changes += repair.queue(batch, earlier, gone, resized)
+        if len(batch) and not self._dry_run:
+            with self._registry.network(vnode.name):
                 batch.send()
         return changes
 
