@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names of attributes: the ``containers:`` family, its aliases in real files, and which spelling wins.
+"""Names of attributes: the ``containers:`` family, its aliases in existing files, and their precedence.
 
-Source: spec/topdl.md "Attribute names". The prefix was written ``containers:``, ``containers::``,
-``container:`` and ``benito:``; what follows it is compared without regard to case.
+Source: spec/topdl.md "Attribute names". Files use the prefixes ``containers:``, ``containers::``,
+``container:`` and ``benito:``. The name after the prefix is compared case-insensitively.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _SPELLINGS.update(packingpass=PARTITION_PASS, partition_pass=PARTITION_PASS, pac
 
 @lru_cache(maxsize=4096)
 def containers_name(attribute_name: str) -> str | None:
-    """The canonical name behind any spelling: ``container:Node_Type`` → ``node_type``; None for other attributes."""
+    """Return the canonical name behind any spelling: ``container:Node_Type`` → ``node_type``; None for other attributes."""
     for prefix in _PREFIXES:
         if attribute_name.startswith(prefix):
             suffix = attribute_name[len(prefix) :].strip().lower()
@@ -80,9 +80,9 @@ def containers_name(attribute_name: str) -> str | None:
 
 
 def containers_attribute(element, name: str) -> str | None:
-    """Value of the containers attribute ``name``, whatever its spelling in the file; None when absent.
+    """Return the value of the containers attribute ``name``, whatever its spelling in the file; None if absent.
 
-    The canonical spelling wins over an alias; among equals the first one counts.
+    The canonical spelling takes precedence over an alias. Among equal spellings the first one counts.
     """
     wanted = _SPELLINGS.get(name.lower(), name)
     found = None
@@ -96,9 +96,9 @@ def containers_attribute(element, name: str) -> str | None:
 
 
 def with_containers_attribute(element, name: str, value: str | None):
-    """Copy of ``element`` with ``containers:<name>`` set to ``value`` and every other spelling of it removed.
+    """Return a copy of ``element`` with ``containers:<name>`` set to ``value`` and all its other spellings removed.
 
-    The attribute takes the place of the first one it replaces, else the end. None removes it.
+    The attribute takes the place of the first one that it replaces, else the end. The value None removes it.
     """
     wanted = _SPELLINGS.get(name.lower(), name)
     attributes = []

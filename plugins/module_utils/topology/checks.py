@@ -1,11 +1,10 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether a topology can be deployed: what TopDL allows and a running experiment cannot have.
+"""Checks whether a topology can be deployed: TopDL allows more than a running experiment supports.
 
-A topology that was read is sound TopDL. Here it is asked whether its names can become host names,
-devices and files, whether its elements are of a sort that is deployed, and whether what its
-attributes say about addresses and traffic makes sense. It works as well for topologies that were
-built by a program and never read.
+A topology that was read is valid TopDL. These checks cover names (usable as names of hosts, devices and
+files), kinds of elements (deployable ones), and attributes (valid addresses and traffic shaping).
+They also apply to topologies that were built by a program and never read.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from .attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_L
 from .model import OtherElement, Topology
 from .scope import named, shown
 
-# Names that already mean something to resolvers or to Ansible.
+# Names with a fixed meaning for resolvers or for Ansible.
 RESERVED_NODES = frozenset(("localhost", "loghost", "all", "ungrouped"))
 PNODE = re.compile(r"pnode-[0-9]{4,}", re.IGNORECASE)
-# Directories of /proc/sys/net/ipv4/conf that are no devices: the kernel refuses devices of these names. And the control network's.
+# Directories of /proc/sys/net/ipv4/conf that are not devices: the kernel refuses these names. Also the control network's device.
 RESERVED_INTERFACES = frozenset(("lo", "all", "default", "control0"))
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST_NUMBER = 1e15
 
 
 class _Findings:
-    """Problems of one topology, with the file they are in."""
+    """The errors and warnings about one topology, with the name of its file."""
 
     def __init__(self, source: str):
         self.source = source
@@ -44,7 +43,10 @@ class _Findings:
 
 
 def check_deployable(topology: Topology) -> tuple[Problem, ...]:
-    """Warnings about ``topology``. Raises InputError with everything that keeps it from being deployed."""
+    """Check that ``topology`` can be deployed and return warnings about it.
+
+    Raises InputError with all errors that prevent its deployment.
+    """
     found = _Findings(topology.source)
     _check_sorts(topology, found)
     _check_substrates(topology, found)
@@ -84,7 +86,7 @@ def _check_substrates(topology: Topology, found: _Findings) -> None:
 
 
 def _check_computers(topology: Topology, found: _Findings) -> None:
-    """Names become host names in DNS, which does not tell upper from lower case."""
+    """Check the names of computers, which become DNS host names and so are case-insensitive."""
     first: dict[str, tuple[str, int]] = {}
     for computer in topology.computers:
         name, label = computer.name, named("computer", computer.name)
@@ -129,7 +131,7 @@ def _check_attachment(interface, label: str, substrates, found: _Findings) -> No
 
 
 def _check_address(interface, label: str, found: _Findings) -> None:
-    """A fixed address is optional; its netmask defaults to 255.255.255.0 (spec/semantics.md §1)."""
+    """Check the fixed address, which is optional, and its netmask, by default 255.255.255.0 (spec/semantics.md §1)."""
     address = interface.attribute(IP4_ADDRESS)
     netmask = interface.attribute(IP4_NETMASK)
     if address is None:
@@ -150,7 +152,7 @@ def _check_address(interface, label: str, found: _Findings) -> None:
 
 
 def _check_host_part(interface, label: str, ip: IPv4Address, prefix: int, found: _Findings) -> None:
-    """Neither the network's own address nor its broadcast address; /31 has neither (RFC 3021)."""
+    """Refuse a network's own address and its broadcast address; /31 has neither (RFC 3021)."""
     hosts = 2 ** (32 - prefix)
     part = int(ip) % hosts
     if prefix == 32:
@@ -170,7 +172,7 @@ def _ipv4(text: str) -> IPv4Address | None:
 
 
 def _prefix_length(netmask: str) -> int | None:
-    """Length of a dotted netmask; None unless its ones come before its zeros."""
+    """Return the prefix length of a dotted netmask; None unless its ones come before its zeros."""
     mask = _ipv4(netmask)
     if mask is None:
         return None
@@ -179,7 +181,7 @@ def _prefix_length(netmask: str) -> int | None:
 
 
 def _check_traffic(element, label: str, found: _Findings) -> None:
-    """Loss is a fraction, rates and times are numbers (spec/topdl.md "Latency meaning")."""
+    """Check that loss is a fraction and that rates and times are numbers (spec/topdl.md "Latency meaning")."""
     loss = [(LOSS, element.attribute(LOSS)), (PREFIX + RX_LOSS, containers_attribute(element, RX_LOSS))]
     for name, text in loss:
         if text is not None and not (_is_number(text) and float(text) <= 1):

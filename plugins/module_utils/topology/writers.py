@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table of output formats: which file is written how. A new format is one writer and one line here."""
+"""The table of output formats and their writers. A new format needs one writer and one line here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SUFFIXES = tuple(suffix for suffixes in _WRITERS for suffix in suffixes)
 
 
 def written(topology: Topology, name: str) -> tuple[str, tuple[Problem, ...]]:
-    """(the text of a file called ``name``, warnings about what it cannot say).
+    """Return (the text of a topology file called ``name``, warnings about content that the format cannot express).
 
-    Raises InputError when no file of that name is written, or the format cannot have the topology.
+    Raises InputError if the name has no known ending, or if the format cannot represent the topology.
     """
     for suffixes, write in _WRITERS.items():
         if name.lower().endswith(suffixes):

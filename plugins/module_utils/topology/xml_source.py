@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a file's bytes to an XML tree, safely: no DTD, no entities, no network, limits on size and depth.
+"""Safe parsing of XML files: no DTD, no entities, no network access, limits on size and depth.
 
 Source: spec/topdl.md "Round trip" (reject DTD and entity declarations, depth over 64, size limit).
 """
@@ -31,7 +31,7 @@ _SERVICE_HINT = "the Python 2 topdl library writes '</service' without the '>'; 
 
 
 def load(path: str, source: str) -> bytes:
-    """The bytes of ``path``. Raises InputError when it cannot be read or is too large."""
+    """Return the content of the file ``path``, at most one byte over MAX_BYTES. Raises InputError if it cannot be read."""
     try:
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -43,13 +43,13 @@ def load(path: str, source: str) -> bytes:
 
 
 def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most_elements: int = MOST_ELEMENTS):
-    """The root element of ``data``, or None when there is nothing that could be looked at.
+    """Return the root element of ``data``, or None if there is none to inspect.
 
-    start_hint     how such a file begins
-    most_elements  how many it may have; a small file can have more than memory holds
+    start_hint     the beginning of a valid file, for hints
+    most_elements  the largest number of elements; a small file can have more than memory holds
 
-    Malformed XML: every syntax error is logged, ``problems.damaged`` is set, and what the parser could
-    recover is returned, for finding more. Raises BenitoError when lxml is not installed.
+    For malformed XML it logs all syntax errors, sets ``problems.damaged``, and returns the part that the parser
+    recovered, so that further errors can be found. Raises BenitoError if lxml is not installed.
     """
     if etree is None:
         raise BenitoError("reading XML needs the Python library lxml: install it with 'pip install lxml'")
@@ -112,7 +112,7 @@ def _log_dtd(problems: ProblemLog, line: int) -> None:
 
 
 def _doctype_line(data: bytes) -> int:
-    """Line of a <!DOCTYPE before the first element, else 0. Runs before any parser sees the data."""
+    """Return the line of a <!DOCTYPE before the first element, else 0. Must run before any parser sees the data."""
     position = data.find(b"<")
     while position >= 0:
         if data.startswith(b"<!--", position):
@@ -128,9 +128,9 @@ def _doctype_line(data: bytes) -> int:
 
 
 def _diagnose(data: bytes, problems: ProblemLog, error, error_log, start_hint: str):
-    """Log every syntax error of malformed XML; what could be saved of the tree, or None.
+    """Log all syntax errors of malformed XML; return the recovered tree, or None.
 
-    error_log  the strict parser's own: that of the exception has other files' errors too
+    error_log  the strict parser's own: the log of the exception has other files' errors too
     """
     problems.damaged = True
     parser = _parser(recover=True)
@@ -154,7 +154,7 @@ def _diagnose(data: bytes, problems: ProblemLog, error, error_log, start_hint: s
 
 
 def _unfinished_service_line(data: bytes) -> int:
-    """Line of the first '</service' without '>', else 0."""
+    """Return the line of the first '</service' without '>', else 0."""
     unfinished = _UNFINISHED_SERVICE.search(data)
     return data.count(b"\n", 0, unfinished.start()) + 1 if unfinished else 0
 

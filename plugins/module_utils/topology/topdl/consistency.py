@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What must hold between the parts of a topology that was read (spec/topdl.md "Consistency")."""
+"""Checks of consistency between the parts of a topology after reading (spec/topdl.md "Consistency")."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MOST_SUGGESTIONS = 10
 
 
 class _Namespace:
-    """The topology itself or one fragment: names hold within it.
+    """A scope in which names are unique: the topology itself or one fragment.
 
-    prefix  what stands before the labels of its elements: "" or "fragment f, "
+    prefix  the start of the labels of its elements: "" or "fragment f, "
     """
 
     def __init__(self, problems: ProblemLog, substrates, elements, prefix: str):
@@ -32,7 +32,7 @@ class _Namespace:
         return self.prefix + named(kind, element.name)
 
     def suggestion(self, wrong: str, right) -> str:
-        """A name that was probably meant; the search is slow, so only for the first few."""
+        """Return a hint with the closest known name. The search is slow, so only the first few get one."""
         self.suggestions += 1
         if self.suggestions > _MOST_SUGGESTIONS:
             return ""
@@ -41,10 +41,10 @@ class _Namespace:
 
 
 def check_names(problems: ProblemLog, substrates, elements, fragment: str = "") -> None:
-    """Log duplicate names, unknown substrates, and what a careful author would want to know.
+    """Log duplicate names and unknown substrates as errors, and unusual attachments as warnings.
 
-    fragment  name of the fragment this is the inside of; there interfaces and substrates may be
-              completed from outside, so that missing members are no news
+    fragment  name of the fragment that is being checked. Its interfaces and substrates may be completed
+              from outside, so missing members are not reported
     """
     namespace = _Namespace(problems, substrates, elements, named("fragment", fragment) + ", " if fragment else "")
     _check_unique(problems, [(namespace.prefix + named("substrate", substrate.name), substrate) for substrate in substrates])
@@ -55,7 +55,7 @@ def check_names(problems: ProblemLog, substrates, elements, fragment: str = "") 
 
 
 def check_several_substrates(problems: ProblemLog, elements) -> None:
-    """Log interfaces with more than one substrate, which version 2.0 does not have."""
+    """Log interfaces with more than one substrate as errors: version 2.0 does not allow them."""
     for element in elements:
         for interface in element.interfaces:
             if len(interface.substrates) > 1:
@@ -76,7 +76,7 @@ def _check_unique(problems: ProblemLog, labelled) -> None:
 
 
 def _check_attachments(namespace: _Namespace) -> Counter:
-    """Number of members of each substrate; faults of single interfaces are logged."""
+    """Return the number of members of each substrate, and log the errors of single interfaces."""
     known = {substrate.name for substrate in namespace.substrates}
     members: Counter = Counter()
     for element in namespace.elements:

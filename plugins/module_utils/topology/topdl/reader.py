@@ -1,9 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads TopDL, versions 1.0 and 2.0, as spec/topdl.md describes it.
+"""The reader of TopDL, versions 1.0 and 2.0, as described in spec/topdl.md.
 
-All that is wrong with a file is reported at once, as one InputError; what is merely odd comes back
-as warnings beside the topology.
+All errors of a file are reported at once, as one InputError. Warnings are returned beside the topology.
 """
 
 from __future__ import annotations
@@ -29,17 +28,17 @@ _MODEL_OF_VERSION = {"1.0": "hop", "2.0": "path"}
 
 
 def read_topdl(path: str, source: str | None = None) -> tuple[Topology, tuple[Problem, ...]]:
-    """The topology in the file ``path`` and the warnings about it.
+    """Read the TopDL file ``path``; return the topology and the warnings about it.
 
-    source  what to call the file in messages; the path by default
-    Raises InputError with every error of the file, each with line and element.
+    source  the name of the file in messages; the path by default
+    Raises InputError with all errors of the file, each with line and element.
     """
     source = str(path) if source is None else source
     return read_topdl_text(load(path, source), source)
 
 
 def read_topdl_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, ...]]:
-    """As read_topdl, from the file's content."""
+    """Read TopDL from the content of a file; see ``read_topdl``."""
     problems = ProblemLog(source)
     with _collector_at_rest():
         root = parse(text, problems)
@@ -51,7 +50,7 @@ def read_topdl_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, 
 
 @contextmanager
 def _collector_at_rest():
-    """Nothing becomes garbage while a topology is built, yet the collector would walk all of it again and again."""
+    """Disable the garbage collector: a topology being built has no garbage, yet each collection traverses all of it."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -62,7 +61,7 @@ def _collector_at_rest():
 
 
 def _topology_element(root, problems: ProblemLog):
-    """The element that holds the topology: the root, or deeper where TopDL is embedded in something else."""
+    """Return the element that holds the topology: the root, or a deeper one if TopDL is embedded in another format."""
     if any(local_name(child) in _ROOT_CHILDREN for child in root):
         return root
     for inner in root.iterdescendants():
@@ -127,7 +126,7 @@ def _version(scope: Scope) -> str:
 
 
 def _effective_version(scope: Scope, declared: str, elements, fragments, namemaps) -> str:
-    """2.0 where there is something that only 2.0 has."""
+    """Return 2.0 if the topology uses a feature of version 2.0, else the declared version."""
     regions = any(isinstance(element, OtherElement) and element.kind == "region" for element in elements)
     if declared == "1.0" and (regions or fragments or namemaps):
         scope.warn("version", "regions, fragments and namemaps are of TopDL 2.0; the file is read as that", "<version>2.0</version>")
@@ -136,7 +135,7 @@ def _effective_version(scope: Scope, declared: str, elements, fragments, namemap
 
 
 def _latency_model(scope: Scope, attributes, declared: str) -> str:
-    """``hop`` or ``path``: what the root attribute says, else what the version implies."""
+    """Return ``hop`` or ``path``: the value of the root attribute, else the default of the version."""
     said = containers_attribute(Topology(attributes=attributes), LATENCY_MODEL)
     if said is None:
         return _MODEL_OF_VERSION[declared]
@@ -146,7 +145,7 @@ def _latency_model(scope: Scope, attributes, declared: str) -> str:
 
 
 def _substrates(scope: Scope) -> tuple:
-    """The substrates. A wrapper is the substrate itself; one that holds <substrate> elements holds several."""
+    """Read the substrates. A wrapper is itself a substrate, unless it holds several <substrate> elements."""
     found = []
     for wrapper in scope.take("substrates"):
         inner = [child for child in wrapper if local_name(child) == "substrate"]
@@ -160,7 +159,7 @@ def _substrates(scope: Scope) -> tuple:
 
 
 def _elements(scope: Scope) -> tuple:
-    """The computers, testbeds, segments, regions and others, of all wrappers."""
+    """Read the computers, testbeds, segments, regions and others of all wrappers."""
     found = []
     numbers: Counter = Counter()
     for wrapper in scope.take("elements"):
@@ -175,7 +174,7 @@ def _elements(scope: Scope) -> tuple:
 
 
 def _keep_rest(scope: Scope, wrapper, known) -> None:
-    """Keep what else a wrapper holds, in a wrapper of its own."""
+    """Keep the other content of a wrapper, in a wrapper of its own."""
     rest = [local_name(child) for child in wrapper if local_name(child) not in known]
     line = wrapper.sourceline or 0
     if rest:
@@ -185,7 +184,7 @@ def _keep_rest(scope: Scope, wrapper, known) -> None:
 
 
 def _fragment(scope: Scope) -> Fragment:
-    """A fragment; its substrates and elements stand in a <topology> or, as one reader accepts, without it."""
+    """Read a fragment. Its substrates and elements are in a <topology> or, as one reader accepts, directly in it."""
     scope.name = scope.text("name") or ""
     if not scope.name:
         scope.absence("a fragment without a name")

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes TopDL that every reader of it accepts (spec/topdl.md "Writer rules" and "Round trip").
+"""The writer of TopDL that all TopDL readers accept (spec/topdl.md "Writer rules" and "Round trip").
 
-Version 1.0, unless there is something that only 2.0 has. Order is version 1.0's; what a reader did
-not understand comes after the known children of the element it was found in.
+It writes version 1.0, unless the topology uses a feature of 2.0. The order of elements is that of version
+1.0. Unknown content comes after the known children of the element that it was found in.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _FIELDS_AFTER_ATTRIBUTES = ("level", "fragname")
 
 
 def write_topdl(topology: Topology) -> str:
-    """The topology as XML text: declaration, UTF-8, two spaces a level, a newline at the end.
+    """Return the topology as XML text: declaration, UTF-8, indented by two spaces per level, with a final newline.
 
-    Raises InputError when a text holds a character that XML cannot carry.
+    Raises InputError if a text holds a character that XML cannot represent.
     """
     out = _Out(_version(topology))
     out.open("experiment", topology.unknown)
@@ -60,7 +60,7 @@ def _refuse_what_xml_cannot_carry(text: str, source: str) -> None:
 
 
 class _Out:
-    """Lines of XML being written, in one version of TopDL, and the depth they are at."""
+    """The lines of an XML document being written in one version of TopDL, and the current indentation."""
 
     def __init__(self, version: str):
         self.version = version
@@ -68,7 +68,7 @@ class _Out:
         self.pad = ""
 
     def open(self, tag: str, unknown=(), extra: str = "") -> None:
-        """Start an element; ``extra`` is XML attributes that are known."""
+        """Start an element; ``extra`` has its known XML attributes."""
         attributes = extra + _xml_attributes(unknown, "") if unknown else extra
         self.lines.append(f"{self.pad}<{tag}{attributes}>")
         self.pad += "  "
@@ -80,7 +80,7 @@ class _Out:
         self.pad += "  "
 
     def close(self, tag: str, unknown=()) -> None:
-        """End an element, after what was not understood in it."""
+        """Write the unknown elements of an element, then end it."""
         for kept in unknown:
             if _is_element(kept.tag):
                 self.lines.append(f"{self.pad}{kept.text}")
@@ -88,7 +88,7 @@ class _Out:
         self.lines.append(f"{self.pad}</{tag}>")
 
     def leaf(self, tag: str, text: str | None, unknown=(), number: int = 1) -> None:
-        """An element that holds text only; none when there is no text and nothing kept about it."""
+        """Write an element with text only; write nothing if it has neither text nor kept XML attributes."""
         attributes = _xml_attributes(unknown, f"{tag}/{number}") if unknown else ""
         if text is not None or attributes:
             self.lines.append(f"{self.pad}<{tag}{attributes}>{_escaped(text or '')}</{tag}>")
@@ -111,7 +111,7 @@ def _xml_attributes(unknown, tag: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Six decimals, which every reader takes; more only where the value would change."""
+    """Format a number with six decimals, which every reader accepts; with more only if the value would change."""
     text = f"{value:.6f}" if value < _LARGEST_PLAIN else repr(value)
     return text if float(text) == value else repr(value)
 
@@ -157,7 +157,7 @@ def _substrate(out: _Out, substrate: Substrate) -> None:
 
 
 def _tail(out: _Out, element) -> None:
-    """What substrates and elements end with."""
+    """Write the common last children of substrates and elements."""
     out.leaves("localname", element.localnames, element.unknown)
     out.leaf("status", element.status, element.unknown)
     for service in element.services:
@@ -215,7 +215,7 @@ def _hardware(out: _Out, computer: Computer) -> None:
 
 
 def _part(out: _Out, tag: str, part, texts: dict[str, str | None], known: str = "") -> None:
-    """A cpu, os, software or storage: some texts, then attributes. ``known`` is XML attributes that are known."""
+    """Write a cpu, os, software or storage: its texts, then its attributes. ``known`` has its known XML attributes."""
     out.open(tag, part.unknown, known)
     for name, text in texts.items():
         out.leaf(name, text, part.unknown)
