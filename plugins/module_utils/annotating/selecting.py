@@ -14,7 +14,7 @@ from .draft import Draft, ElementRef
 from .patterns import PatternError, any_glob, glob, matched_by_expression
 from .rules import COMPUTER, INTERFACE, OTHER, SUBSTRATE, Rule
 
-# What may be said of which sort of element, beside its name and its attributes.
+# Conditions that apply to each type of element, besides its name and its attributes.
 MEANINGFUL = {
     COMPUTER: ("kind", "degree", "neighbours", "substrate"),
     OTHER: ("degree", "neighbours", "substrate"),

@@ -13,7 +13,7 @@ from ..problem_log import ProblemLog
 from ..scope import shown
 from .definitions import line_of, text_of
 
-# Links whose other end is outside the lab.
+# Types of links with one end outside the lab.
 _OUTWARD = ("host", "mgmt-net", "macvlan", "macvtap", "vxlan", "vxlan-stitch", "dummy")
 _BRIEF = '["a:eth1", "b:eth1"]'
 _LONG = "node: a, interface: eth1"
@@ -23,8 +23,8 @@ _MTU = "mtu"
 class Links:
     """The links being read.
 
-    things  {node as the file calls it: Machine or Medium}
-    absent  nodes that were left out
+    things  {name of a node in the file: Machine or Medium}
+    absent  names of nodes that were left out
     """
 
     def __init__(self, problems: ProblemLog, draft: Draft, things: dict, absent: set[str]):
@@ -80,7 +80,7 @@ class Links:
         self.problems.warn("links that are left out", line, label, f"leads out of the lab, to {shown(what)}, and is left out")
 
     def _endpoint(self, endpoint, label: str) -> tuple[str, End] | None:
-        """(node, what is known of the end)."""
+        """Return (name of the node, known properties of the end); log an error and return None if it is invalid."""
         if isinstance(endpoint, Text):
             node, colon, interface = endpoint.text.strip().partition(":")
             if node and (interface or not colon and node in _OUTWARD):

@@ -13,7 +13,7 @@ from math import hypot
 from typing import NamedTuple
 
 _CELL = 48
-_STEPS = 12  # points looked at of each curve of a line
+_STEPS = 12  # half the number of points checked on each curve of a line
 _EDGE_STEP = 5
 _SIZE = 8
 _GAP = 2.0

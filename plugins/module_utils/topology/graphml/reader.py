@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads GraphML, the XML of graphs that NetworkX, yEd, the Internet Topology Zoo and others write (http://graphml.graphdrawing.org/).
+"""The reader of GraphML, the XML of graphs of NetworkX, yEd, the Internet Topology Zoo and others (http://graphml.graphdrawing.org/).
 
-The file goes through the same careful XML parser as TopDL; networkx.read_graphml is not used, for it expands entities and knows no lines.
-What the data of nodes and edges mean is in ``keys.py``. All errors are reported at once, what could not be carried over as warnings.
+It uses the same safe XML parser as TopDL. It does not use networkx.read_graphml, which expands entities and has no line numbers.
+``keys.py`` interprets the data of nodes and edges. All errors are reported at once; warnings report what was not carried over.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _START_HINT = "a GraphML file begins with <graphml>"
 
 
 def read_graphml_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, ...]]:
-    """(the topology of a GraphML file's content, warnings). Raises InputError with every error of the file."""
+    """Return (the topology of a GraphML file's content, warnings). Raises InputError with all errors of the file."""
     problems = ProblemLog(source)
     if len(text) > MAX_BYTES:
         problems.error(0, "", f"is larger than {MAX_BYTES // 2**20} MB", "is it a topology?")
@@ -46,7 +46,7 @@ def read_graphml_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem
 
 @dataclass(eq=False, slots=True)
 class _Edge:
-    """An edge, and the one that leads back where the graph is directed."""
+    """An edge, and the opposite edge if the graph is directed."""
 
     xml: object
     ends: tuple[str, str]
@@ -65,7 +65,7 @@ class _Found:
 
 
 class _Reading:
-    """One graph being read."""
+    """A graph being read."""
 
     def __init__(self, problems: ProblemLog, keys: Keys):
         self.problems = problems
@@ -144,7 +144,7 @@ class _Reading:
         return _Edge(xml, ends, directed)
 
     def _paired(self, edges: list[_Edge]) -> list[_Edge]:
-        """The edges without those that are another's way back; the first way there goes with the first way back, and so on."""
+        """Return the edges without the opposite ones, which are set as ``back``. Parallel edges are paired in document order."""
         waiting: dict = defaultdict(deque)
         kept = []
         for edge in edges:
@@ -175,7 +175,7 @@ class _Reading:
         self.draft.link(data.label, edge.xml.sourceline or 0, first, second, there, back, attributes, ends)
 
     def _hyperedge(self, xml) -> None:
-        """A LAN: TopDL has what the graphs of NetworkX have not."""
+        """Add a hyperedge as a LAN; TopDL supports these, the graphs of NetworkX do not."""
         line, data, members = xml.sourceline or 0, self.keys.data(xml, "edge"), []
         for endpoint in _endpoints(xml):
             name = endpoint.get("node")

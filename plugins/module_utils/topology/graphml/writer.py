@@ -1,8 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes a topology as GraphML that NetworkX and the reader beside this file read: nodes, links, LANs, addresses and shaping stay what they are.
+"""The writer of GraphML for NetworkX and for this package's reader. It preserves nodes, links, LANs, addresses and shaping.
 
-A link is an edge, a LAN a node of type ``lan`` with an edge to each member. The graph is directed, with an edge for each way, where any ways differ.
+A link is an edge. A LAN is a node of type ``lan`` with an edge to each member. If any link or hop is asymmetric, the graph is directed, with
+one edge for each direction.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _HEAD = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
 
 
 def write_graphml(topology: Topology) -> tuple[str, tuple[Problem, ...]]:
-    """(the GraphML file's text, warnings about what it cannot say). Raises InputError when the topology cannot be deployed."""
+    """Return (the GraphML file's text, warnings about content it cannot express). Raises InputError if the topology is not deployable."""
     check_deployable(topology)
     writer = _Writer(topology)
     writer.write()
@@ -93,7 +94,7 @@ class _Writer:
     # --- links and LANs ------------------------------------------------------------------------
 
     def _ways(self, ports: list[Port]) -> list[tuple[HopProfile, HopProfile]]:
-        """The pairs of ways that edges stand for."""
+        """Return the profiles (forward, backward) of each edge: one pair for a link, one per member for a LAN."""
         if len(ports) == 2:
             return [(way_between(*ports), way_between(*ports[::-1]))]
         return [(port.out, port.into) for port in ports]
@@ -152,7 +153,7 @@ class _Writer:
 
 
 def _end(port: Port, side: str) -> dict[str, str]:
-    """One end of an edge: the interface and its address."""
+    """Return the data of one end of an edge: the interface and its address."""
     pairs = {f"{side}_interface": port.interface.name}
     address = port.interface.attribute(IP4_ADDRESS)
     if address is not None:

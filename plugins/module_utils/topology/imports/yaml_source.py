@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a YAML file's bytes to mappings, sequences and texts with their lines, safely.
+"""Safe parsing of YAML files to mappings, sequences and texts with their lines.
 
-PyYAML gives the events; no object of Python is ever made of them. Tags of applications, keys given twice, aliases that grow beyond measure or lead
-into themselves, and deep nesting are errors. Every scalar stays a text: what it means is its reader's to say.
+It builds them from PyYAML's events and never creates Python objects. Application tags, duplicate keys, recursive aliases, aliases that expand
+too far, and deep nesting are errors. Every scalar stays a text; its reader interprets it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ except ImportError:
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 32
-# How many mappings, sequences and texts a file may have, those counted again that an alias repeats.
+# Maximum number of mappings, sequences and texts in a file; those that an alias repeats count each time.
 MOST_PARTS = 1_000_000
 _NULLS = ("", "~", "null", "Null", "NULL")
 _STANDARD_TAG = "tag:yaml.org,2002:"
@@ -31,7 +31,7 @@ _STANDARD = frozenset(_STANDARD_TAG + name for name in ("str", "int", "float", "
 
 @dataclass(eq=False)
 class Text:
-    """A scalar; ``plain`` is it without quotes."""
+    """A scalar; ``plain`` means that it has no quotes."""
 
     text: str
     line: int
@@ -52,7 +52,7 @@ class Sequence:
 
 @dataclass(eq=False)
 class Mapping:
-    """items is {key: value} in the file's order, lines {key: line}."""
+    """A mapping: items is {key: value} in the file's order, lines is {key: line}."""
 
     line: int
     items: dict = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Mapping:
 
 
 def load_yaml(data: bytes, problems: ProblemLog):
-    """The file's only document; None when it has none, or when errors were logged. Raises BenitoError when PyYAML is not installed."""
+    """Return the file's only document; None if it has none, or if errors were logged. Raises BenitoError if PyYAML is not installed."""
     if yaml is None:
         raise BenitoError("reading YAML needs the Python library PyYAML: install it with 'pip install PyYAML'")
     if len(data) > MAX_BYTES:
@@ -93,7 +93,7 @@ def load_yaml(data: bytes, problems: ProblemLog):
 
 
 class _Builder:
-    """Makes the tree of the events, without recursion."""
+    """A builder of the tree from the events, without recursion."""
 
     def __init__(self, problems: ProblemLog):
         self.problems = problems
@@ -103,7 +103,7 @@ class _Builder:
         self._parts = 0
 
     def take(self, event) -> bool:
-        """Whether the file may go on."""
+        """Process one event; return whether to continue."""
         line = event.start_mark.line + 1
         kind = type(event).__name__
         if kind == "DocumentStartEvent" and self.root is not None:
@@ -154,7 +154,7 @@ class _Builder:
         return self._parts <= MOST_PARTS or self._refuse(line, f"has more than {MOST_PARTS:,} parts", "what aliases repeat counts each time")
 
     def _put(self, thing, line: int) -> bool:
-        """A finished thing goes where it belongs."""
+        """Add a complete value to the innermost open collection; return whether to continue."""
         if not self._open:
             self.root = thing
             return True
@@ -182,7 +182,7 @@ class _Builder:
             mapping.lines[key] = line
 
     def _merge(self, mapping: Mapping, line: int, value) -> None:
-        """``<<: *anchor``: what the mapping does not say itself; a line below 0 marks what came so."""
+        """Apply ``<<: *anchor``: add the keys that the mapping lacks. A line below 0 marks a merged key."""
         for other in value.items if isinstance(value, Sequence) else [value]:
             if not isinstance(other, Mapping):
                 self.problems.error(line, "", "<< takes a mapping, or a list of them", "<<: *anchor")

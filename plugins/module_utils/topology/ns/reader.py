@@ -30,7 +30,7 @@ _LIMITS = {
     "memory": (f"it needs more than {MEMORY_MB} MB of memory", "does a text or a list grow for ever, or is there a loop without an end?"),
     "depth": ("it is nested too deep", "is there a procedure that calls itself?"),
 }
-# What is gone through of a file that was stopped, to find what else is wrong with it.
+# Maximum number of records to replay after a limit was exceeded, to find further errors.
 MOST_AFTER_A_LIMIT = 20_000
 _NO_EFFECT = ("object", "call", "testbed", "new", "option", "name")
 
