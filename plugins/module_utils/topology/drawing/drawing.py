@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A topology as a picture, in the language of Graphviz: what is drawn, and how much is written beside it.
+"""A topology's picture in the language of Graphviz: its shapes, lines and labels.
 
-A node is a shape by its kind. A substrate with two members is a line, any other a small node with a line to each member. Around nodes there
-may be boxes: of the pnode they are on, and of the virtual machine that processes are in. The larger the topology, the less is written.
+The kind of a node determines its shape. A substrate with two members is a line; any other is a small node with a line to each member. Boxes
+around nodes can show their pnode, and the virtual machine that contains processes. The larger the topology, the fewer labels are written.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _FARTHEST_POINTS, _MOST_AROUND = 160, 40
 
 @dataclass(frozen=True)
 class Placement:
-    """Where nodes are.
+    """The location of each node.
 
-    pnodes    {computer: the name of the pnode it is on}, {} where that is not to be shown
-    carriers  {process: the virtual machine that it is in, which need not be a computer of the topology}
+    pnodes    {computer: the name of its pnode}, {} if pnodes are not to be shown
+    carriers  {process: its virtual machine, which need not be a computer of the topology}
     """
 
     pnodes: Mapping[str, str] = field(default_factory=dict)
@@ -43,12 +43,12 @@ class Placement:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of a picture.
+    """The options of a picture.
 
-    title      stands below it
-    addresses  whether addresses stand at the ends, None: where there is room
-    program    what will lay it out; where that draws no boxes, a node's second line says where it is
-    apart      whether nodes are moved until none lies over another, which takes most of the time of a large picture
+    title      the text below the picture
+    addresses  whether to show addresses at the ends; None: if there is room
+    program    the layout program; if it draws no boxes, a node's second line shows its location
+    apart      whether to remove overlaps of nodes, which takes most of the time for a large picture
     """
 
     title: str = ""
@@ -63,7 +63,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Size:
-    """How large a picture is: nodes and LANs, lines, and how much is written (EVERYTHING, NAMES or NODES)."""
+    """The size of a picture: the number of nodes and LANs, of lines, and the level of detail (EVERYTHING, NAMES or NODES)."""
 
     marks: int
     lines: int
@@ -71,7 +71,7 @@ class Size:
 
 
 def size_of(topology: Topology) -> Size:
-    """The size of a topology's picture."""
+    """Return the size of a topology's picture."""
     members = _members(topology)
     lans = sum(len(joined) != 2 for joined in members.values())
     marks = len(topology.elements) + lans
@@ -82,15 +82,15 @@ def size_of(topology: Topology) -> Size:
 
 
 def dot_text(topology: Topology, wanted: Wanted, placement: Placement, places: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """The picture in the language of Graphviz. The same for the same arguments.
+    """Return the picture in the language of Graphviz. Equal arguments give equal texts.
 
-    places  {id of a node or line: attributes that say where it is}, as ``label_places.places`` gives them
+    places  {id of a node or line: attributes with its position}, as returned by ``label_places.places``
     """
     return _Picture(topology, wanted, placement, places or {}).text()
 
 
 def _members(topology: Topology) -> dict[str, list]:
-    """{substrate: [(number of the element, interface)]}, of all elements, and of substrates that only an interface knows, too."""
+    """Return {substrate: [(number of the element, interface)]} of all elements, including substrates that only an interface names."""
     found: dict[str, list] = {substrate.name: [] for substrate in topology.substrates}
     for number, element in enumerate(topology.elements):
         for interface in element.interfaces:
@@ -135,13 +135,13 @@ class _Picture:
         return [f"{what} {attributes(values)}" for what, values in (("graph", graph), ("node", node), ("edge", edge))]
 
     def _overlap(self) -> str:
-        """How nodes are moved apart: vpsc keeps the distances between them, prism makes its own, fast."""
+        """Return Graphviz's method to remove overlaps: vpsc preserves the distances between nodes; prism is fast but changes them."""
         if not self.wanted.apart:
             return "true"
         return "vpsc" if self.wanted.program == NEATO and self.detail != NODES else "prism"
 
     def _styles(self):
-        """The styles that occur."""
+        """Return the styles used in the picture."""
         found = in_order(style_of(element) for element in self.topology.elements)
         found += [LAN] if self.lans else []
         if self.wanted.boxes:
@@ -152,7 +152,7 @@ class _Picture:
     # --- nodes -----------------------------------------------------------------------------------
 
     def _nodes_in_boxes(self):
-        """Every node, in its boxes."""
+        """Return the lines of all nodes, in their boxes."""
         if not self.wanted.boxes:
             return [self._node(number) for number in range(len(self.nodes))]
         inside: dict[tuple[str, str], list[str]] = {}
@@ -187,14 +187,14 @@ class _Picture:
         return statement(self.nodes[number], attributes({**values, **self._id(f"node{number}")}))
 
     def _where(self, element) -> list[str]:
-        """What a node says of its place where there are no boxes."""
+        """Return the lines of a node's label about its location, if there are no boxes."""
         if self.wanted.boxes or not isinstance(element, Computer):
             return []
         carrier, pnode = self.placement.carriers.get(element.name), self.placement.pnodes.get(element.name)
         return ([f"in {shortened(carrier)}"] if carrier else []) + ([shortened(pnode)] if pnode else [])
 
     def _account(self, element, word: str, ghost: bool) -> str:
-        """What is shown of a node where the mouse points at it."""
+        """Return the tooltip of a node."""
         place = [f"in {where}" for where in (self.placement.carriers.get(element.name), self.placement.pnodes.get(element.name)) if where]
         first = ", ".join([f"{element.name}: {word}", *place, *(["not started"] if ghost else [])])
         return "\n".join([first, *(" ".join(filter(None, (*interface.substrates, address(interface)))) for interface in element.interfaces)])
@@ -245,14 +245,17 @@ class _Picture:
         return statement(one, "--", other, attributes({**values, **self._id(f"line{self.written - 1}")}))
 
     def _id(self, name: str) -> dict:
-        """Its name in an SVG, and where it is, if that is known."""
+        """Return the id of a thing in an SVG, and the attributes with its position if known."""
         return {"id": name, **self.places.get(name, {})}
 
     def _end(self, interface) -> str | None:
         return literal(address(interface)) or None if self.addresses else None
 
     def _room(self, label: list[str], degrees: list[int], members: int = 0) -> str | None:
-        """Inches from centre to centre: room for the label and for the addresses, which stand farther from a node with many lines, side by side around it."""
+        """Return the length of a line in inches, from centre to centre; None unless the layout uses it.
+
+        It leaves room for the label and the addresses. Addresses around a node with many lines stand side by side, so they are farther from it.
+        """
         if self.detail == NODES or self.wanted.program != NEATO:
             return None
         end = _END_POINTS if self.addresses else 12

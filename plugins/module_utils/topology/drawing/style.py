@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What each kind of node looks like in a picture, and the legend that says so.
+"""The appearance of each kind of node in a picture, and the legend that explains it.
 
-Kinds differ in shape and in the lightness of their fill besides their colour, so that they can be told apart in print and by every eye. The
-lines are of the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), the fills are tints of it.
+Kinds differ in shape and brightness as well as in colour, so that they remain distinct in print and for the colour-blind. The colours of lines
+are from the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/); the fills are tints of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ INK, QUIET, WIRE = "#1c2733", "#3a4550", "#98a2ac"
 
 @dataclass(frozen=True)
 class Style:
-    """How a sort of node is drawn. word: what the legend calls it; shape, style: words of Graphviz; line, fill: colours."""
+    """The appearance of a kind of node.
+
+    word: its name in the legend; shape, style: values of Graphviz; line, fill: colours.
+    """
 
     word: str
     shape: str
@@ -52,7 +55,7 @@ _ROW = '<TR><TD CELLPADDING="0"><TABLE BORDER="0" CELLBORDER="1" CELLSPACING="5"
 
 
 def style_of(element) -> Style:
-    """The style of a computer by its kind, in any spelling; of another element by its sort."""
+    """Return the style of a computer by its kind, in any spelling; of another element by its type."""
     if not isinstance(element, Computer):
         return OTHERS.get(element.kind, OTHERS["other"])
     kind = (containers_attribute(element, NODE_TYPE) or "").strip().lower()
@@ -63,13 +66,13 @@ _SPELLINGS = {kind.replace("_", ""): style for kind, style in KINDS.items()}
 
 
 def in_order(styles) -> list[Style]:
-    """The styles, each once, in the order of the tables."""
+    """Return the distinct styles in the order of the tables."""
     found = set(styles)
     return [style for style in (*KINDS.values(), *OTHERS.values()) if style in found]
 
 
 def legend(title: str, styles: list[Style], ghosts: bool) -> Html | None:
-    """The title, and below it what the shapes and colours mean that occur; None where there is nothing to say."""
+    """Return the title with the explanation of the given styles below it; None if there is nothing to show."""
     cells = [_cell(style.word, style.line, style.fill, "white" if style is LAN else INK, "rounded" if "rounded" in style.style else "") for style in styles]
     if ghosts:
         cells.append(_cell(GHOST, QUIET, "#ffffff", QUIET, "dashed"))

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the methods of the simulator, nodes, links, LANs and queues mean (ns.md §4)."""
+"""The methods of the simulator, nodes, links, LANs and queues (ns.md §4)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RED = ("maxthresh_", "thresh_", "q_weight_", "linterm_", "bytes_", "mean_pktsiz
 
 
 def call(reading: Reading, location: SourceLocation, kind: str, name: str, method: str, arguments: tuple[str, ...]) -> None:
-    """Do what ``name method arguments`` means, or note that it cannot be done."""
+    """Carry out ``name method arguments``, or report why that is not possible."""
     thing = reading.network.objects.get(name)
     if kind == "simulator":
         _call_simulator(reading, location, method, arguments)
@@ -42,7 +42,7 @@ def _unknown(reading: Reading, location: SourceLocation, what: str, method: str)
 
 
 def _counted(reading: Reading, location: SourceLocation, who: str, arguments, least: int, most: int | None = None) -> bool:
-    """Whether there are as many arguments as there must be."""
+    """Check the number of arguments; report an error and return False if it is wrong."""
     most = least if most is None else most
     if least <= len(arguments) <= most:
         return True
@@ -166,7 +166,7 @@ def _call_node(reading: Reading, location: SourceLocation, node: Node, method: s
 
 
 def _add_route(reading: Reading, location: SourceLocation, node: Node, arguments) -> None:
-    """Adjacency and the number of interfaces are checked when the file is at its end."""
+    """Add a static route to ``node``; adjacency and the number of interfaces are checked at the end of the file."""
     who = f"{node.name} add-route"
     if not _counted(reading, location, who, arguments, 2):
         return

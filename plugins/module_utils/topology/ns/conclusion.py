@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is checked when the whole file has been seen, as ``$ns run`` does (ns.md §2, §5, §8)."""
+"""The checks at the end of the file, as ``$ns run`` does them (ns.md §2, §5, §8)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_MEMBERS = 4099
 
 
 def conclude(reading: Reading) -> None:
-    """Note everything that is wrong with the network as a whole."""
+    """Report all errors of the network as a whole."""
     for node in reading.network.nodes:
         _check_node(reading, node)
     for medium in reading.network.media:
@@ -97,7 +97,7 @@ def _check_routes(reading: Reading, node: Node) -> None:
 
 
 def _check_addresses(reading: Reading) -> None:
-    """Impossible addresses are errors; what Emulab accepts and no network would run with is warned of."""
+    """Report impossible addresses as errors, and as warnings those that Emulab accepts but no network would work with."""
     owners: dict[str, str] = {}
     subnets: dict[IPv4Network, Medium] = {}
     for medium in reading.network.media:

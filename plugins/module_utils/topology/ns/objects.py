@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the creation of an object means: nodes, links, the several sorts of LAN, and the classes of ``new`` (ns.md §4)."""
+"""The creation of objects: nodes, links, all kinds of LANs, and the classes of ``new`` (ns.md §4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DEFAULT_KBPS = 1_000_000
 
 
 def create(reading: Reading, location: SourceLocation, kind: str, name: str, arguments: tuple[str, ...]) -> None:
-    """Make the object that the file made, with the name it has for now."""
+    """Create an object of the file under its provisional name."""
     makers = {"node": _node, "bridge": _node, "link": _link, "lan": _lan, "ends": _ends, "queue": _queue}
     if kind in makers:
         makers[kind](reading, location, kind, name, arguments)
@@ -28,7 +28,7 @@ def create(reading: Reading, location: SourceLocation, kind: str, name: str, arg
 
 
 def create_other(reading: Reading, location: SourceLocation, name: str, kind: str, arguments: tuple[str, ...]) -> None:
-    """An object of a class that has no part here, or of one that does not exist."""
+    """Create an object of a class that is unsupported or unknown."""
     reading.network.objects[name] = Other(kind)
     if name.startswith("null"):
         reading.found.warn("classes that are not known", location, f"new {shown(kind)}", "there is no such class; what is done with the object has no effect")
@@ -76,7 +76,7 @@ def _lan(reading: Reading, location: SourceLocation, _sort: str, name: str, argu
 
 
 def _medium(reading: Reading, location: SourceLocation, kind: str, name: str, nodes, who: str, bandwidth: str, delay: str) -> Medium:
-    """Each hop gets half of the delay, in both directions."""
+    """Create a link or LAN; each hop gets half of the delay, in both directions."""
     kbps = reading.bandwidth(location, who, bandwidth)
     delay_ms = reading.delay(location, who, delay)
     if kind == "lan" and reading.profile.whole_ms and delay_ms and delay_ms % 2:
@@ -99,7 +99,7 @@ def _joined(reading: Reading, location: SourceLocation, kind: str, name: str, no
 
 
 def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes, who: str, rest) -> None:
-    """DETER's LAN with delays and losses of several sorts; here it has their means."""
+    """Create a DETER LAN. A delay or loss with a random distribution is replaced by its mean."""
     given = _keywords(reading, location, who, rest)
     kbps = reading.bandwidth(location, who, given["bw"]) if "bw" in given else _DEFAULT_KBPS
     mean = 0.0
@@ -119,7 +119,7 @@ def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes, who
 
 
 def _deter_loss(reading: Reading, location: SourceLocation, who: str, given: dict[str, str]) -> float:
-    """The loss of each hop: threshold T makes 1-(1-T)² from node to node."""
+    """Return the loss of each hop: a threshold T results in 1-(1-T)² from node to node."""
     kind = reading.one_of(location, f"{who}, loss", given["loss"], _LOSSES)
     if kind not in (None, "static"):
         reading.found.warn("sorts of loss", location, who, f"a {kind} loss is static here")
@@ -164,7 +164,10 @@ def _queue(reading: Reading, location: SourceLocation, _sort: str, name: str, ar
 
 
 def _ends_of(reading: Reading, location: SourceLocation, medium_name: str, end: str) -> Ends | None:
-    """``to`` is the way from a link's first node, ``from`` the one from its second; of a LAN an end is a node's name."""
+    """Return one direction of a medium; None after an error.
+
+    ``to`` starts at a link's first node, ``from`` at its second one. For a LAN, ``end`` is the name of a node.
+    """
     medium = reading.medium(location, "queue", medium_name)
     if medium is None or not medium.members:
         return None

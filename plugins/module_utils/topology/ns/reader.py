@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads NS files, the Emulab and DETER dialect of ns-2's Tcl.
+"""The reader of NS files, the Emulab and DETER dialect of ns-2's Tcl.
 
-``interpreter.py`` runs the file; here what it did is gone through in order. All that is wrong with a file is reported at once, as one
-InputError; what is merely odd, or has no effect here, comes back as warnings beside the topology.
+``interpreter.py`` runs the file; this module replays its records in order. All errors of a file are reported at once, as one
+InputError. Warnings are returned beside the topology, also about statements without effect.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ _NO_EFFECT = ("object", "call", "testbed", "new", "option", "name")
 
 
 def read_ns(path: str, source: str | None = None, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
-    """The topology of the NS file ``path`` and the warnings about it.
+    """Read the NS file ``path``; return the topology and the warnings about it.
 
-    source   what to call the file in messages; the path by default
+    source   the name of the file in messages; the path by default
     profile  ``default``, or ``emulab`` for the rules of an Emulab site where they are stricter
-    Raises InputError with every error of the file, each with file and line; BenitoError when there is no tclsh.
+    Raises InputError with all errors of the file, each with file and line; BenitoError if tclsh is not installed.
     """
     source = str(path) if source is None else source
     return read_ns_text(load(path, source), source, folder_of_sources(path), profile)
 
 
 def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
-    """As read_ns, from the file's content; files that it reads with ``source`` must be below ``folder``."""
+    """Read NS from the content of a file; see ``read_ns``. Files that it reads with ``source`` must be below ``folder``."""
     return read_ns_whole(text, source, folder, profile)[:2]
 
 
 def read_ns_whole(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...], dict[str, bytes]]:
-    """As read_ns_text, and the files it reads: {path below ``folder``: content}."""
+    """Return the topology, the warnings, and the files it reads as {path below ``folder``: content}; see ``read_ns_text``."""
     reading = Reading(source, PROFILES[profile])
     records = run_file(text, source, folder, tuple(testbed_commands.COMMANDS))
     if records and (records[-1].kind == "limit" or _is_out_of_memory(records[-1])):
@@ -67,7 +67,7 @@ def read_ns_whole(text: bytes, source: str, folder: str, profile: str = "default
 
 
 def _replay(reading: Reading, records: list[Record], folder: str) -> tuple[bool, bool]:
-    """Go through what the file did. (whether it came to ``$ns run``, whether it ended too early)."""
+    """Replay the records. Return (whether the file reached ``$ns run``, whether it ended early)."""
     ran = ended = False
     for record in records:
         if record.kind == "run":
@@ -95,7 +95,7 @@ def _refuse_what_topdl_cannot_hold(reading: Reading, record: Record) -> None:
 
 
 def _is_out_of_memory(record: Record) -> bool:
-    """Tcl has no limit on memory; what it says when the system gives it no more is an error like any other."""
+    """Return whether Tcl ran out of memory; it has no limit on memory, so this is an ordinary error to it."""
     return record.kind == "fault" and "out of memory" in record.fields[0]
 
 

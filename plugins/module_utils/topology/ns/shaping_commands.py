@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The ``tb-`` commands that shape links and LANs (ns.md §5 and §6).
 
-Some are about the way from node to node, which is shared by its two hops; others are about single hops.
+Some set the path from node to node, which consists of two hops; others set single hops.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .reading import Reading
 
 
 def _root_loss(loss: float) -> float:
-    """The loss of each of two hops that makes ``loss`` of both."""
+    """Return the loss of each of two hops that together lose ``loss``."""
     return 1 - sqrt(1 - loss)
 
 
@@ -85,7 +85,7 @@ def _set_both(member, **values) -> None:
 
 
 def _link_simplex(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
-    """The way from one end to the other: half of the delay and the root of the loss on each of its hops."""
+    """Shape the path from one end to the other: each of its hops gets half of the delay and the root of the loss."""
     link = reading.medium(location, who, arguments[0], "link")
     source = reading.attachment(location, who, reading.node(location, who, arguments[1]), link)
     values = _three(reading, location, who, arguments[2:])
@@ -100,7 +100,7 @@ def _link_simplex(reading: Reading, location: SourceLocation, who: str, argument
 
 
 def _lan_simplex(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
-    """One hop, its two directions by themselves: first node to LAN, then LAN to node."""
+    """Shape the two directions of one hop separately: first node to LAN, then LAN to node."""
     lan = reading.medium(location, who, arguments[0], "lan")
     member = reading.attachment(location, who, reading.node(location, who, arguments[1]), lan)
     out, into = _three(reading, location, who, arguments[2:5]), _three(reading, location, who, arguments[5:8])

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ``tb-`` commands: what each wants and does (ns.md §5)."""
+"""The ``tb-`` commands: their arguments and their effect (ns.md §5)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NETMASK_TOP = 0xFFFF0000
 
 @dataclass(frozen=True)
 class Command:
-    """run(reading, place, command, arguments); how many arguments there must be (most None: any number)."""
+    """A command: run(reading, location, command, arguments), and the allowed number of arguments (most None: any number)."""
 
     run: Callable
     least: int
@@ -34,7 +34,7 @@ class Command:
 
 
 def run(reading: Reading, location: SourceLocation, name: str, arguments: tuple[str, ...]) -> None:
-    """Do what a command means, or note what keeps it from being done."""
+    """Run a command, or report why that is not possible."""
     if not reading.network.compatible:
         reading.network.first_testbed_command = reading.network.first_testbed_command or (location, name)
     command = COMMANDS[name]
@@ -104,7 +104,7 @@ def _set_netmask(reading: Reading, location: SourceLocation, who: str, arguments
 
 
 def _of_node(act: Callable) -> Callable:
-    """A command whose first argument is a node."""
+    """Return a command whose first argument is a node."""
 
     def command(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
         node = reading.node(location, who, arguments[0])
@@ -149,12 +149,12 @@ def _tarfiles(reading: Reading, location: SourceLocation, who: str, node: Node, 
 
 
 def is_shared(folder: str) -> bool:
-    """Whether a folder of a node is one that all nodes of an Emulab site share."""
+    """Return whether ``folder`` is shared by all nodes of an Emulab site."""
     return any((folder + "/").startswith(root + "/") for root in NFS_ROOTS)
 
 
 def _words(reading: Reading, location: SourceLocation, who: str, arguments) -> list[str]:
-    """Several arguments, or one that holds several words."""
+    """Return several arguments, or the words of a single one."""
     words = arguments[0].split() if len(arguments) == 1 else list(arguments)
     if len(words) > _MOST_WORDS:
         reading.found.error(location, who, f"names {len(words):,} things", f"at most {_MOST_WORDS:,}")
@@ -218,7 +218,7 @@ def _interface_attribute(reading: Reading, location: SourceLocation, who: str, a
 
 
 def _vtype(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
-    """A set of hardware types under one name, of which one is taken."""
+    """Define a set of hardware types under one name; a node gets one of them."""
     strength = {"tb-make-soft-vtype": "soft", "tb-make-hard-vtype": "hard"}.get(who, "weighted")
     name, *rest = arguments
     if strength == "weighted":
