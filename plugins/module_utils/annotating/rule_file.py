@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A file of rules, read from YAML with the line of everything in it.
+"""The parser of YAML files of rules; it records the line of each value.
 
-Values are taken as they are written: ``007``, ``yes`` and ``1e3`` are texts here, as an attribute's value is.
+Values are taken literally: ``007``, ``yes`` and ``1e3`` are texts here, as an attribute's value is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _HINT = "a YAML list of rules like '- {select: {name: \"n-*\"}, set: {startup: h
 
 
 def read_rule_file(path: str, source: str) -> tuple[object, dict[tuple, int]]:
-    """(what the file says, in lists, dicts, texts and None; {path of keys: line}). Raises InputError."""
+    """Return (the content as lists, dicts, texts and None; {path of keys: line}). Raises InputError.
+
+    Raises BenitoError if PyYAML is not installed.
+    """
     if IMPORT_ERROR:
         raise BenitoError(f"files of rules need the Python library PyYAML beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
     text = _text(path, source)

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules out of plain data, as YAML or a command line gives it: every fault in one run, each with its place."""
+"""The conversion of plain data, as given in YAML or on a command line, to rules. All errors are reported at once, with their locations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SELECT_HINT = "like {name: 'n-*'}; {name: '*'} for all computers"
 
 
 class RuleError(InputError):
-    """Rules that are none. ``sound`` has the others: what they do can be looked at in the same run."""
+    """An error about invalid rules. ``sound`` has the valid ones, so that their effect can be checked in the same run."""
 
     def __init__(self, problems: list[Problem], sound: tuple[Rule, ...]):
         super().__init__(problems)
@@ -36,7 +36,7 @@ class RuleError(InputError):
 
 
 def rules_of_file(path: str, source: str) -> tuple[Rule, ...]:
-    """The rules of a file, which is a list of them or has that list as ``rules``. Raises InputError."""
+    """Return the rules of a file, which is a list of rules or has that list as ``rules``. Raises InputError."""
     data, lines = read_rule_file(path, source)
     if isinstance(data, dict) and list(data) == ["rules"]:
         return _rules(data["rules"], Where(source, lines, ("rules",)))
@@ -44,12 +44,12 @@ def rules_of_file(path: str, source: str) -> tuple[Rule, ...]:
 
 
 def rules_of_data(data) -> tuple[Rule, ...]:
-    """The rules in a list of maps. Raises InputError."""
+    """Return the rules of a list of maps. Raises InputError."""
     return _rules(data, Where())
 
 
 def single_rule(data: dict) -> tuple[Rule, ...]:
-    """The one rule that a map is, as options of their own. Raises InputError."""
+    """Return the only rule, given as a map of separate options. Raises InputError."""
     reader = _Reader(Where())
     rule = reader.rule(data)
     if reader.problems:
@@ -76,7 +76,7 @@ def _rules(data, where: Where) -> tuple[Rule, ...]:
 
 
 class _Reader:
-    """One rule being read."""
+    """A rule being read."""
 
     def __init__(self, where: Where):
         self._where = where
@@ -86,7 +86,7 @@ class _Reader:
         self.problems.append(self._where.problem(message, hint, *keys))
 
     def rule(self, data) -> Rule:
-        """The rule, or what can be had of it; ``problems`` then is not empty."""
+        """Return the rule. If it is invalid, ``problems`` is not empty and the result is only partial."""
         data = self._map(data, RULE_KEYS)
         if not data.get("set") and not data.get("remove"):
             self.wrong("neither sets nor removes anything", "set: {ATTRIBUTE: VALUE} or remove: ATTRIBUTE")
@@ -151,7 +151,7 @@ class _Reader:
         return Range(least, most)
 
     def _conditions(self, data, key: str) -> tuple[tuple[str, str | None], ...]:
-        """Attributes as a name, a list of names, or a map of names and globs of values."""
+        """Parse attributes given as a name, a list of names, or a map of names to globs of values."""
         if not isinstance(data, dict):
             return tuple((name, None) for name in self._names(data, "select", key))
         return tuple((name, self._text(pattern, "select", key, name)) for name, pattern in data.items())
@@ -205,7 +205,7 @@ class _Reader:
     # --- parts -------------------------------------------------------------------------------------
 
     def _map(self, data, allowed, *keys) -> dict:
-        """The map with keys as texts; None where any are ``allowed``."""
+        """Return the map with its keys as texts. Only keys in ``allowed`` are valid; None allows any."""
         if not isinstance(data, dict):
             message = "has no content" if data is None else f"{_short(data)} is not a map"
             self.wrong(message, f"a map of {', '.join(allowed) if allowed else 'attributes and values'}", *keys)
@@ -232,7 +232,7 @@ class _Reader:
         return str(data)
 
     def _words(self, data, *keys) -> tuple[str, ...]:
-        """Words as a list or as a text with commas between them."""
+        """Parse words given as a list, or as a text with commas between them."""
         if data is None:
             return ()
         parts = data if isinstance(data, (list, tuple)) else self._text(data, *keys).split(",")
@@ -242,7 +242,7 @@ class _Reader:
         return found
 
     def _names(self, data, *keys) -> tuple[str, ...]:
-        """Names of attributes as a list or a text."""
+        """Parse names of attributes given as a list or a text."""
         if data is None:
             return ()
         found = tuple(self._text(part, *keys).strip(XML_SPACE) for part in (data if isinstance(data, (list, tuple)) else [data]))
@@ -267,5 +267,5 @@ class _Reader:
 
 
 def _short(data) -> str:
-    """What was given, fit for a message."""
+    """Return the given data in a short form for a message."""
     return shown(data if isinstance(data, str) else json.dumps(data, default=str)) if isinstance(data, (str, list, tuple, dict)) else repr(data)

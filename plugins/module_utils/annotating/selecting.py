@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which elements of a topology a rule is about."""
+"""The selection of a topology's elements by a rule."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MEANINGFUL = {
 
 
 class Structure:
-    """How a topology hangs together, which annotating does not change."""
+    """The connections of a topology, which annotating does not change."""
 
     def __init__(self, topology: Topology):
         self._topology = topology
 
     @cached_property
     def members(self) -> dict[str, list[int]]:
-        """{substrate: the numbers of the elements attached to it, once for each interface}."""
+        """Return {substrate: the numbers of the elements attached to it, once for each interface}."""
         found: dict[str, list[int]] = {}
         for number, element in enumerate(self._topology.elements):
             for interface in element.interfaces:
@@ -40,24 +40,24 @@ class Structure:
         return found
 
     def substrates(self, ref: ElementRef) -> tuple[str, ...]:
-        """The substrates of an element or an interface, each once, in the order of its interfaces."""
+        """Return the distinct substrates of an element or an interface, in the order of its interfaces."""
         interfaces = self._topology.elements[ref.number].interfaces
         chosen = interfaces[ref.port : ref.port + 1] if ref.element_type == INTERFACE else interfaces
         return tuple(dict.fromkeys(name for interface in chosen for name in interface.substrates))
 
     def degree(self, ref: ElementRef) -> int:
-        """The number of its interfaces, or of those attached to a substrate."""
+        """Return the number of an element's interfaces, or of those attached to a substrate."""
         if ref.element_type == SUBSTRATE:
             return len(self.members.get(self._topology.substrates[ref.number].name, ()))
         return len(self._topology.elements[ref.number].interfaces)
 
     def neighbours(self, ref: ElementRef) -> int:
-        """The number of other elements that an element shares a substrate with."""
+        """Return the number of other elements that an element shares a substrate with."""
         largest, *others = sorted((self._on(name) for name in self.substrates(ref)), key=len, reverse=True) or [{ref.number}]
         return len(largest) - 1 + len(set().union(*others) - largest)
 
     def computers(self, ref: ElementRef) -> list[str]:
-        """The name of an interface's element, or of those attached to a substrate."""
+        """Return the name of an interface's element, or the names of the elements attached to a substrate."""
         if ref.element_type == INTERFACE:
             return [self._topology.elements[ref.number].name]
         name = self._topology.substrates[ref.number].name
@@ -74,7 +74,7 @@ class Structure:
 
 
 def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> list[ElementRef]:
-    """The places of the elements that a rule selects, in document order; what is wrong with its patterns goes into ``problems``."""
+    """Return the elements that a rule selects, in document order; add errors in its patterns to ``problems``."""
     refs = draft.refs(rule.select.element_type)
     for test in _tests(draft, structure, rule, problems):
         refs = [ref for ref in refs if test(ref)]
@@ -89,7 +89,7 @@ def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> li
 
 
 def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
-    """Functions of a place, the cheap ones first. A pattern that is none selects nothing."""
+    """Yield the rule's tests of an ElementRef, the cheap ones first. An invalid pattern selects nothing."""
     select = rule.select
 
     def globs(key: str, patterns: tuple[str, ...]):
@@ -137,6 +137,6 @@ def _attribute_test(draft: Draft, rule: Rule, problems: list, key: str, name: st
 
 
 def _kind(draft: Draft, ref: ElementRef) -> str | None:
-    """The kind that an element, or an interface's element, asks for; None where it asks for none."""
+    """Return the kind requested for an element, or for an interface's element; None if none is requested."""
     text = draft.value(ref._replace(element_type=COMPUTER), PREFIX + NODE_TYPE)
     return None if text is None else kind_named(text)
