@@ -46,5 +46,5 @@ def is_interface_name(text: str) -> bool:
 
 
 def safe_partition(text: str) -> bool:
-    """Return whether ``text`` may be a partition identifier: any word."""
+    """Return whether ``text`` may be a partition identifier."""
     return bool(re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text)) and text not in (".", "..")

@@ -8,9 +8,8 @@ import difflib
 import re
 
 from ..embedding.kinds import ALLOWED, kind_named
-from ..embedding.partitioning.passes import is_pass
+from ..embedding.node_view import MOST_CPUS, is_pass, is_size
 from ..embedding.placement.catalogue import ARCHITECTURES
-from ..embedding.placement.resources import MOST_CPUS, is_size
 from ..names import NODE_RULE, is_node_name, safe_partition
 from ..topology import attributes as names
 from ..topology.attributes import PREFIX, containers_name

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All of planning that does not depend on which machines are lent: the experiment as it is created."""
+"""The part of planning that does not depend on which machines are lent: the experiment as it is created."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .addressing.addresses import assign_addresses
 from .assign_kinds import annotate, realise
 from .binding.hosts import hosts_entries, hosts_text
 from .nesting import made_carriers
+from .node_view import Nodes, read_nodes
 from .partitioning.partition import partition, without_partitions
 from .partitioning.passes import machine_types
 from .placement.machines import Machine, machines, overfull_bridges
@@ -31,6 +32,7 @@ class Embedding:
 
     annotated    the topology with the kind that each computer asks for
     partitioned  with addresses, realised kinds and partitions: all that ``bind.bind`` needs
+    nodes        the view of every computer of the partitioned topology
     machines     its pnodes in order, each with its partition and nodes
     network      the partitioned topology as nodes, attachments and subnets
     routes       ``routes.of(node)``: computed when asked for
@@ -40,6 +42,7 @@ class Embedding:
 
     annotated: Topology
     partitioned: Topology
+    nodes: Nodes
     machines: tuple[Machine, ...]
     network: Network
     routes: Routes
@@ -48,48 +51,50 @@ class Embedding:
 
     @property
     def assignment(self) -> dict[str, tuple[str, ...]]:
-        """{vhost: the nodes it carries}."""
+        """Return {vhost: the nodes it carries}."""
         return {machine.vhost: machine.all_nodes for machine in self.machines}
 
     def hosts_file(self) -> str:
-        """Text of the experiment's ``hosts`` file."""
+        """Return the text of the experiment's ``hosts`` file."""
         return hosts_text(self.hosts)
 
     def route_file(self, node: str) -> str:
-        """Text of ``route/<node>``: a line ``PREFIX via ADDRESS`` for each route."""
+        """Return the text of ``route/<node>``: a line ``PREFIX via ADDRESS`` for each route."""
         return self.routes.text_of(node)
 
 
 def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
     """Plan an experiment from a topology as it was read.
 
-    Pure, and the same for the same topology and settings. Raises InputError with every problem found.
+    Pure: the same topology and settings give the same plan. Raises InputError with every problem found.
     """
     check_settings(settings)
     if settings.force_partition:
         topology = without_partitions(topology)
     odd, annotated, addressed = _checked(topology, settings)
     partitioned, warnings = partition(realise(addressed, settings), settings)
-    carrying = machines(partitioned)
+    nodes = read_nodes(partitioned)
+    carrying = machines(nodes)
     problems = overfull_bridges(partitioned, carrying)
     if problems:
         raise InputError(problems)
-    machine_types(carrying, partitioned, settings)  # which refuses what no machine can be
+    machine_types(carrying, nodes, settings)  # which refuses what no machine can be
     network = read_network(partitioned)
     hosts, ambiguous = hosts_entries(network, topology.source)
     return Embedding(
         annotated=annotated,
         partitioned=partitioned,
+        nodes=nodes,
         machines=carrying,
         network=network,
         routes=Routes(network, settings.address_base, settings.control_networks),
         hosts=hosts,
-        warnings=(*odd, *warnings, *ambiguous, *separate_parts(network, topology.source), *shaping_warnings(topology), *made_carriers(partitioned)),
+        warnings=(*odd, *warnings, *ambiguous, *separate_parts(network, topology.source), *shaping_warnings(topology), *made_carriers(nodes)),
     )
 
 
 def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Problem, ...], Topology, Topology]:
-    """(what is odd about the topology, annotated, annotated and with addresses).
+    """Return (warnings about the topology, the annotated topology, the annotated topology with addresses).
 
     Raises InputError with the problems of all steps, by line.
     """

@@ -10,7 +10,7 @@ from ..topology.model import Interface, Substrate, Topology
 
 
 def shaping_warnings(topology: Topology) -> tuple[Problem, ...]:
-    """One Problem when anything of the topology is shaped, naming how much of it."""
+    """Return one Problem if any substrate or interface is shaped, else (). It names the first one and counts the others."""
     substrates = [f"substrate {substrate.name}" for substrate in topology.substrates if _is_shaped(substrate)]
     interfaces = [f"computer {c.name}, interface {i.name}" for c in topology.computers for i in c.interfaces if _is_shaped(i)]
     shaped = substrates + interfaces

@@ -10,7 +10,7 @@ from .lent import read_allocation
 
 
 def remove(directory: ExperimentDirectory, dry_run: bool = False) -> bool:
-    """Remove the directory of an experiment that has no machines. Returns whether there was one. Raises ExperimentError: it has machines."""
+    """Remove the directory of an experiment without machines. Return whether it existed. Raises ExperimentError when it has machines."""
     if not directory.exists():
         return False
     if read_allocation(directory).hosts and not dry_run:

@@ -55,7 +55,7 @@ MaxStartups 100:30:200
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything on which the content of a base depends."""
+    """The input that determines the content of a base."""
 
     suite: str
     architecture: str

@@ -206,7 +206,7 @@ class Machines:
         self._host(program, "apply", *experiment, "--part", "machines", "--start-unit")
 
     def forget(self, pnode: str) -> None:
-        """Remove what ``make`` has made."""
+        """Remove the files that ``make`` has made."""
         shutil.rmtree(self.paths.pnode(pnode), ignore_errors=True)
 
     def _install(self) -> str:

@@ -61,7 +61,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class _Element:
+class Element:
     """The common fields of all TopDL elements that may carry attributes."""
 
     attributes: tuple[Attribute, ...] = ()
@@ -77,13 +77,13 @@ class _Element:
 
 
 @dataclass(frozen=True)
-class Cpu(_Element):
+class Cpu(Element):
     type: str = ""
     count: int = 1
 
 
 @dataclass(frozen=True)
-class OperatingSystem(_Element):
+class OperatingSystem(Element):
     name: str = ""
     version: str = ""
     distribution: str = ""
@@ -91,13 +91,13 @@ class OperatingSystem(_Element):
 
 
 @dataclass(frozen=True)
-class Software(_Element):
+class Software(Element):
     location: str = ""
     install: str | None = None
 
 
 @dataclass(frozen=True)
-class Storage(_Element):
+class Storage(Element):
     """A storage device: amount_mb in MB; persistence is the text of the file."""
 
     amount_mb: float = 0.0
@@ -124,7 +124,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Interface(_Element):
+class Interface(Element):
     """An attachment of an element to a substrate. In TopDL 1.0 one interface may name several substrates."""
 
     name: str = ""
@@ -139,7 +139,7 @@ class Interface(_Element):
 
 
 @dataclass(frozen=True)
-class Substrate(_Element):
+class Substrate(Element):
     """A link (two members) or a LAN (more)."""
 
     name: str = ""
@@ -152,7 +152,7 @@ class Substrate(_Element):
 
 
 @dataclass(frozen=True)
-class Computer(_Element):
+class Computer(Element):
     name: str = ""
     cpus: tuple[Cpu, ...] = ()
     operating_systems: tuple[OperatingSystem, ...] = ()
@@ -166,7 +166,7 @@ class Computer(_Element):
 
 
 @dataclass(frozen=True)
-class OtherElement(_Element):
+class OtherElement(Element):
     """A testbed, segment, region or other element. It is read, kept and written, but never deployed.
 
     kind    ``testbed``, ``segment``, ``region`` or ``other``
@@ -191,7 +191,7 @@ class IfMap:
 
 
 @dataclass(frozen=True)
-class Fragment(_Element):
+class Fragment(Element):
     name: str = ""
     substrates: tuple[Substrate, ...] = ()
     elements: tuple[Computer | OtherElement, ...] = ()
@@ -199,13 +199,13 @@ class Fragment(_Element):
 
 
 @dataclass(frozen=True)
-class NameMap(_Element):
+class NameMap(Element):
     pathname: str = ""
     namemaps: tuple[IfMap, ...] = ()
 
 
 @dataclass(frozen=True)
-class Topology(_Element):
+class Topology(Element):
     """The content of a whole topology file.
 
     version        "1.0" or "2.0", as declared in the file; the writer chooses its own

@@ -13,7 +13,7 @@ from ..errors import InputError, Problem
 from .containerlab.reader import read_containerlab_text
 from .graphml.reader import read_graphml_text
 from .model import Topology
-from .ns.reader import read_ns_whole
+from .ns.reader import read_ns_text
 from .ns.sourced import SUFFIX as SOURCES
 from .ns.sourced import folder_of_sources
 from .topdl.reader import read_topdl_text
@@ -76,7 +76,7 @@ def _plain(read: Callable) -> Callable:
 
 
 TOPDL = Form("TopDL", (".xml",), "experiment.xml", _plain(read_topdl_text))
-NS = Form("NS", (".tcl", ".ns"), "experiment.tcl", lambda source: read_ns_whole(source.text, source.name, source.folder, source.profile))
+NS = Form("NS", (".tcl", ".ns"), "experiment.tcl", lambda source: read_ns_text(source.text, source.name, source.folder, source.profile))
 FORMS = (
     TOPDL,
     NS,

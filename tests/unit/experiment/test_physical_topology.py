@@ -21,7 +21,7 @@ def parts(**partition):
 def files_of(topology, **settings):
     settings = EmbeddingSettings(**settings)
     embedding = embed(topology, settings)
-    return physical_files(embedding.partitioned, embedding.machines, machine_types(embedding.machines, embedding.partitioned, settings))
+    return physical_files(embedding.partitioned, embedding.machines, machine_types(embedding.machines, embedding.nodes, settings))
 
 
 def read(files, tmp_path):

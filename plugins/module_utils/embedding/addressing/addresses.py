@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Addresses of the experiment network.
 
-Fixed addresses stay, a partly fixed substrate keeps its subnet, the others take free ones from ``address_base`` upward: which, says
-the profile (``profiles.py``). Hosts count in document order and never end in 0 or 255.
+Fixed addresses stay. A substrate with a fixed address keeps its subnet. The other substrates take free subnets from ``address_base``
+upward; the profile (``profiles.py``) chooses which. Hosts count in document order and never end in 0 or 255.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LARGEST = ipaddress.IPv4Network("10.0.0.0/8")
 
 @dataclass
 class _Member:
-    """An attachment on its way to an address; ``length`` is the prefix length its author gave, if any."""
+    """An attachment during address assignment. ``length`` is the prefix length that its author gave, if any."""
 
     computer: Computer
     interface: Interface
@@ -43,7 +43,7 @@ class _Member:
 
 @dataclass
 class _Lan:
-    """A substrate on its way to a subnet; ``start`` and ``length`` are its prefix."""
+    """A substrate during address assignment. ``start`` and ``length`` are its prefix."""
 
     substrate: Substrate
     members: list[_Member] = field(default_factory=list)
@@ -56,13 +56,13 @@ class _Lan:
 
 
 def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoid: tuple[str, ...] = (), profile: str = "default") -> Topology:
-    """The topology with ``ip4_address`` and ``ip4_netmask`` on every interface. Idempotent.
+    """Return ``topology`` with ``ip4_address`` and ``ip4_netmask`` on every interface. Idempotent.
 
     address_base  IPv4 prefix of the first subnets; more are taken upward as far as its private block goes
-    avoid         IPv4 prefixes nothing may lie in: the control network
-    profile       a name of ``address_profiles.PROFILES``
+    avoid         IPv4 prefixes that no subnet may overlap: the control network
+    profile       a name of ``profiles.PROFILES``
 
-    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address, or where subnets run out.
+    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address, and when subnets run out.
     """
     rules = PROFILES[profile]
     log = _Log(topology)
@@ -82,7 +82,7 @@ def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoi
 
 
 class _Log:
-    """Collects problems of one topology."""
+    """Collects the problems of one topology."""
 
     def __init__(self, topology):
         self.source = topology.source
@@ -132,7 +132,7 @@ def _length_of(mask):
 
 
 def _fix_subnet(lan, log):
-    """Take subnet and length from the members that fix one; say where they disagree."""
+    """Take the subnet and prefix length from the members that fix one. Log a problem for each member that disagrees."""
     stated = [member for member in lan.members if member.length is not None]
     if stated:
         lan.length = stated[0].length
@@ -186,7 +186,7 @@ def _choose_subnets(topology, lans, rules: AddressProfile, pool, log):
 
 
 def _run_out(waiting, rules, pool, log):
-    """Say once how many subnets are needed, how many there are, and what to change."""
+    """Log one problem: how many subnets are needed, how many there are, and what to change."""
     counts = Counter(lan.length for lan in waiting)
     sizes = " and ".join(f"{count} of /{length}" for length, count in sorted(counts.items(), reverse=True))
     placed = sum(lan.start is not None for lan in waiting)
@@ -212,7 +212,7 @@ def _number_hosts(lan, rules, log):
 
 
 def _hosts(lan, first):
-    """The hosts of a subnet; those before the first come last, for where nothing else is left."""
+    """Iterate over the host addresses of a subnet. Those before host number ``first`` come last, as a reserve."""
     early = [address for address in range(lan.start + 1, lan.start + first) if address < lan.start + (1 << (32 - lan.length)) - 1]
     return itertools.chain(itertools.dropwhile(lambda address: address < lan.start + first, free_hosts(lan.start, lan.length)), early)
 

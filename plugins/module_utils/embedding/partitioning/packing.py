@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Packing the vertices of a hypergraph into as few blocks as possible with as little cut as possible.
 
-The one place that knows Mt-KaHyPar; ``pack`` and ``split`` are what the rest calls, and what a replacement replaces.
+This module alone uses Mt-KaHyPar. The rest calls ``pack`` and ``split``; another solver would have to provide these two functions.
 The same hypergraph, packing and seed give the same blocks, on any number of processors.
 """
 
@@ -24,16 +24,16 @@ except ImportError as exc:
 else:
     IMPORT_ERROR = None
 
-_SPARE_BLOCKS = 4  # of interchangeable vertices, left to the solver
-_TRY_PINS = 4000  # a solution of so many pins takes about a second
-_REFINED = 4  # so many of the solutions are refined
-_STEPS_PER_VERTEX = 40  # of refining one, of a small hypergraph
+_SPARE_BLOCKS = 4  # full blocks of interchangeable vertices that are left to the solver
+_TRY_PINS = 4000  # a solution with this many pins takes about a second
+_REFINED = 4  # the number of solutions that are refined
+_STEPS_PER_VERTEX = 40  # for one solution of a small hypergraph
 _MOST_STEPS = 6000
-_STEP_VERTICES = 6_000_000  # of a large one: a step looks at every vertex
+_STEP_VERTICES = 6_000_000  # for a large hypergraph: steps times vertices, because a step looks at every vertex
 
 
 def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
-    """The block of every vertex: ⌈vertices / packing⌉ blocks, none above ``packing``, numbered by lowest vertex.
+    """Return the block of every vertex: ⌈vertices / packing⌉ blocks, none above ``packing``, numbered by lowest vertex.
 
     Minimises ``connectivity``. Raises BenitoError when Mt-KaHyPar is needed and not installed.
     """
@@ -41,14 +41,20 @@ def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
 
 
 def split(hypergraph: Hypergraph, parts: int, seed: int = 0) -> list[int]:
-    """The block of every vertex: exactly ``parts`` blocks, but no more than vertices, whose sizes differ by one at most; otherwise as ``pack``."""
+    """Return the block of every vertex, for exactly ``parts`` blocks whose sizes differ by one at most. Otherwise as ``pack``.
+
+    If there are fewer vertices than ``parts``, there are as many blocks as vertices.
+    """
     parts = min(parts, hypergraph.vertices)
     least, larger = divmod(hypergraph.vertices, parts) if parts else (0, 0)
     return _fill(hypergraph, [least + (number < larger) for number in range(parts)], seed)
 
 
 def _fill(hypergraph, capacities, seed):
-    """Blocks of at most these capacities, which fall; every one is needed."""
+    """Return the block of every vertex. Each block has at most its capacity.
+
+    capacities  of the blocks, descending; every block is needed to hold the vertices
+    """
     aside, rest, capacities = _set_aside(hypergraph, capacities)
     blocks = [-1] * hypergraph.vertices
     for number, block in enumerate(aside):
@@ -60,10 +66,10 @@ def _fill(hypergraph, capacities, seed):
 
 
 def _set_aside(hypergraph, capacities):
-    """(full blocks of interchangeable vertices, the vertices that are left, their capacities).
+    """Return (full blocks of interchangeable vertices, the remaining vertices, the capacities for them).
 
-    Vertices with the same edges, such as the plain members of a large LAN, are best packed together;
-    the solver is slow where it has to find that out.
+    Vertices with the same edges, such as the plain members of a large LAN, are best packed together.
+    The solver would find that out only slowly.
     """
     if len(capacities) <= 1 or capacities[0] == 1:
         return [], list(range(hypergraph.vertices)), capacities
@@ -90,7 +96,7 @@ def _induced(hypergraph, vertices):
 
 
 def _solve_best(hypergraph, capacities, seed):
-    """The best of a few solutions, as many as a few seconds allow."""
+    """Return the best of a few solutions, as many as a few seconds allow."""
     if len(capacities) <= 1:
         return [0] * hypergraph.vertices
     hypergraph = _without_constant_edges(hypergraph)
@@ -105,13 +111,13 @@ def _solve_best(hypergraph, capacities, seed):
 
 
 def _without_constant_edges(hypergraph):
-    """Without the edges that join all vertices: they reach every block, whatever is done."""
+    """Return the hypergraph without the edges that join all vertices. Such an edge reaches every block of any partition."""
     kept = [(edge, weight) for edge, weight in zip(hypergraph.edges, hypergraph.weights, strict=True) if len(edge) < hypergraph.vertices]
     return Hypergraph(hypergraph.vertices, tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
 def _solve(hypergraph, capacities, seed):
-    """One solution. The solver's own seed does not reach its deterministic mode, so the seed shuffles what it is given."""
+    """Return one solution. ``seed`` shuffles the solver's input, because the solver's own seed has no effect in its deterministic mode."""
     count = hypergraph.vertices
     shuffled = random.Random(seed)
     place = list(range(count))
@@ -137,7 +143,7 @@ def _renumbered(blocks):
 
 @lru_cache(maxsize=1)
 def _library():
-    """Mt-KaHyPar, which can be initialised once in a process."""
+    """Return Mt-KaHyPar, initialised. This can be done only once in a process. Raises BenitoError when it is not installed."""
     if mtkahypar is None:
         raise BenitoError(f"automatic partitioning needs the Python library mtkahypar beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
     return mtkahypar.initialize(1, False)

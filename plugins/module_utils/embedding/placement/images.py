@@ -1,11 +1,16 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Choose the image of each node with a system of its own, from the site's catalogue and what the topology says. Pure.
+"""The choice of an image for each node with a system of its own, from the site's catalogue and the topology. Pure.
 
-The first that says something wins: ``containers:image``; ``containers:qemu_url`` (qemu) or ``containers:openvz_template`` (openvz);
-the computer's operating system, by ``osid``, then by name and version; the site's default, for openvz first ``openvz_template``.
-A name given for this collection must be in the catalogue. Files written for DETER name its operating systems and templates: where
-these are not in the catalogue, the node is made of the default, with a warning.
+The first of these that is given wins:
+
+1. ``containers:image``
+2. ``containers:qemu_url`` (qemu) or ``containers:openvz_template`` (openvz)
+3. the computer's operating system, by ``osid``, then by name and version
+4. the site's default; for openvz, ``openvz_template`` comes before it
+
+An image that ``containers:image`` names must be in the catalogue. Files written for DETER name its operating systems and templates.
+If such a name is not in the catalogue, the node gets the default image, with a warning.
 """
 
 from __future__ import annotations
@@ -17,9 +22,10 @@ from dataclasses import dataclass, field
 from ...errors import InputError, Problem
 from ...topology.attributes import IMAGE, MAVERICK_URL, OPENVZ_TEMPLATE, QEMU_ARCH, QEMU_URL, containers_attribute
 from ...topology.model import Computer, Topology
-from ..computers import kind_of, problem_of
+from ..computers import problem_of
 from ..kinds import OPENVZ, QEMU
 from ..nesting import hidden_carriers
+from ..node_view import read_nodes
 from .catalogue import ARCHITECTURES, DISK, ROOT, TEMPLATE, URL, CatalogueImage, names_of, template_image
 
 FORM_OF = {QEMU: DISK, OPENVZ: ROOT}
@@ -28,7 +34,11 @@ SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True)
 class Choice:
-    """images: {node: (its image, the form)}; warnings in document order."""
+    """The images of an experiment.
+
+    images    {node: (its image, the form)}
+    warnings  in document order
+    """
 
     images: dict[str, tuple[CatalogueImage, str]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
@@ -37,14 +47,14 @@ class Choice:
 def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], default: str, hidden: Iterable[str] = (), template: str = "") -> Choice:
     """Return the image of every computer of kind qemu or openvz, and of the virtual machines ``hidden`` that are no computers.
 
-    template  the image of openvz nodes that ask for none, "" for ``default``; one of DETER's that the catalogue does not have is ``default``, too
+    template  the image of openvz nodes that ask for none, "" for ``default``; a DETER template that the catalogue lacks also means ``default``
 
-    A hidden virtual machine is made of the image that its processes name as ``containers:image``; all that name one must name the same.
+    A hidden virtual machine gets the image that its processes name as ``containers:image``. All processes that name one must name the same.
     Raises InputError with a Problem for each node that can have no image.
     """
     chooser = _Chooser(topology, images, {QEMU: default, OPENVZ: template if template in images else default})
     for computer in topology.computers:
-        if kind_of(computer) in FORM_OF:
+        if chooser.nodes[computer.name].kind in FORM_OF:
             chooser.choose(computer)
     for name in hidden:
         chooser.choose_hidden(name)
@@ -57,7 +67,7 @@ def choose_images(topology: Topology, images: Mapping[str, CatalogueImage], defa
 
 
 class _Chooser:
-    """Chooses node by node, and collects what is wrong.
+    """A chooser that goes from node to node, and collects problems.
 
     defaults  {kind: the image of its nodes that ask for none}
     """
@@ -65,13 +75,14 @@ class _Chooser:
     def __init__(self, topology: Topology, images: Mapping[str, CatalogueImage], defaults: Mapping[str, str]):
         self.topology, self.images, self.defaults = topology, images, defaults
         self.by_lower = {name.lower(): image for name, image in images.items()}
-        self.carried = hidden_carriers(topology)
+        self.nodes = read_nodes(topology)
+        self.carried = hidden_carriers(self.nodes)
         self.chosen: dict[str, tuple[CatalogueImage, str]] = {}
         self.warnings: list[Problem] = []
         self.problems: list[Problem] = []
 
     def choose(self, computer: Computer) -> None:
-        kind = kind_of(computer) or ""
+        kind = self.nodes[computer.name].kind
         form = FORM_OF[kind]
         try:
             image = self._image_of(computer, kind)
@@ -152,7 +163,7 @@ class _Chooser:
 
 
 def _operating_systems(computer: Computer) -> list[str]:
-    """Return what the computer's operating systems may be called, best first."""
+    """Return the possible names of the computer's operating systems, best first."""
     names: list[str | None] = []
     for system in computer.operating_systems:
         names.append(system.attribute("osid", ""))

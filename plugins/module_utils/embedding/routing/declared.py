@@ -1,7 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a topology says about routes: ``rtproto`` of the whole or of a computer, ``containers:cost`` of a substrate and
-``containers:route`` of a computer, in the words of NS files (``$ns rtproto``, ``$link cost``, ``$node add-route``).
+"""The routing that a topology declares, in the terms of NS files (``$ns rtproto``, ``$link cost``, ``$node add-route``).
+
+These are the attributes ``rtproto`` of the topology or of a computer, ``containers:cost`` of a substrate and ``containers:route`` of
+a computer.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class GivenRoute:
 
 
 def check_routing(topology: Topology) -> tuple[Problem, ...]:
-    """Warnings about what a topology says of routes. Raises InputError with everything that is wrong."""
+    """Return warnings about the routing that ``topology`` declares. Raises InputError with every fault in it."""
     problems = [*_wrong_costs(topology)]
     routes, wrong, warnings = _read_routes(topology)
     problems += wrong
@@ -51,25 +53,25 @@ def check_routing(topology: Topology) -> tuple[Problem, ...]:
 
 
 def protocols(topology: Topology) -> dict[str, str]:
-    """{computer: COMPUTED, GIVEN or NOTHING}."""
+    """Return {computer: COMPUTED, GIVEN or NOTHING}."""
     everywhere = _word(topology)
     return {computer.name: _meaning(_word(computer) or everywhere) for computer in topology.computers}
 
 
 def costs(topology: Topology) -> dict[str, int]:
-    """{substrate: what crossing it costs, in millionths}; 1 where nothing valid is said."""
+    """Return {substrate: the cost of crossing it, in millionths}. Without a valid cost it is a million, that is 1."""
     return {substrate.name: _cost(containers_attribute(substrate, COST)) or _MILLIONTHS for substrate in topology.substrates}
 
 
 def given_routes(topology: Topology) -> tuple[GivenRoute, ...]:
-    """The routes that authors gave and that take effect, in document order."""
+    """Return the effective routes that authors gave, in document order."""
     routes = _read_routes(topology)[0]
     chosen = protocols(topology) if routes else {}
     return tuple(route for route in routes if chosen[route.node] != NOTHING)
 
 
 def _word(element) -> str:
-    """The protocol as it was spelled, "" for none; NS files and the original's own TopDL files spell the attribute differently."""
+    """Return the protocol as it was spelled, "" for none. NS files and the original's own TopDL files spell the attribute differently."""
     return (containers_attribute(element, RTPROTO) or element.attribute(RTPROTO) or "").strip()
 
 
@@ -88,7 +90,7 @@ def _odd_protocols(topology: Topology):
 
 
 def _cost(text: str | None) -> int:
-    """A cost in millionths, 0 for what is none."""
+    """Return a cost in millionths, 0 for an invalid or missing one."""
     if text is None or not _NUMBER.fullmatch(text.strip()):
         return 0
     number = float(text)
@@ -104,7 +106,7 @@ def _wrong_costs(topology: Topology):
 
 
 def _read_routes(topology: Topology) -> tuple[list[GivenRoute], list[Problem], list[Problem]]:
-    """(routes, what is wrong, what is odd)."""
+    """Return (routes, errors, warnings)."""
     with_routes = [computer for computer in topology.computers if containers_attribute(computer, ROUTE)]
     if not with_routes:
         return [], [], []
@@ -118,7 +120,7 @@ def _read_routes(topology: Topology) -> tuple[list[GivenRoute], list[Problem], l
 
 
 class _RouteReader:
-    """Reads routes by names. A destination that is both a computer and a substrate is the computer."""
+    """A reader of routes given by names. A name that is both a computer and a substrate means the computer."""
 
     def __init__(self, topology: Topology):
         self.topology = topology
@@ -130,7 +132,7 @@ class _RouteReader:
         self.seen: set[tuple[str, str]] = set()
 
     def read(self, computer: Computer, words: list[str]) -> None:
-        """Note a route, or what is wrong with it."""
+        """Add a route, or a Problem if it is invalid."""
         text = " ".join(words)
         problem = self._fault(computer, words)
         if problem:
@@ -146,7 +148,7 @@ class _RouteReader:
             self.routes.append(GivenRoute(computer.name, to if to in self.computers else "", "" if to in self.computers else to, hop, on))
 
     def _fault(self, computer: Computer, words: list[str]) -> tuple[str, str] | None:
-        """(what is wrong, what would be right)."""
+        """Return (message, hint) of an invalid route, None for a valid one."""
         if len(words) != 2:
             return "is not a destination and a next hop", "such as 'lan0 router; server router'"
         to, hop = words

@@ -70,8 +70,8 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     _check(claim.experiment)
     live = netlink.links()
     mark = ExperimentPaths(claim.experiment).mark
-    others = {name: link for name, link in live.items() if not link.get("ifalias", "").startswith(mark)}
-    vnis = [link.get("linkinfo", {}).get("info_data", {}).get("id") for link in others.values()]
+    others = {name: link for name, link in live.items() if not link.alias.startswith(mark)}
+    vnis = [link.data.get("IFLA_VXLAN_ID") for link in others.values()]
     leases = _leases()
     own = claim.experiment if leases.get(claim.experiment, {"owner": claim.owner})["owner"] == claim.owner else ""
     return {

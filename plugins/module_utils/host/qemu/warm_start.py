@@ -19,9 +19,9 @@ from typing import BinaryIO
 
 from ...errors import HostError
 from ..base.paths import remove_file, write_atomically
+from ..net.tap import open_tap
 from .command import Card, Hardware, MachinePaths, incoming_args, start_args
 from .qmp import Qmp, connect
-from .taps import open_tap
 from .template_making import STATE_LIMIT_S, X_IGNORE_SHARED
 from .templates import Template
 

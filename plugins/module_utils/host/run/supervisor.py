@@ -25,7 +25,7 @@ from ..base import cgroups, syscalls
 from ..base.namespaces import Registry, home
 from ..base.paths import ExperimentPaths, write_atomically
 from ..base.plan_file import read_plan
-from ..process.nodes import rebind_hosts
+from ..process.files import rebind_hosts
 from ..start_commands import starter
 from ..start_commands.start_command import StartCommand, declare_lost
 from .kinds import KIND_PARTS, is_built

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import pi, sqrt
 
-from ..attributes import GHOST, containers_attribute
+from ..attributes import GHOST, containers_attribute, is_true
 from ..model import Computer, Topology
 from .dot_language import Identifiers, attributes, box, literal, quoted, shortened, statement
 from .labels import address, lan_words, link_words
@@ -266,4 +266,4 @@ class _Picture:
 
 
 def _is_ghost(element) -> bool:
-    return isinstance(element, Computer) and (containers_attribute(element, GHOST) or "").strip().lower() in ("true", "yes", "1")
+    return isinstance(element, Computer) and is_true(containers_attribute(element, GHOST))

@@ -12,14 +12,13 @@ from ...errors import Problem
 from ..model import Topology
 from ..scope import shown
 from ..topdl.writer import NOT_XML
-from ..xml_source import load
 from . import testbed_commands
 from .calls import call
 from .conclusion import conclude
 from .interpreter import MEMORY_MB, OUTPUT_BYTES, SECONDS, Record, SourceLocation, run_file
 from .objects import create, create_other
 from .reading import Reading
-from .sourced import folder_of_sources, keep_source
+from .sourced import keep_source
 from .to_topology import to_topology
 from .units import PROFILES
 
@@ -35,24 +34,15 @@ MOST_AFTER_A_LIMIT = 20_000
 _NO_EFFECT = ("object", "call", "testbed", "new", "option", "name")
 
 
-def read_ns(path: str, source: str | None = None, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
-    """Read the NS file ``path``; return the topology and the warnings about it.
+def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...], dict[str, bytes]]:
+    """Read an NS file's text; return the topology, warnings, and the files that it reads, {path below ``folder``: content}.
 
-    source   the name of the file in messages; the path by default
+    source   the name of the file in messages
+    folder   the folder of the files that it may read with ``source``
     profile  ``default``, or ``emulab`` for the rules of an Emulab site where they are stricter
+
     Raises InputError with all errors of the file, each with file and line; BenitoError if tclsh is not installed.
     """
-    source = str(path) if source is None else source
-    return read_ns_text(load(path, source), source, folder_of_sources(path), profile)
-
-
-def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
-    """Read NS from the content of a file; see ``read_ns``. Files that it reads with ``source`` must be below ``folder``."""
-    return read_ns_whole(text, source, folder, profile)[:2]
-
-
-def read_ns_whole(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...], dict[str, bytes]]:
-    """Return the topology, the warnings, and the files it reads as {path below ``folder``: content}; see ``read_ns_text``."""
     reading = Reading(source, PROFILES[profile])
     records = run_file(text, source, folder, tuple(testbed_commands.COMMANDS))
     if records and (records[-1].kind == "limit" or _is_out_of_memory(records[-1])):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.deter.benito.plugins.module_utils.embedding.node_view import read_nodes
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.catalogue import (
     BUILD,
     BUILT_IN,
@@ -145,12 +146,12 @@ def test_a_site_may_replace_a_built_in_image():
     ],
 )
 def test_resources_come_from_the_topology_else_from_the_site(node, expected):
-    assert node_resources(a_node(**node), EmbeddingSettings()) == {"a": expected}
+    assert node_resources(read_nodes(a_node(**node)), EmbeddingSettings()) == {"a": expected}
 
 
 def test_the_site_says_what_the_topology_does_not_and_hidden_machines_have_only_that():
     settings = EmbeddingSettings(qemu_memory_mb=700, qemu_cpus=3, qemu_disk_mb=9000)
-    assert node_resources(a_node(), settings, ["vm-0"]) == dict.fromkeys(("vm-0", "a"), Resources(700, 3, 9000))
+    assert node_resources(read_nodes(a_node()), settings, ["vm-0"]) == dict.fromkeys(("vm-0", "a"), Resources(700, 3, 9000))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_the_site_says_what_the_topology_does_not_and_hidden_machines_have_only_
 )
 def test_a_size_that_is_none_is_an_error(node, problem):
     with pytest.raises(InputError) as caught:
-        node_resources(a_node(**node), EmbeddingSettings())
+        node_resources(read_nodes(a_node(**node)), EmbeddingSettings())
     assert problem in str(caught.value)
 
 
@@ -172,7 +173,7 @@ def test_a_size_that_is_none_is_an_error(node, problem):
 def test_a_number_of_processors_that_is_none_is_an_error(text):
     topology = vtopo({"lan0": "a"}, a={"node_type": "openvz", "cpus": text})
     with pytest.raises(InputError, match="is not a number of processors"):
-        node_resources(topology, EmbeddingSettings())
+        node_resources(read_nodes(topology), EmbeddingSettings())
 
 
 def test_a_hidden_machine_is_made_of_what_its_processes_say():

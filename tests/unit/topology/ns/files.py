@@ -21,7 +21,7 @@ FIRST = HEAD.count("\n") + 1
 def read(body, profile="default", folder="/nonexistent", whole=False):
     """Return (topology, warnings as texts) of an NS file with ``body`` between its first and last lines."""
     text = body if whole else HEAD + body + TAIL
-    topology, warnings = read_ns_text(text if isinstance(text, bytes) else text.encode(), "lab.tcl", str(folder), profile)
+    topology, warnings, _sources = read_ns_text(text if isinstance(text, bytes) else text.encode(), "lab.tcl", str(folder), profile)
     return topology, [str(warning) for warning in warnings]
 
 

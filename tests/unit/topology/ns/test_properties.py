@@ -46,7 +46,7 @@ def outcome(text: bytes):
     """Return the topology, or None if the file is refused properly."""
     began = time.monotonic()
     try:
-        topology, warnings = read_ns_text(text, "lab.tcl", "/nonexistent")
+        topology, warnings, _sources = read_ns_text(text, "lab.tcl", "/nonexistent")
         assert all(str(warning).startswith("lab.tcl") and str(warning).isprintable() for warning in warnings)
     except InputError as exc:
         topology = None

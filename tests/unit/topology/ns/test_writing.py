@@ -130,7 +130,7 @@ def deployable(topology):
 @given(strategies.topologies().map(deployable))
 def test_nodes_and_links_of_any_topology_survive_a_round_trip(topology):
     text, warnings = write_ns(topology)
-    back, _warnings = read_ns_text(text.encode(), "back.tcl", "/nonexistent")
+    back, _warnings, _sources = read_ns_text(text.encode(), "back.tcl", "/nonexistent")
     assert names(back) == names(topology)
     assert members_of(back) == {name: members for name, members in members_of(topology).items() if len(members) > 1}
     if not warnings:
