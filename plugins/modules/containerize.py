@@ -47,7 +47,7 @@ options:
     description: Folder to which relative paths of O(topology), O(site), O(config) and O(benito_home) are relative.
     type: path
 requirements:
-  - jsonschema, lxml, mtkahypar, networkx and PyYAML for the Python it runs with
+  - jsonschema, lxml, mtkahypar and PyYAML for the Python it runs with
   - tclsh (package tcl) for NS files
   - dot, neato, fdp and sfdp (package graphviz) for pictures
 attributes:

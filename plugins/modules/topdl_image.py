@@ -56,7 +56,7 @@ options:
     description: Folder to which relative paths of O(topology), O(out) and O(benito_home) are relative.
     type: path
 requirements:
-  - lxml and networkx for the Python it runs with
+  - lxml for the Python it runs with
   - Graphviz (package graphviz)
   - tclsh (package tcl) for NS files
 attributes:

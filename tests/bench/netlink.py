@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Our netlink codec beside pyroute2's: processor seconds to encode the requests that make 1,000 process nodes, and to decode what the kernel
+"""Compare our netlink codec with pyroute2's: processor seconds to encode the requests that make 1,000 process nodes, and to decode what the kernel
 lists of 1,000 links and their addresses.
 
-pyroute2's messages and marshal are used without its sockets. What each of the two writes is read by the other, and what both read is compared.
-Ends with status 1 when ours and theirs do not mean the same, or when ours takes longer.
+pyroute2's messages and marshal are used without its sockets. Each codec decodes what the other has encoded, and both results are compared.
+Exit with status 1 if the two codecs do not agree, or if ours takes longer.
 
     netlink.py [--nodes N] [--rounds N]
 """
@@ -45,7 +45,7 @@ Request = tuple[int, int, dict[str, int], list[tuple[str, Any]]]  # type, flags,
 
 
 def requests_of(number: int) -> list[Request]:
-    """What makes one process node: its veth pair, then what is inside."""
+    """Return the requests that make one process node: its veth pair, then what is inside."""
     queues, size, inside = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)], ("IFLA_MTU", 1500), 2
     port, address = f"bv{number:013x}", f"10.{number >> 8}.{number & 255}.1"
     peer = [("IFLA_IFNAME", "inf000"), ("IFLA_ADDRESS", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"), size, *queues, ("IFLA_NET_NS_FD", 7)]
@@ -79,7 +79,7 @@ def encode_theirs(requests: list[tuple[type, dict]]) -> list[bytes]:
 
 
 def in_their_form(requests: list[Request]) -> list[tuple[type, dict]]:
-    """The same requests as pyroute2 has them. This is not part of what is measured."""
+    """Return the same requests in pyroute2's form. This is not measured."""
     found = []
     for sequence, (kind, flags, fields, attributes) in enumerate(requests):
         names = {THEIR_FIELDS.get(name, name[4:]): value for name, value in fields.items()}
@@ -93,7 +93,7 @@ def nested(attributes: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 
 
 def plain(attributes: Any) -> Any:
-    """Attributes of either kind as {name: value}, without the fields of nested structures."""
+    """Return attributes of either codec as {name: value}, without the fields of nested structures."""
     if isinstance(attributes, list):
         return {name: plain(value) for name, value in attributes}
     if isinstance(attributes, dict) and "attrs" in attributes:
@@ -102,7 +102,7 @@ def plain(attributes: Any) -> Any:
 
 
 def agree_on_requests(requests: list[Request], ours: list[bytes], theirs: list[bytes]) -> bool:
-    """Whether each codec reads from the other's bytes what was to be written."""
+    """Return whether each codec decodes from the other's bytes what was encoded."""
     for (kind, _flags, fields, attributes), mine, other in zip(requests, ours, theirs, strict=True):
         (read_kind, _sequence, body), = nl.messages(other)
         head, found = nl.decode(kind, body)
@@ -116,7 +116,7 @@ def agree_on_requests(requests: list[Request], ours: list[bytes], theirs: list[b
 
 
 def kernel_lists(count: int) -> tuple[list[bytes], list[bytes]]:
-    """What the kernel sends of ``count`` links with an address each, in a network namespace of its own: datagrams of links, of addresses."""
+    """Return the datagrams of links and those of addresses that the kernel lists for ``count`` links with an address each, in a new namespace."""
     syscalls.unshare(syscalls.CLONE_NEWNET)
     lines = [f"link add bv{n} group 7 type veth peer name bw{n}\nlink set bv{n} alias benito:Bench.lan:port:n-{n}:inf000\n"
              f"address add 10.{n >> 8}.{n & 255}.1/24 dev bv{n}\naddress add 10.{n >> 8}.{n & 255}.2/24 dev bw{n}\n" for n in range(count // 2)]
@@ -159,7 +159,7 @@ def decode_theirs(links: list[bytes], addresses: list[bytes]) -> dict[str, Any]:
 
 
 def fastest(rounds: int, *pair: Callable[[], Any]) -> list[float]:
-    """Processor seconds of each at its best, in turns, so that other work on the machine hits both."""
+    """Return the best processor time of each. They run in turns, so that other work on the machine slows both."""
     seconds: list[list[float]] = [[] for _one in pair]
     for _round in range(rounds):
         for place, run in enumerate(pair):
@@ -171,8 +171,8 @@ def fastest(rounds: int, *pair: Callable[[], Any]) -> list[float]:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--nodes", type=int, default=NODES, help="numbers of nodes and of links")
-    arguments.add_argument("--rounds", type=int, default=ROUNDS, help="of which the best counts")
+    arguments.add_argument("--nodes", type=int, default=NODES, help="number of nodes, and of links")
+    arguments.add_argument("--rounds", type=int, default=ROUNDS, help="number of rounds, of which the best counts")
     given = arguments.parse_args()
     requests = [request for number in range(given.nodes) for request in requests_of(number)]
     other = in_their_form(requests)
@@ -187,7 +187,7 @@ def main() -> int:
         print(f"{name:17} {ours:13.3f} {theirs:16.3f} {theirs / ours:7.1f}")
     slower = [name for name, (ours, theirs) in times.items() if ours >= theirs]
     different = [name for name, same in good.items() if not same]
-    print(f"\n{'MISSED' if different else 'ok    '} both mean the same{': not in ' + ', '.join(different) if different else ''}")
+    print(f"\n{'MISSED' if different else 'ok    '} both agree{': not in ' + ', '.join(different) if different else ''}")
     print(f"{'MISSED' if slower else 'ok    '} ours takes less{': not in ' + ', '.join(slower) if slower else ''}")
     return int(bool(slower or different))
 

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ..errors import BenitoError, InputError, Problem
 from ..files import replace_file
@@ -17,6 +19,9 @@ from ..topology.topdl.writer import write_topdl
 from ..topology.xml_source import MAX_BYTES
 from .applying import Annotated, Change, annotate_by_rules
 from .rule_reader import RULE_KEYS, SELECT_KEYS, RuleError, rules_of_data, rules_of_file, single_rule
+from .rules import Rule
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -94,23 +99,27 @@ def prepare(request: Request) -> Annotation:
     """Return the annotation, ready to be written. Raises InputError with all errors in the topology, the rules and the output path."""
     faults: list[Problem] = []
 
-    def collect(step):
+    def collect_rules() -> tuple[Rule, ...]:
         try:
-            return step()
+            return _rules(request)
         except RuleError as exc:
             faults.extend(exc.problems)
             return tuple(replace(rule, allow_none=True) for rule in exc.sound)  # their selection may depend on the faulty rules
+
+    def collect(step: Callable[[], T]) -> T | None:
+        try:
+            return step()
         except InputError as exc:
             faults.extend(exc.problems)
             return None
 
-    rules = collect(lambda: _rules(request))
+    rules = collect(collect_rules)
     out = collect(lambda: _out(request))
     given = collect(lambda: _read(request))
     annotated = collect(lambda: annotate_by_rules(given.topology, rules)) if rules and given else None
     path = _path(request, out) if out else ""
     there = collect(lambda: _there(path, out)) if out else None
-    if faults:
+    if faults or given is None or annotated is None or out is None:
         raise InputError(faults)
     text = write_topdl(annotated.topology).encode()
     if len(text) > MAX_BYTES:
@@ -129,7 +138,7 @@ def _lost_in_place(given: Input) -> tuple[Problem, ...]:
     return (Problem("its comments are not kept", source),) if b"<!--" in given.text else ()
 
 
-def _rules(request: Request):
+def _rules(request: Request) -> tuple[Rule, ...]:
     alone = {key: value for key, value in request.rule.items() if value is not None}
     if request.rules is not None and alone:
         raise InputError(Problem("rules are given, too", element=", ".join(alone), hint="either rules, or one rule by options of their own"))
@@ -141,7 +150,7 @@ def _rules(request: Request):
     return single_rule({**{key: alone[key] for key in RULE_KEYS if key in alone}, "select": select})
 
 
-def _read(request: Request):
+def _read(request: Request) -> Input:
     if request.profile not in PROFILES:
         raise InputError(Problem(f"{shown(request.profile)} is not allowed", element="ns_profile", hint=f"one of {', '.join(PROFILES)}"))
     return read_input(_path(request, request.topology), request.topology, request.profile)
@@ -186,7 +195,7 @@ def _counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def _lines(change: Change, pairs) -> str:
+def _lines(change: Change, pairs: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{change.element}: {name} = {_one_line(value)}\n" for name, value in pairs)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import difflib
 import re
 
+from ..embedding.attribute_values import MOST_CPUS, is_pass, is_size
 from ..embedding.kinds import ALLOWED, kind_named
-from ..embedding.node_view import MOST_CPUS, is_pass, is_size
 from ..embedding.placement.catalogue import ARCHITECTURES
 from ..names import NODE_RULE, is_node_name, safe_partition
 from ..topology import attributes as names

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..topology.attributes import LATENCY_MODEL, PREFIX, containers_name
-from ..topology.model import Attribute, Computer, Topology
+from ..topology.model import Attribute, Computer, OtherElement, Topology
 from ..topology.scope import named
 from .rules import COMPUTER, EXPERIMENT, INTERFACE, OTHER, SUBSTRATE
 
@@ -49,7 +50,7 @@ class Draft:
         wants_computers = element_type == COMPUTER
         return [ElementRef(element_type, number) for number, element in enumerate(self._elements) if isinstance(element, Computer) == wants_computers]
 
-    def at(self, ref: ElementRef):
+    def at(self, ref: ElementRef) -> Any:
         """Return the element of a reference."""
         if ref.element_type == EXPERIMENT:
             return self._topology
@@ -62,7 +63,7 @@ class Draft:
         """Return the element's name; "" for the experiment."""
         return "" if ref.element_type == EXPERIMENT else self.at(ref).name
 
-    def owner(self, ref: ElementRef):
+    def owner(self, ref: ElementRef) -> Computer | OtherElement:
         """Return the element that an interface belongs to."""
         return self._elements[ref.number]
 
@@ -101,7 +102,7 @@ class Draft:
                 attributes.append(made)
         self._put(ref, attributes if made else [*attributes, Attribute(name, value)])
 
-    def remove(self, ref: ElementRef, unwanted) -> None:
+    def remove(self, ref: ElementRef, unwanted: Callable[[str], bool]) -> None:
         """Remove the attributes for which ``unwanted(name)`` is true of the given or of the usual spelling."""
         self._put(ref, [one for one in self.at(ref).attributes if not (unwanted(one.name) or unwanted(usual_name(one.name)))])
 

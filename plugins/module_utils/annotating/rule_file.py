@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import Any
 
 from ..errors import BenitoError, InputError, Problem
 from .rules import Where
 
+IMPORT_ERROR: ImportError | None = None
 try:
     import yaml
 except ImportError as exc:
-    yaml = None
+    yaml = None  # type: ignore[assignment]  # reported where a file is read
     IMPORT_ERROR = exc
-else:
-    IMPORT_ERROR = None
 
 MAX_BYTES = 1_000_000
 _NULL = "tag:yaml.org,2002:null"
@@ -69,7 +69,7 @@ def _text(path: str, source: str) -> str:
     return text
 
 
-def _plain(node, path: tuple, lines: dict, problems: list, source: str):
+def _plain(node: Any, path: tuple, lines: dict, problems: list, source: str) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
     if node.id == "sequence":
         return [_plain(item, (*path, number), lines, problems, source) for number, item in enumerate(node.value)]

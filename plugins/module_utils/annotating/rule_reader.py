@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from ..embedding.kinds import ALLOWED, kind_named
 from ..errors import InputError, Problem
@@ -43,7 +45,7 @@ def rules_of_file(path: str, source: str) -> tuple[Rule, ...]:
     return _rules(data, Where(source, lines))
 
 
-def rules_of_data(data) -> tuple[Rule, ...]:
+def rules_of_data(data: Any) -> tuple[Rule, ...]:
     """Return the rules of a list of maps. Raises InputError."""
     return _rules(data, Where())
 
@@ -57,7 +59,7 @@ def single_rule(data: dict) -> tuple[Rule, ...]:
     return (rule,)
 
 
-def _rules(data, where: Where) -> tuple[Rule, ...]:
+def _rules(data: Any, where: Where) -> tuple[Rule, ...]:
     if not isinstance(data, list) or not data:
         raise InputError(where.problem("is not a list of rules", "- select: {name: 'n-*'}"))
     if len(data) > MOST_RULES:
@@ -82,10 +84,10 @@ class _Reader:
         self._where = where
         self.problems: list[Problem] = []
 
-    def wrong(self, message: str, hint: str = "", *keys) -> None:
+    def wrong(self, message: str, hint: str = "", *keys: str | int) -> None:
         self.problems.append(self._where.problem(message, hint, *keys))
 
-    def rule(self, data) -> Rule:
+    def rule(self, data: Any) -> Rule:
         """Return the rule. If it is invalid, ``problems`` is not empty and the result is only partial."""
         data = self._map(data, RULE_KEYS)
         if not data.get("set") and not data.get("remove"):
@@ -97,7 +99,7 @@ class _Reader:
 
     # --- select ----------------------------------------------------------------------------------
 
-    def _select(self, data) -> Select:
+    def _select(self, data: Any) -> Select:
         if not data:
             self.wrong("selects nothing in particular", _SELECT_HINT, "select")
             return Select()
@@ -128,7 +130,7 @@ class _Reader:
             if key in SELECT_KEYS and key not in meaningful and element_type in ELEMENT_TYPES:
                 self.wrong(f"says nothing about elements of the sort {element_type}", f"these do: {', '.join(meaningful[1:])}", "select", key)
 
-    def _kinds(self, data) -> tuple[str, ...]:
+    def _kinds(self, data: Any) -> tuple[str, ...]:
         found = []
         for word in self._words(data, "select", "kind"):
             kind = kind_named(word)
@@ -137,7 +139,7 @@ class _Reader:
             found.append(kind or word)
         return tuple(found)
 
-    def _range(self, data, *keys) -> Range | None:
+    def _range(self, data: Any, *keys: str | int) -> Range | None:
         if data is None:
             return None
         if not isinstance(data, dict):
@@ -150,7 +152,7 @@ class _Reader:
             self.wrong(f"from {least} to {most} there is no number", "", *keys)
         return Range(least, most)
 
-    def _conditions(self, data, key: str) -> tuple[tuple[str, str | None], ...]:
+    def _conditions(self, data: Any, key: str) -> tuple[tuple[str, str | None], ...]:
         """Parse attributes given as a name, a list of names, or a map of names to globs of values."""
         if not isinstance(data, dict):
             return tuple((name, None) for name in self._names(data, "select", key))
@@ -158,7 +160,7 @@ class _Reader:
 
     # --- set and remove --------------------------------------------------------------------------
 
-    def _set(self, data) -> dict[str, Value]:
+    def _set(self, data: Any) -> dict[str, Value]:
         found: dict[str, Value] = {}
         for name, value in (self._map(data, None, "set") if data else {}).items():
             name = name.strip(XML_SPACE)
@@ -170,7 +172,7 @@ class _Reader:
             found[written] = self._value(value, name)
         return found
 
-    def _value(self, data, name: str) -> Value:
+    def _value(self, data: Any, name: str) -> Value:
         keys = ("set", name)
         if not isinstance(data, dict):
             value = Value(self._text(data, *keys))
@@ -204,20 +206,21 @@ class _Reader:
 
     # --- parts -------------------------------------------------------------------------------------
 
-    def _map(self, data, allowed, *keys) -> dict:
+    def _map(self, data: Any, allowed: Sequence[str] | None, *keys: str | int) -> dict:
         """Return the map with its keys as texts. Only keys in ``allowed`` are valid; None allows any."""
+        known = allowed or ()
         if not isinstance(data, dict):
             message = "has no content" if data is None else f"{_short(data)} is not a map"
-            self.wrong(message, f"a map of {', '.join(allowed) if allowed else 'attributes and values'}", *keys)
+            self.wrong(message, f"a map of {', '.join(known) or 'attributes and values'}", *keys)
             return {}
         found = {str(key): value for key, value in data.items()}
-        for key in found if allowed else ():
-            if key not in allowed:
-                near = difflib.get_close_matches(key, allowed, 1)
-                self.wrong("there is no such key", f"perhaps {near[0]}" if near else f"there are {', '.join(allowed)}", *keys, key)
+        for key in found if known else ():
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                self.wrong("there is no such key", f"perhaps {near[0]}" if near else f"there are {', '.join(known)}", *keys, key)
         return found
 
-    def _text(self, data, *keys, most: int = _MOST) -> str:
+    def _text(self, data: Any, *keys: str | int, most: int = _MOST) -> str:
         if isinstance(data, bool):
             return str(data).lower()
         if isinstance(data, (int, float)):
@@ -231,7 +234,7 @@ class _Reader:
             return ""
         return str(data)
 
-    def _words(self, data, *keys) -> tuple[str, ...]:
+    def _words(self, data: Any, *keys: str | int) -> tuple[str, ...]:
         """Parse words given as a list, or as a text with commas between them."""
         if data is None:
             return ()
@@ -241,7 +244,7 @@ class _Reader:
             self.wrong("has an empty word", "", *keys)
         return found
 
-    def _names(self, data, *keys) -> tuple[str, ...]:
+    def _names(self, data: Any, *keys: str | int) -> tuple[str, ...]:
         """Parse names of attributes given as a list or a text."""
         if data is None:
             return ()
@@ -250,13 +253,13 @@ class _Reader:
             self.wrong("has an empty name", "", *keys)
         return found
 
-    def _list(self, data, *keys) -> tuple[str, ...]:
+    def _list(self, data: Any, *keys: str | int) -> tuple[str, ...]:
         if not isinstance(data, (list, tuple)) or not data:
             self.wrong(f"{_short(data)} is not a list of values", "[a, b]", *keys)
             return ("",)
         return tuple(self._text(part, *keys, number) for number, part in enumerate(data))
 
-    def _number(self, data, least: int, *keys) -> int:
+    def _number(self, data: Any, least: int, *keys: str | int) -> int:
         text = data.strip() if isinstance(data, str) else data
         if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10:
             text = int(text)
@@ -266,6 +269,6 @@ class _Reader:
         return text
 
 
-def _short(data) -> str:
+def _short(data: Any) -> str:
     """Return the given data in a short form for a message."""
     return shown(data if isinstance(data, str) else json.dumps(data, default=str)) if isinstance(data, (str, list, tuple, dict)) else repr(data)

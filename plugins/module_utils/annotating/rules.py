@@ -29,7 +29,7 @@ class Where:
     path: tuple = ()
     label: str = ""
 
-    def problem(self, message: str, hint: str = "", *keys) -> Problem:
+    def problem(self, message: str, hint: str = "", *keys: str | int) -> Problem:
         """Return a Problem about the value at ``keys`` inside the rule."""
         path = (*self.path, *keys)
         line = next((self.lines[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self.lines), 0)

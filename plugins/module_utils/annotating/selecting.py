@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from ..embedding.kinds import kind_named
+from ..errors import Problem
 from ..topology.attributes import NODE_TYPE, PREFIX
 from ..topology.model import Topology
 from ..topology.scope import shown
 from .draft import Draft, ElementRef
 from .patterns import PatternError, any_glob, glob, matched_by_expression
 from .rules import COMPUTER, INTERFACE, OTHER, SUBSTRATE, Rule
+
+_Test = Callable[[ElementRef], bool]
 
 # Conditions that apply to each type of element, besides its name and its attributes.
 MEANINGFUL = {
@@ -88,11 +92,11 @@ def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> li
     return refs
 
 
-def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
+def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list[Problem]) -> Iterator[_Test]:
     """Yield the rule's tests of an ElementRef, the cheap ones first. An invalid pattern selects nothing."""
     select = rule.select
 
-    def globs(key: str, patterns: tuple[str, ...]):
+    def globs(key: str, patterns: tuple[str, ...]) -> Callable[[str], bool]:
         try:
             return any_glob(patterns)
         except PatternError as exc:
@@ -105,8 +109,9 @@ def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
     if select.exceptions:
         left_out = globs("except", select.exceptions)
         yield lambda ref: not left_out(draft.name(ref))
-    if select.degree is not None:
-        yield lambda ref: structure.degree(ref) in select.degree
+    degree, neighbours = select.degree, select.neighbours
+    if degree is not None:
+        yield lambda ref: structure.degree(ref) in degree
     if select.substrates:
         substrate = globs("substrate", select.substrates)
         yield lambda ref: any(map(substrate, structure.substrates(ref)))
@@ -115,21 +120,21 @@ def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
         yield lambda ref: any(map(computer, structure.computers(ref)))
     if select.kinds:
         yield lambda ref: _kind(draft, ref) in select.kinds
-    if select.neighbours is not None:
-        yield lambda ref: structure.neighbours(ref) in select.neighbours
+    if neighbours is not None:
+        yield lambda ref: structure.neighbours(ref) in neighbours
     for key, pairs in (("has", select.has), ("lacks", select.lacks)):
         for name, pattern in pairs:
             yield _attribute_test(draft, rule, problems, key, name, pattern)
 
 
-def _attribute_test(draft: Draft, rule: Rule, problems: list, key: str, name: str, pattern: str | None):
+def _attribute_test(draft: Draft, rule: Rule, problems: list[Problem], key: str, name: str, pattern: str | None) -> _Test:
     try:
         fits = (lambda _text: True) if pattern is None else glob(pattern)
     except PatternError as exc:
-        problems.append(rule.where.problem(f"{shown(pattern)} {exc}", "", "select", key, name))
+        problems.append(rule.where.problem(f"{shown(pattern or '')} {exc}", "", "select", key, name))
         return lambda _place: False
 
-    def has(ref):
+    def has(ref: ElementRef) -> bool:
         value = draft.value(ref, name)
         return value is not None and fits(value)
 

@@ -53,7 +53,7 @@ def used(value: Value) -> set[str]:
 def _text(draft: Draft, structure: Structure, rule: Rule, value: Value, refs: list[ElementRef], index: int) -> str:
     distributed = _distributed(value, index, len(refs)) if value.how else ""
 
-    def filled(match):
+    def filled(match: re.Match[str]) -> str:
         return _fill(draft, structure, rule, refs, index, distributed, match[1])
 
     text = value.text if value.literal else _PLACEHOLDER.sub(filled, value.text)

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which kind every computer is, and whether its author has partitioned the topology already.
+"""The kind of every computer, and the partitions of carried processes.
 
-Source of the rules: design §5.14, spec/semantics.md §8. There are two steps: ``annotate`` states the kind that was asked for
-(annotated.xml), ``realise`` the kind that is made (``kind_map``; partitioned.xml).
+Source of the rules: design §5.14, spec/semantics.md §8. There are two steps. ``annotate`` records the kind that was asked for
+(annotated.xml). ``realise`` applies ``kind_map`` to it (partitioned.xml).
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Changes of all computers of a topology, and messages about one."""
+"""Changes of all computers of a topology."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from ..errors import Problem
 from ..topology.attributes import containers_attribute, with_containers_attribute
 from ..topology.model import Computer, Topology
 
@@ -31,8 +30,3 @@ def with_values(topology: Topology, attribute: str, values: Sequence[str | None]
 
 def _with_value(computer: Computer, attribute: str, value: str | None) -> Computer:
     return computer if containers_attribute(computer, attribute) == value else with_containers_attribute(computer, attribute, value)
-
-
-def problem_of(topology: Topology, computer: Computer, message: str, hint: str = "") -> Problem:
-    """Return a Problem about one computer of ``topology``."""
-    return Problem(message, file=topology.source, line=computer.line, element=f"computer {computer.name}", hint=hint)

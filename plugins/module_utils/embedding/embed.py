@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ..errors import InputError, Problem
 from ..hostplan import HostsEntry
@@ -25,19 +27,20 @@ from .routing.routes import Routes
 from .settings import EmbeddingSettings, check_settings
 from .shaping import shaping_warnings
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Embedding:
-    """An experiment, planned.
+    """A planned experiment.
 
     annotated    the topology with the kind that each computer asks for
-    partitioned  with addresses, realised kinds and partitions: all that ``bind.bind`` needs
-    nodes        the view of every computer of the partitioned topology
+    partitioned  with addresses, realised kinds and partitions: the topology that ``bind.bind`` needs
     machines     its pnodes in order, each with its partition and nodes
     network      the partitioned topology as nodes, attachments and subnets
-    routes       ``routes.of(node)``: computed when asked for
+    routes       ``routes.of(node)``: computed when first asked for
     hosts        entries of the hosts file
-    warnings     what its author should know, in the order of the steps
+    warnings     for the author, in the order of the steps
     """
 
     annotated: Topology
@@ -100,7 +103,7 @@ def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Pro
     """
     problems: list[Problem] = []
 
-    def attempt(step, *arguments):
+    def attempt(step: Callable[..., T], *arguments: Any) -> T | None:
         try:
             return step(*arguments)
         except InputError as exc:
@@ -108,10 +111,10 @@ def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Pro
             return None
 
     odd = attempt(check_deployable, topology)
-    routing = None if odd is None else attempt(check_routing, topology)
+    routing = None if odd is None else attempt(check_routing, topology, read_nodes(topology))
     annotated = attempt(annotate, topology, settings)
     wanted = (settings.address_base, settings.control_networks, settings.address_profile)
     addressed = None if odd is None else attempt(assign_addresses, annotated or topology, *wanted)
-    if problems:
+    if problems or odd is None or routing is None or annotated is None or addressed is None:
         raise InputError(sorted(problems, key=lambda problem: problem.line))
     return (*odd, *routing), annotated, addressed

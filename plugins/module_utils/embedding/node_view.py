@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What planning knows of a node: the ``containers:`` attributes of a computer, parsed once.
+"""What planning knows of a node: the attributes of a computer, parsed once.
 
 The rest of ``embedding`` takes these views and reads no attribute of a computer itself. A value that cannot be parsed becomes a Problem in
 the view. Whether it matters is decided where the value is used: the memory of a process, for example, is never asked for.
@@ -8,52 +8,68 @@ the view. Whether it matters is decided where the value is used: the memory of a
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import Problem
+from ..errors import InputError, Problem
 from ..names import safe_partition
 from ..topology.attributes import (
     CPUS,
     GHOST,
+    IMAGE,
+    MAVERICK_URL,
     MEMORY,
     NODE_TYPE,
     OPENVZ_DISKSPACE,
+    OPENVZ_TEMPLATE,
     PARTITION,
     PARTITION_PASS,
+    QEMU_ARCH,
+    QEMU_URL,
+    ROUTE,
     STARTUP,
     VHOST,
     containers_attributes,
     is_true,
 )
-from ..topology.model import Computer, Topology
-from .kinds import ALLOWED, kind_named
-
-MOST_CPUS = 255
-_PASS = re.compile(r"[0-9]{1,9}")
-_SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([GM]?)(?:i?B)?", re.IGNORECASE)
-_CPUS = re.compile(r"[0-9]{1,3}")
+from ..topology.model import Computer, OperatingSystem, Topology
+from .attribute_values import (
+    ImageUrl,
+    parse_cpus,
+    parse_disk_mb,
+    parse_image_url,
+    parse_kind,
+    parse_memory_mb,
+    parse_pass,
+    parse_routes,
+    routing_protocol,
+)
 
 
 @dataclass(frozen=True)
 class NodeView:
-    """A computer of the vtopo as planning sees it. None and "" mean that the topology does not say.
+    """A computer of the vtopo as planning sees it. None, () and "" mean that the topology does not say.
 
-    source, line    where the computer stands
-    kind            a name of ``kinds.KINDS``, "" when it has none or an unknown one
-    partition       identifier of its partition
-    partition_pass  number of the pass that it asks for
-    carrier         the virtual machine that is to carry it (``containers:vhost``)
-    ghost           whether it gets resources, addresses and a hosts entry, but is never started
-    memory_mb       MiB
-    cpus            processors (``containers:cpus``)
-    hardware_cpus   processors by its ``cpu`` elements, 0 without any
-    disk_mb         MiB (``containers:openvz_diskspace``)
-    start_command   what it runs after it has booted
-    faults          (attribute, what is wrong with its value) of values that cannot be parsed
+    source, line       where the computer stands
+    kind               a name of ``kinds.KINDS``, "" when it has none or an unknown one
+    partition          identifier of its partition
+    partition_pass     number of the pass that it asks for
+    carrier            the virtual machine that is to carry it (``containers:vhost``)
+    ghost              whether it gets resources, addresses and a hosts entry, but is never started
+    memory_mb          MiB
+    cpus               processors (``containers:cpus``)
+    hardware_cpus      processors by its ``cpu`` elements, 0 without any
+    disk_mb            MiB (``containers:openvz_diskspace``)
+    image              name of its image (``containers:image``)
+    image_url          where its image is (``containers:qemu_url``)
+    architecture       of the image at that URL
+    template           DETER's name of its image (``containers:openvz_template``)
+    operating_systems  what its operating systems may be called, best first
+    protocol           its routing protocol, as spelled
+    routes             the words of each route that its author gave it
+    start_command      what it runs after it has booted
+    faults             (attribute, what is wrong with its value) of values that cannot be parsed
     """
 
     name: str
@@ -68,6 +84,13 @@ class NodeView:
     cpus: int | None = None
     hardware_cpus: int = 0
     disk_mb: int | None = None
+    image: str = ""
+    image_url: ImageUrl | None = None
+    architecture: str = ""
+    template: str = ""
+    operating_systems: tuple[str, ...] = ()
+    protocol: str = ""
+    routes: tuple[tuple[str, ...], ...] = ()
     start_command: str = ""
     faults: tuple[tuple[str, Problem], ...] = ()
 
@@ -104,85 +127,59 @@ def is_partitioned(views: Iterable[NodeView]) -> bool:
     return any(view.partition is not None for view in views)
 
 
-def is_pass(text: str) -> bool:
-    """Return whether ``text`` is a number of a pass."""
-    return bool(_PASS.fullmatch(text))
-
-
-def is_size(text: str) -> bool:
-    """Return whether ``text`` is a size of memory or disk: a number, and G or M where it is not in the attribute's own unit."""
-    return size_mb(text, 1) is not None
-
-
-def size_mb(text: str, bare_mb: float) -> int | None:
-    """Return a size in MiB, rounded up; None when ``text`` is none. A number without a suffix counts units of ``bare_mb`` MiB."""
-    match = _SIZE.fullmatch(text.strip())
-    if not match or not float(match[1]):
-        return None
-    return max(1, math.ceil(float(match[1]) * {"": bare_mb, "M": 1, "G": 1024}[match[2].upper()]))
-
-
-def _cpus(text: str) -> int | None:
-    number = int(text) if _CPUS.fullmatch(text.strip()) else 0
-    return number if 1 <= number <= MOST_CPUS else None
-
-
-@dataclass(frozen=True)
-class _Parser:
-    """How the value of an attribute becomes a field of a view.
-
-    parse    returns None for a value that it does not accept
-    message  what is then wrong; {} stands for the value
-    hint     what would be right
-    """
-
-    field: str
-    parse: Callable[[str], Any]
-    message: str
-    hint: str
-
-
-_SIZE_HINT = "a number and G or M, like 2G"
-_PARSERS = {
-    NODE_TYPE: _Parser("kind", kind_named, "unknown node_type {}", ALLOWED),
-    PARTITION_PASS: _Parser("partition_pass", lambda text: int(text) if is_pass(text) else None, "PartitionPass {} is not a number", "0 to 999999999"),
-    MEMORY: _Parser("memory_mb", lambda text: size_mb(text, 1), "containers:memory {} is not a size", _SIZE_HINT),
-    CPUS: _Parser("cpus", _cpus, "containers:cpus {} is not a number of processors", f"1 to {MOST_CPUS}"),
-    OPENVZ_DISKSPACE: _Parser("disk_mb", lambda text: size_mb(text, 1 / 1024), "containers:openvz_diskspace {} is not a size", _SIZE_HINT),
+_PARSED: dict[str, tuple[str, Callable[[str], Any]]] = {
+    NODE_TYPE: ("kind", parse_kind),
+    PARTITION_PASS: ("partition_pass", parse_pass),
+    VHOST: ("carrier", str),
+    GHOST: ("ghost", is_true),
+    MEMORY: ("memory_mb", parse_memory_mb),
+    CPUS: ("cpus", parse_cpus),
+    OPENVZ_DISKSPACE: ("disk_mb", parse_disk_mb),
+    IMAGE: ("image", str),
+    QEMU_URL: ("image_url", parse_image_url),
+    QEMU_ARCH: ("architecture", str),
+    OPENVZ_TEMPLATE: ("template", str),
+    ROUTE: ("routes", parse_routes),
 }
-_PARTITION_HINT = "letters, digits, '_', '.' or '-', at most 64"
-_EMPTY_IS_NONE = (PARTITION_PASS,)
+"""{containers attribute: (field of the view, what parses its value)}."""
 
 
 def _view(computer: Computer, source: str) -> NodeView:
     values = containers_attributes(computer)
+    values[QEMU_URL] = values.get(QEMU_URL) or values.get(MAVERICK_URL) or ""
     fields: dict[str, Any] = {}
     faults: list[tuple[str, Problem]] = []
 
-    def fault(attribute: str, message: str, hint: str) -> None:
-        faults.append((attribute, Problem(message, source, computer.line, f"computer {computer.name}", hint)))
+    def note(attribute: str, problem: Problem) -> None:
+        faults.append((attribute, replace(problem, file=source, line=computer.line, element=f"computer {computer.name}")))
 
     for attribute, text in values.items():
-        parser = _PARSERS.get(attribute)
-        if parser is None or (not text and attribute in _EMPTY_IS_NONE):
+        if attribute not in _PARSED:
             continue
-        value = parser.parse(text)
-        if value is None:
-            fault(attribute, parser.message.format(repr(text)), parser.hint)
-        else:
-            fields[parser.field] = value
+        field, parse = _PARSED[attribute]
+        try:
+            fields[field] = parse(text)
+        except InputError as exc:
+            note(attribute, exc.problems[0])
     partition = values.get(PARTITION)
-    if partition is not None and not safe_partition(partition):
-        fault(PARTITION, f"partition {partition!r} is not a word", _PARTITION_HINT)
+    if partition is not None and not safe_partition(partition):  # it is kept: pictures and inventories of unchecked files show it
+        note(PARTITION, Problem(f"partition {partition!r} is not a word", hint="letters, digits, '_', '.' or '-', at most 64"))
     return NodeView(
         name=computer.name,
         source=source,
         line=computer.line,
         partition=partition,
-        carrier=values.get(VHOST),
-        ghost=is_true(values.get(GHOST)),
         hardware_cpus=sum(cpu.count for cpu in computer.cpus),
+        operating_systems=tuple(name for system in computer.operating_systems for name in _names_of(system)),
+        protocol=routing_protocol(computer),
         start_command=computer.attribute(STARTUP) or "",
         faults=tuple(faults),
         **fields,
     )
+
+
+def _names_of(system: OperatingSystem) -> list[str]:
+    """Return what an operating system may be called, best first."""
+    versions = ((system.distribution, system.distributionversion), (system.name, system.version))
+    names = [system.attribute("osid") or "", *(f"{name}-{version}" if version else name for name, version in versions if name)]
+    return [name.strip() for name in names if name.strip()]

@@ -14,7 +14,9 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from .. import files as on_disk
 from ..errors import ExperimentError, InputError, Problem
@@ -187,8 +189,8 @@ class ExperimentDirectory:
     # -- lock ----------------------------------------------------------------
 
     @contextlib.contextmanager
-    def lock(self):
-        """Hold the experiment's lock for the block. It excludes every other run, also one that would create the experiment.
+    def lock(self) -> Iterator[ExperimentDirectory]:
+        """Keep every other run away from this experiment, also from creating it.
 
         Raises ExperimentError at once, naming the holder, when another run has it. Unfinished files of crashed runs are removed before
         the block runs. The same process may not lock twice.
@@ -265,7 +267,7 @@ class ExperimentDirectory:
             raise ExperimentError(f"{self.state} says {state.state!r}, which is no state of an experiment: {_BROKEN_HINT}")
         return state
 
-    def write_state(self, state: str, reason: str = "", holder: Holder | None = None, **more) -> None:
+    def write_state(self, state: str, reason: str = "", holder: Holder | None = None, **more: Any) -> None:
         """Set the experiment's state and log it. ``more`` is stored unchanged and must be serialisable as JSON.
 
         Raises ExperimentError when it cannot be written.
@@ -274,7 +276,7 @@ class ExperimentDirectory:
         self.write("state.json", state_json(state, reason, holder, **more))
         self.log_activity(f"{state}: {reason}" if reason else state)
 
-    def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more) -> ExperimentState:
+    def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more: Any) -> ExperimentState:
         """Start an operation: enter ``activating`` or ``swapping`` in the name of ``holder``. Return the state before.
 
         allowed  the states from which it may start; it may also start from activating or swapping if the run that
@@ -328,7 +330,7 @@ def now() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def state_json(state: str, reason: str = "", holder: Holder | None = None, **more) -> str:
+def state_json(state: str, reason: str = "", holder: Holder | None = None, **more: Any) -> str:
     """Return the text of state.json. An empty ``reason`` and a missing ``holder`` are left out."""
     data = {"state": state, "since": now(), **({"reason": reason} if reason else {}), **({"holder": holder.as_dict()} if holder else {}), **more}
     return json.dumps(data, indent=1) + "\n"
@@ -341,7 +343,7 @@ def activity_lines(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _explained(what: str):
+def _explained(what: str) -> Iterator[None]:
     """Turn an OSError in the block into an ExperimentError. Its message names the action ``what`` and the system's error."""
     try:
         yield

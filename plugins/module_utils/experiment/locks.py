@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import os
 import socket
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 
 from .. import files
@@ -57,7 +58,7 @@ class Holder:
         """Return whether the process still runs. A process on another machine cannot be checked and counts as running."""
         return self.host != socket.gethostname() or _start_ticks(self.process) == self.started != 0
 
-    def __eq__(self, other) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Holder) and (self.process, self.host, self.started) == (other.process, other.host, other.started)
 
     def __hash__(self) -> int:
@@ -67,7 +68,7 @@ class Holder:
         return f"process {self.process} on {self.host}"
 
 
-def locked(path: str, what: str):
+def locked(path: str, what: str) -> AbstractContextManager[None]:
     """Hold the lock file ``path`` for the block, and remove it afterwards. See ``files.locked``.
 
     Raises ExperimentError at once when another run has it.

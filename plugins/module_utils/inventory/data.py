@@ -11,33 +11,35 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from ..embedding.kinds import EMBEDDED_PNODE, QEMU
 from ..embedding.node_view import Nodes, NodeView
 from ..embedding.placement.machines import Machine, vhost_of
 from ..errors import InputError, Problem
 from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK
-from ..topology.model import Computer, Topology
+from ..topology.model import Computer, Interface, Substrate, Topology
 
 INVENTORY_VERSION = 2
 _RESERVED = ("all", "ungrouped", "localhost")
 
 
 def inventory_of(topology: Topology, nodes: Nodes, carrying: tuple[Machine, ...], mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
-    """The hosts and groups of a partitioned topology.
+    """Return the hosts and groups of a partitioned topology.
 
-    nodes          the views of its computers
-    carrying       its machines
-    mac_addresses  {(computer, interface): address}; empty when no experiment gives them
+    carrying       its machines, see embedding.placement.machines
+    mac_addresses  {(computer, interface): address}; empty for a topology that is no experiment
     experiment     "pid.eid", or "" for a topology that is no experiment
 
-    Returns {"pnodes": {name: variables}, "nodes": {name: variables}, "hidden": {name: variables}, "groups": {group: [host, …]}};
-    hidden are the virtual machines of the ptopo alone.
-    Raises InputError where names cannot stand beside each other in one inventory.
+    The result is {"pnodes": {name: variables}, "nodes": {name: variables}, "hidden": {name: variables}, "groups": {group: [host, …]}}.
+    Its hidden hosts are the virtual machines that exist only in the ptopo.
+    Raises InputError when names conflict within one inventory.
     """
     substrates = {substrate.name: substrate for substrate in topology.substrates}
     vhosts = vhost_of(carrying)
-    pnodes, hosts, hidden, groups, problems = {}, {}, {}, _Groups(experiment), []
+    pnodes, hosts, hidden, groups = {}, {}, {}, _Groups(experiment)
+    problems: list[Problem] = []
     for computer in topology.computers:
         variables = _variables(computer, nodes[computer.name], vhosts[computer.name], substrates, mac_addresses)
         hosts[computer.name] = variables
@@ -91,7 +93,7 @@ def group_name(prefix: str, word: str) -> str:
     return f"{prefix}_{re.sub('[^A-Za-z0-9_]', '_', word)}"
 
 
-def _same_names(topology, hidden, groups):
+def _same_names(topology: Topology, hidden: Iterable[str], groups: Iterable[str]) -> Iterator[Problem]:
     for name in hidden:
         if name in _RESERVED or name in groups:
             yield Problem("has a name that means something else in an inventory", topology.source, 0, f"virtual machine {name}", "give it another name")
@@ -109,7 +111,7 @@ class _Groups:
         if self._experiment:
             self.members[self._experiment] = []
 
-    def add_node(self, computer, variables) -> None:
+    def add_node(self, computer: Computer, variables: dict[str, Any]) -> None:
         name, kind = computer.name, variables["benito_kind"]
         if kind != EMBEDDED_PNODE:
             self.members["vnodes"].append(name)
@@ -121,18 +123,18 @@ class _Groups:
             self.members[self._experiment].append(name)
         self._nodes.add(name)
 
-    def add_vhost(self, name, *others) -> None:
+    def add_vhost(self, name: str, *others: str) -> None:
         for group in (*others, "vhosts", *([self._experiment] if self._experiment and name not in self._nodes else [])):
             if (group, name) not in self._vhosts:
                 self._vhosts.add((group, name))
                 self.members[group].append(name)
 
-    def _join(self, host, prefix, word, line=0) -> None:
+    def _join(self, host: str, prefix: str, word: str, line: int = 0) -> None:
         group = group_name(prefix, word)
         self._words.setdefault(group, {}).setdefault((prefix, word), line)
         self.members.setdefault(group, []).append(host)
 
-    def collisions(self, source):
+    def collisions(self, source: str) -> Iterator[Problem]:
         for group, words in self._words.items():
             if len(words) > 1:
                 (prefix, first), *others = words
@@ -141,7 +143,8 @@ class _Groups:
                     yield Problem(f"and {prefix} {first} would both be the inventory group {group}", source, words[other], what, "rename one of them")
 
 
-def _variables(computer: Computer, node: NodeView, vhost: str, substrates, mac_addresses) -> dict:
+def _variables(computer: Computer, node: NodeView, vhost: str, substrates: Mapping[str, Substrate],
+               mac_addresses: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     attributes: dict[str, str] = {}
     for attribute in computer.attributes:
         attributes.setdefault(attribute.name, attribute.value)
@@ -156,7 +159,8 @@ def _variables(computer: Computer, node: NodeView, vhost: str, substrates, mac_a
     }
 
 
-def _interface(computer, interface, substrates, mac_addresses) -> dict:
+def _interface(computer: str, interface: Interface, substrates: Mapping[str, Substrate],
+               mac_addresses: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Return the variables of an interface. ``capacity`` is in kb/s and ``latency`` in ms.
 
     Both are the interface's own, or else its substrate's, or None.

@@ -10,13 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from ..embedding.kinds import EMBEDDED_PNODE, PROCESS
 from ..errors import ExperimentError, InputError, Problem
 from ..experiment.access import reach
 from ..experiment.directory import ExperimentDirectory
 from .data import from_json, group_name
+
+if TYPE_CHECKING:  # read only when there is an allocation: every run of Ansible reads this file
+    from ..embedding.placement.allocation import Allocation
+
+T = TypeVar("T")
 
 _NOT_FOR_VNODES = ("ansible_connection", "ansible_become", "ansible_shell_type", "ansible_shell_executable")
 
@@ -135,7 +142,7 @@ def read_experiment(directory: ExperimentDirectory) -> Source | None:
     return Source(text, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, control, directory.path, allocation, state, tuple(warnings))
 
 
-def _attempt(read, otherwise, warnings: list):
+def _attempt(read: Callable[[], T], otherwise: T, warnings: list[str]) -> T:
     try:
         return read()
     except ExperimentError as exc:
@@ -143,7 +150,7 @@ def _attempt(read, otherwise, warnings: list):
         return otherwise
 
 
-def _allocation(text: str, source: str):
+def _allocation(text: str, source: str) -> Allocation:
     from ..embedding.placement.allocation import Allocation
 
     return Allocation.from_json(text, source)

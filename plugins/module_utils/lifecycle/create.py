@@ -199,7 +199,7 @@ def _choose_images(embedding: Embedding, settings: SiteSettings) -> Choice:
     """Return the images of the nodes with a system of their own. Raises InputError, also when their resources are impossible."""
     hidden = [name for machine in embedding.machines for name in machine.hidden]
     refuse_cramped_carriers(embedding.nodes, node_resources(embedding.nodes, settings, hidden))
-    return choose_images(embedding.partitioned, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
+    return choose_images(embedding.nodes, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
 
 
 def _first_activity(request: Request, carried: Mapping[str, Sequence[str]], warnings: Iterable[Problem]) -> str:

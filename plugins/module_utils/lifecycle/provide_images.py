@@ -80,7 +80,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     topology, _warnings = read_topdl(directory.partitioned)
     views = read_nodes(topology)
     hidden = [name for machine in machines(views) for name in machine.hidden]
-    choice = choose_images(topology, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
+    choice = choose_images(views, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
     resources = node_resources(views, settings, hidden)
     store, kept, now = store_of(directory.home), _kept(directory), time.gmtime()
     changes: list[str] = []

@@ -10,12 +10,13 @@ They also apply to topologies that were built by a program and never read.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from ipaddress import IPv4Address
 
 from ..errors import InputError, Problem
 from ..names import INTERFACE_RULE, NODE_RULE, is_interface_name, is_node_name
 from .attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_attribute
-from .model import OtherElement, Topology
+from .model import Computer, Element, Interface, OtherElement, Topology
 from .scope import named, shown
 
 # Names with a fixed meaning for resolvers or for Ansible.
@@ -35,10 +36,10 @@ class _Findings:
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
-    def error(self, element, label: str, message: str, hint: str = "") -> None:
+    def error(self, element: Element, label: str, message: str, hint: str = "") -> None:
         self.errors.append(Problem(message, self.source, element.line, label, hint))
 
-    def warn(self, element, label: str, message: str, hint: str = "") -> None:
+    def warn(self, element: Element, label: str, message: str, hint: str = "") -> None:
         self.warnings.append(Problem(message, self.source, element.line, label, hint))
 
 
@@ -109,7 +110,7 @@ def _first(line: int) -> str:
     return f"the first to have it is in line {line}" if line else "another name"
 
 
-def _check_interface_names(computer, label: str, found: _Findings) -> None:
+def _check_interface_names(computer: Computer, label: str, found: _Findings) -> None:
     seen = set()
     for interface in computer.interfaces:
         inner = f"{label}, {named('interface', interface.name)}"
@@ -121,7 +122,7 @@ def _check_interface_names(computer, label: str, found: _Findings) -> None:
         seen.add(interface.name)
 
 
-def _check_attachment(interface, label: str, substrates, found: _Findings) -> None:
+def _check_attachment(interface: Interface, label: str, substrates: Container[str], found: _Findings) -> None:
     if len(interface.substrates) != 1:
         number = "several substrates" if interface.substrates else "no substrate"
         found.error(interface, label, f"is attached to {number}", "one interface for each substrate")
@@ -130,7 +131,7 @@ def _check_attachment(interface, label: str, substrates, found: _Findings) -> No
             found.error(interface, label, f"there is no substrate {shown(name)}")
 
 
-def _check_address(interface, label: str, found: _Findings) -> None:
+def _check_address(interface: Interface, label: str, found: _Findings) -> None:
     """Check the fixed address, which is optional, and its netmask, by default 255.255.255.0 (spec/semantics.md §1)."""
     address = interface.attribute(IP4_ADDRESS)
     netmask = interface.attribute(IP4_NETMASK)
@@ -146,12 +147,12 @@ def _check_address(interface, label: str, found: _Findings) -> None:
         ip = None
     prefix = 24 if netmask is None else _prefix_length(netmask)
     if prefix is None:
-        found.error(interface, label, f"{IP4_NETMASK} is {shown(netmask)}, not a netmask", "such as 255.255.255.0")
+        found.error(interface, label, f"{IP4_NETMASK} is {shown(netmask or '')}, not a netmask", "such as 255.255.255.0")
     elif ip is not None:
         _check_host_part(interface, label, ip, prefix, found)
 
 
-def _check_host_part(interface, label: str, ip: IPv4Address, prefix: int, found: _Findings) -> None:
+def _check_host_part(interface: Interface, label: str, ip: IPv4Address, prefix: int, found: _Findings) -> None:
     """Refuse a network's own address and its broadcast address; /31 has neither (RFC 3021)."""
     hosts = 2 ** (32 - prefix)
     part = int(ip) % hosts
@@ -180,7 +181,7 @@ def _prefix_length(netmask: str) -> int | None:
     return len(ones) if "0" not in ones else None
 
 
-def _check_traffic(element, label: str, found: _Findings) -> None:
+def _check_traffic(element: Element, label: str, found: _Findings) -> None:
     """Check that loss is a fraction and that rates and times are numbers (spec/topdl.md "Latency meaning")."""
     loss = [(LOSS, element.attribute(LOSS)), (PREFIX + RX_LOSS, containers_attribute(element, RX_LOSS))]
     for name, text in loss:

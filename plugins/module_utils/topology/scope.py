@@ -8,11 +8,16 @@ All texts are stripped of surrounding white space, as in the original readers.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Container, Sequence
+from typing import Any, TypeVar
 from xml.sax.saxutils import escape
 
 from .attributes import PREFIX, containers_name
 from .model import Attribute, Unknown
 from .problem_log import ProblemLog
+
+XmlElement = Any  # an lxml element; the stubs of lxml lack sourceline
+T = TypeVar("T")
 
 XML_SPACE = " \t\r\n"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -21,7 +26,7 @@ _MAX_INTEGER = 2**31 - 1
 _SHOWN_CHARACTERS = 40
 
 
-def local_name(xml) -> str:
+def local_name(xml: XmlElement) -> str:
     """Return the element's name without its namespace; "" for a comment or processing instruction."""
     tag = xml.tag
     if not isinstance(tag, str):
@@ -29,7 +34,7 @@ def local_name(xml) -> str:
     return tag.rpartition("}")[2] if tag[0] == "{" else tag
 
 
-def xml_attributes(xml, without=()) -> str:
+def xml_attributes(xml: XmlElement, without: Container[str] = ()) -> str:
     """Return the element's XML attributes as ``name="value"`` pairs, namespaces stripped; of equal names the first."""
     pairs: dict[str, str] = {}
     for name, value in xml.attrib.items():
@@ -39,7 +44,7 @@ def xml_attributes(xml, without=()) -> str:
     return " ".join(f'{name}="{escape(value, entities)}"' for name, value in pairs.items())
 
 
-def raw_xml(xml, without=()) -> str:
+def raw_xml(xml: XmlElement, without: Container[str] = ()) -> str:
     """Return the element as XML text without namespaces and without the children named in ``without``."""
     tag = local_name(xml)
     attributes = xml_attributes(xml)
@@ -52,7 +57,7 @@ def raw_xml(xml, without=()) -> str:
     return f"<{start}>{content}</{tag}>" if content else f"<{start}/>"
 
 
-def _is_plain_attribute(xml) -> bool:
+def _is_plain_attribute(xml: XmlElement) -> bool:
     """Return whether this is exactly <attribute><attribute>NAME</attribute><value>TEXT</value></attribute>."""
     if len(xml) != 2 or xml.attrib or (xml.text and not xml.text.isspace()):
         return False
@@ -67,7 +72,7 @@ def _is_plain_attribute(xml) -> bool:
     )
 
 
-def _escaped(text) -> str:
+def _escaped(text: str | None) -> str:
     return escape(text, {"\r": "&#13;"}) if text else ""
 
 
@@ -105,7 +110,7 @@ class Scope:
         "_taken_xml_attributes",
     )
 
-    def __init__(self, problems: ProblemLog, xml, kind: str, parent: Scope | None = None, number: int = 0, wrapper=None):
+    def __init__(self, problems: ProblemLog, xml: XmlElement, kind: str, parent: Scope | None = None, number: int = 0, wrapper: XmlElement | None = None):
         self.problems = problems
         self.xml = xml
         self.kind = kind
@@ -176,14 +181,14 @@ class Scope:
             found.append((child.text or "").strip(XML_SPACE))
         return tuple(found)
 
-    def each(self, tag: str, read, kind: str = "") -> tuple:
+    def each(self, tag: str, read: Callable[[Scope], T], kind: str = "") -> tuple:
         """Return ``read(scope)`` of every child called ``tag``, in order."""
         children = self._children.pop(tag, None)
         if children is None:
             return ()
         return tuple(read(Scope(self.problems, child, kind or tag, self, number)) for number, child in enumerate(children, 1))
 
-    def only(self, tag: str, read):
+    def only(self, tag: str, read: Callable[[Scope], T]) -> T | None:
         """Return ``read(scope)`` of the only child called ``tag``; None if there is none."""
         found = self._children.pop(tag, ())
         if len(found) > 1:
@@ -261,7 +266,7 @@ class Scope:
         self._taken_xml_attributes += (name,)
         return next((value for key, value in self.xml.attrib.items() if key.rpartition("}")[2] == name), None)
 
-    def _attribute(self, xml, number: int) -> Attribute:
+    def _attribute(self, xml: XmlElement, number: int) -> Attribute:
         if _is_plain_attribute(xml):
             return Attribute(xml[0].text.strip(XML_SPACE), (xml[1].text or "").strip(XML_SPACE))
         scope = Scope(self.problems, xml, "attribute", self, number)
@@ -272,7 +277,7 @@ class Scope:
         value = scope.text("value")
         return Attribute(name or "", value or "", scope.unknown())
 
-    def _report_repeated(self, attributes) -> None:
+    def _report_repeated(self, attributes: Sequence[Attribute]) -> None:
         if len(attributes) < 2:
             return
         seen: dict[str, Attribute] = {}
@@ -290,7 +295,7 @@ class Scope:
                     f"'{PREFIX}{canonical}' counts before any other spelling, else the first",
                 )
 
-    def _keep_xml_attributes(self, tag: str, xml, without=()) -> None:
+    def _keep_xml_attributes(self, tag: str, xml: XmlElement, without: Container[str] = ()) -> None:
         pairs = xml_attributes(xml, without)
         if pairs:
             place = local_name(xml)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import InputError, Problem
 from .graphml.writer import write_graphml
 from .model import Topology
@@ -11,7 +13,7 @@ from .ns.writer import write_ns
 from .topdl.writer import write_topdl
 
 # {suffixes: function from Topology to (text, warnings)}
-_WRITERS = {
+_WRITERS: dict[tuple[str, ...], Callable[[Topology], tuple[str, tuple[Problem, ...]]]] = {
     (".xml",): lambda topology: (write_topdl(topology), ()),
     (".tcl", ".ns"): write_ns,
     (".graphml",): write_graphml,

@@ -12,11 +12,12 @@ import re
 
 from ..errors import BenitoError, InputError, Problem
 from .problem_log import ProblemLog
+from .scope import XmlElement
 
 try:
     from lxml import etree
 except ImportError:
-    etree = None
+    etree = None  # type: ignore[assignment]  # reported where a file is read
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
@@ -42,7 +43,7 @@ def load(path: str, source: str) -> bytes:
     return data
 
 
-def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most_elements: int = MOST_ELEMENTS):
+def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most_elements: int = MOST_ELEMENTS) -> XmlElement | None:
     """Return the root element of ``data``, or None if there is none to inspect.
 
     start_hint     the beginning of a valid file, for hints
@@ -60,7 +61,7 @@ def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most
         return None
     parser = _parser()
     try:
-        root = etree.fromstring(data, parser)
+        root: XmlElement = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError, LookupError) as error:
         root = _diagnose(data, problems, error, parser.error_log, start_hint)
     if root is None:
@@ -75,7 +76,7 @@ def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most
     return root
 
 
-def _parser(recover: bool = False):
+def _parser(recover: bool = False) -> etree.XMLParser:
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -127,7 +128,7 @@ def _doctype_line(data: bytes) -> int:
     return 0
 
 
-def _diagnose(data: bytes, problems: ProblemLog, error, error_log, start_hint: str):
+def _diagnose(data: bytes, problems: ProblemLog, error: Exception, error_log: etree._ListErrorLog, start_hint: str) -> XmlElement | None:
     """Log all syntax errors of malformed XML; return the recovered tree, or None.
 
     error_log  the strict parser's own: the log of the exception has other files' errors too
@@ -159,7 +160,7 @@ def _unfinished_service_line(data: bytes) -> int:
     return data.count(b"\n", 0, unfinished.start()) + 1 if unfinished else 0
 
 
-def _entries(error_log) -> list[tuple[int, str]]:
+def _entries(error_log: etree._ListErrorLog) -> list[tuple[int, str]]:
     worst = [entry for entry in error_log if entry.level >= etree.ErrorLevels.ERROR]
     return [(entry.line, _one_line(entry.message)) for entry in worst]
 

@@ -41,7 +41,7 @@ SCENARIOS = {
     "qemu/kind.py": ("virtual_machines", GUEST),
     "qemu/qmp.py": ("warm_templates", "needs a QEMU that migrates"),
     "qemu/start.py": ("virtual_machines", GUEST),
-    "qemu/taps.py": ("virtual_machines", "needs a QEMU that opens them"),
+    "qemu/taps.py": ("virtual_machines", "tests/unit/host/net/test_ports.py runs it too"),
     "qemu/units.py": ("virtual_machines", SYSTEMD),
     "qemu/warm_choice.py": ("warm_templates", GUEST),
     "qemu/warm_start.py": ("warm_templates", GUEST),

@@ -73,12 +73,14 @@ class _Hanging:
                 self.length[computer] = _aligned(self.length[computer], size) + size
 
 
-def _tree(vtopo: _Vtopo, root: int, sizes: dict[int, int]):
+def _tree(vtopo: _Vtopo, root: int, sizes: dict[int, int]) -> tuple[list[int], dict[int, list[tuple[int, int]]], dict[int, list[int]]]:
     """Return (the component's computers, {computer: its own substrates}, {computer: the computers behind these}).
 
     Computers are listed nearest first. A substrate belongs to the first computer that is on it, as (size, substrate), the largest first.
     """
-    order, own, behind = [root], {}, {}
+    order = [root]
+    own: dict[int, list[tuple[int, int]]] = {}
+    behind: dict[int, list[int]] = {}
     taken: set[int] = set()
     vtopo.reached.add(root)
     for computer in order:

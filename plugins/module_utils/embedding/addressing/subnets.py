@@ -90,7 +90,7 @@ class Pool:
         self._next[length] = start
         raise PoolExhausted
 
-    def _overlapped(self, start, end):
+    def _overlapped(self, start: int, end: int) -> int | None:
         place = bisect.bisect_left(self._starts, end) - 1
         return place if place >= 0 and self._used[place][0] > start else None
 
@@ -108,7 +108,7 @@ def smallest_prefix(hosts: int, longest: int = 24) -> int:
     return length
 
 
-def _room(length):
+def _room(length: int) -> int:
     """Return the number of ``free_hosts`` of a prefix."""
     return _HOSTS_OF_24 << (24 - length) if length <= 24 else (1 << (32 - length)) - 2
 
@@ -125,5 +125,5 @@ def free_hosts(start: int, length: int) -> Iterator[int]:
             yield address
 
 
-def _aligned(address, size):
+def _aligned(address: int, size: int) -> int:
     return -(-address // size) * size

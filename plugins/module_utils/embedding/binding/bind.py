@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections import defaultdict
+from collections.abc import Iterable
 
 from ...errors import BenitoError, HostError, Problem
 from ...hostplan import ControlPlan, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
@@ -18,7 +19,7 @@ from ...topology.model import Topology
 from ..addressing.subnets import dotted
 from ..kinds import KINDS, QEMU
 from ..node_view import NodeView, read_nodes
-from ..placement.allocation import Allocation
+from ..placement.allocation import Allocation, PoolHost
 from ..placement.machines import Machine, Nested, machines
 from ..placement.provisioning import Provisioning, Resources
 from ..routing.network import Attachment, Network, read_network
@@ -59,7 +60,7 @@ def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
 class _Binding:
     """The values that all plans of one experiment share."""
 
-    def __init__(self, pid, eid, topology, allocation, settings, provisioning):
+    def __init__(self, pid: str, eid: str, topology: Topology, allocation: Allocation, settings: EmbeddingSettings, provisioning: Provisioning):
         self.pid, self.eid, self.settings, self.provisioning, self.control = pid, eid, settings, provisioning, allocation.control
         self.identifiers = Identifiers(pid, eid)
         self.nodes = read_nodes(topology)
@@ -120,7 +121,7 @@ class _Binding:
         sysctls = vhost_sysctls(len(nested.nodes), len(ports), neighbours)
         return HostPlan(pid=self.pid, eid=self.eid, vhost=nested.vhost, substrates=substrates, vnodes=vnodes, hosts=self.hosts, sysctls=sysctls)
 
-    def _substrates(self, nodes) -> list[str]:
+    def _substrates(self, nodes: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(attachment.substrate for node in nodes for attachment in self.network.nodes[node]))
 
     def _substrate(self, name: str, vhost: str, taken: set[str]) -> SubstratePlan:
@@ -222,14 +223,14 @@ class _Binding:
         base = int(ipaddress.IPv4Address(self.settings.multicast_group_base))
         return dotted(base + self.vnis[substrate] % (1 << 16))
 
-    def _sysctls(self, machine: Machine, vnodes) -> dict[str, int]:
+    def _sysctls(self, machine: Machine, vnodes: Iterable[VnodePlan]) -> dict[str, int]:
         ports = [attachment for node in machine.all_nodes for attachment in self.network.nodes[node]]
         neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
         containers = [vnode for vnode in vnodes if vnode.kind == "openvz"]
         return vhost_sysctls(len(machine.nodes), len(ports), neighbours, len(containers))
 
 
-def _lent(carrying: tuple[Machine, ...], allocation: Allocation):
+def _lent(carrying: tuple[Machine, ...], allocation: Allocation) -> dict[str, PoolHost]:
     missing = [machine.vhost for machine in carrying if machine.vhost not in allocation.hosts]
     if missing:
         raise BenitoError(f"no machine is allocated for {', '.join(missing)}")

@@ -73,8 +73,8 @@ class Aliases:
         for member in members:
             if member.address is not None:
                 first.setdefault(member.node, member)
-        others = [member for member in first.values() if member is not self._first_address(member.node)]
-        return [(member.node, dotted(member.address)) for member in others if dotted(member.address) in self._listed]
+        others = [(member.node, member.address) for member in first.values() if member is not self._first_address(member.node)]
+        return [(node, dotted(address)) for node, address in others if address is not None and dotted(address) in self._listed]
 
     def _first_address(self, node: str) -> Attachment | None:
         return next((attachment for attachment in self._network.nodes[node] if attachment.address is not None), None)

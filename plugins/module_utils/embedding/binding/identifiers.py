@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
+from typing import TypeVar
 
 from ...topology.model import Topology
+
+T = TypeVar("T")
 
 BRIDGE, PORT, TUNNEL = "bb", "bv", "bx"
 _VNIS = (1 << 24) - 1
@@ -34,7 +38,7 @@ class Identifiers:
         """Return a locally administered MAC address that is not in ``taken``, and add it to ``taken``."""
         return self._first(lambda digest: "02:" + digest[:5].hex(":"), ("mac", node, interface), taken)
 
-    def _first(self, make, parts, taken):
+    def _first(self, make: Callable[[bytes], T], parts: tuple[str, ...], taken: set[T]) -> T:
         text = "\0".join((self._experiment, *parts))
         salt = 0
         while True:

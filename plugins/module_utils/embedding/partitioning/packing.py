@@ -11,18 +11,18 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from functools import lru_cache
+from typing import Any
 
 from ...errors import BenitoError
 from .hypergraph import Hypergraph, connectivity, incidence
 from .refine import refined, repaired
 
+IMPORT_ERROR: ImportError | None = None
 try:
     import mtkahypar
 except ImportError as exc:
     mtkahypar = None
     IMPORT_ERROR = exc
-else:
-    IMPORT_ERROR = None
 
 _SPARE_BLOCKS = 4  # full blocks of interchangeable vertices that are left to the solver
 _TRY_PINS = 4000  # a solution with this many pins takes about a second
@@ -50,33 +50,34 @@ def split(hypergraph: Hypergraph, parts: int, seed: int = 0) -> list[int]:
     return _fill(hypergraph, [least + (number < larger) for number in range(parts)], seed)
 
 
-def _fill(hypergraph, capacities, seed):
+def _fill(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
     """Return the block of every vertex. Each block has at most its capacity.
 
     capacities  of the blocks, descending; every block is needed to hold the vertices
     """
     aside, rest, capacities = _set_aside(hypergraph, capacities)
     blocks = [-1] * hypergraph.vertices
-    for number, block in enumerate(aside):
-        for vertex in block:
+    for number, full in enumerate(aside):
+        for vertex in full:
             blocks[vertex] = number
     for vertex, block in zip(rest, _solve_best(_induced(hypergraph, rest), capacities, seed), strict=True):
         blocks[vertex] = len(aside) + block
     return _renumbered(blocks)
 
 
-def _set_aside(hypergraph, capacities):
-    """Return (full blocks of interchangeable vertices, the remaining vertices, the capacities for them).
+def _set_aside(hypergraph: Hypergraph, capacities: list[int]) -> tuple[list[list[int]], list[int], list[int]]:
+    """(full blocks of interchangeable vertices, the vertices that are left, their capacities).
 
     Vertices with the same edges, such as the plain members of a large LAN, are best packed together.
     The solver would find that out only slowly.
     """
     if len(capacities) <= 1 or capacities[0] == 1:
         return [], list(range(hypergraph.vertices)), capacities
-    twins = defaultdict(list)
+    twins: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for vertex, signature in enumerate(incidence(hypergraph)):
         twins[tuple(signature)].append(vertex)
-    aside, first = [], 0
+    aside: list[list[int]] = []
+    first = 0
     for group in twins.values():
         while first < len(capacities) and len(group) >= (_SPARE_BLOCKS + 1) * capacities[first]:
             aside.append(group[:capacities[first]])
@@ -86,7 +87,7 @@ def _set_aside(hypergraph, capacities):
     return aside, [vertex for vertex in range(hypergraph.vertices) if vertex not in gone], capacities[first:]
 
 
-def _induced(hypergraph, vertices):
+def _induced(hypergraph: Hypergraph, vertices: list[int]) -> Hypergraph:
     if len(vertices) == hypergraph.vertices:
         return hypergraph
     place = {vertex: number for number, vertex in enumerate(vertices)}
@@ -95,7 +96,7 @@ def _induced(hypergraph, vertices):
     return Hypergraph(len(vertices), tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
-def _solve_best(hypergraph, capacities, seed):
+def _solve_best(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
     """Return the best of a few solutions, as many as a few seconds allow."""
     if len(capacities) <= 1:
         return [0] * hypergraph.vertices
@@ -104,19 +105,19 @@ def _solve_best(hypergraph, capacities, seed):
         return [block for block, capacity in enumerate(capacities) for _place in range(capacity)][:hypergraph.vertices]
     tries = max(1, min(8, 2 * _TRY_PINS // sum(len(edge) for edge in hypergraph.edges)))
     found = {tuple(_solve(hypergraph, capacities, seed * 8 + attempt)): None for attempt in range(tries)}
-    solutions = sorted(found, key=lambda blocks: connectivity(hypergraph, blocks))[:_REFINED]
+    best = sorted((list(blocks) for blocks in found), key=lambda blocks: connectivity(hypergraph, blocks))[:_REFINED]
     steps = min(_STEPS_PER_VERTEX * hypergraph.vertices, _MOST_STEPS, _STEP_VERTICES // hypergraph.vertices)
-    solutions = [refined(hypergraph, list(blocks), capacities, steps, seed) for blocks in solutions]
+    solutions = [refined(hypergraph, blocks, capacities, steps, seed) for blocks in best]
     return min(solutions, key=lambda blocks: connectivity(hypergraph, blocks))
 
 
-def _without_constant_edges(hypergraph):
+def _without_constant_edges(hypergraph: Hypergraph) -> Hypergraph:
     """Return the hypergraph without the edges that join all vertices. Such an edge reaches every block of any partition."""
     kept = [(edge, weight) for edge, weight in zip(hypergraph.edges, hypergraph.weights, strict=True) if len(edge) < hypergraph.vertices]
     return Hypergraph(hypergraph.vertices, tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
-def _solve(hypergraph, capacities, seed):
+def _solve(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
     """Return one solution. ``seed`` shuffles the solver's input, because the solver's own seed has no effect in its deterministic mode."""
     count = hypergraph.vertices
     shuffled = random.Random(seed)
@@ -136,13 +137,13 @@ def _solve(hypergraph, capacities, seed):
     return repaired(hypergraph, [solution[place[vertex]] for vertex in range(count)], capacities)
 
 
-def _renumbered(blocks):
+def _renumbered(blocks: list[int]) -> list[int]:
     numbers: dict[int, int] = {}
     return [numbers.setdefault(block, len(numbers)) for block in blocks]
 
 
 @lru_cache(maxsize=1)
-def _library():
+def _library() -> Any:
     """Return Mt-KaHyPar, initialised. This can be done only once in a process. Raises BenitoError when it is not installed."""
     if mtkahypar is None:
         raise BenitoError(f"automatic partitioning needs the Python library mtkahypar beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which vnodes share a pnode (design §5.11, §5.14; spec/semantics.md §8).
+"""The partitioning of vnodes: which of them share a pnode (design §5.11, §5.14; spec/semantics.md §8).
 
-Every computer of the result has ``containers:partition``. Partitions are numbered "0", "1", … in the
-order (pass, lowest node). What an author chose stays as it is.
+Every computer of the result has ``containers:partition``. Partitions are numbered "0", "1", … in the order (pass, lowest node).
+Partitions that the author chose stay unchanged.
 """
 
 from __future__ import annotations

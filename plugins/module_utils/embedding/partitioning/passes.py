@@ -22,9 +22,9 @@ from ..settings import BY_PASS, EmbeddingSettings
 
 @dataclass(frozen=True)
 class PassRule:
-    """How the vnodes of a pass are divided.
+    """The rule by which the vnodes of a pass are divided.
 
-    parts    the exact number of parts, which are of equal size; 0 for as few as ``packing`` allows
+    parts    into exactly so many parts of equal size, 0 for as few as ``packing`` allows
     packing  the most vnodes in a part
     even     whether parts are of equal size, that is, differ by one vnode at most
     """

@@ -72,7 +72,8 @@ class _Search:
         A vertex that has moved recently is considered only if its move gains more than ``-wanted`` and its target has room. The partition
         is then the best so far. If no vertex qualifies, the one that may move soonest is taken.
         """
-        best, found = _NEVER, []
+        best = _NEVER
+        found: list[int] = []
         stays, target, blocks = self.stays_until, self.target, self.blocks
         for vertex, gain in enumerate(self.gain):
             if gain >= best and gain > _NEVER and (stays[vertex] <= step or (gain > -wanted and self._has_room(target[vertex]))):
@@ -81,7 +82,7 @@ class _Search:
                 found.append(vertex)
         if not found:
             waiting = [vertex for vertex, gain in enumerate(self.gain) if gain > _NEVER]
-            found = waiting and [min(waiting, key=lambda vertex: (stays[vertex], blocks[vertex], vertex))]
+            found = [min(waiting, key=lambda vertex: (stays[vertex], blocks[vertex], vertex))] if waiting else []
         if not found:
             return None
         vertex = found[self.random.randrange(len(found))] if len(found) > 1 else found[0]
@@ -90,9 +91,10 @@ class _Search:
     def relief(self) -> tuple[int, int]:
         """Return (vertex, block) of the best move out of the overfull block: to a block with room, or further along the chain."""
         room = [block for block in range(len(self.capacities)) if self._has_room(block)]
-        best, found = _NEVER, []
+        best = _NEVER
+        found: list[tuple[int, int]] = []
         newest = self.newest
-        for vertex in sorted(self.members[self.overfull]):
+        for vertex in sorted(self.members[self.overfull] if self.overfull is not None else ()):
             if vertex == newest:
                 continue
             reach, left = self._reach(vertex)
@@ -169,7 +171,7 @@ def repaired(hypergraph: Hypergraph, blocks: list[int], capacities: list[int]) -
         return blocks
     incident = incidence(hypergraph)
 
-    def pull(vertex, target):
+    def pull(vertex: int, target: int) -> int:
         edges = ((hypergraph.edges[number], hypergraph.weights[number]) for number in incident[vertex])
         return sum(weight for edge, weight in edges if any(blocks[pin] == target for pin in edge if pin != vertex))
 

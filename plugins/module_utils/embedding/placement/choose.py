@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import ExperimentError
@@ -106,9 +107,10 @@ def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) ->
             if machine in holders:
                 asking.append(holders[machine])
                 continue
-            while machine:
-                taker = wanted_by[machine]
-                seats[taker], machine = machine, seats.get(taker)
+            moving: str | None = machine
+            while moving:
+                taker = wanted_by[moving]
+                seats[taker], moving = moving, seats.get(taker)
             return True
     return False
 
@@ -121,16 +123,16 @@ def _of_type(offer: Offer, need: Need) -> bool:
     return not need.types or offer.type in need.types
 
 
-def _tightness(offer: Offer):
+def _tightness(offer: Offer) -> tuple[float, float, list[int | str]]:
     """Return a sort key that puts small machines first. Memory counts in GiB, because machines of one make differ a little in MiB."""
     return offer.slots or math.inf, math.inf if offer.memory is None else offer.memory.free_mb // 1024, _natural(offer)
 
 
-def _natural(offer: Offer):
+def _natural(offer: Offer) -> list[int | str]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", offer.name)]
 
 
-def _shortage(needs, offers, vhost: str, seats: dict[str, str]) -> str:
+def _shortage(needs: Mapping[str, Need], offers: Sequence[Offer], vhost: str, seats: dict[str, str]) -> str:
     wanted = () if any(not need.types for need in needs.values()) else tuple(dict.fromkeys(name for need in needs.values() for name in need.types))
     usable = [offer for offer in offers if _usable(offer) and (not wanted or offer.type in wanted)]
     need, too_few = needs[vhost], len(usable) < len(needs)

@@ -38,8 +38,9 @@ class ControlOffer:
     @classmethod
     def of(cls, name: str, offer: dict[str, Any]) -> ControlOffer:
         """Build the offer from the result of the module ``lease``. Everything about a machine that could not be asked is empty."""
-        texts = (str(offer.get(key, "")) for key in ("control_addresses", "control_network", "control_address", "control_gateway"))
-        return cls(name, *texts, tuple(offer.get("control_addresses_used", ())))
+        texts = {field: str(offer.get(f"control_{key}", "")) for field, key in
+                 (("range", "addresses"), ("network", "network"), ("address", "address"), ("gateway", "gateway"))}
+        return cls(name, **texts, used=tuple(offer.get("control_addresses_used", ())))
 
 
 def assign_control_addresses(nodes: dict[str, str], offers: Iterable[ControlOffer], kept: dict[str, str]) -> dict[str, str]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from ...errors import InputError, Problem
 from ...topology.attributes import CPUS, MEMORY, OPENVZ_DISKSPACE
+from ..attribute_values import MOST_CPUS
 from ..kinds import OPENVZ, QEMU
-from ..node_view import MOST_CPUS, Nodes, NodeView
+from ..node_view import Nodes, NodeView
 from ..settings import EmbeddingSettings
 from .provisioning import Resources
 

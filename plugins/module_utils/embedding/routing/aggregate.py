@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import bisect
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..addressing.subnets import dotted, netmask, private_block
 
-_UNIFORM = 1  # lowest bit of a set of hops: all leaves below this node accept these hops
+_Item = tuple[int, int, int, int]  # (first address, prefix length, component, rank) of a leaf; -1 and -1 of what must not be covered
+_UNIFORM = 1  # lowest bit of a set of hops: nothing below this node wants anything else
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Forest:
     prefixes: list[str] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
 
-    def table(self, groups: list[Iterable[int]], connected: Iterable[int], default: int) -> list[tuple[str, int]]:
+    def table(self, groups: Sequence[Iterable[int]], connected: Iterable[int], default: int) -> list[tuple[str, int]]:
         """Return the routes [(prefix, number of its group)] that send every leaf to its group.
 
         groups     leaves of each next hop; those of ``default`` are ignored: it has all leaves that no other group has
@@ -67,7 +68,7 @@ class Forest:
             both = one & other
             hops[node] = both if both > _UNIFORM else (one | other) & ~_UNIFORM
 
-    def _above(self, changed: list[int]):
+    def _above(self, changed: list[int]) -> Iterable[int]:
         """Return the inner nodes above the leaves ``changed``, children before parents. It may return all inner nodes."""
         if len(changed) * 4 > self.leaves:
             return range(self.leaves, self.leaves + len(self.children))
@@ -148,14 +149,14 @@ def address_space(subnets: list[tuple[int, int]], base: str) -> list[ipaddress.I
     return sorted([*spaces, *ipaddress.collapse_addresses(public)])
 
 
-def _around(networks, base):
+def _around(networks: list[ipaddress.IPv4Network], base: ipaddress.IPv4Network) -> ipaddress.IPv4Network:
     space = networks[0]
     while not networks[-1].subnet_of(space):
         space = space.supernet()
     return base if space.subnet_of(base) else space
 
 
-def _ranks(components):
+def _ranks(components: list[int]) -> tuple[list[int], list[int]]:
     sizes: list[int] = [0] * (max(components, default=-1) + 1)
     ranks = []
     for component in components:
@@ -164,7 +165,7 @@ def _ranks(components):
     return ranks, sizes
 
 
-def _grow(found: list[Forest], items, space) -> None:
+def _grow(found: list[Forest], items: list[_Item], space: ipaddress.IPv4Network) -> None:
     """Add the parts of an address space's trie that belong to a single component to that component's forest."""
     low = bisect.bisect_left(items, (int(space.network_address),))
     high = bisect.bisect_left(items, (int(space.broadcast_address) + 1,))
@@ -185,10 +186,10 @@ def _grow(found: list[Forest], items, space) -> None:
             _plant(found[node.component], node)
 
 
-def _trie(items, starts, low, high) -> _Node:
-    start, length, component, rank = items[low]
+def _trie(items: list[_Item], starts: list[int], low: int, high: int) -> _Node:
+    start, length, leaf_component, rank = items[low]
     if high - low == 1:
-        return _Node(start, length, component, rank)
+        return _Node(start, length, leaf_component, rank)
     size = (start ^ items[high - 1][0]).bit_length()
     top = start & netmask(32 - size)
     middle = bisect.bisect_left(starts, top | 1 << (size - 1), low, high)

@@ -8,6 +8,7 @@ more substrate. The next hop to a destination is the first neighbour, in order o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import compress
 
 _ZERO_ONE = bytes.maketrans(b"01", b"\0\1")
@@ -38,7 +39,7 @@ class Core:
         """Return [((neighbour router, shared substrate), stretches it leads to)] from a router, or from a node that is only on one substrate."""
         return [(hop, self._stretches_of(targets)) for hop, targets in self._leads[vertex].items()]
 
-    def _neighbours(self, router):
+    def _neighbours(self, router: int) -> list[tuple[int, int]]:
         """Return (router, substrate) of every neighbour, by name. Vertices are numbered in order of names."""
         return sorted((other, substrate) for substrate in self._near[router] for other in self._near[substrate] if other != router)
 
@@ -49,7 +50,8 @@ class Core:
         moving = bool(self._routers)
         while moving:
             heard = {substrate: _union(exact[router] for router in self._near[substrate]) for substrate in self._substrates}
-            further, moving = {}, False
+            further: dict[int, int] = {}
+            moving = False
             for router in self._routers:
                 fresh = _union(heard[substrate] for substrate in self._near[router]) & ~known[router]
                 further[router] = fresh
@@ -64,10 +66,10 @@ class Core:
                     self._lead(substrate, fresh, exact)
             exact = further
 
-    def _own(self, router):
+    def _own(self, router: int) -> int:
         return _union(self._bit[substrate] for substrate in self._near[router]) | self._bit.get(router, 0)
 
-    def _lead(self, vertex, fresh, exact):
+    def _lead(self, vertex: int, fresh: int, exact: dict[int, int]) -> None:
         leads = self._leads[vertex]
         for hop in self._beside[vertex]:
             found = fresh & exact[hop[0]]
@@ -77,12 +79,12 @@ class Core:
                 if not fresh:
                     return
 
-    def _stretches_of(self, targets):
+    def _stretches_of(self, targets: int) -> list[tuple[int, int]]:
         digits = bin(targets)[:1:-1].encode().translate(_ZERO_ONE)
         return list(compress(self._stretches, digits))
 
 
-def _union(sets):
+def _union(sets: Iterable[int]) -> int:
     whole = 0
     for targets in sets:
         whole |= targets

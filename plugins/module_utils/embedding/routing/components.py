@@ -28,7 +28,8 @@ def _parts(network: Network) -> list[list[str]]:
         if node in seen or not attachments:
             continue
         seen.add(node)
-        found, substrates = [node], set()
+        found = [node]
+        substrates: set[str] = set()
         for here in found:
             for name in {attachment.substrate for attachment in network.nodes[here]} - substrates:
                 substrates.add(name)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ...topology.attributes import IP4_ADDRESS, IP4_NETMASK
 from ...topology.model import Computer, Topology
 from ..addressing.subnets import network_of
+from ..node_view import read_nodes
 from .declared import COMPUTED, GivenRoute, costs, given_routes, protocols
 
 
@@ -51,6 +52,7 @@ class Network:
 
 def read_network(topology: Topology) -> Network:
     """Return the network of a topology whose interfaces have their addresses (``addresses.assign_addresses``)."""
+    views = read_nodes(topology)
     nodes = {computer.name: _attachments(computer) for computer in topology.computers}
     members: dict[str, list[Attachment]] = {substrate.name: [] for substrate in topology.substrates}
     subnets = {}
@@ -60,9 +62,9 @@ def read_network(topology: Topology) -> Network:
             if attachment.address is not None and attachment.substrate not in subnets:
                 subnets[attachment.substrate] = (network_of(attachment.address, attachment.prefix_length), attachment.prefix_length)
     substrates = {name: tuple(found) for name, found in members.items()}
-    silent = frozenset(node for node, protocol in protocols(topology).items() if protocol != COMPUTED)
+    silent = frozenset(node for node, protocol in protocols(topology, views).items() if protocol != COMPUTED)
     in_order = {name: subnets[name] for name in substrates if name in subnets}
-    return Network(nodes, substrates, in_order, silent, costs(topology), given_routes(topology))
+    return Network(nodes, substrates, in_order, silent, costs(topology), given_routes(topology, views))
 
 
 def _attachments(computer: Computer) -> tuple[Attachment, ...]:

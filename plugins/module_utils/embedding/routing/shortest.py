@@ -12,6 +12,8 @@ remaining core is solved for all routers at once (``bitset_paths.py``), or by co
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .bitset_paths import Core
 from .network import Network
 from .weighted import WeightedCore
@@ -97,7 +99,7 @@ class Paths:
         rest = [stretch for stretch in ((begin, here), (there, end)) if stretch[0] < stretch[1]]
         return [((self._parent[substrate], substrate - self._first), rest)]
 
-    def _hops(self, groups) -> list[Group]:
+    def _hops(self, groups: list[Group]) -> list[Group]:
         return [((router, substrate - self._first), stretches) for (router, substrate), stretches in groups]
 
     def _walk(self) -> None:
@@ -151,7 +153,7 @@ def _children(parent: list[int]) -> list[list[int]]:
     return children
 
 
-def _components(near, parent, is_core):
+def _components(near: list[list[int]], parent: list[int], is_core: list[bool]) -> Iterator[list[int]]:
     """Iterate over the roots of every component: one fringe vertex without a parent, or all vertices of a core."""
     seen = [False] * len(near)
     for vertex in range(len(near)):

@@ -8,6 +8,7 @@ With equal costs, ``bitset_paths.py`` gives the same result. It is faster, since
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 
 
 class WeightedCore:
@@ -37,7 +38,7 @@ class WeightedCore:
                 leads[number].append((begin, end))
         return [(hop, found) for hop, found in zip(hops, leads, strict=True) if found]
 
-    def _first_hops(self, vertex, connected, hops):
+    def _first_hops(self, vertex: int, connected: list[int], hops: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Iterate over (vertex, number of the hop that leads to it) of every vertex that is not connected.
 
         At equal cost, routers leave the heap before substrates, since their numbers are lower. Of two paths to one vertex, the path by the

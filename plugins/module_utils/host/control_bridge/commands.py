@@ -215,7 +215,7 @@ def status(_args: argparse.Namespace) -> dict:
 
 
 def _stands(record: Record) -> bool:
-    """Whether control0 is as the record says and, once confirmed, kept for boots."""
+    """Return whether control0 is as the record says and, once confirmed, kept for boots."""
     if not is_bridge() or members().count(record.interface) == 0 or mac_of(BRIDGE) != record.mac:
         return False
     return bool(state.load(PENDING)) or manager(record.manager).is_kept(record)

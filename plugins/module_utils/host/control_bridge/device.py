@@ -121,7 +121,7 @@ def _kind(name: str) -> str:
 
 
 def is_bridge(name: str = BRIDGE) -> bool:
-    """Whether there is such a device and it is a bridge."""
+    """Return whether there is such a device and it is a bridge."""
     return os.path.isdir(f"/sys/class/net/{name}/bridge")
 
 

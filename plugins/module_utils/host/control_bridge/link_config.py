@@ -72,7 +72,7 @@ class Address:
         if nodad and self.family == socket.AF_INET6:
             flags |= nl.IFA_F_NODAD
         attributes["IFA_FLAGS"] = nl.value_bytes("IFA_FLAGS", flags)
-        head = nl.IFADDRMSG.encode(ifa_family=self.family, ifa_prefixlen=self.prefix, ifa_flags=flags & 0xFF, ifa_scope=self.scope, ifa_index=index)
+        head = nl.IFADDRMSG.encode(ifa_family=self.family, ifa_prefixlen=self.prefix, ifa_flags=flags & nl.U8_MAX, ifa_scope=self.scope, ifa_index=index)
         return head + nl.encode_raw(attributes)
 
 
@@ -117,7 +117,7 @@ class Route:
         if expires > 0:
             attributes["RTA_EXPIRES"] = nl.value_bytes("RTA_EXPIRES", expires // _TICKS + 1)
         attributes["RTA_OIF"] = nl.value_bytes("RTA_OIF", index)
-        table = self.table if self.table < 256 else nl.RT_TABLE_UNSPEC
+        table = self.table if self.table <= nl.U8_MAX else nl.RT_TABLE_UNSPEC
         return nl.RTMSG.encode(**{**self._head, "rtm_table": table, "rtm_flags": self.flags & nl.RTNH_F_ONLINK}) + nl.encode_raw(attributes)
 
 

@@ -81,7 +81,7 @@ class Moved:
             bring_back(record.interface, link_config)
 
     def is_kept(self, record: Record) -> bool:
-        """Whether the persistent form is there as it was written."""
+        """Return whether the persistent form is as it was written."""
         return all(_read(path) == text for path, text in record.files.items())
 
 
@@ -147,7 +147,7 @@ def await_ifup(seconds: int = 300) -> None:
 
 
 def has_lease(interface: str) -> bool:
-    """Whether an IPv4 address of the interface has a lifetime."""
+    """Return whether an IPv4 address of the interface has a lifetime."""
     return any(not address.permanent for address in addresses(index_of(interface)) if address.family == socket.AF_INET)
 
 

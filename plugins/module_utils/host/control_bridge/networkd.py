@@ -148,7 +148,7 @@ class Networkd:
                 os.rmdir(record.memory["made"])
 
     def is_kept(self, record: Record) -> bool:
-        """Whether the persistent form is there as it was written."""
+        """Return whether the persistent form is as it was written."""
         with contextlib.suppress(HostError):
             return all(_text_of(path) == text for path, text in record.files.items())
         return False

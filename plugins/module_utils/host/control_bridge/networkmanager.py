@@ -124,7 +124,7 @@ class NetworkManager:
         await_link_config(link_config, record.interface, TIMEOUT_S)
 
     def is_kept(self, record: Record) -> bool:
-        """Whether the persistent form is there as it was written."""
+        """Return whether the persistent form is as it was written."""
         with contextlib.suppress(OSError):
             for path, text in record.files.items():
                 with open(path, encoding="utf-8") as stream:

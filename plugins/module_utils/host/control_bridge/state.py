@@ -61,12 +61,12 @@ class Record:
     version: int = VERSION
 
     def carried(self) -> LinkConfig:
-        """What the interface carried before."""
+        """Return what the interface carried before."""
         return LinkConfig.from_plain(self.link_config)
 
 
 def load(path: str) -> Record | None:
-    """The record in ``path``, or None. Raises HostError when it is damaged or of another version."""
+    """Return the record in ``path``, or None. Raises HostError when it is damaged or of another version."""
     data = read_json(path)
     if data is None:
         return None
@@ -166,11 +166,6 @@ def arm_rollback(program: Sequence[str], seconds: int) -> None:
 def disarm_rollback() -> None:
     """Stop the timer, if there is one. A roll-back that runs already is not stopped."""
     run("systemctl", "stop", f"{ROLLBACK_UNIT}.timer", accept=True)
-
-
-def rollback_is_armed() -> bool:
-    """Whether the timer runs."""
-    return not subprocess.run(["systemctl", "is-active", "--quiet", f"{ROLLBACK_UNIT}.timer"], check=False).returncode
 
 
 def run(*command: str, accept: bool = False, seconds: int = 40) -> str:

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Substrates as Linux bridges, with a VXLAN device each where a substrate spans several vhosts.
+"""Realise substrates as Linux bridges. A substrate that spans several vhosts also has a VXLAN device on each of them.
 
-A bridge has no STP and no snooping, so the first packet of a node passes. It has no IPv6 address of the vhost, so the ptopo stays
-invisible from inside. Only differences between what is live and what is planned are changed.
+A bridge has no STP and no snooping, so the first packet of a node passes. The vhost has no IPv6 address on it, so the ptopo stays
+invisible from inside. Only what differs from the plan is changed.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .netlink_messages import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-# Frames to 01:80:c2:00:00:0x (LLDP, LACP, 802.1X …) belong to the experiment; a bridge may not be told to pass 0, 1, 2.
+# Frames to 01:80:c2:00:00:0x (LLDP, LACP, 802.1X …) belong to the experiment. The kernel allows no bridge to pass 0, 1 and 2.
 _PASS_LINK_LOCAL_FRAMES = 0xFFF8
 _MULTICAST_TTL = 16
 
-remove = remove_marked  # the mark of the experiment is all that has to be known of a bridge, a tunnel or a port
+remove = remove_marked  # the experiment's mark is enough to find bridges, tunnels and ports
 
 
 def realises(_substrate: SubstratePlan) -> bool:
-    """Every substrate can be a bridge."""
+    """Return whether the substrate can be a bridge, which every substrate can."""
     return True
 
 
@@ -43,12 +43,12 @@ def master(substrate: SubstratePlan) -> str:
 
 
 def is_up(paths: ExperimentPaths, substrate: SubstratePlan, live: dict[str, Link]) -> bool:
-    """Whether the bridge is there and ours."""
+    """Return whether the bridge exists and is ours."""
     return substrate.bridge in live and is_ours(live[substrate.bridge], paths)
 
 
 def apply(paths: ExperimentPaths, substrates: Sequence[SubstratePlan], live: dict[str, Link], dry_run: bool) -> list[str]:
-    """Make bridges and tunnels as planned, remove those that are not planned. Returns changes in words. Raises HostError."""
+    """Make bridges and tunnels as planned, and remove those that are not planned. Return the changes as text. Raises HostError."""
     changes = _remove_unplanned(paths, substrates, live, dry_run)
     batch = Batch()
     for substrate in substrates:
@@ -84,7 +84,7 @@ def _bridge(substrate: SubstratePlan, paths: ExperimentPaths, live: dict[str, Li
 
 
 def _uplink(substrate: SubstratePlan, live: dict[str, Link], batch: Batch, dry_run: bool) -> list[str]:
-    """Put the network card of this virtual machine that is known by its MAC address on the bridge."""
+    """Attach a network card of this virtual machine, which is found by its MAC address, to the bridge."""
     card = next((link for link in live.values() if link.mac_address == substrate.uplink and not link.kind), None)
     if not card:
         raise HostError(f"substrate {substrate.name}: this virtual machine has no network card {substrate.uplink} to join it by")
@@ -124,7 +124,7 @@ def _vxlan(tunnel: Tunnel) -> list[tuple[str, Any]]:
 
 
 def _underlay_index(address: str, limit_s: float = 60.0) -> int:
-    """Wait for the device that has ``address``: at a boot of the vhost it may come later than we do. Raises HostError."""
+    """Wait for the device that has ``address``, because it may appear late when the vhost boots. Return its index. Raises HostError."""
     deadline = time.monotonic() + limit_s
     while True:
         index = next((index for index, prefix in netlink.ipv4_addresses() if prefix.split("/")[0] == address), 0)
@@ -143,7 +143,7 @@ def _is_as_planned(link: Link, substrate: SubstratePlan, tunnel: Tunnel) -> bool
 def _flood_entries(tunnel: Tunnel, dry_run: bool) -> list[str]:
     listed = subprocess.run(["bridge", "-json", "fdb", "show", "dev", tunnel.device], capture_output=True, text=True, check=False)
     entries = json.loads(listed.stdout or "[]") if listed.returncode == 0 else []
-    present = {entry["dst"] for entry in entries if entry.get("mac") == "00:00:00:00:00:00" and "dst" in entry}
+    present = {entry["dst"] for entry in entries if entry.get("mac") == netlink.ALL_ZEROS and "dst" in entry}
     missing, surplus = sorted(set(tunnel.remotes) - present), sorted(present - set(tunnel.remotes))
     if not dry_run and (missing or surplus):
         batch, index = Batch(), socket.if_nametoindex(tunnel.device)

@@ -17,7 +17,7 @@ from ..base.paths import ExperimentPaths, read_json, write_atomically
 
 
 def apply_firewall(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Load the table unless it is there just as it was loaded. Returns changes in words. Raises HostError."""
+    """Load the table unless it is there just as it was loaded. Return the changes as text. Raises HostError."""
     wanted = ruleset(plan, paths)
     if not wanted:
         return remove_firewall(paths, dry_run)
@@ -33,7 +33,7 @@ def apply_firewall(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False
 
 
 def remove_firewall(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Remove the table if it is there. Returns changes in words. Raises HostError."""
+    """Remove the table if it is there. Return the changes as text. Raises HostError."""
     if not syscalls.installed("nft") or not _listing(paths):
         return []
     if not dry_run:

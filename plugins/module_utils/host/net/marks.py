@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What network devices of ours have in common, and which of a vhost's devices are an experiment's: they are known by name, alias and link group.
+"""Mark an experiment's network devices, find them by their marks, and remove them.
 
-Nothing else is ever changed or removed.
+A mark is the beginning of the name, the alias and the link group. Devices without it are never changed or removed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .netlink_messages import IN6_ADDR_GEN_MODE_NONE, TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-PREFIXES = ("bb", "bv", "bx", "bp")  # how names of our devices begin: bridge, port, tunnel, probe
-# Every bridge of ours passes the first frame at once, and the vhost's packet filter does not look at what crosses it.
+PREFIXES = ("bb", "bv", "bx", "bp")  # with which the names of bridges, ports, tunnels and probe ports begin
+# Our bridges pass the first frame at once, and the vhost's packet filter does not see what crosses them.
 QUIET_BRIDGE = [
     ("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0),
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),
@@ -28,28 +28,28 @@ NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", [("AF_INET6", [("IFLA_INET6_ADDR_GEN_MODE", I
 
 
 def is_ours(link: Link, paths: ExperimentPaths) -> bool:
-    """Whether a live device carries this experiment's mark. A device whose making was interrupted has the group and no alias yet."""
+    """Return whether a live device has this experiment's mark. One that is only half made has the group and no alias yet."""
     if link.alias:
         return link.alias.startswith(paths.mark)
     return link.group == paths.group and link.name.startswith(PREFIXES)
 
 
 def refuse_stranger(link: Link | None, paths: ExperimentPaths, what: str) -> None:
-    """Raise HostError when there is a device of the name that ``what`` is to have, and it is not this experiment's."""
+    """Raise HostError if ``link``, a device that has the name of ``what``, is not this experiment's."""
     if link and not is_ours(link, paths):
         raise HostError(f"{what}: a device named {link.name} exists on this host and is not this experiment's")
 
 
 def marking(alias: str, master: int = 0) -> list[tuple[str, Any]]:
-    """What every device of ours is set to before it goes up: its alias, no IPv6 address of its own, and the bridge it is a member of."""
+    """Return the attributes that every device of ours gets before it is up: its alias, no IPv6 address, and the index of its master if it has one."""
     attributes: list[tuple[str, Any]] = [("IFLA_IFALIAS", alias), NO_IPV6_ADDRESS]
     return [*attributes, ("IFLA_MASTER", master)] if master else attributes
 
 
 def remove_marked(paths: ExperimentPaths, limit_s: float = 120.0) -> list[str]:
-    """Remove every device of the experiment and wait until the kernel has let go of them. Returns changes in words. Raises HostError.
+    """Remove every device of the experiment and wait until the kernel has released them. Return the changes as text. Raises HostError.
 
-    The kernel removes a group at one stroke, which is used if only devices of ours are in it.
+    If their group holds no other device, one request removes the whole group.
     """
     live = netlink.links().values()
     mine = [link for link in live if is_ours(link, paths)]
@@ -65,6 +65,6 @@ def remove_marked(paths: ExperimentPaths, limit_s: float = 120.0) -> list[str]:
     deadline = time.monotonic() + limit_s
     while any(is_ours(link, paths) for link in netlink.links().values()):
         if time.monotonic() > deadline:
-            raise HostError(f"links of {paths.experiment} are still there {limit_s:.0f} s after they were removed")
+            raise HostError(f"links of {paths.experiment} still exist {limit_s:.0f} s after they were removed")
         time.sleep(0.05)
     return [f"links: {len(mine)} removed"]

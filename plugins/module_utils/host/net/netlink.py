@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Talk netlink with the kernel: requests in batches, and lists of what there is.
+"""Send netlink requests to the kernel in batches, and list devices, addresses and routes.
 
 Every function opens a socket of its own, so it acts on the network namespace that the process is in.
 """
@@ -22,10 +22,13 @@ from .netlink_messages import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-_AT_A_TIME = 64  # requests; their acknowledgements must fit the receive buffer of the socket
+_AT_A_TIME = 64  # requests; their acknowledgements must fit into the socket's receive buffer
 _RECEIVE = 262144  # bytes; the kernel's datagrams are smaller
 _LIMIT_S = 60
-_EVERYBODY = "00:00:00:00:00:00"
+_HOST_LENGTH = 32  # of an IPv4 prefix that is one address
+_LONGEST_WITH_BROADCAST = 30  # of the IPv4 prefixes that have a broadcast address
+ALL_ZEROS = "00:00:00:00:00:00"
+"""The MAC address of a VXLAN device's flood entries."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Link:
 
 
 class Batch:
-    """Requests that are gathered, then sent. Each carries the words that its failure is reported with."""
+    """Requests that are gathered, then sent. Each has a text, with which its failure is reported."""
 
     def __init__(self) -> None:
         self._requests: list[tuple[bytes, str, int]] = []
@@ -72,7 +75,7 @@ class Batch:
         self.request(what, nl.RTM_SETLINK, 0, nl.IFINFOMSG.encode(ifi_index=index, ifi_flags=flags, ifi_change=flags) + nl.encode(attributes))
 
     def delete_link(self, what: str, index: int) -> None:
-        """Remove a device, unless it is gone already."""
+        """Remove a device. One that is gone already is no failure."""
         self.request(what, nl.RTM_DELLINK, 0, nl.IFINFOMSG.encode(ifi_index=index), errno.ENODEV)
 
     def delete_group(self, what: str, group: int) -> None:
@@ -83,40 +86,46 @@ class Batch:
         """Give a device an IPv4 address, ``10.0.0.1/24``, and the broadcast address of its subnet."""
         address, length = split_prefix(prefix)
         attributes = [("IFA_LOCAL", address), ("IFA_ADDRESS", address)]
-        if length <= 30:
+        if length <= _LONGEST_WITH_BROADCAST:
             attributes.append(("IFA_BROADCAST", _broadcast(address, length)))
         self.request(what, nl.RTM_NEWADDR, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, _ipv4_address(index, length) + nl.encode(attributes))
 
     def delete_address(self, what: str, index: int, prefix: str) -> None:
+        """Take an IPv4 address away from a device."""
         address, length = split_prefix(prefix)
         self.request(what, nl.RTM_DELADDR, 0, _ipv4_address(index, length) + nl.encode([("IFA_LOCAL", address)]))
 
     def route(self, what: str, to: str, via: str, index: int = 0, replace: bool = True) -> None:
-        """Add an IPv4 route through a gateway, and through the device ``index`` if that is given. Without ``replace`` an equal one is an error."""
+        """Add an IPv4 route through a gateway, and through the device ``index`` if it is not 0. Without ``replace``, an equal route is a failure."""
         flags = nl.NLM_F_CREATE | (nl.NLM_F_REPLACE if replace else nl.NLM_F_EXCL)
         self.request(what, nl.RTM_NEWROUTE, flags, _ipv4_route(to, via, index))
 
     def device_route(self, what: str, address: str, index: int) -> None:
-        """Add the route to a host on the wire of a device."""
+        """Add the route to a host that the device reaches directly."""
         self.request(what, nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, _ipv4_route(address, "", index, nl.RT_SCOPE_LINK))
 
     def delete_route(self, what: str, to: str, via: str = "", index: int = 0, ignore: int = 0) -> None:
+        """Remove an IPv4 route. The error number ``ignore`` is no failure."""
         self.request(what, nl.RTM_DELROUTE, 0, _ipv4_route(to, via, index), ignore)
 
     def flood_entry(self, what: str, index: int, remote: str, delete: bool = False) -> None:
         """Add or delete the all-zeros forwarding entry of a VXLAN device: frames to unknown addresses also go to ``remote``."""
         kind, flags = (nl.RTM_DELNEIGH, 0) if delete else (nl.RTM_NEWNEIGH, nl.NLM_F_CREATE | nl.NLM_F_APPEND)
         head = nl.NDMSG.encode(ndm_family=socket.AF_BRIDGE, ndm_ifindex=index, ndm_state=nl.NUD_PERMANENT | nl.NUD_NOARP, ndm_flags=nl.NTF_SELF)
-        self.request(what, kind, flags, head + nl.encode([("NDA_LLADDR", _EVERYBODY), ("NDA_DST", remote)]))
+        self.request(what, kind, flags, head + nl.encode([("NDA_LLADDR", ALL_ZEROS), ("NDA_DST", remote)]))
 
     def request(self, what: str, kind: int, flags: int, body: bytes, ignore: int = 0) -> None:
-        """Add any request; ``body`` is a structure and its attributes. The error number ``ignore`` is no failure."""
+        """Add a request of any type.
+
+        body    a structure and its attributes
+        ignore  an error number that is no failure
+        """
         self._requests.append((nl.message(kind, nl.NLM_F_ACK | flags, len(self._requests) + 1, body), what, ignore))
 
     def send(self) -> None:
         """Send all requests in order, in the current network namespace. The batch is empty afterwards.
 
-        Raises HostError with the words of the first request that the kernel refused; those after it are carried out.
+        Raises HostError with the text of the first request that the kernel refused. The requests after it are carried out.
         """
         requests, self._requests = self._requests, []
         if not requests:
@@ -131,7 +140,7 @@ def _ipv4_address(index: int, length: int) -> bytes:
 
 
 def _ipv4_route(to: str, via: str, index: int, scope: int = nl.RT_SCOPE_UNIVERSE) -> bytes:
-    """A static unicast route of the main table."""
+    """Return the message of a static unicast route of the main table."""
     prefix, length = split_prefix(to)
     attributes: list[tuple[str, Any]] = [("RTA_DST", prefix)]
     if via:
@@ -144,13 +153,13 @@ def _ipv4_route(to: str, via: str, index: int, scope: int = nl.RT_SCOPE_UNIVERSE
 
 
 def split_prefix(prefix: str) -> tuple[str, int]:
-    """Address and length of ``10.0.0.1/24``; an address alone is a host's."""
+    """Return address and length of ``10.0.0.1/24``. An address without a length is that of a host."""
     address, _slash, length = prefix.partition("/")
-    return address, int(length or 32)
+    return address, int(length or _HOST_LENGTH)
 
 
 def _broadcast(address: str, length: int) -> str:
-    number = int.from_bytes(socket.inet_aton(address), "big") | ((1 << (32 - length)) - 1)
+    number = int.from_bytes(socket.inet_aton(address), "big") | ((1 << (_HOST_LENGTH - length)) - 1)
     return socket.inet_ntoa(number.to_bytes(4, "big"))
 
 
@@ -178,7 +187,7 @@ def _exchange(sock: socket.socket, first: int, requests: list[tuple[bytes, str, 
 
 
 def dump(kind: int, request: bytes) -> Iterator[bytes]:
-    """The bodies of all that the kernel lists for a request of type RTM_GET…, in the current network namespace. Raises HostError."""
+    """Yield the bodies of all messages that the kernel lists for a request of type RTM_GET…, in the current network namespace. Raises HostError."""
     with _open() as sock:
         sock.send(nl.message(kind, nl.NLM_F_DUMP, 1, request))
         while True:
@@ -191,7 +200,7 @@ def dump(kind: int, request: bytes) -> Iterator[bytes]:
 
 
 def links() -> dict[str, Link]:
-    """{name: device} of the current network namespace."""
+    """Return {name: device} of the current network namespace. Raises HostError."""
     request = nl.IFINFOMSG.encode() + nl.encode([("IFLA_EXT_MASK", nl.RTEXT_FILTER_SKIP_STATS)])
     listed = [nl.decode(nl.RTM_NEWLINK, body) for body in dump(nl.RTM_GETLINK, request)]
     names = {head["ifi_index"]: attributes["IFLA_IFNAME"] for head, attributes in listed}
@@ -216,7 +225,7 @@ def _link(head: dict[str, int], attributes: dict[str, Any], names: dict[int, str
 
 
 def ipv4_addresses() -> set[tuple[int, str]]:
-    """(interface index, ``10.0.0.1/24``) of the current network namespace."""
+    """Return (interface index, ``10.0.0.1/24``) of all addresses of the current network namespace. Raises HostError."""
     found = set()
     for body in dump(nl.RTM_GETADDR, nl.IFADDRMSG.encode(ifa_family=socket.AF_INET)):
         head, attributes = nl.decode(nl.RTM_NEWADDR, body)
@@ -225,7 +234,7 @@ def ipv4_addresses() -> set[tuple[int, str]]:
 
 
 def ipv4_gateway_routes() -> set[tuple[str, str]]:
-    """(``10.0.0.0/16``, gateway) of the main table of the current network namespace."""
+    """Return (``10.0.0.0/16``, gateway) of the main table's routes through gateways, in the current network namespace. Raises HostError."""
     found = set()
     for body in dump(nl.RTM_GETROUTE, nl.RTMSG.encode(rtm_family=socket.AF_INET)):
         head, attributes = nl.decode(nl.RTM_NEWROUTE, body)
@@ -235,7 +244,7 @@ def ipv4_gateway_routes() -> set[tuple[str, str]]:
 
 
 def ip_json(*arguments: str) -> list[dict[str, Any]]:
-    """What iproute2 lists, in the current network namespace. Raises HostError."""
+    """Return what iproute2 lists, in the current network namespace. Raises HostError."""
     try:
         result = subprocess.run(["ip", "-json", *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError as exc:

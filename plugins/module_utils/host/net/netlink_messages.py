@@ -1,11 +1,11 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Netlink messages as bytes, both ways: the structures, numbers and attributes that a vhost needs, by the kernel's names.
+"""Encode and decode netlink messages: the structures, constants and attributes that a vhost needs, by the kernel's names.
 
-The names are those of linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, neighbour.h and veth.h. Attributes are written as [(name, value)];
-the value of a nested attribute is such a list again. They are read as {name: value}.
+The names are those of linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, neighbour.h and veth.h. Attributes are encoded from [(name, value)];
+the value of a nested attribute is such a list again. They are decoded to {name: value}.
 
-Written here and not taken from pyroute2: its general codec takes several times as long (tests/bench/netlink.py), and a vhost needs one package less.
+pyroute2 is not used, because its general codec takes many times as long (tests/bench/netlink.py) and a vhost would need one more package.
 """
 
 from __future__ import annotations
@@ -36,25 +36,31 @@ RTN_UNICAST = 1
 RTM_F_CLONED, RTNH_F_ONLINK = 0x200, 0x4
 NUD_NOARP, NUD_PERMANENT, NTF_SELF = 0x40, 0x80, 0x02
 
+U8_MAX = 0xFF  # larger numbers of flags and tables are only in an attribute
+NLA_ALIGNTO = 4  # messages, attributes and next hops begin at multiples of this
+
 _NLA_TYPE_MASK = 0x3FFF  # without the flags "nested" and "in network byte order"
-_NLATTR = struct.Struct("=HH")
+_NLATTR = struct.Struct("=HH")  # nla_len, nla_type
+_NLA_HDRLEN = _NLATTR.size
+_PAD, _MULTIPLE = NLA_ALIGNTO - 1, -NLA_ALIGNTO  # (length + _PAD) & _MULTIPLE is the length, rounded up
+_IPV4_LENGTH = 4
 _ERRNO = struct.Struct("=i")
 _CACHEINFO_EXPIRES = struct.Struct("=8xi")
 
 
 class Structure:
-    """A structure of the kernel's: its layout and the names of its fields, in their order."""
+    """One of the kernel's structures: its layout and the names of its fields, in order."""
 
     def __init__(self, layout: str, *fields: str):
         self._struct, self._fields = struct.Struct(layout), fields
         self.size = self._struct.size
 
     def encode(self, **values: int) -> bytes:
-        """The structure as bytes; a field that is not given is 0."""
+        """Return the structure as bytes. A field that is not given is 0."""
         return self._struct.pack(*[values.get(field, 0) for field in self._fields])
 
     def decode(self, data: bytes, offset: int = 0) -> dict[str, int]:
-        """The fields of the structure that begins at ``offset``."""
+        """Return the fields of the structure that begins at ``offset``."""
         return dict(zip(self._fields, self._struct.unpack_from(data, offset)))
 
 
@@ -67,89 +73,94 @@ RTNEXTHOP = Structure("=HBBi", "rtnh_len", "rtnh_flags", "rtnh_hops", "rtnh_ifin
 
 
 def message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
-    """A request as it is sent; ``body`` is a structure and its attributes."""
+    """Return a request as it is sent.
+
+    body  a structure and its attributes
+    """
     head = NLMSGHDR.encode(nlmsg_len=NLMSGHDR.size + len(body), nlmsg_type=kind, nlmsg_flags=NLM_F_REQUEST | flags, nlmsg_seq=sequence)
-    return head + body + bytes(-len(body) % 4)
+    return head + body + bytes(-len(body) % NLA_ALIGNTO)
 
 
 def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(type, sequence number, body) of every message of a datagram, in order."""
+    """Yield (type, sequence number, body) of every message of a datagram, in order."""
     offset = 0
     while offset + NLMSGHDR.size <= len(data):
         head = NLMSGHDR.decode(data, offset)
         if head["nlmsg_len"] < NLMSGHDR.size:
             return
         yield head["nlmsg_type"], head["nlmsg_seq"], data[offset + NLMSGHDR.size:offset + head["nlmsg_len"]]
-        offset += (head["nlmsg_len"] + 3) & ~3
+        offset += (head["nlmsg_len"] + _PAD) & _MULTIPLE
 
 
 def error_number(body: bytes) -> int:
-    """The errno of a message NLMSG_ERROR, 0 for an acknowledgement."""
+    """Return the error number of a message NLMSG_ERROR, 0 for an acknowledgement."""
     return -_ERRNO.unpack_from(body)[0]
 
 
 def encode(attributes: Iterable[tuple[str, Any]]) -> bytes:
-    """Attributes as bytes, each padded to four."""
+    """Return attributes as bytes."""
     parts = []
     for name, value in attributes:
         number, to_bytes = _ENCODERS[name]
-        data = to_bytes(value)
-        parts.append(_NLATTR.pack(len(data) + 4, number) + data + bytes(-len(data) % 4))
+        parts.append(_attribute(number, to_bytes(value)))
     return b"".join(parts)
 
 
+def _attribute(number: int, data: bytes) -> bytes:
+    return _NLATTR.pack(_NLA_HDRLEN + len(data), number) + data + bytes(-len(data) % NLA_ALIGNTO)
+
+
 def decode(kind: int, body: bytes) -> tuple[dict[str, int], dict[str, Any]]:
-    """The structure and the attributes of a message of this type; attributes without a name here are left out."""
+    """Return the structure and the attributes of a message of this type. Attributes that have no name here are left out."""
     structure, decoders = _BODIES[kind]
     return structure.decode(body), _decode(decoders, body, structure.size)
 
 
 def decode_raw(kind: int, body: bytes) -> tuple[dict[str, int], dict[str | int, bytes]]:
-    """The structure and all attributes of a message, with the values as the kernel sent them; one without a name here has its number."""
+    """Return the structure and all attributes of a message, with the values as the kernel sent them.
+
+    An attribute that has no name here is listed by its number.
+    """
     structure, decoders = _BODIES[kind]
     return structure.decode(body), {decoders[number][0] if number in decoders else number: value for number, value in _split(body, structure.size)}
 
 
 def encode_raw(attributes: dict[str | int, bytes]) -> bytes:
-    """What ``decode_raw`` gave, as bytes again."""
-    parts = []
-    for name, data in attributes.items():
-        number = name if isinstance(name, int) else _ENCODERS[name][0]
-        parts.append(_NLATTR.pack(len(data) + 4, number) + data + bytes(-len(data) % 4))
-    return b"".join(parts)
+    """Return attributes as bytes that ``decode_raw`` has listed."""
+    return b"".join(_attribute(name if isinstance(name, int) else _ENCODERS[name][0], data) for name, data in attributes.items())
 
 
 def value_bytes(name: str, value: Any) -> bytes:
-    """One attribute's value as bytes."""
+    """Return an attribute's value as bytes."""
     return _ENCODERS[name][1](value)
 
 
 def value_of(name: str, data: bytes) -> Any:
-    """One attribute's value."""
+    """Return an attribute's value, decoded from bytes."""
     return _DECODERS[name](data)
 
 
 def _split(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
     end = len(data)
-    while offset + 4 <= end:
+    while offset + _NLA_HDRLEN <= end:
         length, number = _NLATTR.unpack_from(data, offset)
-        if length < 4:
+        if length < _NLA_HDRLEN:
             return
-        yield number & _NLA_TYPE_MASK, data[offset + 4:offset + length]
-        offset += (length + 3) & ~3
+        yield number & _NLA_TYPE_MASK, data[offset + _NLA_HDRLEN:offset + length]
+        offset += (length + _PAD) & _MULTIPLE
 
 
 def _decode(decoders: Decoders, data: bytes, offset: int = 0) -> dict[str, Any]:
-    """As ``_split``, but what has no name is not even copied: of fifty attributes of a link a dozen are known here."""
+    """Decode the attributes that have a name. Like ``_split``, but without copying the others: a link has fifty, of which a dozen have one."""
     found, end, head, known = {}, len(data), _NLATTR.unpack_from, decoders.get
-    while offset + 4 <= end:
+    while offset + _NLA_HDRLEN <= end:
         length, number = head(data, offset)
-        if length < 4:
+        if length < _NLA_HDRLEN:
             break
         attribute = known(number & _NLA_TYPE_MASK)
         if attribute:
-            found[attribute[0]] = attribute[1](data[offset + 4:offset + length])
-        offset += (length + 3) & ~3
+            found[attribute[0]] = attribute[1](data[offset + _NLA_HDRLEN:offset + length])
+        offset += (length + _PAD) & _MULTIPLE
     return found
 
 
@@ -187,7 +198,7 @@ def _ip(value: str) -> bytes:
 
 
 def _ip_of(data: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
+    return socket.inet_ntop(socket.AF_INET if len(data) == _IPV4_LENGTH else socket.AF_INET6, data)
 
 
 def _nested(names: Table) -> Codec:
@@ -200,7 +211,7 @@ def _by_number(names: Table) -> Decoders:
 
 
 def _peer(value: Iterable[tuple[str, Any]]) -> bytes:
-    """The other end of a veth pair is a whole link message."""
+    """Encode the other end of a veth pair, which is a whole link message."""
     return IFINFOMSG.encode() + encode(value)
 
 
@@ -209,7 +220,7 @@ def _peer_of(data: bytes) -> dict[str, Any]:
 
 
 def _link_info_of(data: bytes) -> dict[str, Any]:
-    """What IFLA_INFO_DATA means depends on the kind of the device, which stands before it."""
+    """Decode IFLA_LINKINFO. The meaning of IFLA_INFO_DATA depends on the kind of the device, which comes first."""
     found: dict[str, Any] = {}
     for number, value in _split(data):
         if number == _LINK_INFO["IFLA_INFO_KIND"][0]:
@@ -220,19 +231,19 @@ def _link_info_of(data: bytes) -> dict[str, Any]:
 
 
 def _next_hops_of(data: bytes) -> list[int]:
-    """Indexes of the interfaces that the hops of a multipath route go through."""
+    """Return the indexes of the interfaces that the hops of a multipath route go through."""
     found, offset = [], 0
     while offset + RTNEXTHOP.size <= len(data):
         hop = RTNEXTHOP.decode(data, offset)
         if hop["rtnh_len"] < RTNEXTHOP.size:
             break
         found.append(hop["rtnh_ifindex"])
-        offset += (hop["rtnh_len"] + 3) & ~3
+        offset += (hop["rtnh_len"] + _PAD) & _MULTIPLE
     return found
 
 
 def _not_written(_value: Any) -> bytes:
-    raise NotImplementedError("this attribute is only read, or handed on as it is")
+    raise NotImplementedError("this attribute is only decoded, or passed on as it is")
 
 
 _U8, _U16, _U32, _BE16 = _number("=B"), _number("=H"), _number("=I"), _number("!H")

@@ -60,7 +60,7 @@ def make_endpoints(plan: HostPlan, paths: ExperimentPaths) -> None:
 
 
 def answering(paths: ExperimentPaths) -> bool:
-    """Whether this vhost answers probes."""
+    """Return whether this vhost answers probes."""
     return os.path.exists(_pin(paths))
 
 
@@ -132,7 +132,7 @@ def _ports(plan: HostPlan, substrates: list[SubstratePlan], paths: ExperimentPat
 
 
 def _mac(address: str) -> str:
-    """Always the same for an address: the other vhosts remember it from an earlier probe."""
+    """Return the MAC address for an address. It never changes, because other vhosts remember it from an earlier probe."""
     return "02:62:" + ":".join(f"{byte:02x}" for byte in socket.inet_aton(address))
 
 

@@ -18,11 +18,11 @@ class Driver:
     """How substrates of one kind are realised.
 
     realises  (substrate) -> whether it is one of this driver's
-    apply     (experiment's paths, its substrates, live devices, dry_run) -> changes in words; makes and repairs them,
-              and removes those that are not planned any more. Raises HostError
+    apply     (experiment's paths, its substrates, live devices, dry_run) -> changes as text; makes and repairs them,
+              and removes those that are no longer planned. Raises HostError
     master    (substrate) -> name of the device that its ports are members of
-    is_up     (experiment's paths, substrate, live devices) -> whether it is there
-    remove    (experiment's paths) -> changes in words; removes all of them, whatever plan there is or was. Raises HostError
+    is_up     (experiment's paths, substrate, live devices) -> whether it exists
+    remove    (experiment's paths) -> changes as text; removes all of them, whatever plan there is or was. Raises HostError
     """
 
     realises: Callable[[SubstratePlan], bool]
@@ -41,7 +41,7 @@ DRIVERS: tuple[Driver, ...] = (
 def apply_network(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
     """Build the substrates as planned, and remove those of this experiment that are not planned.
 
-    Returns what was (or with ``dry_run`` would be) changed, in words. Raises HostError.
+    Return what was (or with ``dry_run`` would be) changed, as text. Raises HostError.
     """
     live = netlink.links()
     return [change for driver in DRIVERS
@@ -54,13 +54,13 @@ def master_of(substrate: SubstratePlan) -> str:
 
 
 def substrates_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, str]:
-    """{name: ``up`` or ``missing``} of every substrate of the plan."""
+    """Return {name: ``up`` or ``missing``} of every substrate of the plan."""
     live = netlink.links()
     return {substrate.name: "up" if _driver(substrate).is_up(paths, substrate, live) else "missing" for substrate in plan.substrates}
 
 
 def remove_network(paths: ExperimentPaths) -> list[str]:
-    """Remove all substrates of the experiment, with the ports on them. Returns changes in words. Raises HostError."""
+    """Remove all substrates of the experiment, with the ports on them. Return the changes as text. Raises HostError."""
     return [change for driver in DRIVERS for change in driver.remove(paths)]
 
 

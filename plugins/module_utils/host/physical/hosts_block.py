@@ -21,7 +21,7 @@ PATH = "/etc/hosts"
 
 
 def apply_hosts(paths: ExperimentPaths, lines: str, dry_run: bool = False) -> list[str]:
-    """Write exactly these lines into the experiment's block. Returns changes in words. Raises HostError."""
+    """Write exactly these lines into the experiment's block. Return the changes as text. Raises HostError."""
     text = _read()
     if text is None:
         raise HostError(f"{PATH}: this host has no such file for the experiment's names: create it")
@@ -37,7 +37,7 @@ def apply_hosts(paths: ExperimentPaths, lines: str, dry_run: bool = False) -> li
 
 
 def remove_hosts(paths: ExperimentPaths) -> list[str]:
-    """Remove the block. Returns changes in words. Raises HostError when the block has no end."""
+    """Remove the block. Return the changes as text. Raises HostError when the block has no end."""
     try:
         os.unlink(_temporary())
     except FileNotFoundError:

@@ -65,7 +65,7 @@ def rebind_hosts(registry: Registry, name: str, dry_run: bool = False) -> list[s
     """Bind a node's own hosts file over /etc/hosts unless it is there. A host that renames a new file over its own uncovers it.
 
     The supervisor does this when it happens, and every application of a plan does it, so only one of them does it at a time.
-    Returns changes in words. Raises OSError when the node's own file is gone.
+    Return the changes as text. Raises OSError when the node's own file is gone.
     """
     descriptors = registry.descriptors(name)
     try:

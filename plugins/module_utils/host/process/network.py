@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is inside the network of a process node: IPv4 settings, interfaces, addresses, routes. Its ports are made by net/ports.py."""
+"""Configure and repair the inside of a process node's network: IPv4 settings, interfaces, addresses, routes. net/ports.py makes its ports."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Repair:
 
     @property
     def gone(self) -> list[InterfacePlan]:
-        """Interfaces that are not there any more."""
+        """The planned interfaces that are missing."""
         return [interface for interface in self._vnode.interfaces if interface.name not in self._links]
 
     def queue(self, batch: Batch, earlier: VnodePlan | None, new: Collection[str], resized: dict[str, int]) -> list[str]:
-        """Add the requests that make up the difference. Returns changes in words.
+        """Add the requests that make up the difference. Return the changes as text.
 
-        earlier  the node as it was planned when it was applied last
-        new      interfaces that were made a moment ago; nothing of theirs is left
+        earlier  the node as it was planned when it was last applied
+        new      interfaces that were made a moment ago, which have no addresses or routes yet
         resized  {interface: MTU} of those whose port had another MTU; any other MTU inside is the user's
         """
         live = netlink.links() if new else self._links

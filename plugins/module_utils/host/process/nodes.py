@@ -31,7 +31,7 @@ def apply_processes(plan: HostPlan, paths: ExperimentPaths, before: HostPlan | N
     """Make this host's process nodes as planned; remove those that are not planned any more.
 
     before  the plan that was applied last, so that its addresses and routes can be taken back
-    Returns what was (or with ``dry_run`` would be) changed, in words. Raises HostError.
+    Return what was (or with ``dry_run`` would be) changed, as text. Raises HostError.
     """
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "process" and not vnode.ghost}
     earlier = {vnode.name: vnode for vnode in before.vnodes} if before else {}
@@ -147,7 +147,7 @@ class _Builder:
         return changes
 
     def _resized(self, vnode: VnodePlan) -> list[tuple[InterfacePlan, int]]:
-        """Interfaces whose ports have another MTU than planned, and the planned one."""
+        """Return the interfaces whose ports do not have the planned MTU, with that MTU."""
         found = []
         for interface in vnode.interfaces:
             port = self._ports_of[vnode.name][interface.name]
@@ -175,6 +175,9 @@ class _Builder:
 
 
 def _ports(vnode: VnodePlan, on: dict[str, Medium]) -> dict[str, Port]:
-    """{interface: port} of a node. on: {name: medium} of this host."""
+    """Return {interface: port} of a node.
+
+    on  {name: medium} of this host
+    """
     return {interface.name: Port(interface.port, vnode.name, interface.name, on[interface.substrate], Peer(interface.name, interface.mac_address))
             for interface in vnode.interfaces}

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ports of virtual machines: persistent taps, which QEMU only opens."""
+"""Make the ports of virtual machines: persistent taps, which QEMU only opens."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..net.ports import Medium, Port, Ports, media
 
 
 def apply_taps(plan: HostPlan, vnodes: list[VnodePlan], paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Make and repair every tap of these nodes. Returns changes in words. Raises HostError."""
+    """Make and repair every tap of these nodes. Return the changes as text. Raises HostError."""
     live = netlink.links()
     on = media(plan, live)
     return Ports(paths, [port for vnode in vnodes for port in taps(vnode, on)], live).apply(dry_run)
 
 
 def taps(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
-    """The taps of a node: of the control network, of its interfaces, and of the substrates of the processes it carries.
+    """Return the taps of a node: for the control network, for its interfaces, and for the substrates of the processes it carries.
 
     on  {name: medium} of this vhost
     """

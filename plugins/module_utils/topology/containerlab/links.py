@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Interface
+from typing import Any
 
 from ..attributes import IP4_ADDRESS, IP4_NETMASK
 from ..imports.draft import Draft, End, LinkProfile, Machine
@@ -61,8 +62,9 @@ class Links:
         if not isinstance(endpoints, Sequence) or len(endpoints.items) != 2:
             self.problems.error(line_of(link, "endpoints"), label, "does not have two endpoints", f"endpoints: {_BRIEF}")
             return
-        ends = [self._endpoint(endpoint, label) for endpoint in endpoints.items]
-        if None in ends:
+        found = [self._endpoint(endpoint, label) for endpoint in endpoints.items]
+        ends = [end for end in found if end is not None]
+        if len(ends) < len(found):
             return
         outward = next((name for name, _end in ends if name in _OUTWARD and name not in self.things or name in self.absent), None)
         if outward is not None:
@@ -79,7 +81,7 @@ class Links:
     def _leave_out(self, line: int, label: str, what: str) -> None:
         self.problems.warn("links that are left out", line, label, f"leads out of the lab, to {shown(what)}, and is left out")
 
-    def _endpoint(self, endpoint, label: str) -> tuple[str, End] | None:
+    def _endpoint(self, endpoint: Any, label: str) -> tuple[str, End] | None:
         """Return (name of the node, known properties of the end); log an error and return None if it is invalid."""
         if isinstance(endpoint, Text):
             node, colon, interface = endpoint.text.strip().partition(":")

@@ -44,7 +44,7 @@ def in_html(text: str) -> str:
 class Identifiers:
     """Unique identifiers for everything in a picture."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def of(self, name: str, kind: str) -> str:

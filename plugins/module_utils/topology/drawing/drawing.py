@@ -8,12 +8,12 @@ around nodes can show their pnode, and the virtual machine that contains process
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import pi, sqrt
 
 from ..attributes import GHOST, containers_attribute, is_true
-from ..model import Computer, Topology
+from ..model import Computer, Interface, OtherElement, Topology
 from .dot_language import Identifiers, attributes, box, literal, quoted, shortened, statement
 from .labels import address, lan_words, link_words
 from .style import FONTS, INK, LAN, MACHINE_BOX, PNODE_BOX, QUIET, WIRE, Style, in_order, legend, style_of
@@ -27,6 +27,8 @@ _LARGEST_INCHES = 75  # larger pictures are scaled down: drawing a bitmap of 7,2
 _END_POINTS = 50  # the room for an address
 _LINES_OF_A_NODE = 1.5  # with a higher average, nodes are farther apart
 _FARTHEST_POINTS, _MOST_AROUND = 160, 40
+
+_Joined = tuple[int, Interface]  # (number of an element, its interface)
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class _Picture:
 
     # --- the whole -----------------------------------------------------------------------------
 
-    def _head(self):
+    def _head(self) -> list[str]:
         large = self.detail == NODES
         graph = {
             "label": legend(self.wanted.title, self._styles(), any(map(_is_ghost, self.topology.elements))),
@@ -140,7 +142,7 @@ class _Picture:
             return "true"
         return "vpsc" if self.wanted.program == NEATO and self.detail != NODES else "prism"
 
-    def _styles(self):
+    def _styles(self) -> list[Style]:
         """Return the styles used in the picture."""
         found = in_order(style_of(element) for element in self.topology.elements)
         found += [LAN] if self.lans else []
@@ -151,7 +153,7 @@ class _Picture:
 
     # --- nodes -----------------------------------------------------------------------------------
 
-    def _nodes_in_boxes(self):
+    def _nodes_in_boxes(self) -> list[str]:
         """Return the lines of all nodes, in their boxes."""
         if not self.wanted.boxes:
             return [self._node(number) for number in range(len(self.nodes))]
@@ -186,14 +188,14 @@ class _Picture:
         }  # fmt: skip
         return statement(self.nodes[number], attributes({**values, **self._id(f"node{number}")}))
 
-    def _where(self, element) -> list[str]:
+    def _where(self, element: Computer | OtherElement) -> list[str]:
         """Return the lines of a node's label about its location, if there are no boxes."""
         if self.wanted.boxes or not isinstance(element, Computer):
             return []
         carrier, pnode = self.placement.carriers.get(element.name), self.placement.pnodes.get(element.name)
         return ([f"in {shortened(carrier)}"] if carrier else []) + ([shortened(pnode)] if pnode else [])
 
-    def _account(self, element, word: str, ghost: bool) -> str:
+    def _account(self, element: Computer | OtherElement, word: str, ghost: bool) -> str:
         """Return the tooltip of a node."""
         place = [f"in {where}" for where in (self.placement.carriers.get(element.name), self.placement.pnodes.get(element.name)) if where]
         first = ", ".join([f"{element.name}: {word}", *place, *(["not started"] if ghost else [])])
@@ -201,7 +203,7 @@ class _Picture:
 
     # --- substrates --------------------------------------------------------------------------------
 
-    def _lines(self):
+    def _lines(self) -> Iterator[str]:
         substrates = {substrate.name: substrate for substrate in self.topology.substrates}
         for name, joined in self.members.items():
             pairs = [(self.topology.elements[number], interface) for number, interface in joined]
@@ -213,7 +215,7 @@ class _Picture:
                 words, own = lan_words(substrates[name], pairs, self.topology.latency_model) if shaped else ([], {})
                 yield from self._lan(name, joined, words, own)
 
-    def _link(self, name: str, joined, words: list[str]) -> str:
+    def _link(self, name: str, joined: list[_Joined], words: list[str]) -> str:
         (first, one), (second, other) = joined
         label = {EVERYTHING: [shortened(name), *words], NAMES: [shortened(name)], NODES: []}[self.detail]
         ends = {"taillabel": self._end(one), "headlabel": self._end(other)}
@@ -223,9 +225,9 @@ class _Picture:
         }  # fmt: skip
         return self._line(self.nodes[first], self.nodes[second], values)
 
-    def _lan(self, name: str, joined, words: list[str], own: dict[int, list[str]]):
+    def _lan(self, name: str, joined: list[_Joined], words: list[str], own: dict[int, list[str]]) -> Iterator[str]:
         label = [shortened(name), *(words if self.detail == EVERYTHING else [])]
-        values = {
+        values: dict[str, str | None] = {
             "label": literal("\n".join(label)), "shape": LAN.shape, "style": LAN.style if joined else f"{LAN.style},dashed",
             "color": LAN.line, "fillcolor": LAN.fill, "fontcolor": "white", "fontsize": "9", "margin": "0.07,0.03", "height": "0.2",
             "tooltip": literal(f"{name}: {len(joined)} members" + "".join(f", {line}" for line in words)),
@@ -248,7 +250,7 @@ class _Picture:
         """Return the id of a thing in an SVG, and the attributes with its position if known."""
         return {"id": name, **self.places.get(name, {})}
 
-    def _end(self, interface) -> str | None:
+    def _end(self, interface: Interface) -> str | None:
         return literal(address(interface)) or None if self.addresses else None
 
     def _room(self, label: list[str], degrees: list[int], members: int = 0) -> str | None:
@@ -265,5 +267,5 @@ class _Picture:
         return f"{points / _POINTS_OF_AN_INCH:.2f}"
 
 
-def _is_ghost(element) -> bool:
+def _is_ghost(element: Computer | OtherElement) -> bool:
     return isinstance(element, Computer) and is_true(containers_attribute(element, GHOST))

@@ -9,6 +9,8 @@ gets the best one. When all labels have a position, each is tried once more. Len
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
 from math import hypot
 from typing import NamedTuple
 
@@ -47,12 +49,12 @@ class _Text(NamedTuple):
 class _Map:
     """A spatial index of the boxes of nodes and labels, and of the points of lines, by square cells."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.boxes: dict[tuple[int, int], list[_Box]] = defaultdict(list)
         self.points: dict[tuple[int, int], list[tuple[float, float, str]]] = defaultdict(list)
 
     @staticmethod
-    def _cells(box: _Box):
+    def _cells(box: _Box) -> Iterator[tuple[int, int]]:
         for across in range(int(box.left // _CELL), int(box.right // _CELL) + 1):
             for up in range(int(box.bottom // _CELL), int(box.top // _CELL) + 1):
                 yield across, up
@@ -71,7 +73,8 @@ class _Map:
 
     def cost(self, box: _Box, line: str) -> float:
         """Return the cost of a label of ``line`` at ``box``: its overlaps with boxes and lines."""
-        under, crossed = set(), set()
+        under: set[_Box] = set()
+        crossed: set[str] = set()
         for cell in self._cells(box):
             under.update(other for other in self.boxes[cell] if box.over(other))
             crossed.update(other for x, y, other in self.points[cell] if box.left < x < box.right and box.bottom < y < box.top)
@@ -107,11 +110,16 @@ def places(told: dict) -> dict[str, dict[str, str]]:
         for number, text in enumerate(texts):
             if number in chosen:
                 where.remove(chosen[number])
-            x, y, _cost = min(text.tried, key=lambda tried, text=text: tried[2] + where.cost(text.at(tried[0], tried[1]), text.line))
+            x, y, _cost = min(text.tried, key=partial(_cost_there, where, text))
             chosen[number] = text.at(x, y)
             where.add(chosen[number])
             found[text.line][text.attribute] = f"{x:.2f},{y:.2f}"
     return found
+
+
+def _cost_there(where: _Map, text: _Text, tried: tuple[float, float, float]) -> float:
+    """Return the total cost of a label at a candidate position: that of the position and that of its overlaps."""
+    return tried[2] + where.cost(text.at(tried[0], tried[1]), text.line)
 
 
 def _around(middle: str, wide: str, high: str) -> _Box:
@@ -131,7 +139,7 @@ def _edge(corners: str) -> list[tuple[float, float]]:
 
 def _path(text: str) -> list[tuple[float, float]]:
     """Return points along a line, which consists of one or more cubic curves."""
-    corners = [tuple(map(float, pair.split(","))) for pair in text.replace(";", " ").split()]
+    corners = [(float(x), float(y)) for x, y in (pair.split(",") for pair in text.replace(";", " ").split())]
     points = [corners[0]]
     for at in range(0, len(corners) - 3, 3):
         (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners[at : at + 4]
@@ -165,7 +173,7 @@ def _width(row: str) -> float:
     return _SIZE * sum(0.33 if one in " .,:'il" else 0.65 for one in row)
 
 
-def _beside(path: list[tuple[float, float]], stop: float, wide: float, high: float):
+def _beside(path: list[tuple[float, float]], stop: float, wide: float, high: float) -> list[tuple[float, float]]:
     """Return the positions on both sides of a line, and on it, ``stop`` points along it."""
     gone = 0.0
     for (ax, ay), (bx, by) in zip(path, path[1:]):

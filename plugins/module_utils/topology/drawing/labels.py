@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ..attributes import IP4_ADDRESS
-from ..model import Interface, Substrate
+from ..model import Computer, Interface, Substrate
 from ..ns.hops import Port, ports_of, way_between
 from ..ns.network import HopProfile
 
@@ -32,7 +33,7 @@ def words_of(hop: HopProfile) -> list[str]:
     return words
 
 
-def link_words(substrate: Substrate, members, latency_model: str) -> list[str]:
+def link_words(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[str]:
     """Return lines about the end-to-end shaping of a link; one line for each direction if they differ.
 
     members  the two (element, interface) pairs
@@ -47,7 +48,7 @@ def link_words(substrate: Substrate, members, latency_model: str) -> list[str]:
     return [f"{sender} → {receiver}: {', '.join(words) or 'unshaped'}" for sender, receiver, words in ((*names, there), (*reversed(names), back))]
 
 
-def lan_words(substrate: Substrate, members, latency_model: str) -> tuple[list[str], dict[int, list[str]]]:
+def lan_words(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> tuple[list[str], dict[int, list[str]]]:
     """Return (lines about a LAN, {number of a member: lines about its own attachment}).
 
     The LAN's lines describe the path between two members with the most common shaping. The lines of other members describe the hop from them
@@ -68,7 +69,7 @@ def _hops(port: Port) -> tuple[str, ...]:
     return (out,) if out == into else (f"out: {out}", f"in: {into}")
 
 
-def _ports(substrate: Substrate, members, latency_model: str) -> list[Port]:
+def _ports(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[Port]:
     """Return the ports, [] if the numbers are impossible; a topology that is only drawn may have such numbers."""
     try:
         return ports_of(substrate, members, latency_model)

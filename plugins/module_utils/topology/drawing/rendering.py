@@ -71,7 +71,7 @@ def render(attempts: list[Attempt], formats: tuple[str, ...], seconds: float) ->
     Raises BenitoError with the messages of all attempts if all fail, or if a required program is not installed.
     """
     deadline = time.monotonic() + seconds
-    failed = []
+    failed: list[str] = []
     for attempt in attempts:
         left = deadline - time.monotonic()
         if failed and left <= 0:

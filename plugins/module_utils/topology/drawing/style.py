@@ -8,10 +8,11 @@ are from the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/); the fi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..attributes import NODE_TYPE, containers_attribute
-from ..model import Computer
+from ..model import Computer, OtherElement
 from .dot_language import Html, in_html
 
 FONTS = "DejaVu Sans,Verdana,sans-serif"  # wide fonts: if a viewer has none of them, its fallback still fits into the boxes
@@ -54,7 +55,7 @@ _CELLS_OF_A_ROW = 5
 _ROW = '<TR><TD CELLPADDING="0"><TABLE BORDER="0" CELLBORDER="1" CELLSPACING="5" CELLPADDING="4"><TR>{}</TR></TABLE></TD></TR>'
 
 
-def style_of(element) -> Style:
+def style_of(element: Computer | OtherElement) -> Style:
     """Return the style of a computer by its kind, in any spelling; of another element by its type."""
     if not isinstance(element, Computer):
         return OTHERS.get(element.kind, OTHERS["other"])
@@ -65,7 +66,7 @@ def style_of(element) -> Style:
 _SPELLINGS = {kind.replace("_", ""): style for kind, style in KINDS.items()}
 
 
-def in_order(styles) -> list[Style]:
+def in_order(styles: Iterable[Style]) -> list[Style]:
     """Return the distinct styles in the order of the tables."""
     found = set(styles)
     return [style for style in (*KINDS.values(), *OTHERS.values()) if style in found]

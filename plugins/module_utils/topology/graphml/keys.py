@@ -8,6 +8,7 @@ Data of other names are kept as attributes under their own names, with one warni
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
@@ -15,7 +16,7 @@ from ..attributes import IMAGE, IP4_ADDRESS, IP4_NETMASK, NODE_TYPE, PARTITION, 
 from ..imports.draft import End, LinkProfile
 from ..imports.quantities import bandwidth_kbps, delay_ms, loss_fraction
 from ..problem_log import ProblemLog
-from ..scope import local_name, shown
+from ..scope import XmlElement, local_name, shown
 
 LABEL, KIND, NAMED_KIND, OSID = "label", "kind", "named kind", "osid"
 KBPS, BPS, DELAY, LOSS_OF = "kbps", "bps", "delay", "loss"
@@ -70,7 +71,7 @@ class _Key:
 class Keys:
     """The key declarations of a file, and a record of the data that became attributes."""
 
-    def __init__(self, root, problems: ProblemLog):
+    def __init__(self, root: XmlElement, problems: ProblemLog):
         self.problems = problems
         self._keys: dict[str, dict[str, _Key]] = {"node": {}, "edge": {}, "graph": {}}
         self._defaults: dict[str, list[_Key]] = {"node": [], "edge": [], "graph": []}
@@ -80,7 +81,7 @@ class Keys:
             if local_name(xml) == "key":
                 self._declare(xml)
 
-    def _declare(self, xml) -> None:
+    def _declare(self, xml: XmlElement) -> None:
         line, key = xml.sourceline or 0, xml.get("id")
         if key is None:
             self.problems.error(line, "key", "has no id", '<key id="d0" for="node" attr.name="kind" attr.type="string"/>')
@@ -93,7 +94,7 @@ class Keys:
             if default:
                 self._defaults[domain].append(declared)
 
-    def data(self, xml, domain: str) -> Data:
+    def data(self, xml: XmlElement, domain: str) -> Data:
         """Return the data of a node, edge, hyperedge or graph, including defaults for missing data."""
         declared, data = self._keys[domain], Data(self, domain, xml.sourceline or 0)
         seen = set()
@@ -111,14 +112,15 @@ class Keys:
                 self._take(data, key, child)
         for key in self._defaults[domain]:
             if key not in seen:
-                data.add(key.name, key.role, key.default, key.line)
-                self._by_default += len(key.default) + _EACH_TIME
+                default = key.default or ""
+                data.add(key.name, key.role, default, key.line)
+                self._by_default += len(default) + _EACH_TIME
         if self._by_default > _MOST_BY_DEFAULT:
             self.problems.error(0, "", "its defaults make too much of it", "say it where it holds")
             self.problems.raise_errors()
         return data
 
-    def _take(self, data: Data, key: _Key, xml) -> None:
+    def _take(self, data: Data, key: _Key, xml: XmlElement) -> None:
         line = xml.sourceline or 0
         if len(xml):
             label = next((inner.text for inner in xml.iter() if local_name(inner) in ("NodeLabel", "EdgeLabel") and inner.text), None)
@@ -225,7 +227,7 @@ class Data:
             End(self._text(TARGET_INTERFACE), tuple(self._address(TARGET_ADDRESS))),
         )
 
-    def _number(self, role: str, parse) -> float:
+    def _number(self, role: str, parse: Callable[[str], float]) -> float:
         if role not in self._roles:
             return 0.0
         name, text, line = self._roles[role]

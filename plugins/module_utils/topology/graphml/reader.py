@@ -15,7 +15,7 @@ from ...errors import Problem
 from ..imports.draft import Draft, End, Medium
 from ..model import Topology
 from ..problem_log import ProblemLog
-from ..scope import local_name, shown
+from ..scope import XmlElement, local_name, shown
 from ..xml_source import parse
 from .keys import Keys
 
@@ -30,7 +30,7 @@ def read_graphml_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem
     if len(text) > MAX_BYTES:
         problems.error(0, "", f"is larger than {MAX_BYTES // 2**20} MB", "is it a topology?")
         problems.raise_errors()
-    root = parse(text, problems, _START_HINT, MOST_ELEMENTS)
+    root: XmlElement = parse(text, problems, _START_HINT, MOST_ELEMENTS)
     problems.raise_errors()
     graphs = [child for child in root if local_name(child) == "graph"]
     if local_name(root) != "graphml" or not graphs:
@@ -48,7 +48,7 @@ def read_graphml_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem
 class _Edge:
     """An edge, and the opposite edge if the graph is directed."""
 
-    xml: object
+    xml: XmlElement
     ends: tuple[str, str]
     directed: bool
     back: _Edge | None = None
@@ -73,7 +73,7 @@ class _Reading:
         self.draft = Draft(problems)
         self.things: dict = {}
 
-    def topology(self, graph) -> Topology:
+    def topology(self, graph: XmlElement) -> Topology:
         found = _Found()
         self._collect(graph, found, graph.get("edgedefault") == "directed")
         self.draft.refuse_too_many(len(found.nodes) + len(found.edges) + len(found.hyperedges))
@@ -89,7 +89,7 @@ class _Reading:
         self.keys.report_kept()
         return self.draft.topology(attributes)
 
-    def _collect(self, graph, found: _Found, directed: bool) -> None:
+    def _collect(self, graph: XmlElement, found: _Found, directed: bool) -> None:
         for xml in graph:
             kind, line = local_name(xml), xml.sourceline or 0
             if kind == "node":
@@ -108,10 +108,10 @@ class _Reading:
                 elif local_name(inner) == "port":
                     self._without_port(inner, f"{kind} {shown(xml.get('id', ''))}")
 
-    def _without_port(self, xml, label: str) -> None:
+    def _without_port(self, xml: XmlElement, label: str) -> None:
         self.problems.warn("ports", xml.sourceline or 0, label, "ports have no place in a topology; every edge has an interface of its own")
 
-    def _node(self, xml, is_frame: bool) -> None:
+    def _node(self, xml: XmlElement, is_frame: bool) -> None:
         line, key = xml.sourceline or 0, xml.get("id")
         if key is None:
             self.problems.error(line, "", "a node without an id", '<node id="…">')
@@ -129,9 +129,9 @@ class _Reading:
                 if machine.name != label:
                     machine.attributes.append(("label", label))
 
-    def _edge(self, xml, directed: bool) -> _Edge | None:
+    def _edge(self, xml: XmlElement, directed: bool) -> _Edge | None:
         line = xml.sourceline or 0
-        ends = tuple(xml.get(end) for end in ("source", "target"))
+        ends = (xml.get("source"), xml.get("target"))
         for end, name in zip(ends, ("source", "target"), strict=True):
             if end is None:
                 self.problems.error(line, "edge", f"has no {name}", '<edge source="…" target="…">')
@@ -170,11 +170,11 @@ class _Reading:
             back = of_back.profile
             attributes = [*attributes, *of_back.of_substrate()]
             other = of_back.ends()
-            ends = tuple(End(one.name or more.name, (*one.attributes, *more.attributes)) for one, more in zip(ends, other[::-1], strict=True))
+            ends = (_joined(ends[0], other[1]), _joined(ends[1], other[0]))
         first, second = (self.things[end] for end in edge.ends)
         self.draft.link(data.label, edge.xml.sourceline or 0, first, second, there, back, attributes, ends)
 
-    def _hyperedge(self, xml) -> None:
+    def _hyperedge(self, xml: XmlElement) -> None:
         """Add a hyperedge as a LAN; TopDL supports these, the graphs of NetworkX do not."""
         line, data, members = xml.sourceline or 0, self.keys.data(xml, "edge"), []
         for endpoint in _endpoints(xml):
@@ -193,5 +193,10 @@ class _Reading:
             self.draft.member(lan, machine, data.profile, line)
 
 
-def _endpoints(xml) -> list:
+def _endpoints(xml: XmlElement) -> list:
     return [child for child in xml if local_name(child) == "endpoint"]
+
+
+def _joined(one: End, more: End) -> End:
+    """Return the combined properties of one end of two edges; the first edge's name takes precedence."""
+    return End(one.name or more.name, (*one.attributes, *more.attributes))

@@ -8,6 +8,7 @@ one edge for each direction.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Interface
 from xml.sax.saxutils import escape, quoteattr
 
@@ -15,7 +16,7 @@ from ...errors import Problem
 from ..attributes import IMAGE, IP4_ADDRESS, IP4_NETMASK, LATENCY_MODEL, LOSS, LOSS_MODEL, NODE_TYPE, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_name
 from ..checks import check_deployable
 from ..imports.draft import plain_number
-from ..model import Computer, Substrate, Topology
+from ..model import Computer, Element, Substrate, Topology
 from ..ns.hops import Port, ports_of, way_between
 from ..ns.network import HopProfile
 from ..scope import named, shown
@@ -47,7 +48,7 @@ class _Writer:
         self.ports = {one.name: ports_of(one, attached[one.name], topology.latency_model) for one in topology.substrates}
         self.directed = any(not _alike(*hops) for ports in self.ports.values() for hops in self._ways(ports))
 
-    def warn(self, element, label: str, message: str) -> None:
+    def warn(self, element: Element, label: str, message: str) -> None:
         self.warnings.append(Problem(message, self.topology.source, element.line, label))
 
     def text(self) -> str:
@@ -74,7 +75,8 @@ class _Writer:
     # --- nodes ---------------------------------------------------------------------------------
 
     def _computer(self, computer: Computer) -> None:
-        label, pairs = named("computer", computer.name), {}
+        label = named("computer", computer.name)
+        pairs: dict[str, str] = {}
         for attribute in computer.attributes:
             name = attribute.name
             known = containers_name(name)
@@ -140,7 +142,7 @@ class _Writer:
 
     # --- XML -----------------------------------------------------------------------------------
 
-    def _element(self, tag: str, attributes: str, pairs) -> None:
+    def _element(self, tag: str, attributes: str, pairs: Iterable[tuple[str, str]]) -> None:
         data = [self._data(tag, name, value) for name, value in pairs if value]
         if not data:
             self.lines.append(f"    <{tag} {attributes}/>")

@@ -7,6 +7,7 @@ Latencies and losses of the result are those of hops, as with NS files: each end
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -106,17 +107,18 @@ class Draft:
             self.problems.error(0, "", f"has more than {MOST_THINGS:,} nodes and links")
             self.problems.raise_errors()
 
-    def machine(self, label: str, line: int, attributes=(), osid: str = "") -> Machine:
+    def machine(self, label: str, line: int, attributes: Iterable[tuple[str, str]] = (), osid: str = "") -> Machine:
         machine = Machine(self.names.give("node", label, line), label, line, list(attributes), osid)
         self.machines.append(machine)
         return machine
 
-    def lan(self, label: str, line: int, attributes=()) -> Medium:
+    def lan(self, label: str, line: int, attributes: Iterable[tuple[str, str]] = ()) -> Medium:
         name = self.names.give("LAN", label, line) if label else self.names.number("lan")
         self.media.append(Medium(name, label, line, list(attributes)))
         return self.media[-1]
 
-    def link(self, label: str, line: int, first, second, there: LinkProfile, back: LinkProfile, attributes=(), ends=(End(), End())) -> None:
+    def link(self, label: str, line: int, first: Machine, second: Machine, there: LinkProfile, back: LinkProfile,
+             attributes: Iterable[tuple[str, str]] = (), ends: tuple[End, End] = (End(), End())) -> None:
         """Add a link between two machines, or one hop between a machine and a LAN; ``there`` is from the first to the second.
 
         A link from a thing to itself is left out with a warning. A link between two LANs is an error.
@@ -154,7 +156,7 @@ class Draft:
         medium.members.append(member)
         machine.interfaces.append((member, name))
 
-    def topology(self, attributes=()) -> Topology:
+    def topology(self, attributes: Iterable[tuple[str, str]] = ()) -> Topology:
         """Return the draft as a Topology, and log what is unusual about it."""
         topology = Topology(
             latency_model="hop",
@@ -230,7 +232,7 @@ def _received(member: Member) -> list[tuple[str, str]]:
     return pairs
 
 
-def _attributes(pairs) -> tuple[Attribute, ...]:
+def _attributes(pairs: Iterable[tuple[str, str]]) -> tuple[Attribute, ...]:
     """Return the pairs as attributes; of pairs with the same name only the first."""
     first: dict[str, str] = {}
     for name, value in pairs:

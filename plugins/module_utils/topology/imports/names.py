@@ -69,7 +69,7 @@ class InterfaceNames:
 
     __slots__ = ("_taken",)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def has(self, name: str) -> bool:

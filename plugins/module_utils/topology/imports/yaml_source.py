@@ -9,6 +9,7 @@ too far, and deep nesting are errors. Every scalar stays a text; its reader inte
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...errors import BenitoError
 from ..problem_log import ProblemLog
@@ -18,7 +19,7 @@ from ..topdl.writer import NOT_XML
 try:
     import yaml
 except ImportError:
-    yaml = None
+    yaml = None  # type: ignore[assignment]  # reported where a file is read
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 32
@@ -60,7 +61,7 @@ class Mapping:
     size: int = 1
 
 
-def load_yaml(data: bytes, problems: ProblemLog):
+def load_yaml(data: bytes, problems: ProblemLog) -> Any:
     """Return the file's only document; None if it has none, or if errors were logged. Raises BenitoError if PyYAML is not installed."""
     if yaml is None:
         raise BenitoError("reading YAML needs the Python library PyYAML: install it with 'pip install PyYAML'")
@@ -102,7 +103,7 @@ class _Builder:
         self._anchors: dict = {}
         self._parts = 0
 
-    def take(self, event) -> bool:
+    def take(self, event: Any) -> bool:
         """Process one event; return whether to continue."""
         line = event.start_mark.line + 1
         kind = type(event).__name__
@@ -124,15 +125,15 @@ class _Builder:
             return self._anchor(event, thing) and self._sound(thing) and self._put(thing, line)
         if len(self._open) >= MAX_DEPTH:
             return self._refuse(line, f"is nested more than {MAX_DEPTH} deep")
-        thing = Sequence(line) if kind == "SequenceStartEvent" else Mapping(line)
-        self._open.append((thing, None, 0))
-        return self._anchor(event, thing)
+        opened = Sequence(line) if kind == "SequenceStartEvent" else Mapping(line)
+        self._open.append((opened, None, 0))
+        return self._anchor(event, opened)
 
     def _refuse(self, line: int, message: str, hint: str = "") -> bool:
         self.problems.error(line, "", message, hint)
         return False
 
-    def _anchor(self, event, thing) -> bool:
+    def _anchor(self, event: Any, thing: Any) -> bool:
         if event.anchor is not None:
             self._anchors[event.anchor] = thing
         return True
@@ -153,7 +154,7 @@ class _Builder:
         self._parts += parts
         return self._parts <= MOST_PARTS or self._refuse(line, f"has more than {MOST_PARTS:,} parts", "what aliases repeat counts each time")
 
-    def _put(self, thing, line: int) -> bool:
+    def _put(self, thing: Any, line: int) -> bool:
         """Add a complete value to the innermost open collection; return whether to continue."""
         if not self._open:
             self.root = thing
@@ -171,7 +172,7 @@ class _Builder:
             self._entry(collection, key, key_line, thing)
         return True
 
-    def _entry(self, mapping: Mapping, key: str, line: int, value) -> None:
+    def _entry(self, mapping: Mapping, key: str, line: int, value: Any) -> None:
         if key == "<<":
             self._merge(mapping, line, value)
         elif key in mapping.items and mapping.lines[key] > 0:
@@ -181,7 +182,7 @@ class _Builder:
             mapping.items[key] = value
             mapping.lines[key] = line
 
-    def _merge(self, mapping: Mapping, line: int, value) -> None:
+    def _merge(self, mapping: Mapping, line: int, value: Any) -> None:
         """Apply ``<<: *anchor``: add the keys that the mapping lacks. A line below 0 marks a merged key."""
         for other in value.items if isinstance(value, Sequence) else [value]:
             if not isinstance(other, Mapping):

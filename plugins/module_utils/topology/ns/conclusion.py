@@ -8,7 +8,7 @@ import re
 from ipaddress import IPv4Network
 
 from ..scope import shown
-from .network import Medium, Node
+from .network import Attachment, Medium, Node
 from .reading import Reading
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")
@@ -109,19 +109,21 @@ def _check_addresses(reading: Reading) -> None:
             own[network] = None
             _check_host_part(reading, member, network)
             if member.ip in owners:
-                reading.found.warn("addresses given twice", member.ip_place, member.node.name, f"{member.ip} is the address of {owners[member.ip]}, too")
+                place = member.ip_place or medium.location
+                reading.found.warn("addresses given twice", place, member.node.name, f"{member.ip} is the address of {owners[member.ip]}, too")
             owners.setdefault(member.ip, member.node.name)
         _warn_of_subnets(reading, medium, list(own), subnets)
 
 
-def _check_host_part(reading: Reading, member, network: IPv4Network) -> None:
+def _check_host_part(reading: Reading, member: Attachment, network: IPv4Network) -> None:
     if network.prefixlen < 31 and member.ip in (str(network.network_address), str(network.broadcast_address)):
         bits = "zeros" if member.ip == str(network.network_address) else "ones"
-        reading.found.error(member.ip_place, member.node.name, f"{member.ip} has only {bits} in its host part", f"an address within {network}")
+        reading.found.error(member.ip_place or member.medium.location, member.node.name, f"{member.ip} has only {bits} in its host part",
+                            f"an address within {network}")
 
 
 def _warn_of_subnets(reading: Reading, medium: Medium, own: list[IPv4Network], subnets: dict) -> None:
-    location = next((member.ip_place for member in medium.members if member.ip), medium.location)
+    location = next((member.ip_place for member in medium.members if member.ip), None) or medium.location
     if len(own) > 1:
         reading.found.warn("subnets", location, medium.name, "its members are in several subnets: " + ", ".join(str(network) for network in own[:4]))
     for network in own:

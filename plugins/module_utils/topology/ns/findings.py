@@ -66,7 +66,7 @@ class Findings:
     def _problem(self, location: SourceLocation, element: str, message: str, hint: str) -> Problem:
         return Problem(_one_line(message), location.file or self.source, location.line, _one_line(element), _one_line(hint))
 
-    def _order(self, problem: Problem):
+    def _order(self, problem: Problem) -> tuple[bool, str, int]:
         return (problem.file != self.source, problem.file, problem.line)
 
 

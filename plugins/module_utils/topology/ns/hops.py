@@ -7,6 +7,7 @@ A path from A to B has two hops: A's outbound and B's inbound one. Delays add up
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -25,7 +26,7 @@ class Port:
     into: HopProfile
 
 
-def ports_of(substrate: Substrate, members, latency_model: str) -> list[Port]:
+def ports_of(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[Port]:
     """Return the ports of a substrate, whose members are (computer, interface) pairs.
 
     With latency model ``path`` and different latencies, two members are exact. With more members, each hop has half of its own latency.

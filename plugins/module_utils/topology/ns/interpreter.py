@@ -16,6 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...errors import BenitoError, InputError, Problem
@@ -54,7 +55,7 @@ class Record(NamedTuple):
     fields: tuple[str, ...]
 
 
-def run_file(text: bytes, source: str, folder: str, testbed_commands) -> list[Record]:
+def run_file(text: bytes, source: str, folder: str, testbed_commands: Iterable[str]) -> list[Record]:
     """Run the NS file ``text`` and return its records in order. If it ended early, the last one is of kind ``fault`` or ``limit``.
 
     source            the file as the user named it
@@ -75,7 +76,7 @@ def run_file(text: bytes, source: str, folder: str, testbed_commands) -> list[Re
     return _with_ending(records, ended, source)
 
 
-def _run(program: str, text: bytes, folder: str, testbed_commands) -> tuple[bytes, str, tuple[str, ...]]:
+def _run(program: str, text: bytes, folder: str, testbed_commands: Iterable[str]) -> tuple[bytes, str, tuple[str, ...]]:
     """Return (the child's output, why it ended, the child's names for the file)."""
     with tempfile.TemporaryDirectory(prefix="benito-ns-") as work:
         driver, script = os.path.join(work, "prelude.tcl"), os.path.join(work, "experiment.tcl")
@@ -165,8 +166,8 @@ def _output(arguments: list[str], work: str) -> tuple[bytes, str]:
         child.kill()
         child.wait()
         ended = "time"
-    child.stdout.close()
-    child.stderr.close()
+    for stream in parts:
+        stream.close()
     return b"".join(parts[child.stdout]), ended or _death(child.returncode, b"".join(parts[child.stderr]))
 
 

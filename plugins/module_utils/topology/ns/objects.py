@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 from ..scope import shown
 from .interpreter import SourceLocation
@@ -38,12 +39,12 @@ def create_other(reading: Reading, location: SourceLocation, name: str, kind: st
         reading.found.once(f"class {kind}", location, f"new {kind}", "is accepted and has no effect")
 
 
-def _program_has_a_place(reading: Reading, arguments) -> bool:
+def _program_has_a_place(reading: Reading, arguments: Sequence[str]) -> bool:
     thing = reading.network.objects.get(arguments[0]) if arguments else None
     return isinstance(thing, Other) and thing.kind == "simulator"
 
 
-def _node(reading: Reading, location: SourceLocation, kind: str, name: str, arguments) -> None:
+def _node(reading: Reading, location: SourceLocation, kind: str, name: str, arguments: Sequence[str]) -> None:
     node = Node(name, location, bridge=kind == "bridge")
     reading.network.objects[name] = node
     reading.network.nodes.append(node)
@@ -51,7 +52,7 @@ def _node(reading: Reading, location: SourceLocation, kind: str, name: str, argu
         reading.found.warn("arguments of nodes", location, kind, f"its arguments have no effect: {shown(' '.join(arguments))}")
 
 
-def _link(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+def _link(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments: Sequence[str]) -> None:
     first, second, bandwidth, delay, queue, *more = arguments
     who = "duplex-link"
     if more:
@@ -63,7 +64,7 @@ def _link(reading: Reading, location: SourceLocation, _sort: str, name: str, arg
     _medium(reading, location, "link", name, (first, second), who, bandwidth, delay)
 
 
-def _lan(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+def _lan(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments: Sequence[str]) -> None:
     who, number, *texts = arguments
     nodes, rest = texts[: int(number)], texts[int(number) :]
     if who in ("make-new-lan", "make-deter-lan"):
@@ -75,7 +76,7 @@ def _lan(reading: Reading, location: SourceLocation, _sort: str, name: str, argu
     _medium(reading, location, "lan", name, nodes, who, bandwidth, delay)
 
 
-def _medium(reading: Reading, location: SourceLocation, kind: str, name: str, nodes, who: str, bandwidth: str, delay: str) -> Medium:
+def _medium(reading: Reading, location: SourceLocation, kind: str, name: str, nodes: Iterable[str], who: str, bandwidth: str, delay: str) -> Medium:
     """Create a link or LAN; each hop gets half of the delay, in both directions."""
     kbps = reading.bandwidth(location, who, bandwidth)
     delay_ms = reading.delay(location, who, delay)
@@ -84,7 +85,8 @@ def _medium(reading: Reading, location: SourceLocation, kind: str, name: str, no
     return _joined(reading, location, kind, name, nodes, who, kbps or 0, (delay_ms or 0.0) / 2)
 
 
-def _joined(reading: Reading, location: SourceLocation, kind: str, name: str, nodes, who: str, kbps: int, hop_ms: float, hop_loss: float = 0.0) -> Medium:
+def _joined(reading: Reading, location: SourceLocation, kind: str, name: str, nodes: Iterable[str], who: str, kbps: int, hop_ms: float,
+            hop_loss: float = 0.0) -> Medium:
     medium = Medium(name, location, kind)
     reading.network.objects[name] = medium
     reading.network.media.append(medium)
@@ -98,7 +100,7 @@ def _joined(reading: Reading, location: SourceLocation, kind: str, name: str, no
     return medium
 
 
-def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes, who: str, rest) -> None:
+def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes: Iterable[str], who: str, rest: Sequence[str]) -> None:
     """Create a DETER LAN. A delay or loss with a random distribution is replaced by its mean."""
     given = _keywords(reading, location, who, rest)
     kbps = reading.bandwidth(location, who, given["bw"]) if "bw" in given else _DEFAULT_KBPS
@@ -133,7 +135,7 @@ def _deter_loss(reading: Reading, location: SourceLocation, who: str, given: dic
     return threshold or 0.0
 
 
-def _keywords(reading: Reading, location: SourceLocation, who: str, rest) -> dict[str, str]:
+def _keywords(reading: Reading, location: SourceLocation, who: str, rest: Sequence[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     words = list(rest)
     known = ("bw", "delay", "mean", "std", "loss", "threshold", "rate")
@@ -151,13 +153,13 @@ def _keywords(reading: Reading, location: SourceLocation, who: str, rest) -> dic
     return given
 
 
-def _ends(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+def _ends(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments: Sequence[str]) -> None:
     ends = _ends_of(reading, location, *arguments)
     if ends:
         reading.network.objects[name] = ends
 
 
-def _queue(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+def _queue(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments: Sequence[str]) -> None:
     ends = _ends_of(reading, location, *arguments)
     if ends:
         reading.network.objects[name] = Queue(ends)

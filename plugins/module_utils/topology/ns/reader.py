@@ -8,6 +8,8 @@ InputError. Warnings are returned beside the topology, also about statements wit
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...errors import Problem
 from ..model import Topology
 from ..scope import shown
@@ -65,7 +67,8 @@ def _replay(reading: Reading, records: list[Record], folder: str) -> tuple[bool,
                 reading.found.error(record.location, "", "$ns run stands twice", "once, as the last line")
             ran = True
         elif record.kind == "source":
-            keep_source(reading, record.location, *record.fields, folder)
+            given, path = record.fields
+            keep_source(reading, record.location, given, path, folder)
         elif record.kind in ("fault", "limit"):
             ended = True
             _note_end(reading, record)
@@ -115,7 +118,7 @@ def _new(reading: Reading, location: SourceLocation, name: str, kind: str, *argu
 def _name(reading: Reading, _place: SourceLocation, old: str, new: str) -> None:
     thing = reading.network.objects.get(old)
     reading.network.objects[new] = thing
-    if hasattr(thing, "name"):
+    if thing is not None and hasattr(thing, "name"):
         thing.name = new
 
 
@@ -157,7 +160,7 @@ def _unconnected(reading: Reading, location: SourceLocation, first: str, second:
     reading.found.error(location, "link", f"there is no link between {first} and {second}")
 
 
-_STEPS = {
+_STEPS: dict[str, Callable[..., None]] = {
     "object": _object,
     "new": _new,
     "name": _name,

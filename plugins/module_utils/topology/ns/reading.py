@@ -8,11 +8,16 @@ Each function returns None for an invalid text and reports the error. An empty t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from ..scope import shown
 from . import units
 from .findings import Findings
 from .interpreter import SourceLocation
 from .network import Attachment, Ends, Medium, Network, Node
+
+T = TypeVar("T")
 
 
 class Reading:
@@ -101,13 +106,13 @@ class Reading:
         self.found.error(location, who, f"{shown(text)} is not allowed", f"a whole number from {least} to {most}")
         return None
 
-    def one_of(self, location: SourceLocation, who: str, text: str, allowed) -> str | None:
+    def one_of(self, location: SourceLocation, who: str, text: str, allowed: Sequence[str]) -> str | None:
         if text in allowed:
             return text
         self.found.error(location, who, f"{shown(text)} is not allowed", "one of " + ", ".join(allowed))
         return None
 
-    def _number(self, location: SourceLocation, who: str, parse):
+    def _number(self, location: SourceLocation, who: str, parse: Callable[[], T]) -> T | None:
         try:
             return parse()
         except ValueError as exc:

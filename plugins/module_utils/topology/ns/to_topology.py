@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP
 from ..model import Attribute, Capacity, Computer, Interface, Latency, OperatingSystem, Software, Substrate, Topology
 from .interpreter import SourceLocation
@@ -127,7 +129,7 @@ def _latency(time_ms: float) -> Latency | None:
     return Latency(time_ms) if time_ms else None
 
 
-def _attributes(pairs) -> tuple[Attribute, ...]:
+def _attributes(pairs: Iterable[tuple[str, str]]) -> tuple[Attribute, ...]:
     return tuple(Attribute(name, value) for name, value in pairs)
 
 

@@ -12,7 +12,7 @@ import re
 from ...errors import InputError, Problem
 from ..attributes import IP4_ADDRESS, IP4_NETMASK, LATENCY_MODEL, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_name
 from ..checks import check_deployable
-from ..model import Computer, Substrate, Topology
+from ..model import Computer, Element, Software, Substrate, Topology
 from ..scope import named, shown
 from .hops import Port, ports_of, way_between
 from .network import HopProfile
@@ -56,7 +56,7 @@ class _Writer:
         self.members = topology.attachments()
         self.variables = Variables([*(one.name for one in topology.computers), *(one.name for one in topology.substrates)])
 
-    def warn(self, element, label: str, message: str, hint: str = "") -> None:
+    def warn(self, element: Element, label: str, message: str, hint: str = "") -> None:
         self.warnings.append(Problem(message, self.topology.source, element.line, label, hint))
 
     def add(self, *words: str) -> None:
@@ -204,7 +204,7 @@ class _Writer:
                 self.add(medium, "cost", quoted(attribute.value))
             elif attribute.name != LOSS and containers_name(attribute.name) != LOSS_MODEL:
                 self.add("tb-add-network-attribute", medium, quoted(attribute.name), quoted(attribute.value))
-        masks = {port.interface.attribute(IP4_NETMASK, _DEFAULT_MASK) for port in ports if port.interface.attribute(IP4_ADDRESS)}
+        masks = {str(port.interface.attribute(IP4_NETMASK, _DEFAULT_MASK)) for port in ports if port.interface.attribute(IP4_ADDRESS)}
         if len(masks) > 1:
             self.warn(substrate, named("substrate", substrate.name), "its members have different netmasks; the NS file has one")
         for mask in sorted(masks - {_DEFAULT_MASK})[:1]:
@@ -276,7 +276,7 @@ class _Writer:
                 self.warn(computer, label, f"its <{what}> has no place in an NS file")
 
 
-def _can_be_written(software) -> bool:
+def _can_be_written(software: Software) -> bool:
     """Return whether this is a package's name without white space, or a tar file with a folder to unpack it in."""
     location, folder = software.location, software.install
     if not location or location.split() != [location]:

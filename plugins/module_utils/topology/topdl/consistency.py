@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from ..model import Computer, OtherElement
+from ..model import Computer, Interface, OtherElement, Substrate
 from ..problem_log import ProblemLog
 from ..scope import named, shown
 
@@ -20,18 +21,18 @@ class _Namespace:
     prefix  the start of the labels of its elements: "" or "fragment f, "
     """
 
-    def __init__(self, problems: ProblemLog, substrates, elements, prefix: str):
+    def __init__(self, problems: ProblemLog, substrates: Sequence[Substrate], elements: Sequence[Computer | OtherElement], prefix: str):
         self.problems = problems
         self.substrates = substrates
         self.elements = elements
         self.prefix = prefix
         self.suggestions = 0
 
-    def label(self, element) -> str:
+    def label(self, element: Computer | OtherElement) -> str:
         kind = element.kind if isinstance(element, OtherElement) else "computer"
         return self.prefix + named(kind, element.name)
 
-    def suggestion(self, wrong: str, right) -> str:
+    def suggestion(self, wrong: str, right: Iterable[str]) -> str:
         """Return a hint with the closest known name. The search is slow, so only the first few get one."""
         self.suggestions += 1
         if self.suggestions > _MOST_SUGGESTIONS:
@@ -40,7 +41,7 @@ class _Namespace:
         return f"did you mean {shown(close[0])}?" if close else "every substrate needs a <substrates> of its own"
 
 
-def check_names(problems: ProblemLog, substrates, elements, fragment: str = "") -> None:
+def check_names(problems: ProblemLog, substrates: Sequence[Substrate], elements: Sequence[Computer | OtherElement], fragment: str = "") -> None:
     """Log duplicate names and unknown substrates as errors, and unusual attachments as warnings.
 
     fragment  name of the fragment that is being checked. Its interfaces and substrates may be completed
@@ -54,7 +55,7 @@ def check_names(problems: ProblemLog, substrates, elements, fragment: str = "") 
         _warn_of_lonely_substrates(namespace, members)
 
 
-def check_several_substrates(problems: ProblemLog, elements) -> None:
+def check_several_substrates(problems: ProblemLog, elements: Sequence[Computer | OtherElement]) -> None:
     """Log interfaces with more than one substrate as errors: version 2.0 does not allow them."""
     for element in elements:
         for interface in element.interfaces:
@@ -64,7 +65,7 @@ def check_several_substrates(problems: ProblemLog, elements) -> None:
                 problems.error(interface.line, label, "has more than one <substrate>, which TopDL 2.0 does not allow", "one interface for each substrate")
 
 
-def _check_unique(problems: ProblemLog, labelled) -> None:
+def _check_unique(problems: ProblemLog, labelled: Iterable[tuple[str, Substrate | Computer | OtherElement]]) -> None:
     first_lines: dict[str, int] = {}
     for label, item in labelled:
         if not item.name:
@@ -95,7 +96,7 @@ def _check_attachments(namespace: _Namespace) -> Counter:
     return members
 
 
-def _report_attachment(namespace: _Namespace, element, interface, known) -> None:
+def _report_attachment(namespace: _Namespace, element: Computer | OtherElement, interface: Interface, known: set[str]) -> None:
     label = f"{namespace.label(element)}, {named('interface', interface.name)}"
     if not interface.substrates and not namespace.prefix:
         namespace.problems.error(interface.line, label, "has no <substrate>", "name the substrate it is attached to")

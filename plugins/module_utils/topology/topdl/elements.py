@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...names import NODE_RULE, is_node_name
 from ..model import Capacity, Computer, Cpu, Interface, Latency, OperatingSystem, OtherElement, Service, ServiceParam, Software, Storage, Substrate
 from ..scope import XML_SPACE, Scope, local_name, raw_xml, shown
@@ -113,7 +115,7 @@ def _renamed(interface: Interface, name: str) -> Interface:
     )
 
 
-def _report_repeated_interfaces(scope: Scope, interfaces) -> None:
+def _report_repeated_interfaces(scope: Scope, interfaces: Sequence[Interface]) -> None:
     seen: dict[str, Interface] = {}
     for interface in interfaces:
         first = seen.setdefault(interface.name, interface)
@@ -250,7 +252,7 @@ def _fields(scope: Scope, kind: str) -> tuple[tuple[str, str], ...]:
         if tag == "id":
             fields += _identity(scope)
             continue
-        text = scope.text(tag)
+        text = scope.text(tag) or ""
         if tag == "level":
             scope.integer("<level>", text)
         fields.append((tag, text))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 
 from ...errors import Problem
 from ..attributes import LATENCY_MODEL, containers_attribute, containers_name
-from ..model import Fragment, IfMap, NameMap, OtherElement, Topology
+from ..model import Attribute, Computer, Fragment, IfMap, NameMap, OtherElement, Substrate, Topology
 from ..problem_log import ProblemLog
-from ..scope import Scope, local_name, named, raw_xml, shown
+from ..scope import Scope, XmlElement, local_name, named, raw_xml, shown
 from ..xml_source import load, parse
 from .consistency import check_names, check_several_substrates
 from .elements import ELEMENT_TAGS, read_computer, read_other, read_substrate
@@ -49,7 +50,7 @@ def read_topdl_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, 
 
 
 @contextmanager
-def _collector_at_rest():
+def _collector_at_rest() -> Iterator[None]:
     """Disable the garbage collector: a topology being built has no garbage, yet each collection traverses all of it."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -60,7 +61,7 @@ def _collector_at_rest():
             gc.enable()
 
 
-def _topology_element(root, problems: ProblemLog):
+def _topology_element(root: XmlElement, problems: ProblemLog) -> XmlElement | None:
     """Return the element that holds the topology: the root, or a deeper one if TopDL is embedded in another format."""
     if any(local_name(child) in _ROOT_CHILDREN for child in root):
         return root
@@ -75,7 +76,7 @@ def _topology_element(root, problems: ProblemLog):
     return None
 
 
-def _topology(xml, problems: ProblemLog) -> Topology:
+def _topology(xml: XmlElement, problems: ProblemLog) -> Topology:
     scope = Scope(problems, xml, "")
     declared = _version(scope)
     substrates = _substrates(scope)
@@ -125,7 +126,8 @@ def _version(scope: Scope) -> str:
     return "1.0"
 
 
-def _effective_version(scope: Scope, declared: str, elements, fragments, namemaps) -> str:
+def _effective_version(scope: Scope, declared: str, elements: Sequence[Computer | OtherElement], fragments: Sequence[Fragment],
+                       namemaps: Sequence[NameMap]) -> str:
     """Return 2.0 if the topology uses a feature of version 2.0, else the declared version."""
     regions = any(isinstance(element, OtherElement) and element.kind == "region" for element in elements)
     if declared == "1.0" and (regions or fragments or namemaps):
@@ -134,7 +136,7 @@ def _effective_version(scope: Scope, declared: str, elements, fragments, namemap
     return declared
 
 
-def _latency_model(scope: Scope, attributes, declared: str) -> str:
+def _latency_model(scope: Scope, attributes: tuple[Attribute, ...], declared: str) -> str:
     """Return ``hop`` or ``path``: the value of the root attribute, else the default of the version."""
     said = containers_attribute(Topology(attributes=attributes), LATENCY_MODEL)
     if said is None:
@@ -146,7 +148,7 @@ def _latency_model(scope: Scope, attributes, declared: str) -> str:
 
 def _substrates(scope: Scope) -> tuple:
     """Read the substrates. A wrapper is itself a substrate, unless it holds several <substrate> elements."""
-    found = []
+    found: list[Substrate] = []
     for wrapper in scope.take("substrates"):
         inner = [child for child in wrapper if local_name(child) == "substrate"]
         several = inner and not any(local_name(child) == "name" for child in wrapper)
@@ -173,7 +175,7 @@ def _elements(scope: Scope) -> tuple:
     return tuple(found)
 
 
-def _keep_rest(scope: Scope, wrapper, known) -> None:
+def _keep_rest(scope: Scope, wrapper: XmlElement, known: Container[str]) -> None:
     """Keep the other content of a wrapper, in a wrapper of its own."""
     rest = [local_name(child) for child in wrapper if local_name(child) not in known]
     line = wrapper.sourceline or 0

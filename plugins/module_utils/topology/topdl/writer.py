@@ -9,11 +9,30 @@ It writes version 1.0, unless the topology uses a feature of 2.0. The order of e
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from ...errors import InputError, Problem
 from ..attributes import LATENCY_MODEL, PREFIX
-from ..model import Attribute, Capacity, Computer, Fragment, Interface, Latency, NameMap, OtherElement, Service, Substrate, Topology
+from ..model import (
+    Attribute,
+    Capacity,
+    Computer,
+    Cpu,
+    Fragment,
+    IfMap,
+    Interface,
+    Latency,
+    NameMap,
+    OperatingSystem,
+    OtherElement,
+    Service,
+    Software,
+    Storage,
+    Substrate,
+    Topology,
+    Unknown,
+)
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LARGEST_PLAIN = 1e15
@@ -67,19 +86,19 @@ class _Out:
         self.lines = ['<?xml version="1.0" encoding="UTF-8"?>']
         self.pad = ""
 
-    def open(self, tag: str, unknown=(), extra: str = "") -> None:
+    def open(self, tag: str, unknown: tuple[Unknown, ...] = (), extra: str = "") -> None:
         """Start an element; ``extra`` has its known XML attributes."""
         attributes = extra + _xml_attributes(unknown, "") if unknown else extra
         self.lines.append(f"{self.pad}<{tag}{attributes}>")
         self.pad += "  "
 
-    def wrap(self, tag: str, unknown=()) -> None:
+    def wrap(self, tag: str, unknown: tuple[Unknown, ...] = ()) -> None:
         """Start the wrapper around one item; its XML attributes were kept with the item."""
         attributes = _xml_attributes(unknown, "..") if unknown else ""
         self.lines.append(f"{self.pad}<{tag}{attributes}>")
         self.pad += "  "
 
-    def close(self, tag: str, unknown=()) -> None:
+    def close(self, tag: str, unknown: tuple[Unknown, ...] = ()) -> None:
         """Write the unknown elements of an element, then end it."""
         for kept in unknown:
             if _is_element(kept.tag):
@@ -87,13 +106,13 @@ class _Out:
         self.pad = self.pad[:-2]
         self.lines.append(f"{self.pad}</{tag}>")
 
-    def leaf(self, tag: str, text: str | None, unknown=(), number: int = 1) -> None:
+    def leaf(self, tag: str, text: str | None, unknown: tuple[Unknown, ...] = (), number: int = 1) -> None:
         """Write an element with text only; write nothing if it has neither text nor kept XML attributes."""
         attributes = _xml_attributes(unknown, f"{tag}/{number}") if unknown else ""
         if text is not None or attributes:
             self.lines.append(f"{self.pad}<{tag}{attributes}>{_escaped(text or '')}</{tag}>")
 
-    def leaves(self, tag: str, texts, unknown=()) -> None:
+    def leaves(self, tag: str, texts: Iterable[str], unknown: tuple[Unknown, ...] = ()) -> None:
         for number, text in enumerate(texts, 1):
             self.leaf(tag, text, unknown, number)
 
@@ -106,7 +125,7 @@ def _is_element(tag: str) -> bool:
     return tag not in ("", "..") and "/" not in tag
 
 
-def _xml_attributes(unknown, tag: str) -> str:
+def _xml_attributes(unknown: tuple[Unknown, ...], tag: str) -> str:
     return "".join(f" {kept.text}" for kept in unknown if kept.tag == tag)
 
 
@@ -116,7 +135,7 @@ def _number(value: float) -> str:
     return text if float(text) == value else repr(value)
 
 
-def _attributes(out: _Out, attributes) -> None:
+def _attributes(out: _Out, attributes: Iterable[Attribute]) -> None:
     pad = out.pad
     for attribute in attributes:
         if attribute.unknown:
@@ -138,7 +157,7 @@ def _shape(out: _Out, capacity: Capacity | None, latency: Latency | None) -> Non
         _shape_element(out, "latency", "time", latency.time_ms, latency)
 
 
-def _shape_element(out: _Out, tag: str, number_tag: str, value: float, shape) -> None:
+def _shape_element(out: _Out, tag: str, number_tag: str, value: float, shape: Capacity | Latency) -> None:
     out.open(tag, shape.unknown)
     out.leaf(number_tag, _number(value), shape.unknown)
     kind = shape.kind if shape.kind_text is None else shape.kind_text
@@ -156,7 +175,7 @@ def _substrate(out: _Out, substrate: Substrate) -> None:
     out.close("substrates", unknown)
 
 
-def _tail(out: _Out, element) -> None:
+def _tail(out: _Out, element: Substrate | Computer | OtherElement) -> None:
     """Write the common last children of substrates and elements."""
     out.leaves("localname", element.localnames, element.unknown)
     out.leaf("status", element.status, element.unknown)
@@ -214,7 +233,7 @@ def _hardware(out: _Out, computer: Computer) -> None:
         _part(out, "storage", storage, {"amount": _number(storage.amount_mb), "persistence": storage.persistence or None})
 
 
-def _part(out: _Out, tag: str, part, texts: dict[str, str | None], known: str = "") -> None:
+def _part(out: _Out, tag: str, part: Cpu | OperatingSystem | Software | Storage, texts: dict[str, str | None], known: str = "") -> None:
     """Write a cpu, os, software or storage: its texts, then its attributes. ``known`` has its known XML attributes."""
     out.open(tag, part.unknown, known)
     for name, text in texts.items():
@@ -246,7 +265,7 @@ def _other(out: _Out, element: OtherElement) -> None:
     out.close(element.kind, unknown)
 
 
-def _fields(out: _Out, fields, unknown) -> None:
+def _fields(out: _Out, fields: Iterable[tuple[str, str]], unknown: tuple[Unknown, ...]) -> None:
     for tag, text in fields:
         outer, _slash, inner = tag.partition("/")
         if inner:
@@ -279,7 +298,7 @@ def _namemap(out: _Out, namemap: NameMap) -> None:
     out.close("namemaps", namemap.unknown)
 
 
-def _maps(out: _Out, tag: str, maps) -> None:
+def _maps(out: _Out, tag: str, maps: Iterable[IfMap]) -> None:
     for one in maps:
         out.open(tag, one.unknown)
         out.leaf("inner", one.inner, one.unknown)

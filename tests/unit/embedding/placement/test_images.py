@@ -44,7 +44,7 @@ def a_node(kind="qemu", os=None, cpus=(), **containers):
 
 
 def chosen(topology):
-    choice = choose_images(topology, IMAGES, "debian-12")
+    choice = choose_images(read_nodes(topology), IMAGES, "debian-12")
     return choice.images["a"][0], choice.warnings
 
 
@@ -115,14 +115,14 @@ def test_what_cannot_be_had_is_an_error_that_names_the_computer(node, problem):
 def test_all_errors_come_at_once_and_other_kinds_have_no_image():
     topology = vtopo({"lan0": "a b c"}, a={"node_type": "qemu", "image": "x"}, b={"node_type": "process", "image": "y"}, c={"node_type": "qemu", "image": "z"})
     with pytest.raises(InputError) as caught:
-        choose_images(topology, IMAGES, "debian-12")
+        choose_images(read_nodes(topology), IMAGES, "debian-12")
     assert [problem.element for problem in caught.value.problems] == ["computer a", "computer c"]
 
 
 def test_virtual_machines_that_are_no_computers_are_made_of_the_default():
-    assert choose_images(vtopo({}), IMAGES, "tools", ["vm-0"]).images == {"vm-0": (IMAGES["tools"], "disk")}
+    assert choose_images(read_nodes(vtopo({})), IMAGES, "tools", ["vm-0"]).images == {"vm-0": (IMAGES["tools"], "disk")}
     with pytest.raises(InputError, match="old-root, which is no disk"):
-        choose_images(vtopo({}), IMAGES, "old-root", ["vm-0"])
+        choose_images(read_nodes(vtopo({})), IMAGES, "old-root", ["vm-0"])
 
 
 def test_a_site_may_replace_a_built_in_image():
@@ -183,12 +183,12 @@ def test_a_hidden_machine_is_made_of_what_its_processes_say():
         return {"node_type": "process", "vhost": "carrier", **image}
 
     topology = vtopo({"lan0": "p q"}, p=inside(), q=inside(image="irc"))
-    assert choose_images(topology, images, "debian-12", ["carrier"]).images["carrier"][0].name == "irc"
-    assert choose_images(vtopo({"lan0": "p"}, p=inside()), images, "debian-12", ["carrier"]).images["carrier"][0].name == "debian-12"
+    assert choose_images(read_nodes(topology), images, "debian-12", ["carrier"]).images["carrier"][0].name == "irc"
+    assert choose_images(read_nodes(vtopo({"lan0": "p"}, p=inside())), images, "debian-12", ["carrier"]).images["carrier"][0].name == "debian-12"
     with pytest.raises(InputError, match="computer q: its vhost carrier would be made of web and irc"):
-        choose_images(vtopo({"lan0": "p q"}, p=inside(image="web"), q=inside(image="irc")), images, "debian-12", ["carrier"])
+        choose_images(read_nodes(vtopo({"lan0": "p q"}, p=inside(image="web"), q=inside(image="irc"))), images, "debian-12", ["carrier"])
     with pytest.raises(InputError, match="there is no image 'ircd'"):
-        choose_images(vtopo({"lan0": "p"}, p=inside(image="ircd")), images, "debian-12", ["carrier"])
+        choose_images(read_nodes(vtopo({"lan0": "p"}, p=inside(image="ircd"))), images, "debian-12", ["carrier"])
 
 
 @pytest.mark.parametrize(("node", "template", "image"), [
@@ -201,6 +201,6 @@ def test_a_hidden_machine_is_made_of_what_its_processes_say():
     ({"kind": "qemu"}, "debian-13", "debian-12"),
 ])
 def test_the_template_of_the_setting_is_the_image_of_openvz_nodes_that_ask_for_none(node, template, image):
-    choice = choose_images(a_node(**node), IMAGES, "debian-12", (), template)
+    choice = choose_images(read_nodes(a_node(**node)), IMAGES, "debian-12", (), template)
     assert choice.images["a"][0].name == image
     assert any("ubuntu-10.04-x86" in str(warning) for warning in choice.warnings) == (template == "ubuntu-10.04-x86")

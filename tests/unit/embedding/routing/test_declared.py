@@ -12,6 +12,7 @@ import networkx
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.addressing.addresses import assign_addresses
 from ansible_collections.deter.benito.plugins.module_utils.embedding.addressing.subnets import dotted
+from ansible_collections.deter.benito.plugins.module_utils.embedding.node_view import read_nodes
 from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.components import separate_parts
 from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.declared import check_routing
 from ansible_collections.deter.benito.plugins.module_utils.embedding.routing.network import read_network
@@ -43,12 +44,12 @@ def table(topology, node):
 
 
 def warned(topology):
-    return [str(problem) for problem in check_routing(topology)]
+    return [str(problem) for problem in check_routing(topology, read_nodes(topology))]
 
 
 def refused(topology):
     with pytest.raises(InputError) as caught:
-        check_routing(topology)
+        check_routing(topology, read_nodes(topology))
     return [str(problem) for problem in caught.value.problems]
 
 

@@ -51,7 +51,7 @@ def test_attributes_without_a_name_and_cut_off_ones_do_no_harm():
 
 
 def test_what_is_only_read_cannot_be_written():
-    with pytest.raises(NotImplementedError, match="only read"):
+    with pytest.raises(NotImplementedError, match="only decoded"):
         nl.encode([("RTA_MULTIPATH", [3])])
 
 

@@ -13,7 +13,7 @@ from ansible_collections.deter.benito.plugins.module_utils.errors import HostErr
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink
 from ansible_collections.deter.benito.plugins.module_utils.host.net.netlink import Batch
-from ansible_collections.deter.benito.plugins.module_utils.host.net.ports import Medium, Peer, Port, Ports, media, remove_ports
+from ansible_collections.deter.benito.plugins.module_utils.host.net.ports import Medium, Peer, Port, Ports, media, remove_interfaces, remove_ports
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network, substrates_status
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.taps import apply_taps
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, UplinkPlan, VnodePlan
@@ -147,6 +147,23 @@ def test_the_other_end_may_be_in_a_network_of_its_own():
     child.communicate()
     assert "mtu 1400" in inside.stdout and "bia0" not in netlink.links()
     assert ports.missing == [ports.planned["bva0"]], "what is live was seen before"
+
+
+@sandboxed
+def test_an_end_that_stays_in_the_vhosts_network_is_marked_refused_and_removed_with_its_port():
+    medium()
+    wire = dataclasses.replace(port("veth"), peer=Peer("exp0", "02:00:00:00:00:00", stays=True))
+    ip("link add exp0 type bridge")
+    with pytest.raises(HostError, match="^a: this machine has a device exp0 of its own: give the interface another name in the topology"):
+        applied(wire)
+    assert remove_interfaces(PATHS) == [] and "exp0" in netlink.links()
+    ip("link delete exp0")
+    applied(wire, port("veth", 1))
+    assert netlink.links()["exp0"].alias == "benito:Proj.exp:interface:a:inf000"
+    ip("link delete bva0", f"link add exp0 group {PATHS.group} type veth peer name exp1")
+    assert applied(wire, port("veth", 1)) == ["port bva0 of a:inf000: made"], "what an interrupted run has left is replaced"
+    assert remove_interfaces(PATHS, but=["exp0"]) == [] and remove_interfaces(PATHS) == ["interface exp0: removed"]
+    assert sorted(name for name in netlink.links() if name.startswith(("bv", "exp"))) == ["bva1"]
 
 
 @sandboxed
