@@ -104,7 +104,7 @@ def prepare(request: Request) -> Annotation:
             return _rules(request)
         except RuleError as exc:
             faults.extend(exc.problems)
-            return tuple(replace(rule, allow_none=True) for rule in exc.sound)  # what they would select depends on the others
+            return tuple(replace(rule, allow_none=True) for rule in exc.sound)  # their selection may depend on the faulty rules
 
     def collect(step: Callable[[], T]) -> T | None:
         try:

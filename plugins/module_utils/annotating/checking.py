@@ -35,7 +35,7 @@ def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text))
 
 
-# {canonical name: (sorts of element that it has an effect on, whether a value makes sense, what would)}
+# {canonical name: (types of elements that it has an effect on, check of a value, valid values)}
 KNOWN = {
     names.NODE_TYPE: ((COMPUTER,), lambda text: kind_named(text) is not None, ALLOWED),
     names.PARTITION: ((COMPUTER,), safe_partition, _PARTITION_RULE),
@@ -64,7 +64,7 @@ KNOWN = {
     "sync_server": ((EXPERIMENT,), _anything, ""),
 }
 _FAMILIES = {"env": EXPERIMENT, "vtype": EXPERIMENT}
-_WITHOUT_PREFIX = ("rtproto",)  # of computers, which has an effect there
+_WITHOUT_PREFIX = ("rtproto",)  # an effective attribute of computers
 _BY_LOWER = {name.lower(): name for name in KNOWN}
 
 

@@ -18,7 +18,7 @@ from .rules import COMPUTER, INTERFACE, OTHER, SUBSTRATE, Rule
 
 _Test = Callable[[ElementRef], bool]
 
-# What may be said of which sort of element, beside its name and its attributes.
+# Conditions that apply to each type of element, besides its name and its attributes.
 MEANINGFUL = {
     COMPUTER: ("kind", "degree", "neighbours", "substrate"),
     OTHER: ("degree", "neighbours", "substrate"),

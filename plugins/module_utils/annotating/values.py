@@ -15,7 +15,7 @@ from .rules import CYCLE, INTERFACE, SPREAD, SUBSTRATE, Rule, Value
 from .selecting import Structure
 
 PLACEHOLDERS = ("name", "index", "number", "count", "value", "computer", "substrate")
-# ${name} is the shell's.
+# ${name} is left to the shell.
 _PLACEHOLDER = re.compile(r"(?<!\$){(" + "|".join(PLACEHOLDERS) + ")}")
 _DIGITS = re.compile("[0-9]+")
 LONGEST = 65_536

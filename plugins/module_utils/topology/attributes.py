@@ -84,9 +84,9 @@ def containers_name(attribute_name: str) -> str | None:
 
 
 def containers_attribute(element: Element, name: str) -> str | None:
-    """Return the value of the containers attribute ``name``, whatever its spelling in the file; None when it is absent.
+    """Return the value of the containers attribute ``name``, whatever its spelling in the file; None if absent.
 
-    The canonical spelling wins over an alias; among equals the first one counts.
+    The canonical spelling takes precedence over an alias. Among equal spellings the first one counts.
     """
     wanted = _SPELLINGS.get(name.lower(), name)
     found = None
@@ -116,14 +116,14 @@ def containers_attributes(element: Element) -> dict[str, str]:
 
 
 def is_true(text: str | None) -> bool:
-    """Return whether the value of an attribute means yes, as that of ``containers:ghost``."""
+    """Return whether an attribute's value means true, such as that of ``containers:ghost``."""
     return text is not None and text.strip().lower() in ("true", "yes", "1")
 
 
 def with_containers_attribute(element: E, name: str, value: str | None) -> E:
-    """Return a copy of ``element`` with ``containers:<name>`` set to ``value`` and every other spelling of it removed.
+    """Return a copy of ``element`` with ``containers:<name>`` set to ``value`` and all its other spellings removed.
 
-    The attribute takes the place of the first one that it replaces, else the end. None removes it.
+    The attribute takes the place of the first one that it replaces, else the end. The value None removes it.
     """
     wanted = _SPELLINGS.get(name.lower(), name)
     attributes = []

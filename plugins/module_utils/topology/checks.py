@@ -19,10 +19,10 @@ from .attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_L
 from .model import Computer, Element, Interface, OtherElement, Topology
 from .scope import named, shown
 
-# Names that already mean something to resolvers or to Ansible.
+# Names with a fixed meaning for resolvers or for Ansible.
 RESERVED_NODES = frozenset(("localhost", "loghost", "all", "ungrouped"))
 PNODE = re.compile(r"pnode-[0-9]{4,}", re.IGNORECASE)
-# Directories of /proc/sys/net/ipv4/conf that are no devices: the kernel refuses devices of these names. And the control network's.
+# Directories of /proc/sys/net/ipv4/conf that are not devices: the kernel refuses these names. Also the control network's device.
 RESERVED_INTERFACES = frozenset(("lo", "all", "default", "control0"))
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST_NUMBER = 1e15

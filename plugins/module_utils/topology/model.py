@@ -62,14 +62,14 @@ class Latency:
 
 @dataclass(frozen=True)
 class Element:
-    """What every TopDL element that may carry attributes has in common."""
+    """The common fields of all TopDL elements that may carry attributes."""
 
     attributes: tuple[Attribute, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     line: int = field(default=0, compare=False)
 
     def attribute(self, name: str, default: str | None = None) -> str | None:
-        """Value of the first attribute called exactly ``name``, else ``default``."""
+        """Return the value of the first attribute called exactly ``name``, else ``default``."""
         for attribute in self.attributes:
             if attribute.name == name:
                 return attribute.value

@@ -115,7 +115,7 @@ def _content(path: str, name: str) -> bytes:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
-        return load(path, name)  # which says what is wrong with it
+        return load(path, name)  # it reports the error
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise InputError(Problem("is not a regular file", file=name))
     return load(path, name)

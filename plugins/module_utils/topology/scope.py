@@ -16,7 +16,7 @@ from .attributes import PREFIX, containers_name
 from .model import Attribute, Unknown
 from .problem_log import ProblemLog
 
-XmlElement = Any  # of lxml, whose stubs know no number of a line
+XmlElement = Any  # an lxml element; the stubs of lxml lack sourceline
 T = TypeVar("T")
 
 XML_SPACE = " \t\r\n"

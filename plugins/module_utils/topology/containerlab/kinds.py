@@ -10,7 +10,7 @@ from __future__ import annotations
 
 OPENVZ, QEMU = "openvz", "qemu"
 BRIDGES = ("bridge", "ovs-bridge")
-# What is no node of the lab's own.
+# {kind that is not one of the lab's own nodes: reason to leave it out}
 LEFT_OUT = {
     "host": "it is the machine containerlab runs on",
     "ext-container": "it is a container that others start",

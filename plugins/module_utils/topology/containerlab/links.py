@@ -14,7 +14,7 @@ from ..problem_log import ProblemLog
 from ..scope import shown
 from .definitions import line_of, text_of
 
-# Links whose other end is outside the lab.
+# Types of links with one end outside the lab.
 _OUTWARD = ("host", "mgmt-net", "macvlan", "macvtap", "vxlan", "vxlan-stitch", "dummy")
 _BRIEF = '["a:eth1", "b:eth1"]'
 _LONG = "node: a, interface: eth1"

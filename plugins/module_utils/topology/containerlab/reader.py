@@ -23,7 +23,7 @@ from .definitions import Definition, Definitions, line_of, mapping_of
 from .kinds import BRIDGES, LEFT_OUT, node_type
 from .links import Links
 
-# What the start commands of all nodes may be together; a command of the defaults is one of every node.
+# Maximum total length of all nodes' start commands; a command of the defaults counts once per node.
 _MOST_OF_COMMANDS = 16 * 2**20
 _OURS = ("name", "topology")
 _OF_TOPOLOGY = ("defaults", "kinds", "groups", "nodes", "links")

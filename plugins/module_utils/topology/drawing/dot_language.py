@@ -12,7 +12,7 @@ import html
 from collections.abc import Iterable
 
 LONGEST_LABEL = 40
-_CLUSTER = "cluster"  # a subgraph so named is a box, and fdp takes a node so named for one
+_CLUSTER = "cluster"  # a subgraph with this prefix is drawn as a box, and fdp treats such a node as one
 
 
 class Html(str):

@@ -21,11 +21,11 @@ from .style import FONTS, INK, LAN, MACHINE_BOX, PNODE_BOX, QUIET, WIRE, Style, 
 EVERYTHING, NAMES, NODES = "everything", "names of nodes and substrates", "names of nodes and LANs"
 DRAW_BOXES = ("dot", "fdp")
 NEATO = "neato"
-_MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs; twice as many lines
+_MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # limits for nodes and LANs; for lines twice as many
 _POINTS_OF_AN_INCH = 72
-_LARGEST_INCHES = 75  # what is larger is made smaller: a bitmap of 7,200 points each way takes 200 MB to draw
-_END_POINTS = 50  # an address takes so many
-_LINES_OF_A_NODE = 1.5  # where there are more, nodes are farther apart
+_LARGEST_INCHES = 75  # larger pictures are scaled down: drawing a bitmap of 7,200 × 7,200 points takes 200 MB
+_END_POINTS = 50  # the room for an address
+_LINES_OF_A_NODE = 1.5  # with a higher average, nodes are farther apart
 _FARTHEST_POINTS, _MOST_AROUND = 160, 40
 
 _Joined = tuple[int, Interface]  # (number of an element, its interface)
@@ -106,7 +106,7 @@ class _Picture:
 
     def __init__(self, topology: Topology, wanted: Wanted, placement: Placement, places: Mapping[str, Mapping[str, str]]):
         self.topology, self.wanted, self.placement, self.places = topology, wanted, placement, places
-        self.written = self.boxes = 0  # lines and boxes so far
+        self.written = self.boxes = 0  # number of lines and boxes so far
         self.members = _members(topology)
         size = size_of(topology)
         self.detail = size.detail

@@ -15,7 +15,7 @@ from math import hypot
 from typing import NamedTuple
 
 _CELL = 48
-_STEPS = 12  # points looked at of each curve of a line
+_STEPS = 12  # half the number of points checked on each curve of a line
 _EDGE_STEP = 5
 _SIZE = 8
 _GAP = 2.0
@@ -118,7 +118,7 @@ def places(told: dict) -> dict[str, dict[str, str]]:
 
 
 def _cost_there(where: _Map, text: _Text, tried: tuple[float, float, float]) -> float:
-    """What is bad about a text at a place that is tried, with what is bad about the place itself."""
+    """Return the total cost of a label at a candidate position: that of the position and that of its overlaps."""
     return tried[2] + where.cost(text.at(tried[0], tried[1]), text.line)
 
 

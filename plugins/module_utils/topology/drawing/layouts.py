@@ -17,7 +17,7 @@ FASTEST = "sfdp"
 MOST_MARKS = 20_000
 _MOST_FOR_NEATO = 160
 _MOST_SURELY_APART = 1000
-_MOST_FOR_DOT, _MOST_FOR_FDP = 30, 400  # with boxes
+_MOST_FOR_DOT, _MOST_FOR_FDP = 30, 400  # for pictures with boxes
 
 
 def attempts(topology: Topology, wanted: Wanted, placement: Placement, program: str | None = None) -> list[Attempt]:

@@ -22,13 +22,13 @@ from ...errors import BenitoError
 
 PROGRAMS = ("dot", "neato", "fdp", "sfdp", "twopi", "circo")
 FORMATS = ("svg", "png", "pdf", "dot")
-DOT = "dot"  # the format that is the text itself, and a program
+DOT = "dot"  # a format, the text itself, and a program
 MEMORY_MB = 1536
 _LARGEST_FILE_MB = 256
-_SHARE = 0.6  # of the time that is left, for one after which there is another
+_SHARE = 0.6  # of the remaining time, for every attempt but the last
 _LONGEST_COMPLAINT = 200
 _TEXT = "picture.dot"
-_DATE = re.compile(rb"/CreationDate \(D:([0-9]{14})")  # the same topology gives the same PDF
+_DATE = re.compile(rb"/CreationDate \(D:([0-9]{14})")  # overwritten, so that the same topology gives the same PDF
 
 
 @dataclass(frozen=True)

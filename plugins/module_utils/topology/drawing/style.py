@@ -15,7 +15,7 @@ from ..attributes import NODE_TYPE, containers_attribute
 from ..model import Computer, OtherElement
 from .dot_language import Html, in_html
 
-FONTS = "DejaVu Sans,Verdana,sans-serif"  # wide ones: where a viewer has none of them, what it takes fits into the boxes
+FONTS = "DejaVu Sans,Verdana,sans-serif"  # wide fonts: if a viewer has none of them, its fallback still fits into the boxes
 INK, QUIET, WIRE = "#1c2733", "#3a4550", "#98a2ac"
 
 

@@ -22,7 +22,7 @@ LABEL, KIND, NAMED_KIND, OSID = "label", "kind", "named kind", "osid"
 KBPS, BPS, DELAY, LOSS_OF = "kbps", "bps", "delay", "loss"
 SOURCE_ADDRESS, TARGET_ADDRESS, SOURCE_INTERFACE, TARGET_INTERFACE = "source address", "target address", "source interface", "target interface"
 
-# {role: names of keys, small letters without what stands between words}
+# {role: names of keys, in lower case without word separators}
 _NODE_ROLES = {
     LABEL: ("label", "name"),
     NAMED_KIND: ("nodetype", "containertype", PREFIX + NODE_TYPE),
@@ -37,7 +37,7 @@ _NODE_ROLES = {
 _EDGE_ROLES = {
     LABEL: ("label", "name"),
     KBPS: ("bandwidth", "bw", "capacity", "rate"),
-    BPS: ("linkspeedraw",),  # the Internet Topology Zoo's, in bits per second
+    BPS: ("linkspeedraw",),  # of the Internet Topology Zoo, in bits per second
     DELAY: ("delay", "latency"),
     LOSS_OF: ("loss", "lossrate", "packetloss", "plr"),
     PREFIX + "cost": ("cost", PREFIX + "cost"),
@@ -54,7 +54,7 @@ KINDS = ("embedded_pnode", "qemu", "openvz", "open_vz", "process")
 LANS = ("lan", "substrate")
 _BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 _MOST_NAMES = 12
-# What defaults may make of a file: characters, and for each time that one is taken some more.
+# Maximum size of all applied defaults: their characters, plus _EACH_TIME for each application.
 _MOST_BY_DEFAULT, _EACH_TIME = 32 * 2**20, 50
 
 

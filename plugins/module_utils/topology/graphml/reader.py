@@ -198,5 +198,5 @@ def _endpoints(xml: XmlElement) -> list:
 
 
 def _joined(one: End, more: End) -> End:
-    """What two edges say of one end."""
+    """Return the combined properties of one end of two edges; the first edge's name takes precedence."""
     return End(one.name or more.name, (*one.attributes, *more.attributes))

@@ -19,7 +19,7 @@ from ..scope import shown
 from ..topdl.consistency import check_names
 from .names import InterfaceNames, Names
 
-# Nodes, links and LANs; memory and time are bounded for files that nobody would deploy.
+# Maximum number of nodes, links and LANs; it bounds memory and time for files too large to deploy.
 MOST_THINGS = 80_000
 
 

@@ -17,9 +17,9 @@ from ..scope import shown
 
 LONGEST_NODE, LONGEST_INTERFACE = 32, 15
 _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-# What resolvers take for an address (inet_aton).
+# Names that resolvers parse as an address (inet_aton).
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_RESERVED = RESERVED_NODES | {"ops"}  # the latter at Emulab
+_RESERVED = RESERVED_NODES | {"ops"}  # "ops" at Emulab sites
 
 
 class Names:

@@ -23,7 +23,7 @@ except ImportError:
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 32
-# How many mappings, sequences and texts a file may have, those counted again that an alias repeats.
+# Maximum number of mappings, sequences and texts in a file; those that an alias repeats count each time.
 MOST_PARTS = 1_000_000
 _NULLS = ("", "~", "null", "Null", "NULL")
 _STANDARD_TAG = "tag:yaml.org,2002:"

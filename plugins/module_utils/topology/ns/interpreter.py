@@ -22,7 +22,7 @@ from typing import NamedTuple
 from ...errors import BenitoError, InputError, Problem
 from .prelude import PRELUDE
 
-# Of the processor's time: SECONDS the file may take, CPU_SECONDS the child until the kernel ends it. By the clock a busy machine may take longer.
+# CPU time: SECONDS for the file, CPU_SECONDS until the kernel kills the child. Wall-clock time is longer on a busy machine.
 SECONDS = 6
 CPU_SECONDS = 8
 WALL_SECONDS = 45

@@ -135,7 +135,7 @@ class Network:
     compatible: bool = False
     first_testbed_command: tuple[SourceLocation, str] | None = None
     events: int = 0
-    sourced: dict[str, bytes] = field(default_factory=dict)  # what the file read with source, by its path below the folder
+    sourced: dict[str, bytes] = field(default_factory=dict)  # {path below the folder: content} of files read with source
 
     def between(self, first: Node, second: Node) -> Medium | None:
         """Return the most recent link or LAN that both nodes are members of; None if there is none."""

@@ -11,7 +11,7 @@ _SPECIAL = re.compile(r'[\\\s"$\[\]{};#]')
 _INDEXED = re.compile(r"([A-Za-z][A-Za-z0-9]*)-([0-9]+)")
 _CONTROL = {"\n": r"\n", "\t": r"\t", "\r": r"\r", "\v": r"\v", "\f": r"\f"}
 
-# Commands of Tcl 8.6, and the array of options: no object can have one of these names.
+# Commands of Tcl 8.6 and the array of options; no object can have one of these names.
 TCL_COMMANDS = frozenset(
     """after append apply array binary break catch chan clock close concat continue coroutine dict encoding eof error eval exec exit expr
     fblocked fconfigure fcopy file fileevent flush for foreach format gets glob global if incr info interp join lappend lassign lindex linsert

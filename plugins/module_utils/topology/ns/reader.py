@@ -31,19 +31,19 @@ _LIMITS = {
     "memory": (f"it needs more than {MEMORY_MB} MB of memory", "does a text or a list grow for ever, or is there a loop without an end?"),
     "depth": ("it is nested too deep", "is there a procedure that calls itself?"),
 }
-# What is gone through of a file that was stopped, to find what else is wrong with it.
+# Maximum number of records to replay after a limit was exceeded, to find further errors.
 MOST_AFTER_A_LIMIT = 20_000
 _NO_EFFECT = ("object", "call", "testbed", "new", "option", "name")
 
 
 def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...], dict[str, bytes]]:
-    """Return the topology of an NS file, the warnings about it, and the files that it reads, {path below ``folder``: content}.
+    """Read an NS file's text; return the topology, warnings, and the files that it reads, {path below ``folder``: content}.
 
-    source   what messages call the file
-    folder   files that it reads with ``source`` must be below it
+    source   the name of the file in messages
+    folder   the folder of the files that it may read with ``source``
     profile  ``default``, or ``emulab`` for the rules of an Emulab site where they are stricter
 
-    Raises InputError with every error of the file, each with file and line; BenitoError when there is no tclsh.
+    Raises InputError with all errors of the file, each with file and line; BenitoError if tclsh is not installed.
     """
     reading = Reading(source, PROFILES[profile])
     records = run_file(text, source, folder, tuple(testbed_commands.COMMANDS))

@@ -117,7 +117,7 @@ def _no_shaping(reading: Reading, location: SourceLocation, who: str, arguments:
         medium.unshaped = on == "1"
 
 
-# command: (what it does, fewest arguments, most)
+# command: (function, minimum number of arguments, maximum)
 SHAPING = {
     "tb-set-link-loss": (_link_loss, 2, 3),
     "tb-set-lan-loss": (_lan_loss, 2, 2),

@@ -26,7 +26,7 @@ _NUMBERED = re.compile(r"inf[0-9]{3,}")
 _DEFAULT_MASK = "255.255.255.0"
 _LARGEST_KBPS = 10_000_000
 _LONGEST_MS = 1e9
-# What the writer says in another way than by an attribute.
+# Attributes with a command of their own.
 _OF_NODES = {"type": "tb-set-hardware", "fixed": "tb-fix-node", "testbed": "tb-set-node-testbed", STARTUP: "tb-set-node-startcmd"}
 _OF_INTERFACES = (RX_RATE, RX_LATENCY, RX_LOSS)
 
