@@ -1,5 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The pool as inventory: whatever sources lie in BENITO_HOME/inventory, be there any or none."""
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """An experiment as inventory: its pnodes and vnodes, their groups, and how to reach them."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One family of errors. They are raised where a fault is found, and caught once, at the entry point.
 
 The children name the cause: the input, the experiment's state, a host. Any other exception that reaches the entry point is a bug.

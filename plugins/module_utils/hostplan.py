@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The contract between the two halves: the plan of a vhost, and its JSON.
 
 The controller writes one HostPlan for each vhost. ``benito-host`` brings the vhost into the state that it describes.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The common part of actions that run benito-host on a vhost: they run it over the connection and report its result.
 
 A module would be sent to the vhost and compiled there for each task. That takes longer than most commands of benito-host, and half a

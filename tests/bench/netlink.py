@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Compare our netlink codec with pyroute2's: processor seconds to encode the requests that make 1,000 process nodes, and to decode what the kernel
 lists of 1,000 links and their addresses.
 

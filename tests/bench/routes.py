@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Count the routes of networks from 100 to 2,000 nodes, and measure the processor time of computing them.
 
 A line compares one route for each subnet with the routes of the address profiles ``default`` and ``hierarchical``. The last columns are

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Patterns of names: shell globs, and regular expressions with a timeout.
 
 Some regular expressions take practically for ever ("(a*)*b" on thirty letters), so matching runs in a child process with limits.

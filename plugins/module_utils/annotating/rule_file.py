@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The parser of YAML files of rules; it records the line of each value.
 
 Values are taken literally: ``007``, ``yes`` and ``1e3`` are texts here, as an attribute's value is.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The conversion of plain data, as given in YAML or on a command line, to rules. All errors are reported at once, with their locations."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The kind of every computer, and the partitions of carried processes.
 
 Source of the rules: design §5.14, spec/semantics.md §8. There are two steps. ``annotate`` records the kind that was asked for

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Parse the values of the attributes that planning reads.
 
 Each ``parse_…`` returns the value, or raises InputError with one Problem: what is wrong with the text, and what would be right. It knows no

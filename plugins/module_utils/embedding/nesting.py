@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Processes inside virtual machines: ``containers:vhost`` of a process names the virtual machine that carries it, its carrier.
 
 The carrier is a qemu computer of the vtopo. Where no computer has that name, it is a *hidden* virtual machine: one of the ptopo alone, made

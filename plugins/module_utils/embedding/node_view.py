@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What planning knows of a node: the attributes of a computer, parsed once.
 
 The rest of ``embedding`` takes these views and reads no attribute of a computer itself. A value that cannot be parsed becomes a Problem in

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The experiment directory (design §6): its place, its files, its lock and its state.
 
 All changes to it are made here, and each is whole or not at all. A new directory or file gets a temporary name in the same folder

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """topo.xml: the final vtopo and the ptopo that carries it, in one TopDL file (design §6).
 
 Every computer of the vtopo names its machine as ``containers:vhost``. The machines follow, of kind ``pnode``, on one substrate: the

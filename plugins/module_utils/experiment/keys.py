@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """SSH keys of an experiment. Host keys are made at creation (design §5.12), so that known_hosts is complete before the first login."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """phys_topo.xml and phys_topo.ns: the machines of an experiment and their connections, as a topology for an Emulab site.
 
 A substrate of the vtopo with members on several machines joins these machines, with its own capacity. Shaping is left to the vnodes.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The inventory data of a partitioned topology: hosts, variables and groups (design §7). Plain data that becomes JSON.
 
 An experiment keeps it as inventory.json, so that Ansible's inventory needs no planning each time. The data is derived: if it does not

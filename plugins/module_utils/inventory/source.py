@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The source of an inventory, which is an experiment or a topology file, and the connection variables of its hosts.
 
 Planning and its libraries are imported only when they are needed. An experiment's own inventory.json usually makes them needless, and

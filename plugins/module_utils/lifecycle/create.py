@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Create an experiment: turn a topology file into an experiment directory, or report every fault.
 
 All of the user's input is checked before an error is raised. Nothing is written before all of it is known to be valid.

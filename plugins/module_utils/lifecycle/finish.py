@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Finish a swap-in or a swap-out: enter the state that follows from the machines' reports, and report failures."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Provide the images of an experiment's nodes before any machine is allocated: choose them, build or fetch them, and write images.json."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The local testbed: pnodes on this one machine, as LXC system containers or virtual machines.
 
 To the rest of the collection they are ordinary hosts over SSH. The modules form three layers, from the inside out. names, addresses

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks whether this machine's kernel supports pnodes and their nodes. Each ability is tried, not read from a configuration.
 
 Each probe uses the ability in namespaces of its own, so that it leaves nothing behind.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A local testbed as a whole: its state, its bring-up and its removal.
 
 The bring-up is one list of changes, from the present to the wanted state. Check mode shows the list, a run applies it, and a second

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The names of a local testbed's objects, and the paths of its files. Pure.
 
 The name of every kernel object is derived from the testbed's identity. So two testbeds never conflict, and an object with such a

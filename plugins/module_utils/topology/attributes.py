@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Names of attributes: the ``containers:`` family, its aliases in existing files, and their precedence.
 
 Source: spec/topdl.md "Attribute names". Files use the prefixes ``containers:``, ``containers::``,

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks whether a topology can be deployed: TopDL allows more than a running experiment supports.
 
 A topology that was read is valid TopDL. These checks cover names (usable as names of hosts, devices and

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The reading of one XML element: it takes the known children, keeps the others, and knows its location.
 
 All texts are stripped of surrounding white space, as in the original readers.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Safe parsing of XML files: no DTD, no entities, no network access, limits on size and depth.
 
 Source: spec/topdl.md "Round trip" (reject DTD and entity declarations, depth over 64, size limit).

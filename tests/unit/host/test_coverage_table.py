@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Every file of benito-host has a unit test in the folder of its room, or a row here: the molecule scenario that runs it, and why no unit test does."""
 
 from __future__ import annotations

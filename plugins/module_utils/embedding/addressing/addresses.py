@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses of the experiment network.
 
 Fixed addresses stay. A substrate with a fixed address keeps its subnet. The other substrates take free subnets from ``address_base``

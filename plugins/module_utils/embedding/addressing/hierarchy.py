@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A layout of substrates in an address space, in which the subnets behind one neighbour mostly form a single prefix.
 
 Each component gets a tree of shortest paths. Its root is the computer with the most interfaces; levels alternate between computers

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The address profiles: which subnets substrates get, how large these are, and where hosts begin. The setting is ``address_profile``.
 
 ``default``       document order, a /24 each

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Binding: the plan of every vhost, from a partitioned topology and the machines lent for it.
 
 Pure: the same topology, allocation and settings give the same plans, byte for byte.

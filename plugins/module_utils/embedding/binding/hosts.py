@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The names of the experiment network, and the hosts file (spec/semantics.md §2).
 
 Every attachment has the names ``node-substrate`` and ``node-PORT``. The bare node name means the node's first address on all nodes.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Names and numbers of kernel objects, derived from what the objects stand for (design §5.4).
 
 An experiment gets the same ones each time. An identifier that is already in use is derived again with a salt.

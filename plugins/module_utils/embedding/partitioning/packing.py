@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Packing the vertices of a hypergraph into as few blocks as possible with as little cut as possible.
 
 This module alone uses Mt-KaHyPar. The rest calls ``pack`` and ``split``; another solver would have to provide these two functions.

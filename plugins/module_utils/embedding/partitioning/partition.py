@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The partitioning of vnodes: which of them share a pnode (design §5.11, §5.14; spec/semantics.md §8).
 
 Every computer of the result has ``containers:partition``. Partitions are numbered "0", "1", … in the order (pass, lowest node).

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Passes: which vnodes are partitioned together, by what rule, and on which types of machine.
 
 Source: DETER's Containers guide and reference. A computer's pass is its attribute ``containers:PartitionPass``. Options by pass win

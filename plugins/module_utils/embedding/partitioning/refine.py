@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Improvement of a partition by moving one vertex after the other: a tabu search.
 
 A multilevel solver gets the large structure right, but misses the last tenth of the cut if blocks are full, as they are here.

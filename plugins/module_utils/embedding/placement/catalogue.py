@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The catalogue of images: the sources of images, and the entries of site.yml. Pure.
 
 A new source is one entry of SOURCE_KINDS here, and one of images/sources.py, which gets images from it.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The memory that a machine's nodes need, and the memory that nodes may have. Pure, all in MiB.
 
 The overhead of a node was measured on Debian 12, kernel 6.18. Each constant states its measurement.

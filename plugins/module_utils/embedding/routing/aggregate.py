@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The smallest set of prefixes that sends every subnet to its next hop.
 
 The algorithm is ORTC (Draves, King, Venkatachary, Zill: Constructing optimal IP routing tables, 1999) on a path-compressed binary

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Shortest paths in the core of a network, for all routers at once.
 
 A set of destinations is an integer with one bit for each. A step carries the set of destinations at a given distance across one

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The routing that a topology declares, in the terms of NS files (``$ns rtproto``, ``$link cost``, ``$node add-route``).
 
 These are the attributes ``rtproto`` of the topology or of a computer, ``containers:cost`` of a substrate and ``containers:route`` of

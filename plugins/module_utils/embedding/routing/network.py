@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The vtopo as a network of nodes, attachments and addresses, from which names, routes and plans are made.
 
 Addresses are integers here. ``dotted`` formats them as text.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The routes of the experiment network: shortest paths (``shortest``), and the routes that authors gave (``declared``), which win.
 
 Computed routes are aggregated to as few prefixes as possible within the experiment's address space (``aggregate``). A node has no

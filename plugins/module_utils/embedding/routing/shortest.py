@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Next hops by shortest paths. The length of a path is the number of substrates crossed, or their cost if costs differ.
 
 Of equally short paths, the one by the neighbour whose name comes first is taken, then by the substrate whose name comes first. Names

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Cheapest paths in the core of a network whose substrates have different costs, by Dijkstra's algorithm from each requested vertex.
 
 With equal costs, ``bitset_paths.py`` gives the same result. It is faster, since it solves all vertices at once.

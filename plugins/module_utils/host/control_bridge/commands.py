@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """``benito-host control-bridge``: put the interface that carries SSH into the bridge control0, and give it back.
 
 ``up`` arms the roll-back, then makes the change in a way that a reboot forgets. ``confirm``, over a new connection, disarms the roll-back and makes

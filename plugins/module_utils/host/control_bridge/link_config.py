@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Move what an interface carries (addresses, routes, settings) from one device to another.
 
 Addresses and routes are kept as the kernel listed them, byte for byte except for the device. So metrics, protocols, lifetimes and

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Find the network manager of an interface, and make each of them put control0 in its place.
 
 Every manager has four operations: ``prepare`` (compose our files; changes nothing), ``adopt`` (make control0 now, so that a reboot

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Manage control0 with systemd-networkd, with or without netplan: networkd makes control0 itself, from three files of ours.
 
 control0 gets the very text that configures the interface now, under another [Match]. netplan needs no file: it writes networkd's, and ours come

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Manage control0 with NetworkManager, which makes control0 itself from two keyfiles of ours that precede the interface's own profile.
 
 control0 gets the sections [ipv4], [ipv6] and [proxy] of the profile that is active now. Until the change is confirmed the

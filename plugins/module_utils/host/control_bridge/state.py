@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Remember control0: the record of the change, the experiments that use it, and the armed roll-back.
 
 ``/run/benito/control0.json``             a change that is not confirmed yet; a reboot forgets it, as it forgets the change

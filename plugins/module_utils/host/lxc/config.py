@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The configuration of an openvz node for LXC and systemd. Pure text.
 
 All nodes of a host have the same range of user ids (root inside is 100000 outside), so that they share one tree per image.

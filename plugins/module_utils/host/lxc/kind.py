@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Openvz nodes as one of the kinds of run/kinds.py: system containers by LXC, a systemd unit each.
 
 A node's directory (``config.container``) outlives a reboot of the host, so the node comes back as the same. Units, links and

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Realise substrates as Linux bridges. A substrate that spans several vhosts also has a VXLAN device on each of them.
 
 A bridge has no STP and no snooping, so the first packet of a node passes. The vhost has no IPv6 address on it, so the ptopo stays

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Let only planned peers reach the tunnel port, by one nftables table for each experiment.
 
 The table looks only at packets with identifiers of its own experiment, so two experiments on a shared vhost do not disturb each other.

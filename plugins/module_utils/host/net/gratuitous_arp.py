@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Announce the addresses of nodes on the control network (RFC 5227), because a node may have one that another node had a minute ago.
 
 Neighbours that still remember the other MAC address would not reach the node for ten seconds or more.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Mark an experiment's network devices, find them by their marks, and remove them.
 
 A mark is the beginning of the name, the alias and the link group. Devices without it are never changed or removed.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Send netlink requests to the kernel in batches, and list devices, addresses and routes.
 
 Every function opens a socket of its own, so it acts on the network namespace that the process is in.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Encode and decode netlink messages: the structures, constants and attributes that a vhost needs, by the kernel's names.
 
 The names are those of linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, neighbour.h and veth.h. Attributes are encoded from [(name, value)];

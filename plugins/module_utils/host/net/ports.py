@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Make, repair, mark and remove ports: the vhost's ends of the wires that attach nodes to media. Nothing else makes them.
 
 ``Port`` describes a port. ``Ports`` compares the planned ports with the live devices and makes up the difference.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Prove that a full-size packet crosses every tunnel, before any node uses it.
 
 While substrates are probed, a namespace on each vhost has a link-local address on each of them. The vhost sends echo requests

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Keep an experiment's names in the host's own /etc/hosts: one block between two lines that name the experiment.
 
 The block comes first, so the experiment's names win. What was there before follows it byte for byte. Removing the block

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Nodes of kind embedded_pnode as one of the kinds of run/kinds.py: the host is the node.
 
 The host keeps its host name, its system, its control network and its default route. It gets the experiment's interfaces, addresses,

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Make experiment interfaces on a machine that is a node itself. Each is the end of a veth pair that stays in the machine's own network.
 
 The other end is the port, as with every kind. Addresses, routes and settings belong to the interfaces and go with them, so nothing of the

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The files of process nodes: the host's file systems with a /var/benito, an /etc/hosts and a /sys of the node's own over them."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Configure and repair the inside of a process node's network: IPv4 settings, interfaces, addresses, routes. net/ports.py makes its ports."""
 
 from __future__ import annotations

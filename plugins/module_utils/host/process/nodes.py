@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Process nodes: a network stack, a host name, a /var/benito and an /etc/hosts of their own. The rest is the host's.
 
 Nothing runs for a node here: its namespaces are made and pinned. What is live is compared with what is planned, so building, running again,

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Qemu nodes as one of the kinds of run/kinds.py: virtual machines, a systemd unit each.
 
 A node's directory, with its disk and its identity, outlives a reboot of the host, so the node comes back as the same. Units,

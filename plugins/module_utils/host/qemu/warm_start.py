@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Starting a virtual machine as a clone of a warm template.
 
 QEMU continues from the template's state, the network cards are plugged in, and the guest gets its identity. Later starts do not need this: the

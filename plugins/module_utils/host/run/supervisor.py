@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The supervisor of one experiment on one vhost. It builds the experiment at boot, runs its start commands and records their ends.
 
 It is the main process of the unit ``benito-host@PID.EID``. During a swap-in the file ``hold`` exists, and the supervisor holds the start commands

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The conversion of a node's ``exec`` list to one start command.
 
 containerlab splits each command as a shell would, but runs it without a shell, whatever the exit status of the previous one. Here one shell

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The settings of a containerlab node: its own, those of its group, of its kind, and the defaults, in this order.
 
 Source: https://containerlab.dev/manual/topo-def-file/ and types/topology.go of containerlab.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The conversion of containerlab's kinds (https://containerlab.dev/manual/kinds/).
 
 A linux container has its own files, and its commands rely on them, so it becomes a system container and not a process. A network operating

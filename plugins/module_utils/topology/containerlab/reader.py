@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The reader of containerlab topologies (https://containerlab.dev/manual/topo-def-file/).
 
 It converts nodes, links, kinds and images, and exec to a start command. All errors of a file are reported at once; warnings report what was

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The part of Graphviz's language that pictures of topologies need: quoting of names, statements, boxes.
 
 A name is always shown literally and cannot end its string. In texts Graphviz interprets backslashes, entities and, outside quotes, HTML

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A topology's picture in the language of Graphviz: its shapes, lines and labels.
 
 The kind of a node determines its shape. A substrate with two members is a line; any other is a small node with a line to each member. Boxes

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Placement of the labels of lines, after the layout of nodes, so that labels avoid nodes and each other where there is room.
 
 Graphviz itself only avoids nodes, and ignores crowded lines. Here each label is tried at several positions along its line, on both sides, and

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The runner of Graphviz's programs: each runs in a child process with limits on time and memory, and is killed on timeout."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The appearance of each kind of node in a picture, and the legend that explains it.
 
 Kinds differ in shape and brightness as well as in colour, so that they remain distinct in print and for the colour-blind. The colours of lines

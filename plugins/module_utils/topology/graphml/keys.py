@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The meaning of GraphML data of nodes, edges and graphs, by the names of their keys. Case and word separators are ignored.
 
 Data of other names are kept as attributes under their own names, with one warning.

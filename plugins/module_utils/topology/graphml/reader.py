@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The reader of GraphML, the XML of graphs of NetworkX, yEd, the Internet Topology Zoo and others (http://graphml.graphdrawing.org/).
 
 It uses the same safe XML parser as TopDL. It does not use networkx.read_graphml, which expands entities and has no line numbers.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The writer of GraphML for NetworkX and for this package's reader. It preserves nodes, links, LANs, addresses and shaping.
 
 A link is an edge. A LAN is a node of type ``lan`` with an edge to each member. If any link or hop is asymmetric, the graph is directed, with

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A topology under construction from a graph: machines, links between two machines, LANs, and the profile of each hop.
 
 Latencies and losses of the result are those of hops, as with NS files: each end has half of a link's delay.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Valid, unique names for imported nodes, links and interfaces.
 
 Nodes and links share one case-insensitive namespace, so every name can be a host name and can appear in an NS file.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Bandwidths, delays and losses in the notations of graph files: ``100Mb``, ``1 Gbit/s``, ``2.5ms``, ``1%``.
 
 Without a unit, a bandwidth is in kb/s, a delay in milliseconds, and a loss is a fraction. Each function raises ValueError with

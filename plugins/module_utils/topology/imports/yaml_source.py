@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Safe parsing of YAML files to mappings, sequences and texts with their lines.
 
 It builds them from PyYAML's events and never creates Python objects. Application tags, duplicate keys, recursive aliases, aliases that expand

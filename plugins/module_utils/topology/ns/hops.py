@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The shaping of each hop of a topology: capacities, latencies, losses and ``rx_`` attributes (topdl.md "Latency meaning").
 
 A path from A to B has two hops: A's outbound and B's inbound one. Delays add up, the smaller rate counts, and losses combine.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Execution of an NS file with tclsh, in a child process without access to the system and with limits; the result is its records.
 
 The file itself runs in a safe interpreter within the child (``prelude.py``): no files, no network, no processes. The child

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The network that an NS file has built so far: nodes, links and LANs, and the shaping of each hop (ns.md §6)."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The Tcl half of the NS reader, second part: the commands, and the safe interpreter that runs the file.
 
 It is Tcl text in a Python file, since Ansible only transfers Python files of module_utils to the host of a module.

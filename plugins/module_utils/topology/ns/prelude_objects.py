@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The Tcl half of the NS reader, first part: the records, and the objects that a file creates.
 
 A record is a line of tab-separated fields in UTF-8. A backslash escapes tab, newline, carriage return and backslash.

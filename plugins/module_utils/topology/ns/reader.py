@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The reader of NS files, the Emulab and DETER dialect of ns-2's Tcl.
 
 ``interpreter.py`` runs the file; this module replays its records in order. All errors of a file are reported at once, as one

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The state of reading one NS file, and the conversion of the arguments of its calls to objects and numbers.
 
 Each function returns None for an invalid text and reports the error. An empty text that results from an earlier error

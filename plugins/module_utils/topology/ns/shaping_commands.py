@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The ``tb-`` commands that shape links and LANs (ns.md §5 and §6).
 
 Some set the path from node to node, which consists of two hops; others set single hops.

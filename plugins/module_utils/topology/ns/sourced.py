@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The files that an NS file reads with ``source``. They are kept in a folder ``FILE.d`` beside it, by their paths.
 
 An NS file with such a folder reads them from there, so the kept copy can be read again.

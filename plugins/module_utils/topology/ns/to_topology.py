@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The conversion of an NS file's network to a Topology (ns.md §7). Latencies and losses are per hop: the models are ``hop``."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Numbers with units in NS files (ns.md §3). Units are case-sensitive: ``10Mb`` is a bandwidth, ``10mb`` is invalid.
 
 Each function raises ValueError with (what is wrong, what is allowed).

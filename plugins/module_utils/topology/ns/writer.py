@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The writer of NS files for Emulab, DETER and this collection. It preserves nodes, links, addresses and shaping.
 
 A substrate with two members becomes a duplex-link, one with more a make-lan. Hops that differ are set one by one.

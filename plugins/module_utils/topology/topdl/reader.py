@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The reader of TopDL, versions 1.0 and 2.0, as described in spec/topdl.md.
 
 All errors of a file are reported at once, as one InputError. Warnings are returned beside the topology.

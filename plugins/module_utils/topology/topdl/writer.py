@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The writer of TopDL that all TopDL readers accept (spec/topdl.md "Writer rules" and "Round trip").
 
 It writes version 1.0, unless the topology uses a feature of 2.0. The order of elements is that of version
