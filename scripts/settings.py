@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write what the pages of docs/ say of each setting, from the list in plugins/module_utils/settings/schema.py.
 
 scripts/settings.py          writes docs/site.schema.json and the tables of settings in docs/site.md and docs/playbooks.md

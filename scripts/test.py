@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Run test suites: scripts/test.py [suite…]. Without an argument, run all.
 
 Every suite runs even if an earlier one failed. Suites that look only at their own pnodes run side by side in lanes of about equal length.

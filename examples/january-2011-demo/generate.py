@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write the three TopDL files of the demo into this folder: the same network, realised in three ways.
 
     irc  bot-1 bot-2 bot-3  master        target

@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright: deter.benito contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # Run in the node "master". Send a message to the channel and print the answers, until all bots have answered.
 # tell.sh MESSAGE [NUMBER_OF_BOTS]
 channel='/var/benito/irc/irc/#catch'

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Fetch the data of the server on east-1 over TCP and print the time. Run this in any node of quickstart.xml."""
 
 from __future__ import annotations

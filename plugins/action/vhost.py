@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Action of the module vhost, whose file documents it. It sends benito-host as text to a vhost that lacks this version."""
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Tasks inside process vnodes: the vhost's own connection, and ``benito-host enter`` at its far end."""
 
 from __future__ import annotations

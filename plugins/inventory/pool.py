@@ -1,5 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The pool as inventory: whatever sources lie in BENITO_HOME/inventory, be there any or none."""
 
 from __future__ import annotations
@@ -41,23 +42,25 @@ plugin: deter.benito.pool
 import os
 
 from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
 from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import benito_home
 
 
 class InventoryModule(BaseInventoryPlugin):
-    """Lets Ansible read the sources, and copies what it found."""
+    """Read the sources of the pool by Ansible, and copy their hosts and groups."""
 
     NAME = "deter.benito.pool"
 
-    def verify_file(self, path):
-        """Whether ``path`` is called as a source of this plugin is."""
+    def verify_file(self, path: str) -> bool:
+        """Return whether ``path`` has the name of a source of this plugin."""
         name = os.path.basename(path)
         return super().verify_file(path) and (name == "benito-pool.yml" or name.endswith(".benito-pool.yml"))
 
-    def parse(self, inventory, loader, path, cache=True):
-        """Fill ``inventory`` with what the sources say."""
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+        """Add the hosts and groups of the sources to ``inventory``. Raises AnsibleParserError."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         folder = os.path.join(benito_home(self.get_option("benito_home")), "inventory")
@@ -68,8 +71,8 @@ class InventoryModule(BaseInventoryPlugin):
         found = InventoryManager(loader=loader, sources=sources, cache=cache)
         self._copy(found)
 
-    def _sources(self, folder) -> list[str]:
-        """The files and folders in ``folder`` that an inventory source may be called."""
+    def _sources(self, folder: str) -> list[str]:
+        """Return the files and folders in ``folder`` whose names an inventory source may have."""
         try:
             names = sorted(os.listdir(folder))
         except FileNotFoundError:
@@ -83,7 +86,7 @@ class InventoryModule(BaseInventoryPlugin):
             if not name.startswith(hidden) and not name.endswith(("~", ".bak")) and name not in ("group_vars", "host_vars")
         ]
 
-    def _copy(self, found) -> None:
+    def _copy(self, found: InventoryManager) -> None:
         for name, group in found.groups.items():
             self.inventory.add_group(name)
             for variable, value in group.get_vars().items():

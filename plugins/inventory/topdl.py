@@ -1,5 +1,6 @@
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """An experiment as inventory: its pnodes and vnodes, their groups, and how to reach them."""
 
 from __future__ import annotations
@@ -78,8 +79,11 @@ keyed_groups:
 """
 
 import os
+from collections.abc import Mapping
 
 from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
@@ -88,17 +92,17 @@ from ansible_collections.deter.benito.plugins.module_utils.names import is_proje
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """Reads the source, then fills the inventory; every fault of the input is one AnsibleParserError."""
+    """Read the source and fill the inventory. All errors of the input are one AnsibleParserError."""
 
     NAME = "deter.benito.topdl"
 
-    def verify_file(self, path):
-        """Whether ``path`` is called as a source of this plugin is."""
+    def verify_file(self, path: str) -> bool:
+        """Return whether ``path`` has the name of a source of this plugin."""
         name = os.path.basename(path)
         return super().verify_file(path) and (name in ("benito.yml", "benito.yaml") or name.endswith((".benito.yml", ".benito.yaml")))
 
-    def parse(self, inventory, loader, path, cache=True):
-        """Fill ``inventory`` from the source file ``path``."""
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+        """Fill ``inventory`` from the source file ``path``. Raises AnsibleParserError."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         try:
@@ -108,7 +112,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except BenitoError as exc:
             raise AnsibleParserError(str(exc)) from exc
 
-    def _source(self, path) -> Source | None:
+    def _source(self, path: str) -> Source | None:
         topology = self.get_option("topology")
         if topology:
             return read_topology(os.path.join(os.path.dirname(path), os.path.expanduser(topology)))
@@ -124,7 +128,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(warning)
         return source if source.topology_text else None
 
-    def _data(self, source, path, cache):
+    def _data(self, source: Source, path: str, cache: bool) -> dict:
         if not self.get_option("cache"):
             return source.data()
         key = f"{self.get_cache_key(path)}_{source.digest}"
@@ -133,7 +137,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             found = self._cache[key] = source.data()
         return found
 
-    def _populate(self, source, data) -> None:
+    def _populate(self, source: Source, data: dict) -> None:
         names = self._names(source, data)
         self._add_groups(source, data, names)
         compose, groups, keyed = (self.get_option(option) for option in ("compose", "groups", "keyed_groups"))
@@ -147,19 +151,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 if compose or groups or keyed:
                     self._construct(host, {**shared, **variables}, compose, groups, keyed)
 
-    def _construct(self, host, variables, compose, groups, keyed) -> None:
+    def _construct(self, host: str, variables: Mapping, compose: dict, groups: dict, keyed: list) -> None:
         strict = self.get_option("strict")
         self._set_composite_vars(compose, variables, host, strict)
         self._add_host_to_composed_groups(groups, variables, host, strict)
         self._add_host_to_keyed_groups(keyed, variables, host, strict)
 
-    def _names(self, source, data) -> dict[str, str]:
-        """{name in the topology: host name}."""
+    def _names(self, source: Source, data: dict) -> dict[str, str]:
+        """Return {name in the topology: host name}."""
         if self.get_option("hostnames") == "short":
             return {word: word for section in ("pnodes", "nodes", "hidden") for word in data[section]}
         return {word: f"{word}{source.domain}" for section in ("pnodes", "nodes", "hidden") for word in data[section]}
 
-    def _add_groups(self, source, data, names) -> None:
+    def _add_groups(self, source: Source, data: dict, names: Mapping[str, str]) -> None:
         pool = self.inventory.groups["pnode_pool"].get_hosts() if "pnode_pool" in self.inventory.groups else []
         taken = sorted({host.name for host in pool} & set(names.values()))
         if taken:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Running commands on this machine, for the controller's half."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Execution of commands on this machine, for the controller's half."""
 
 from __future__ import annotations
 

@@ -1,32 +1,32 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One family of errors, raised where a fault is found and caught once, at the door.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One family of errors. They are raised where a fault is found, and caught once, at the entry point.
 
-The children name the cause: the input, the experiment's state, a host. Any other exception that reaches the door is a bug.
+The children name the cause: the input, the experiment's state, a host. Any other exception that reaches the entry point is a bug.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
+TYPE_CHECKING = False  # importing typing takes longer than everything imported here
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 class BenitoError(Exception):
-    """An error that a person can act on. It says what is wrong, where, and what would be right."""
+    """An error that a person can act on. It states the fault, its place and a remedy."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with an input.
+    """One fault of an input.
 
     file     the input as the user named it, or "" when there is none
     line     1-based line, or 0 when unknown
     element  the element with the fault, in the input's terms: "computer a, interface inf000"
-    message  what is wrong
-    hint     what would be right; may be empty
+    message  the fault
+    hint     the remedy; may be empty
     """
 
     message: str

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lock on a file that processes of one machine exclude each other by. Shared by the controller and benito-host: Python 3.9, standard library."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lock on a file between processes of one machine. Shared by the controller and benito-host: Python 3.9, standard library."""
 
 from __future__ import annotations
 

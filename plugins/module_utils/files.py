@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files and directories of the controller that appear whole or not at all, and leave nothing when they fail; the lock on a file."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files and directories of the controller that appear whole or not at all, and leave nothing when they fail. A lock on a file."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def replace_file(path: str, data: bytes, like_before: bool = False) -> None:
 def write_text(path: str, text: str, mode: int = 0o644) -> None:
     """Give ``path`` the content ``text`` and the mode ``mode``. Its folder is made as needed. Raises OSError; then the old content stands.
 
-    Not flushed: for what is made again after a crash.
+    The file is not flushed. Use this for files that are made again after a crash.
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     _replace(path, text.encode(), lambda descriptor: os.fchmod(descriptor, mode), durable=False)
@@ -158,7 +158,7 @@ def _replace(path: str, data: bytes, prepare: Callable[[int], None], durable: bo
 
 
 def _make_like(descriptor: int, path: str) -> None:
-    """Give an open file the owner and mode of the file ``path``, or of a new one where there is none."""
+    """Give an open file the owner and mode of the file ``path``, or of a new one if there is none."""
     try:
         before = os.stat(path)
     except FileNotFoundError:
@@ -172,7 +172,7 @@ def _make_like(descriptor: int, path: str) -> None:
 
 
 def _flush(path: str) -> None:
-    """Flush a file or directory to the disk, where its file system can."""
+    """Flush a file or directory to the disk, if its file system supports that."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -203,7 +203,7 @@ def locked(path: str, what: str, error: type[BenitoError] = HostError, limit_s: 
            remove_if: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Hold an exclusive lock on the file ``path`` for the block. The file and its folder are made as needed.
 
-    what       names what is locked, for the message
+    what       the name of the locked object, for the message
     limit_s    seconds to wait for another holder
     remove_if  asked at the end: whether the lock file itself is removed
     Raises ``error`` that names the holder when another process keeps the lock, OSError when the file cannot be made.

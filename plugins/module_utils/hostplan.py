@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The contract between the two halves: the plan of a vhost, and its JSON.
 
 The controller writes one HostPlan for each vhost. ``benito-host`` brings the vhost into the state that it describes.
@@ -19,7 +19,7 @@ from typing import Optional
 from .errors import HostError
 from .names import CONTROL
 
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold half a character, a file cannot
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold a lone surrogate, a file cannot
 PLAN_VERSION = 3
 VXLAN_PORT = 4789
 HOST_KEY = "ssh_host_ed25519_key"
@@ -86,7 +86,7 @@ class InterfacePlan:
 
 @dataclass(frozen=True)
 class RoutePlan:
-    """``to`` a prefix, ``via`` a neighbour's address on one of the node's own subnets."""
+    """A route. ``to`` is a prefix, ``via`` a neighbour's address on one of the node's own subnets."""
 
     to: str
     via: str
@@ -111,7 +111,7 @@ class ControlPlan:
 
 @dataclass(frozen=True)
 class UplinkPlan:
-    """A network card of a virtual machine that carries processes: by it the substrate's bridge inside joins the bridge here."""
+    """A network card of a virtual machine that carries processes. It joins the substrate's bridge inside to the bridge on the vhost."""
 
     port: str
     substrate: str
@@ -128,7 +128,7 @@ class VnodePlan:
     start_command   text for ``/bin/sh -c``, "" for none
     environment     variables of the start command beside those benito-host always sets
     control         openvz and qemu: its interface to the control network
-    uplinks         qemu: further network cards, for what it carries
+    uplinks         qemu: further network cards, for the processes that it carries
     image           openvz and qemu: the ``digest`` of one of ``HostPlan.images``
     memory_mb       openvz and qemu: most memory, MiB; 0 for no limit
     cpus            openvz and qemu: processors; 0 for no limit
@@ -162,15 +162,15 @@ def ports_of(vnode: VnodePlan) -> list[str]:
 
 @dataclass(frozen=True)
 class ImagePlan:
-    """What virtual machines or containers are made of, kept on the vhost as ``/var/cache/benito/images/<digest>/``.
+    """An image of virtual machines or containers, kept on the vhost as ``/var/cache/benito/images/<digest>/``.
 
     digest        hexadecimal, of the content or of the recipe
     name          its name in the catalogue, for people
     form          ``root``: a directory tree ``root.tar.zst`` (openvz); ``disk``: a disk image ``disk`` (qemu)
     disk_format   ``qcow2`` or ``raw``, of form ``disk``
     architecture  as QEMU names it: x86_64, i386, aarch64
-    kernel        QEMU boots the files ``kernel`` and ``initrd`` beside the disk, not what is on the disk
-    cloud_init    identity is given by cloud-init NoCloud; without, by the unit that our own images have
+    kernel        QEMU boots the files ``kernel`` and ``initrd`` beside the disk, instead of a kernel on the disk
+    cloud_init    the node gets its identity by cloud-init NoCloud; else by the unit of our own images
     """
 
     digest: str
@@ -184,7 +184,7 @@ class ImagePlan:
 
 @dataclass(frozen=True)
 class UserPlan:
-    """An account on openvz and qemu nodes, allowed to do everything by sudo."""
+    """An account on openvz and qemu nodes. It may run everything by sudo."""
 
     name: str
     authorized_keys: tuple[str, ...] = ()
@@ -192,7 +192,7 @@ class UserPlan:
 
 @dataclass(frozen=True)
 class HostsEntry:
-    """A line of the hosts file: the address, its names, the bare node name last where it means this one."""
+    """A line of the hosts file: the address and its names. The bare node name is the last of them, if it means this address."""
 
     address: str
     names: tuple[str, ...]
@@ -200,16 +200,16 @@ class HostsEntry:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """Everything one vhost has to know of one experiment.
+    """The plan of one vhost for one experiment.
 
     underlay_mtu  bytes, of the device that carries the tunnels; 0 when there is no tunnel
     sysctls       values this experiment needs at least, {name: integer}: the machine keeps the larger
     images        every image that a node here is made of
     users         accounts on openvz and qemu nodes; the first one runs start commands there
     root_keys     SSH public keys that may log in as root on openvz and qemu nodes
-    acceleration  of QEMU: ``auto`` (what a probe shows to work), ``kvm`` or ``tcg``
+    acceleration  of QEMU: ``auto`` (chosen by a probe), ``kvm`` or ``tcg``
     boot_limit_s  seconds that a virtual machine or container may take to boot before that is an error
-    qemu_start    ``auto`` (a clone of a warm template where that can be), ``warm`` (or an error) or ``cold``
+    qemu_start    ``auto`` (a clone of a warm template if possible), ``warm`` (or an error) or ``cold``
     template_cache_mb  MiB that the warm templates of a vhost may take
     """
 
@@ -232,7 +232,7 @@ class HostPlan:
 
     @property
     def experiment(self) -> str:
-        """``pid.eid``: the experiment's name in paths, units and marks."""
+        """Return ``pid.eid``, the experiment's name in paths, units and marks."""
         return f"{self.pid}.{self.eid}"
 
 
@@ -271,7 +271,7 @@ def _hosts_json(hosts: tuple[HostsEntry, ...]) -> str:
 
 @cache
 def _defaults(kind: type) -> dict[str, typing.Any]:
-    """Return {field: default}; MISSING, which equals nothing, for required fields and those with a factory."""
+    """Return {field: default}. Required fields and those with a factory have MISSING, which equals no value."""
     return {f.name: f.default for f in dataclasses.fields(kind)}
 
 
@@ -313,7 +313,7 @@ def _value(hint: typing.Any, item: typing.Any, source: str) -> typing.Any:
         if not isinstance(item, dict):
             raise HostError(f"{source}: expected an object of {args[1].__name__}")
         return {_value(args[0], key, source): _value(args[1], part, source) for key, part in item.items()}
-    if args:  # Optional, spelled so for Python 3.9
+    if args:  # Optional, in the form for Python 3.9
         return None if item is None else _value(args[0], item, source)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _build(hint, item, source)

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The alphabets of names that become paths, units, host names and kernel objects.
 
 Each name is checked against one of these before any other use, so that no name needs escaping later.
@@ -46,5 +46,5 @@ def is_interface_name(text: str) -> bool:
 
 
 def safe_partition(text: str) -> bool:
-    """Return whether ``text`` may be a partition identifier: any word."""
+    """Return whether ``text`` may be a partition identifier."""
     return bool(re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text)) and text not in (".", "..")

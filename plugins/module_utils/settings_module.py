@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """An Ansible module that has its settings checked by their schema instead of by Ansible."""
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from .settings.options import option_names
 class SettingsModule(AnsibleModule):
     """A module that takes settings.
 
-    Ansible ends a module at the first option that is not of its type. The schema finds all that is wrong at once and says what would be
-    right, and it takes the same texts. Therefore settings are kept from Ansible's check, and ``params`` has them as they were given.
+    Ansible ends a module at the first option that is not of its type. The schema finds all faults at once, with their remedies,
+    and accepts the same texts. Therefore settings are kept from Ansible's check, and ``params`` has them as they were given.
     """
 
     def __init__(self, argument_spec: dict[str, dict[str, Any]], **kwargs: Any) -> None:

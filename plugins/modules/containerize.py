@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible module: make an experiment of a topology."""
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ options:
     description: Folder to which relative paths of O(topology), O(site), O(config) and O(benito_home) are relative.
     type: path
 requirements:
-  - jsonschema, lxml, mtkahypar, networkx and PyYAML for the Python it runs with
+  - jsonschema, lxml, mtkahypar and PyYAML for the Python it runs with
   - tclsh (package tcl) for NS files
   - dot, neato, fdp and sfdp (package graphviz) for pictures
 attributes:

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible module: begin to swap an experiment in or out."""
 
 # Virtual: the action plugin of this name does it, on the controller.

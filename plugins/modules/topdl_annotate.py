@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible module: set, change and remove attributes of a topology's elements."""
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ from ansible_collections.deter.benito.plugins.module_utils.settings_module impor
 MOST_WARNINGS = 20
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "topology": {"type": "str", "required": True},
         "rules": {"type": "raw"},
@@ -186,7 +187,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = SettingsModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible module: write a topology in another format."""
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ from ansible_collections.deter.benito.plugins.module_utils.settings.schema impor
 MOST_WARNINGS = 100
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "topology": {"type": "str"},
         "pid": {"type": "str"},
@@ -91,7 +92,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:

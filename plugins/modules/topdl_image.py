@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright: deter.benito contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible module: draw an experiment or a topology."""
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ options:
     description: Folder to which relative paths of O(topology), O(out) and O(benito_home) are relative.
     type: path
 requirements:
-  - lxml and networkx for the Python it runs with
+  - lxml for the Python it runs with
   - Graphviz (package graphviz)
   - tclsh (package tcl) for NS files
 attributes:
@@ -106,7 +107,7 @@ from ansible_collections.deter.benito.plugins.module_utils.lifecycle.picture imp
 from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
 
 
-def argument_spec():
+def argument_spec() -> dict:
     return {
         "experiment": {"type": "str"},
         "pid": {"type": "str"},
@@ -122,7 +123,7 @@ def argument_spec():
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, required_together=[("pid", "eid")])
     given = module.params
     try:

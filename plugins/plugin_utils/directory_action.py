@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The common part of actions on an experiment's directory. They run on the controller, in Ansible's process for the task.
 
 For a module, Ansible would pack all of topology and embedding, and compile it again for each task.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The common part of actions that run benito-host on a vhost: they run it over the connection and report its result.
 
 A module would be sent to the vhost and compiled there for each task. That takes longer than most commands of benito-host, and half a
@@ -65,7 +65,7 @@ class HostAction(ActionBase):
         raise NotImplementedError
 
     def act_without_experiment(self, options: dict) -> dict:
-        """Act where no experiment is named. Called only when ``needs_experiment`` is false. Return the task's result. Raises BenitoError."""
+        """Act without an experiment. Called only when ``needs_experiment`` is false. Return the task's result. Raises BenitoError."""
         raise NotImplementedError
 
     def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
@@ -86,11 +86,14 @@ class HostAction(ActionBase):
 
     @property
     def in_background(self) -> tuple[str, ...]:
-        """The option that runs a long command in the background, where its progress is polled. None in check mode."""
+        """Return the option that runs a long command in the background, so that its progress can be polled. Return () in check mode."""
         return () if self.check_mode else ("--background",)
 
     def apply_command(self, paths: ExperimentPaths, *arguments: str) -> dict:
-        """Run ``benito-host … --json`` and return its result. In check mode return what it would do, also on a host without it. Raises HostError."""
+        """Run ``benito-host … --json`` and return its result. Raises HostError.
+
+        In check mode, return what it would do. That also works on a host without benito-host.
+        """
         program, check = self.program, ["--check"] if self.check_mode else []
         if self.check_mode:
             for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
@@ -127,7 +130,7 @@ class HostAction(ActionBase):
     def push_file(self, path: str, target: str, what: str) -> None:
         """Copy a file from the controller to the vhost, into a directory that only benito-host's user can enter. Raises HostError.
 
-        what  names the file in progress lines
+        what  the name of the file in progress lines
         """
         with self.show_progress(what):
             if not self._connection.become or self._get_remote_user() == self.get_become_option("become_user"):

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Compare the inventory plugin with a bare plugin, for an experiment of 10,000 nodes. Both give the same hosts and variables.
 
 The two run in turns. The exit status is 1 if the inventory takes more than 1.3 times the time of the bare plugin.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Measure boot time and memory of warm virtual machines, cold virtual machines and system containers on one pnode.
 
 The time starts with the task that builds the nodes of the kind. For virtual machines it ends when the last start command has run; then every node

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Measure Mininet: make N hosts on one Linux bridge, run a command in each, and take them down. Prints JSON: seconds for up and down.
 
 tests/bench/processes.py runs this with the system's Python, for which Debian's package mininet installs its modules.

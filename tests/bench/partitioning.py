@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Compare partitioning with METIS, on every topology of topohub at three packings.
 
 METIS is used as DETER's Containers used it: it starts with as few parts as the packing allows, and adds parts until none is over the packing.

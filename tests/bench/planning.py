@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Measure how planning scales: everything that containerize does except pictures, from 100 to 20,000 nodes, each size in its own process.
 
 The topologies are trees, LANs in a tree and preferential-attachment graphs of processes. They have ``rtproto`` Manual, so no routes are computed.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Compare swap-in and swap-out of process vnodes with Mininet, on one LAN on one pnode of this machine, in the same run.
 
 200 and 1,000 nodes are built, each with a start command. The time of the tasks on the pnode, and of the whole playbook, is divided by

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Run playbooks with ansible-runner on a local testbed of two pnodes. All end-to-end tests share it, except those of machines/.
 
 The fixture ``testbed`` gives the pnodes, ``ssh`` and the ``state`` of a pnode. ``playbook`` runs a playbook as a user would, from the repository's root.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Record and compare the state of a machine, to prove that nothing leaks.
 
 ``snapshot()`` records this machine. ``python3 - < machine_state.py`` records any machine: it prints JSON, and needs only Python 3.9.

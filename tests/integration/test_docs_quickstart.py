@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The commands of docs/quickstart.md do what the page says. They run in the page's order.
 
 They run on the testbed of the end-to-end tests. Commands that prepare the machine, or make or remove the testbed ``local``, are left out.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """docs/topologies.md and docs/topologies-reference.md tell the truth: a real shell and ansible-playbook run their commands, section by section."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The image playbook as users run it. Tests of what it draws and refuses are in tests/unit/modules/test_topdl_image.py."""
 
 from __future__ import annotations

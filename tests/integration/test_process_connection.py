@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The connection plugin passes on commands, files and errors, with real ansible and a stand-in for benito-host.
 
 The stand-in only sets an environment variable. The end-to-end tests use the real benito-host.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Plugins are tested in a process of their own.
 
 They need Ansible's plugin loader, and a process that has it is a controller: modules behave differently there, and collections

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The topologies of examples/tutorial."""
 
 from __future__ import annotations
@@ -7,8 +7,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from ansible_collections.deter.benito.plugins.module_utils.topology.ns.reader import read_ns
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl
+from ansible_collections.deter.benito.plugins.module_utils.topology.readers import read_topology
 
 FOLDER = Path(__file__).parents[2] / "examples" / "tutorial"
 
@@ -16,5 +15,5 @@ FOLDER = Path(__file__).parents[2] / "examples" / "tutorial"
 @cache
 def tutorial(name):
     """(topology, warnings as texts) of a file of that folder."""
-    topology, warnings = (read_ns if name.endswith(".tcl") else read_topdl)(str(FOLDER / name), name)
+    topology, warnings = read_topology(str(FOLDER / name), name)
     return topology, [str(warning) for warning in warnings]

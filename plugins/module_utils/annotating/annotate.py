@@ -1,11 +1,13 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""topdl_annotate: from a topology and rules to a TopDL file with other attributes, or to everything that is wrong."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operation of topdl_annotate: it applies rules to a topology and returns a TopDL file, or reports all errors."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ..errors import BenitoError, InputError, Problem
 from ..files import replace_file
@@ -17,19 +19,22 @@ from ..topology.topdl.writer import write_topdl
 from ..topology.xml_source import MAX_BYTES
 from .applying import Annotated, Change, annotate_by_rules
 from .rule_reader import RULE_KEYS, SELECT_KEYS, RuleError, rules_of_data, rules_of_file, single_rule
+from .rules import Rule
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, as given.
+    """The user's request, unchanged.
 
     topology  the file's path, relative to ``chdir``
-    rules     a list of rules, or the path of a file with them; None where ``rule`` has the only one
-    rule      {key of a rule or of its select: value, None where not given}
-    out       the path of what is to be written, None for one beside the topology
-    in_place  whether the topology itself is to be changed
-    profile   rules for NS files
-    chdir     folder of relative paths, "" for the working directory
+    rules     a list of rules, or the path of a file of rules; None if ``rule`` is the only rule
+    rule      {key of a rule or of its select: value, None if not given}
+    out       the path of the output file, None for one beside the topology
+    in_place  whether to change the topology itself
+    profile   the rules for NS files
+    chdir     the folder of relative paths, "" for the working directory
     """
 
     topology: str
@@ -43,12 +48,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Annotation:
-    """A file that can be written.
+    """An output file ready to be written.
 
     source    the topology as the user named it
-    out       the file's name as the user would say it, path: where it is
+    out       the output file as the user would name it
+    path      the real path of the output file
     text      its content
-    changed   whether that is not there yet
+    changed   whether the file does not exist yet or differs
     """
 
     source: str
@@ -60,14 +66,14 @@ class Annotation:
     warnings: tuple[Problem, ...]
 
     def write(self) -> None:
-        """Write the file, whole or not at all; one that exists keeps its owner and mode. Raises BenitoError."""
+        """Write the file atomically; an existing one keeps its owner and mode. Raises BenitoError."""
         try:
             replace_file(self.path, self.text, like_before=True)
         except OSError as exc:
             raise BenitoError(f"{self.out}: cannot be written: {exc.strerror or exc}") from exc
 
     def message(self, would: bool = False) -> str:
-        """What the user reads at the end."""
+        """Return the final message for the user."""
         changes = self.annotated.changes
         count = sum(max(len(change.before), len(change.after)) for change in changes)
         what = f"{_counted(count, 'attribute')} of {_counted(len(changes), 'element')} {'differs' if count == 1 else 'differ'} from {self.source}"
@@ -76,11 +82,11 @@ class Annotation:
         return f"{what if changes else 'No attribute differs from ' + self.source}; {self.out} {'would be' if would else 'is'} written."
 
     def elements(self) -> dict[str, dict[str, str | None]]:
-        """{element: {attribute: its value now, None where it is gone}} of what differs from the topology."""
+        """Return {element: {attribute: its new value, None if removed}} of the differences from the topology."""
         return {change.element: {**dict.fromkeys(name for name, _value in change.before), **dict(reversed(change.after))} for change in self.annotated.changes}
 
     def diff(self) -> dict[str, str]:
-        """The attributes that differ, a line each, before and after."""
+        """Return the differing attributes before and after, one per line, as a diff for Ansible."""
         return {
             "before_header": self.source,
             "after_header": self.out,
@@ -90,26 +96,30 @@ class Annotation:
 
 
 def prepare(request: Request) -> Annotation:
-    """Everything but the writing. Raises InputError with all that is wrong with the topology, the rules and where to write."""
+    """Return the annotation, ready to be written. Raises InputError with all errors in the topology, the rules and the output path."""
     faults: list[Problem] = []
 
-    def collect(step):
+    def collect_rules() -> tuple[Rule, ...]:
         try:
-            return step()
+            return _rules(request)
         except RuleError as exc:
             faults.extend(exc.problems)
-            return tuple(replace(rule, allow_none=True) for rule in exc.sound)  # what they would select depends on the others
+            return tuple(replace(rule, allow_none=True) for rule in exc.sound)  # their selection may depend on the faulty rules
+
+    def collect(step: Callable[[], T]) -> T | None:
+        try:
+            return step()
         except InputError as exc:
             faults.extend(exc.problems)
             return None
 
-    rules = collect(lambda: _rules(request))
+    rules = collect(collect_rules)
     out = collect(lambda: _out(request))
     given = collect(lambda: _read(request))
     annotated = collect(lambda: annotate_by_rules(given.topology, rules)) if rules and given else None
     path = _path(request, out) if out else ""
     there = collect(lambda: _there(path, out)) if out else None
-    if faults:
+    if faults or given is None or annotated is None or out is None:
         raise InputError(faults)
     text = write_topdl(annotated.topology).encode()
     if len(text) > MAX_BYTES:
@@ -121,14 +131,14 @@ def prepare(request: Request) -> Annotation:
 
 
 def _lost_in_place(given: Input) -> tuple[Problem, ...]:
-    """A warning about comments that will be lost. Raises InputError where all of a larger document would be."""
+    """Return a warning if the file's comments will be lost. Raises InputError if the topology is part of a larger document."""
     source = given.topology.source
     if any(warning.message.endswith(LEFT_OUT) for warning in given.warnings):
         raise InputError(Problem("what is around the topology would be lost", source, hint="out=FILE instead of in_place"))
     return (Problem("its comments are not kept", source),) if b"<!--" in given.text else ()
 
 
-def _rules(request: Request):
+def _rules(request: Request) -> tuple[Rule, ...]:
     alone = {key: value for key, value in request.rule.items() if value is not None}
     if request.rules is not None and alone:
         raise InputError(Problem("rules are given, too", element=", ".join(alone), hint="either rules, or one rule by options of their own"))
@@ -140,14 +150,14 @@ def _rules(request: Request):
     return single_rule({**{key: alone[key] for key in RULE_KEYS if key in alone}, "select": select})
 
 
-def _read(request: Request):
+def _read(request: Request) -> Input:
     if request.profile not in PROFILES:
         raise InputError(Problem(f"{shown(request.profile)} is not allowed", element="ns_profile", hint=f"one of {', '.join(PROFILES)}"))
     return read_input(_path(request, request.topology), request.topology, request.profile)
 
 
 def _out(request: Request) -> str:
-    """Where to write, as the user would say it."""
+    """Return the output file as the user would name it. Raises InputError if the request is invalid."""
     if request.in_place:
         if form_of(request.topology) is not TOPDL:
             message = f"a file of the format {form_of(request.topology).name} cannot be changed in place: what is written is TopDL"
@@ -163,7 +173,10 @@ def _out(request: Request) -> str:
 
 
 def _there(path: str, out: str) -> bytes | None:
-    """What the file has that would be written. Raises InputError where it is something else than a topology, or can be nowhere."""
+    """Return the content of an existing output file, None if there is none.
+
+    Raises InputError if the file is not a topology, or if its folder does not exist.
+    """
     if not os.path.lexists(path):
         if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
             raise InputError(Problem("cannot be written: there is no such folder", out))
@@ -182,7 +195,7 @@ def _counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def _lines(change: Change, pairs) -> str:
+def _lines(change: Change, pairs: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{change.element}: {name} = {_one_line(value)}\n" for name, value in pairs)
 
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules applied to a topology, one after another. Pure."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application of rules to a topology, one after another. Pure functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_REFUSALS_SHOWN = 10
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one element: the attributes that it has no more, and those that it has now, each (name, value)."""
+    """The change of one element: the attributes it lost, and those it gained, each (name, value)."""
 
     element: str
     before: tuple[tuple[str, str], ...]
@@ -39,11 +39,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Annotated:
-    """A topology with other attributes, and nothing else changed.
+    """A topology with changed attributes, and no other changes.
 
-    changes   in the order of sorts, then of the document
-    selected  for each rule, how many elements it selected
-    warnings  what its author should know
+    changes   ordered by type of element, then as in the document
+    selected  for each rule, the number of elements it selected
+    warnings  warnings for the author of the rules
     """
 
     topology: Topology
@@ -53,10 +53,10 @@ class Annotated:
 
 
 def annotate_by_rules(topology: Topology, rules: tuple[Rule, ...]) -> Annotated:
-    """The topology after all rules, each applied to what those before it made.
+    """Apply all rules to a topology, each to the result of the previous ones.
 
-    Raises InputError with everything that is wrong: rules that select nothing, values that make no sense, and what would make a
-    topology impossible to deploy that was not so before.
+    Raises InputError with all errors: rules that select nothing, invalid values, and changes that make a deployable topology
+    undeployable.
     """
     draft, structure = Draft(topology), Structure(topology)
     work = _Work(draft, structure)
@@ -70,7 +70,7 @@ def annotate_by_rules(topology: Topology, rules: tuple[Rule, ...]) -> Annotated:
 
 
 class _Work:
-    """Rules being applied to a draft, and what there is to say about it."""
+    """Rules being applied to a draft, with their problems."""
 
     def __init__(self, draft: Draft, structure: Structure):
         self._draft, self._structure = draft, structure
@@ -79,7 +79,7 @@ class _Work:
         self.warnings: list[Problem] = []
 
     def apply(self, rule: Rule) -> int:
-        """Apply one rule; how many elements it selected."""
+        """Apply one rule; return the number of elements it selected."""
         faults = len(self.problems)
         refs = chosen(self._draft, self._structure, rule, self.problems)
         if not refs and not rule.allow_none and len(self.problems) == faults:
@@ -132,7 +132,7 @@ class _Work:
             self.problems.append(rule.where.problem(f"{len(faulty) - MOST_VALUES_SHOWN} more values like these", "", "set", name))
 
     def _there_is(self, rule: Rule) -> str:
-        """What there is, for a rule that selects nothing."""
+        """Return a hint that lists the existing elements, for a rule that selects nothing."""
         there = [self._draft.name(ref) for ref in self._draft.refs(rule.select.element_type)]
         if not there:
             return f"there is no element of the sort {rule.select.element_type}"
@@ -159,7 +159,7 @@ def _pairs(draft: Draft, ref: ElementRef) -> list[tuple[str, str]]:
 
 
 def _difference(old: list, new: list) -> tuple[tuple, tuple]:
-    """(what is only in the old list, what is only in the new one), with repetitions."""
+    """Return (what is only in the old list, what is only in the new one), with repetitions."""
     gone, come = Counter(old), Counter(new)
     gone, come = gone - come, come - gone
     return tuple(gone.elements()), tuple(come.elements())
@@ -184,7 +184,7 @@ def _unplannable(topology: Topology) -> tuple[Problem, ...]:
 
 
 def _would_be_refused(annotated: Topology, before: Topology) -> list[Problem]:
-    """Warnings about what containerize would refuse as it stands: rules may still follow."""
+    """Return warnings about values that containerize would refuse. They are not errors, since further rules may follow."""
     new = _new(_unplannable(annotated), _unplannable(before))
     found = [Problem(f"containerize would refuse it: {one.message}", one.file, one.line, one.element, one.hint) for one in new[:MOST_REFUSALS_SHOWN]]
     return found + ([Problem(f"{len(new) - MOST_REFUSALS_SHOWN} more like these", annotated.source)] if len(new) > MOST_REFUSALS_SHOWN else [])

@@ -1,16 +1,15 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether attributes that are set make sense: their names, the elements they are on, and the values that planning would refuse."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of attributes that rules set: their names, the types of their elements, and values that planning would refuse."""
 
 from __future__ import annotations
 
 import difflib
 import re
 
+from ..embedding.attribute_values import MOST_CPUS, is_pass, is_size
 from ..embedding.kinds import ALLOWED, kind_named
-from ..embedding.partitioning.passes import is_pass
 from ..embedding.placement.catalogue import ARCHITECTURES
-from ..embedding.placement.resources import MOST_CPUS, is_size
 from ..names import NODE_RULE, is_node_name, safe_partition
 from ..topology import attributes as names
 from ..topology.attributes import PREFIX, containers_name
@@ -36,7 +35,7 @@ def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text))
 
 
-# {canonical name: (sorts of element that it has an effect on, whether a value makes sense, what would)}
+# {canonical name: (types of elements that it has an effect on, check of a value, valid values)}
 KNOWN = {
     names.NODE_TYPE: ((COMPUTER,), lambda text: kind_named(text) is not None, ALLOWED),
     names.PARTITION: ((COMPUTER,), safe_partition, _PARTITION_RULE),
@@ -65,12 +64,12 @@ KNOWN = {
     "sync_server": ((EXPERIMENT,), _anything, ""),
 }
 _FAMILIES = {"env": EXPERIMENT, "vtype": EXPERIMENT}
-_WITHOUT_PREFIX = ("rtproto",)  # of computers, which has an effect there
+_WITHOUT_PREFIX = ("rtproto",)  # an effective attribute of computers
 _BY_LOWER = {name.lower(): name for name in KNOWN}
 
 
 def name_remark(element_type: str, name: str) -> tuple[str, str] | None:
-    """(what is odd, what was meant perhaps) about an attribute of that name on that sort of element; None where nothing is."""
+    """Return (remark, suggestion or "") about an unusual attribute ``name`` on an element of this type; None if it is usual."""
     canonical = containers_name(name)
     if canonical is None:
         return _foreign(name)
@@ -86,7 +85,7 @@ def name_remark(element_type: str, name: str) -> tuple[str, str] | None:
 
 
 def value_fault(name: str, value: str) -> tuple[str, str] | None:
-    """(what is wrong, what would be right) with the value of a known attribute; None where nothing is."""
+    """Return (what is wrong, what is allowed) about an invalid value of a known attribute; None if it is valid."""
     canonical = containers_name(name)
     if canonical not in KNOWN or KNOWN[canonical][1](value):
         return None
@@ -94,13 +93,13 @@ def value_fault(name: str, value: str) -> tuple[str, str] | None:
 
 
 def written_name(name: str) -> str:
-    """How an attribute that is set is spelled: known ones in their usual spelling, others as they are given."""
+    """Return the spelling of an attribute to be set: the usual one if it is known, else unchanged."""
     canonical = containers_name(name)
     return usual_name(name) if canonical in KNOWN or (canonical or "").partition(":")[0] in _FAMILIES else name
 
 
 def _foreign(name: str) -> tuple[str, str] | None:
-    """Names without our prefix are anybody's; those that look like ours are remarked upon."""
+    """Return a remark about a name without our prefix if it resembles one of ours, else None: other names are free."""
     prefix, colon, rest = name.rpartition(":")
     if not colon and name.lower() in _BY_LOWER and name not in _WITHOUT_PREFIX:
         return "is another attribute than the one with a prefix; it has no effect", f"perhaps {PREFIX}{_BY_LOWER[name.lower()]}"

@@ -1,21 +1,26 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A topology being annotated: its elements by their places, of which the attributes change and nothing else."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A topology being annotated: only the attributes of its elements can change."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..topology.attributes import LATENCY_MODEL, PREFIX, containers_name
-from ..topology.model import Attribute, Computer, Topology
+from ..topology.model import Attribute, Computer, OtherElement, Topology
 from ..topology.scope import named
 from .rules import COMPUTER, EXPERIMENT, INTERFACE, OTHER, SUBSTRATE
 
 
 class ElementRef(NamedTuple):
-    """An element's: number counts elements, or substrates; port counts the interfaces of an element."""
+    """A reference to an element.
+
+    number  index among the elements, or among the substrates
+    port    index of an interface within its element
+    """
 
     element_type: str
     number: int = 0
@@ -23,7 +28,7 @@ class ElementRef(NamedTuple):
 
 
 class Draft:
-    """The elements by place."""
+    """The elements of a topology being annotated, by ElementRef."""
 
     def __init__(self, topology: Topology):
         self._topology = topology
@@ -31,7 +36,7 @@ class Draft:
         self._elements = list(topology.elements)
 
     def topology(self) -> Topology:
-        """What has become of it."""
+        """Return the topology with all changes so far."""
         return replace(self._topology, substrates=tuple(self._substrates), elements=tuple(self._elements))
 
     def refs(self, element_type: str) -> list[ElementRef]:
@@ -45,8 +50,8 @@ class Draft:
         wants_computers = element_type == COMPUTER
         return [ElementRef(element_type, number) for number, element in enumerate(self._elements) if isinstance(element, Computer) == wants_computers]
 
-    def at(self, ref: ElementRef):
-        """The element there."""
+    def at(self, ref: ElementRef) -> Any:
+        """Return the element of a reference."""
         if ref.element_type == EXPERIMENT:
             return self._topology
         if ref.element_type == SUBSTRATE:
@@ -55,15 +60,15 @@ class Draft:
         return element.interfaces[ref.port] if ref.element_type == INTERFACE else element
 
     def name(self, ref: ElementRef) -> str:
-        """Its name; the experiment has none."""
+        """Return the element's name; "" for the experiment."""
         return "" if ref.element_type == EXPERIMENT else self.at(ref).name
 
-    def owner(self, ref: ElementRef):
-        """The element that an interface is of."""
+    def owner(self, ref: ElementRef) -> Computer | OtherElement:
+        """Return the element that an interface belongs to."""
         return self._elements[ref.number]
 
     def label(self, ref: ElementRef) -> str:
-        """What it is called in messages."""
+        """Return the element's name for messages."""
         if ref.element_type == EXPERIMENT:
             return EXPERIMENT
         if ref.element_type == INTERFACE:
@@ -72,7 +77,7 @@ class Draft:
         return named(self.at(ref).kind if ref.element_type == OTHER else ref.element_type, self.name(ref))
 
     def value(self, ref: ElementRef, name: str) -> str | None:
-        """The value of an attribute by any spelling of its name; None where it is not."""
+        """Return the value of an attribute by any spelling of its name; None if it is absent."""
         if ref.element_type == EXPERIMENT and containers_name(name) == LATENCY_MODEL:
             return self._topology.latency_model
         usual, found = usual_name(name), None
@@ -84,7 +89,7 @@ class Draft:
         return found
 
     def set(self, ref: ElementRef, name: str, value: str) -> None:
-        """Give it the attribute, once, in the place of the first of that name, else at the end."""
+        """Set an attribute. It replaces all its spellings, in the place of the first one, else at the end."""
         if ref.element_type == EXPERIMENT and containers_name(name) == LATENCY_MODEL:
             self._topology = replace(self._topology, latency_model=value)
             return
@@ -97,8 +102,8 @@ class Draft:
                 attributes.append(made)
         self._put(ref, attributes if made else [*attributes, Attribute(name, value)])
 
-    def remove(self, ref: ElementRef, unwanted) -> None:
-        """Take away the attributes whose name ``unwanted(name)`` is true of, as it is written or in its usual spelling."""
+    def remove(self, ref: ElementRef, unwanted: Callable[[str], bool]) -> None:
+        """Remove the attributes for which ``unwanted(name)`` is true of the given or of the usual spelling."""
         self._put(ref, [one for one in self.at(ref).attributes if not (unwanted(one.name) or unwanted(usual_name(one.name)))])
 
     def _put(self, ref: ElementRef, attributes: list[Attribute]) -> None:
@@ -119,7 +124,7 @@ class Draft:
 
 @lru_cache(maxsize=4096)
 def usual_name(name: str) -> str:
-    """The spelling that is written: ``benito:Partition`` → ``containers:partition``. What stands behind ``env:`` and the like keeps its case."""
+    """Return the usual spelling: ``benito:Partition`` → ``containers:partition``. The part after ``env:`` and the like keeps its case."""
     canonical = containers_name(name)
     if canonical is None:
         return name
@@ -131,5 +136,5 @@ def usual_name(name: str) -> str:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two spellings are those of one attribute."""
+    """Return whether two spellings denote the same attribute."""
     return one == other or usual_name(one) == usual_name(other)

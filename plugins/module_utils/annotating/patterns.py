@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Patterns of names: shell globs, and regular expressions that cannot take for ever.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Patterns of names: shell globs, and regular expressions with a timeout.
 
-A regular expression may take longer than anybody waits ("(a*)*b" on thirty letters), so it is tried in a process of its own, which has a limit.
+Some regular expressions take practically for ever ("(a*)*b" on thirty letters), so matching runs in a child process with limits.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ json.dump(answer, sys.stdout)
 
 
 class PatternError(BenitoError):
-    """The pattern is none, or took too long; says which."""
+    """An invalid or too slow pattern; the message says which."""
 
 
 @lru_cache(maxsize=1024)
 def glob(pattern: str) -> Callable[[str], bool]:
-    """Whether a text is matched by a shell glob, case and all. Raises PatternError."""
+    """Return a function that tests whether a text matches a shell glob, case-sensitively. Raises PatternError."""
     if len(pattern) > LONGEST:
         raise PatternError(f"is longer than {LONGEST} characters")
     try:
@@ -51,13 +51,13 @@ def glob(pattern: str) -> Callable[[str], bool]:
 
 
 def any_glob(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    """Whether a text is matched by one of the globs."""
+    """Return a function that tests whether a text matches any of the globs. Raises PatternError."""
     globs = [glob(pattern) for pattern in patterns]
     return lambda text: any(one(text) for one in globs)
 
 
 def matched_by_expression(pattern: str, names: list[str]) -> set[str]:
-    """Those of ``names`` that are wholly matched by a regular expression. Raises PatternError."""
+    """Return the ``names`` that a regular expression matches completely. Raises PatternError."""
     if len(pattern) > LONGEST:
         raise PatternError(f"is longer than {LONGEST} characters")
     names = list(dict.fromkeys(names))

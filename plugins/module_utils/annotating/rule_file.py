@@ -1,25 +1,25 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A file of rules, read from YAML with the line of everything in it.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parser of YAML files of rules; it records the line of each value.
 
-Values are taken as they are written: ``007``, ``yes`` and ``1e3`` are texts here, as an attribute's value is.
+Values are taken literally: ``007``, ``yes`` and ``1e3`` are texts here, as an attribute's value is.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from typing import Any
 
 from ..errors import BenitoError, InputError, Problem
 from .rules import Where
 
+IMPORT_ERROR: ImportError | None = None
 try:
     import yaml
 except ImportError as exc:
-    yaml = None
+    yaml = None  # type: ignore[assignment]  # reported where a file is read
     IMPORT_ERROR = exc
-else:
-    IMPORT_ERROR = None
 
 MAX_BYTES = 1_000_000
 _NULL = "tag:yaml.org,2002:null"
@@ -27,7 +27,10 @@ _HINT = "a YAML list of rules like '- {select: {name: \"n-*\"}, set: {startup: h
 
 
 def read_rule_file(path: str, source: str) -> tuple[object, dict[tuple, int]]:
-    """(what the file says, in lists, dicts, texts and None; {path of keys: line}). Raises InputError."""
+    """Return (the content as lists, dicts, texts and None; {path of keys: line}). Raises InputError.
+
+    Raises BenitoError if PyYAML is not installed.
+    """
     if IMPORT_ERROR:
         raise BenitoError(f"files of rules need the Python library PyYAML beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
     text = _text(path, source)
@@ -66,7 +69,7 @@ def _text(path: str, source: str) -> str:
     return text
 
 
-def _plain(node, path: tuple, lines: dict, problems: list, source: str):
+def _plain(node: Any, path: tuple, lines: dict, problems: list, source: str) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
     if node.id == "sequence":
         return [_plain(item, (*path, number), lines, problems, source) for number, item in enumerate(node.value)]

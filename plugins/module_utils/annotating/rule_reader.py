@@ -1,11 +1,13 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules out of plain data, as YAML or a command line gives it: every fault in one run, each with its place."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The conversion of plain data, as given in YAML or on a command line, to rules. All errors are reported at once, with their locations."""
 
 from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from ..embedding.kinds import ALLOWED, kind_named
 from ..errors import InputError, Problem
@@ -28,7 +30,7 @@ _SELECT_HINT = "like {name: 'n-*'}; {name: '*'} for all computers"
 
 
 class RuleError(InputError):
-    """Rules that are none. ``sound`` has the others: what they do can be looked at in the same run."""
+    """An error about invalid rules. ``sound`` has the valid ones, so that their effect can be checked in the same run."""
 
     def __init__(self, problems: list[Problem], sound: tuple[Rule, ...]):
         super().__init__(problems)
@@ -36,20 +38,20 @@ class RuleError(InputError):
 
 
 def rules_of_file(path: str, source: str) -> tuple[Rule, ...]:
-    """The rules of a file, which is a list of them or has that list as ``rules``. Raises InputError."""
+    """Return the rules of a file, which is a list of rules or has that list as ``rules``. Raises InputError."""
     data, lines = read_rule_file(path, source)
     if isinstance(data, dict) and list(data) == ["rules"]:
         return _rules(data["rules"], Where(source, lines, ("rules",)))
     return _rules(data, Where(source, lines))
 
 
-def rules_of_data(data) -> tuple[Rule, ...]:
-    """The rules in a list of maps. Raises InputError."""
+def rules_of_data(data: Any) -> tuple[Rule, ...]:
+    """Return the rules of a list of maps. Raises InputError."""
     return _rules(data, Where())
 
 
 def single_rule(data: dict) -> tuple[Rule, ...]:
-    """The one rule that a map is, as options of their own. Raises InputError."""
+    """Return the only rule, given as a map of separate options. Raises InputError."""
     reader = _Reader(Where())
     rule = reader.rule(data)
     if reader.problems:
@@ -57,7 +59,7 @@ def single_rule(data: dict) -> tuple[Rule, ...]:
     return (rule,)
 
 
-def _rules(data, where: Where) -> tuple[Rule, ...]:
+def _rules(data: Any, where: Where) -> tuple[Rule, ...]:
     if not isinstance(data, list) or not data:
         raise InputError(where.problem("is not a list of rules", "- select: {name: 'n-*'}"))
     if len(data) > MOST_RULES:
@@ -76,17 +78,17 @@ def _rules(data, where: Where) -> tuple[Rule, ...]:
 
 
 class _Reader:
-    """One rule being read."""
+    """A rule being read."""
 
     def __init__(self, where: Where):
         self._where = where
         self.problems: list[Problem] = []
 
-    def wrong(self, message: str, hint: str = "", *keys) -> None:
+    def wrong(self, message: str, hint: str = "", *keys: str | int) -> None:
         self.problems.append(self._where.problem(message, hint, *keys))
 
-    def rule(self, data) -> Rule:
-        """The rule, or what can be had of it; ``problems`` then is not empty."""
+    def rule(self, data: Any) -> Rule:
+        """Return the rule. If it is invalid, ``problems`` is not empty and the result is only partial."""
         data = self._map(data, RULE_KEYS)
         if not data.get("set") and not data.get("remove"):
             self.wrong("neither sets nor removes anything", "set: {ATTRIBUTE: VALUE} or remove: ATTRIBUTE")
@@ -97,7 +99,7 @@ class _Reader:
 
     # --- select ----------------------------------------------------------------------------------
 
-    def _select(self, data) -> Select:
+    def _select(self, data: Any) -> Select:
         if not data:
             self.wrong("selects nothing in particular", _SELECT_HINT, "select")
             return Select()
@@ -128,7 +130,7 @@ class _Reader:
             if key in SELECT_KEYS and key not in meaningful and element_type in ELEMENT_TYPES:
                 self.wrong(f"says nothing about elements of the sort {element_type}", f"these do: {', '.join(meaningful[1:])}", "select", key)
 
-    def _kinds(self, data) -> tuple[str, ...]:
+    def _kinds(self, data: Any) -> tuple[str, ...]:
         found = []
         for word in self._words(data, "select", "kind"):
             kind = kind_named(word)
@@ -137,7 +139,7 @@ class _Reader:
             found.append(kind or word)
         return tuple(found)
 
-    def _range(self, data, *keys) -> Range | None:
+    def _range(self, data: Any, *keys: str | int) -> Range | None:
         if data is None:
             return None
         if not isinstance(data, dict):
@@ -150,15 +152,15 @@ class _Reader:
             self.wrong(f"from {least} to {most} there is no number", "", *keys)
         return Range(least, most)
 
-    def _conditions(self, data, key: str) -> tuple[tuple[str, str | None], ...]:
-        """Attributes as a name, a list of names, or a map of names and globs of values."""
+    def _conditions(self, data: Any, key: str) -> tuple[tuple[str, str | None], ...]:
+        """Parse attributes given as a name, a list of names, or a map of names to globs of values."""
         if not isinstance(data, dict):
             return tuple((name, None) for name in self._names(data, "select", key))
         return tuple((name, self._text(pattern, "select", key, name)) for name, pattern in data.items())
 
     # --- set and remove --------------------------------------------------------------------------
 
-    def _set(self, data) -> dict[str, Value]:
+    def _set(self, data: Any) -> dict[str, Value]:
         found: dict[str, Value] = {}
         for name, value in (self._map(data, None, "set") if data else {}).items():
             name = name.strip(XML_SPACE)
@@ -170,7 +172,7 @@ class _Reader:
             found[written] = self._value(value, name)
         return found
 
-    def _value(self, data, name: str) -> Value:
+    def _value(self, data: Any, name: str) -> Value:
         keys = ("set", name)
         if not isinstance(data, dict):
             value = Value(self._text(data, *keys))
@@ -204,20 +206,21 @@ class _Reader:
 
     # --- parts -------------------------------------------------------------------------------------
 
-    def _map(self, data, allowed, *keys) -> dict:
-        """The map with keys as texts; None where any are ``allowed``."""
+    def _map(self, data: Any, allowed: Sequence[str] | None, *keys: str | int) -> dict:
+        """Return the map with its keys as texts. Only keys in ``allowed`` are valid; None allows any."""
+        known = allowed or ()
         if not isinstance(data, dict):
             message = "has no content" if data is None else f"{_short(data)} is not a map"
-            self.wrong(message, f"a map of {', '.join(allowed) if allowed else 'attributes and values'}", *keys)
+            self.wrong(message, f"a map of {', '.join(known) or 'attributes and values'}", *keys)
             return {}
         found = {str(key): value for key, value in data.items()}
-        for key in found if allowed else ():
-            if key not in allowed:
-                near = difflib.get_close_matches(key, allowed, 1)
-                self.wrong("there is no such key", f"perhaps {near[0]}" if near else f"there are {', '.join(allowed)}", *keys, key)
+        for key in found if known else ():
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                self.wrong("there is no such key", f"perhaps {near[0]}" if near else f"there are {', '.join(known)}", *keys, key)
         return found
 
-    def _text(self, data, *keys, most: int = _MOST) -> str:
+    def _text(self, data: Any, *keys: str | int, most: int = _MOST) -> str:
         if isinstance(data, bool):
             return str(data).lower()
         if isinstance(data, (int, float)):
@@ -231,8 +234,8 @@ class _Reader:
             return ""
         return str(data)
 
-    def _words(self, data, *keys) -> tuple[str, ...]:
-        """Words as a list or as a text with commas between them."""
+    def _words(self, data: Any, *keys: str | int) -> tuple[str, ...]:
+        """Parse words given as a list, or as a text with commas between them."""
         if data is None:
             return ()
         parts = data if isinstance(data, (list, tuple)) else self._text(data, *keys).split(",")
@@ -241,8 +244,8 @@ class _Reader:
             self.wrong("has an empty word", "", *keys)
         return found
 
-    def _names(self, data, *keys) -> tuple[str, ...]:
-        """Names of attributes as a list or a text."""
+    def _names(self, data: Any, *keys: str | int) -> tuple[str, ...]:
+        """Parse names of attributes given as a list or a text."""
         if data is None:
             return ()
         found = tuple(self._text(part, *keys).strip(XML_SPACE) for part in (data if isinstance(data, (list, tuple)) else [data]))
@@ -250,13 +253,13 @@ class _Reader:
             self.wrong("has an empty name", "", *keys)
         return found
 
-    def _list(self, data, *keys) -> tuple[str, ...]:
+    def _list(self, data: Any, *keys: str | int) -> tuple[str, ...]:
         if not isinstance(data, (list, tuple)) or not data:
             self.wrong(f"{_short(data)} is not a list of values", "[a, b]", *keys)
             return ("",)
         return tuple(self._text(part, *keys, number) for number, part in enumerate(data))
 
-    def _number(self, data, least: int, *keys) -> int:
+    def _number(self, data: Any, least: int, *keys: str | int) -> int:
         text = data.strip() if isinstance(data, str) else data
         if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10:
             text = int(text)
@@ -266,6 +269,6 @@ class _Reader:
         return text
 
 
-def _short(data) -> str:
-    """What was given, fit for a message."""
+def _short(data: Any) -> str:
+    """Return the given data in a short form for a message."""
     return shown(data if isinstance(data, str) else json.dumps(data, default=str)) if isinstance(data, (str, list, tuple, dict)) else repr(data)

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules of annotating as plain data: which elements, and what becomes of their attributes."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of annotation as plain data: a selection of elements, and the changes of their attributes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ CYCLE, SPREAD, EACH = "cycle", "spread", "each"
 
 @dataclass(frozen=True)
 class Where:
-    """Where a rule stands, for messages.
+    """The location of a rule, for messages.
 
-    file   the file of rules as the user named it, "" when they were given directly
+    file   the file of rules as the user named it, "" if they were given directly
     lines  {path of keys from the top of the file: its line}
     path   the keys that lead to the rule, such as (1,)
-    label  what the rule is called: "rule 2", or "" for the only one
+    label  the name of the rule: "rule 2", or "" for the only one
     """
 
     file: str = ""
@@ -29,8 +29,8 @@ class Where:
     path: tuple = ()
     label: str = ""
 
-    def problem(self, message: str, hint: str = "", *keys) -> Problem:
-        """A Problem about what the keys lead to inside the rule."""
+    def problem(self, message: str, hint: str = "", *keys: str | int) -> Problem:
+        """Return a Problem about the value at ``keys`` inside the rule."""
         path = (*self.path, *keys)
         line = next((self.lines[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self.lines), 0)
         inner = ".".join(str(key + 1) if isinstance(key, int) else str(key) for key in keys)
@@ -38,13 +38,13 @@ class Where:
 
 
 def _printable(text: str) -> str:
-    """One line that a terminal does not obey."""
+    """Escape unprintable characters: the result is one line without control sequences for a terminal."""
     return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number from least to most, both allowed; most None: without an end."""
+    """A range of numbers from least to most, both included; most None: no upper limit."""
 
     least: int = 0
     most: int | None = None
@@ -55,19 +55,19 @@ class Range:
 
 @dataclass(frozen=True)
 class Select:
-    """Which elements. All that is said must be true of an element; what is empty or None says nothing.
+    """A selection of elements. All conditions must be true of an element; an empty one or None is no condition.
 
     element_type  one of ELEMENT_TYPES
-    names       shell globs of its name: one of them
+    names       shell globs of its name: at least one matches
     regex       a regular expression of its whole name
     exceptions  shell globs of names that are left out
     kinds       its ``containers:node_type``, as canonical names: one of them
     degree      the number of its interfaces; of a substrate, the number of interfaces attached to it
     neighbours  the number of other elements that it shares a substrate with
-    substrates  shell globs of substrates that it is attached to: one of them
-    computers   shell globs of the computer that an interface is of, or that is attached to a substrate: one of them
-    has         (attribute, shell glob of its value or None for any): all of them
-    lacks       likewise: none of them
+    substrates  shell globs of its substrates: at least one matches
+    computers   shell globs of an interface's computer, or of a substrate's computers: at least one matches
+    has         (attribute, shell glob of its value or None for any): all of them match
+    lacks       likewise: none of them match
     """
 
     element_type: str = COMPUTER
@@ -85,14 +85,14 @@ class Select:
 
 @dataclass(frozen=True)
 class Value:
-    """What an attribute is set to on each of the chosen elements.
+    """The value of an attribute for each of the selected elements.
 
-    text     may hold placeholders such as {name}; {value} is what is distributed
+    text     may hold placeholders such as {name}; {value} is the distributed value
     literal  whether the text has no placeholders
-    how      CYCLE: the values in turn; SPREAD: each value for as many elements as any other, in blocks; EACH: each value for ``size``
+    how      CYCLE: the values in turn; SPREAD: blocks of nearly equal size, one for each value; EACH: each value for ``size``
              elements; "": nothing is distributed
-    values   what is distributed; None for the numbers from 0 on
-    size     of EACH, how many elements a value is for; of the others with values None, how many numbers there are
+    values   the values to distribute; None for the numbers from 0 on
+    size     for EACH, the number of elements per value; for the others, with values None, the number of numbers
     """
 
     text: str = ""
@@ -104,7 +104,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Rule:
-    """What becomes of the attributes of the elements it selects: first ``remove`` (shell globs of names), then ``set``.
+    """The change of the attributes of selected elements: first ``remove`` (shell globs of names), then ``set``.
 
     allow_none  whether it may select nothing
     """

@@ -1,12 +1,14 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which elements of a topology a rule is about."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The selection of a topology's elements by a rule."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from ..embedding.kinds import kind_named
+from ..errors import Problem
 from ..topology.attributes import NODE_TYPE, PREFIX
 from ..topology.model import Topology
 from ..topology.scope import shown
@@ -14,7 +16,9 @@ from .draft import Draft, ElementRef
 from .patterns import PatternError, any_glob, glob, matched_by_expression
 from .rules import COMPUTER, INTERFACE, OTHER, SUBSTRATE, Rule
 
-# What may be said of which sort of element, beside its name and its attributes.
+_Test = Callable[[ElementRef], bool]
+
+# Conditions that apply to each type of element, besides its name and its attributes.
 MEANINGFUL = {
     COMPUTER: ("kind", "degree", "neighbours", "substrate"),
     OTHER: ("degree", "neighbours", "substrate"),
@@ -24,14 +28,14 @@ MEANINGFUL = {
 
 
 class Structure:
-    """How a topology hangs together, which annotating does not change."""
+    """The connections of a topology, which annotating does not change."""
 
     def __init__(self, topology: Topology):
         self._topology = topology
 
     @cached_property
     def members(self) -> dict[str, list[int]]:
-        """{substrate: the numbers of the elements attached to it, once for each interface}."""
+        """Return {substrate: the numbers of the elements attached to it, once for each interface}."""
         found: dict[str, list[int]] = {}
         for number, element in enumerate(self._topology.elements):
             for interface in element.interfaces:
@@ -40,24 +44,24 @@ class Structure:
         return found
 
     def substrates(self, ref: ElementRef) -> tuple[str, ...]:
-        """The substrates of an element or an interface, each once, in the order of its interfaces."""
+        """Return the distinct substrates of an element or an interface, in the order of its interfaces."""
         interfaces = self._topology.elements[ref.number].interfaces
         chosen = interfaces[ref.port : ref.port + 1] if ref.element_type == INTERFACE else interfaces
         return tuple(dict.fromkeys(name for interface in chosen for name in interface.substrates))
 
     def degree(self, ref: ElementRef) -> int:
-        """The number of its interfaces, or of those attached to a substrate."""
+        """Return the number of an element's interfaces, or of those attached to a substrate."""
         if ref.element_type == SUBSTRATE:
             return len(self.members.get(self._topology.substrates[ref.number].name, ()))
         return len(self._topology.elements[ref.number].interfaces)
 
     def neighbours(self, ref: ElementRef) -> int:
-        """The number of other elements that an element shares a substrate with."""
+        """Return the number of other elements that an element shares a substrate with."""
         largest, *others = sorted((self._on(name) for name in self.substrates(ref)), key=len, reverse=True) or [{ref.number}]
         return len(largest) - 1 + len(set().union(*others) - largest)
 
     def computers(self, ref: ElementRef) -> list[str]:
-        """The name of an interface's element, or of those attached to a substrate."""
+        """Return the name of an interface's element, or the names of the elements attached to a substrate."""
         if ref.element_type == INTERFACE:
             return [self._topology.elements[ref.number].name]
         name = self._topology.substrates[ref.number].name
@@ -74,7 +78,7 @@ class Structure:
 
 
 def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> list[ElementRef]:
-    """The places of the elements that a rule selects, in document order; what is wrong with its patterns goes into ``problems``."""
+    """Return the elements that a rule selects, in document order; add errors in its patterns to ``problems``."""
     refs = draft.refs(rule.select.element_type)
     for test in _tests(draft, structure, rule, problems):
         refs = [ref for ref in refs if test(ref)]
@@ -88,11 +92,11 @@ def chosen(draft: Draft, structure: Structure, rule: Rule, problems: list) -> li
     return refs
 
 
-def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
-    """Functions of a place, the cheap ones first. A pattern that is none selects nothing."""
+def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list[Problem]) -> Iterator[_Test]:
+    """Yield the rule's tests of an ElementRef, the cheap ones first. An invalid pattern selects nothing."""
     select = rule.select
 
-    def globs(key: str, patterns: tuple[str, ...]):
+    def globs(key: str, patterns: tuple[str, ...]) -> Callable[[str], bool]:
         try:
             return any_glob(patterns)
         except PatternError as exc:
@@ -105,8 +109,9 @@ def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
     if select.exceptions:
         left_out = globs("except", select.exceptions)
         yield lambda ref: not left_out(draft.name(ref))
-    if select.degree is not None:
-        yield lambda ref: structure.degree(ref) in select.degree
+    degree, neighbours = select.degree, select.neighbours
+    if degree is not None:
+        yield lambda ref: structure.degree(ref) in degree
     if select.substrates:
         substrate = globs("substrate", select.substrates)
         yield lambda ref: any(map(substrate, structure.substrates(ref)))
@@ -115,21 +120,21 @@ def _tests(draft: Draft, structure: Structure, rule: Rule, problems: list):
         yield lambda ref: any(map(computer, structure.computers(ref)))
     if select.kinds:
         yield lambda ref: _kind(draft, ref) in select.kinds
-    if select.neighbours is not None:
-        yield lambda ref: structure.neighbours(ref) in select.neighbours
+    if neighbours is not None:
+        yield lambda ref: structure.neighbours(ref) in neighbours
     for key, pairs in (("has", select.has), ("lacks", select.lacks)):
         for name, pattern in pairs:
             yield _attribute_test(draft, rule, problems, key, name, pattern)
 
 
-def _attribute_test(draft: Draft, rule: Rule, problems: list, key: str, name: str, pattern: str | None):
+def _attribute_test(draft: Draft, rule: Rule, problems: list[Problem], key: str, name: str, pattern: str | None) -> _Test:
     try:
         fits = (lambda _text: True) if pattern is None else glob(pattern)
     except PatternError as exc:
-        problems.append(rule.where.problem(f"{shown(pattern)} {exc}", "", "select", key, name))
+        problems.append(rule.where.problem(f"{shown(pattern or '')} {exc}", "", "select", key, name))
         return lambda _place: False
 
-    def has(ref):
+    def has(ref: ElementRef) -> bool:
         value = draft.value(ref, name)
         return value is not None and fits(value)
 
@@ -137,6 +142,6 @@ def _attribute_test(draft: Draft, rule: Rule, problems: list, key: str, name: st
 
 
 def _kind(draft: Draft, ref: ElementRef) -> str | None:
-    """The kind that an element, or an interface's element, asks for; None where it asks for none."""
+    """Return the kind requested for an element, or for an interface's element; None if none is requested."""
     text = draft.value(ref._replace(element_type=COMPUTER), PREFIX + NODE_TYPE)
     return None if text is None else kind_named(text)

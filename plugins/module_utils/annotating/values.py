@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What attributes are set to: texts with placeholders, and values distributed over the elements that were chosen."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The values of attributes: texts with placeholders, and values distributed over the selected elements."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .rules import CYCLE, INTERFACE, SPREAD, SUBSTRATE, Rule, Value
 from .selecting import Structure
 
 PLACEHOLDERS = ("name", "index", "number", "count", "value", "computer", "substrate")
-# ${name} is the shell's.
+# ${name} is left to the shell.
 _PLACEHOLDER = re.compile(r"(?<!\$){(" + "|".join(PLACEHOLDERS) + ")}")
 _DIGITS = re.compile("[0-9]+")
 LONGEST = 65_536
 
 
 class _NoText(BenitoError):
-    """A placeholder has no value for an element."""
+    """The absence of a placeholder's value for an element, or an invalid text."""
 
     def __init__(self, why: str, hint: str = ""):
         super().__init__(why)
@@ -30,7 +30,7 @@ class _NoText(BenitoError):
 
 
 def values(draft: Draft, structure: Structure, rule: Rule, name: str, refs: list[ElementRef], problems: list[Problem]) -> list[str | None]:
-    """The value of the attribute ``name`` for each of the places; None where there is none, of which ``problems`` has the first."""
+    """Return the value of the attribute ``name`` for each element; None if it has none, and the first such case is added to ``problems``."""
     value = rule.set[name]
     found: list[str | None] = []
     told = False
@@ -46,14 +46,14 @@ def values(draft: Draft, structure: Structure, rule: Rule, name: str, refs: list
 
 
 def used(value: Value) -> set[str]:
-    """The placeholders in a value."""
+    """Return the placeholders in a value."""
     return set() if value.literal else set(_PLACEHOLDER.findall(value.text))
 
 
 def _text(draft: Draft, structure: Structure, rule: Rule, value: Value, refs: list[ElementRef], index: int) -> str:
     distributed = _distributed(value, index, len(refs)) if value.how else ""
 
-    def filled(match):
+    def filled(match: re.Match[str]) -> str:
         return _fill(draft, structure, rule, refs, index, distributed, match[1])
 
     text = value.text if value.literal else _PLACEHOLDER.sub(filled, value.text)

@@ -1,3 +1,3 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Debian systems as directory trees: for the pnodes of the local testbed and for the images of nodes."""

@@ -1,102 +1,76 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which kind every computer is, and whether its author has partitioned the topology already.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kind of every computer, and the partitions of carried processes.
 
-Source of the rules: design §5.14, spec/semantics.md §8. Two steps: ``annotate`` says what was asked
-for (annotated.xml), ``realise`` what it is made as (``kind_map``; partitioned.xml).
+Source of the rules: design §5.14, spec/semantics.md §8. There are two steps. ``annotate`` records the kind that was asked for
+(annotated.xml). ``realise`` applies ``kind_map`` to it (partitioned.xml).
 """
 
 from __future__ import annotations
 
-from ..errors import InputError
-from ..names import safe_partition
-from ..topology.attributes import NODE_TYPE, PARTITION, VHOST, containers_attribute, with_containers_attribute
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..errors import InputError, Problem
+from ..topology.attributes import NODE_TYPE, PARTITION, VHOST
 from ..topology.model import Topology
-from .computers import is_partitioned, kind_of, map_computers, partition_of, problem_of
-from .kinds import ALLOWED, EMBEDDED_PNODE, KINDS, PROCESS, QEMU, kind_named
-from .nesting import carriers, hidden_carriers, shared_partition, wrong_carriers
+from .computers import with_values
+from .kinds import EMBEDDED_PNODE, KINDS, PROCESS, QEMU, kind_named
+from .nesting import carrier_partitions, carriers, hidden_carriers, wrong_carriers
+from .node_view import NodeView, is_partitioned, node_views, read_nodes
 from .settings import EmbeddingSettings, mapped_kinds
 
 
 def annotate(topology: Topology, settings: EmbeddingSettings) -> Topology:
-    """The topology with a valid ``node_type`` on every computer, carried processes with their carrier's partition.
+    """Return the topology with a valid ``node_type`` on every computer, and carried processes with their carrier's partition.
 
-    A topology in which any computer has a partition is partitioned: there a computer with neither
+    A topology in which any computer has a partition is partitioned. There a computer with neither
     partition nor kind is physical, and one with another kind but no partition is an error.
 
     Raises InputError with every unknown kind, impossible partition and impossible vhost.
     """
-    problems = _wrong_words(topology)
-    if problems:
-        raise InputError(problems)
-    partitioned = is_partitioned(topology)
-    default = kind_named(settings.default_container)
-    annotated = map_computers(topology, lambda computer: _with_kind(computer, default, partitioned))
-    problems = wrong_carriers(annotated)
-    if not problems:
-        annotated = _inherit_partitions(annotated)
-        problems = [*_missing_partitions(annotated)] if partitioned else []
-    if problems:
-        raise InputError(problems)
-    return annotated
+    views = node_views(topology)
+    _refuse([problem for view in views for problem in view.faults_of(NODE_TYPE, PARTITION)])
+    partitioned = is_partitioned(views)
+    default = kind_named(settings.default_container) or ""
+    views = [view if view.kind else replace(view, kind=_implied_kind(view, default, partitioned)) for view in views]
+    _refuse(wrong_carriers(views))
+    partitions = _inherited_partitions(views)
+    if partitioned:
+        _refuse([_missing_partition(view) for view, partition in zip(views, partitions, strict=True) if partition is None and not KINDS[view.kind].own_machine])
+    return with_values(with_values(topology, NODE_TYPE, [view.kind for view in views]), PARTITION, partitions)
 
 
 def realise(annotated: Topology, settings: EmbeddingSettings) -> Topology:
-    """The annotated topology with ``kind_map`` applied once to every computer's kind, and to hidden virtual machines, which are qemu."""
+    """Return the annotated topology with ``kind_map`` applied once to the kind of every computer, and to hidden virtual machines, which are qemu."""
     mapped = mapped_kinds(settings)
     if all(asked == realised for asked, realised in mapped.items()):
         return annotated
-    without = [] if KINDS[mapped[QEMU]].carries else [name for processes in hidden_carriers(annotated).values() for name in processes]
-
-    def realised(computer):
-        bare = with_containers_attribute(computer, VHOST, None) if computer.name in without else computer
-        return _with_node_type(bare, mapped[kind_of(computer)])
-
-    return map_computers(annotated, realised)
+    nodes = read_nodes(annotated)
+    if not KINDS[mapped[QEMU]].carries:
+        uncarried = {process for processes in hidden_carriers(nodes).values() for process in processes}
+        annotated = with_values(annotated, VHOST, [None if node.name in uncarried else node.carrier for node in nodes.values()])
+    return with_values(annotated, NODE_TYPE, [mapped[node.kind] for node in nodes.values()])
 
 
-def _wrong_words(topology):
-    problems = []
-    for computer in topology.computers:
-        kind = containers_attribute(computer, NODE_TYPE)
-        if kind is not None and kind_named(kind) is None:
-            problems.append(problem_of(topology, computer, f"unknown node_type {kind!r}", ALLOWED))
-        partition = partition_of(computer)
-        if partition is not None and not safe_partition(partition):
-            problems.append(problem_of(topology, computer, f"partition {partition!r} is not a word", "letters, digits, '_', '.' or '-', at most 64"))
-    return problems
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise InputError(problems)
 
 
-def _with_kind(computer, default, partitioned):
-    asked = containers_attribute(computer, NODE_TYPE)
-    if asked is not None:
-        return _with_node_type(computer, kind_named(asked))
-    physical = partitioned and partition_of(computer) is None and containers_attribute(computer, VHOST) is None
-    if containers_attribute(computer, VHOST) is not None:
-        return _with_node_type(computer, PROCESS)
-    return _with_node_type(computer, EMBEDDED_PNODE if physical else default)
+def _implied_kind(node: NodeView, default: str, partitioned: bool) -> str:
+    """Return the kind of a node that names none."""
+    if node.carrier is not None:
+        return PROCESS
+    return EMBEDDED_PNODE if partitioned and node.partition is None else default
 
 
-def _with_node_type(computer, kind):
-    if containers_attribute(computer, NODE_TYPE) == kind:
-        return computer
-    return with_containers_attribute(computer, NODE_TYPE, kind)
+def _inherited_partitions(views: Sequence[NodeView]) -> list[str | None]:
+    """Return the partition of every node: that of its carrier where it has one, else its own."""
+    nodes = {view.name: view for view in views}
+    partitions, carried = carrier_partitions(nodes), carriers(nodes)
+    return [partitions.get(carried.get(view.name, ""), view.partition) for view in views]
 
 
-def _inherit_partitions(topology):
-    partitions, carried = shared_partition(topology), carriers(topology)
-
-    def with_partition(computer):
-        inherited = partitions.get(carried.get(computer.name))
-        return computer if inherited is None else with_containers_attribute(computer, PARTITION, inherited)
-
-    return map_computers(topology, with_partition)
-
-
-def _missing_partitions(topology):
-    for computer in topology.computers:
-        kind = kind_of(computer)
-        if partition_of(computer) is None and not KINDS[kind].own_machine:
-            yield problem_of(
-                topology, computer, f"has kind {kind} but no partition, while others have one", "give it a partition, or remove its kind to make it physical"
-            )
+def _missing_partition(node: NodeView) -> Problem:
+    return node.problem(f"has kind {node.kind} but no partition, while others have one", "give it a partition, or remove its kind to make it physical")

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The table of container kinds. A new kind is one line here, one file in host/ and one role."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to realise a computer.
+    """A kind of container: how a computer is realised.
 
     own_machine  whether it is a physical machine by itself, shared with nobody and never packed
     carries      whether it may be the vhost of processes
@@ -41,5 +41,5 @@ _SPELLINGS = {spelling: kind.name for kind in KINDS.values() for spelling in (ki
 
 
 def kind_named(text: str) -> str | None:
-    """The name of the kind that ``text`` spells, in any case or by an alias; None when there is none."""
+    """Return the name of the kind that ``text`` spells, in any case or by an alias. Return None when there is no such kind."""
     return _SPELLINGS.get(text.strip().lower())

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The part of site.yml that planning reads."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings that planning reads from site.yml."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_PASS = ("pass_pack", "pass_size", "pass_pnodes", "pass_nodes_only")
 
 @dataclass(frozen=True)
 class EmbeddingSettings:
-    """Settings of planning, named as in site.yml. The list of settings (settings/schema.py) has their meanings; a test compares the defaults.
+    """The settings of planning, named as in site.yml. settings/schema.py documents each of them; a test compares the defaults.
 
     pass_pack, pass_size, pass_pnodes  the keys are numbers of passes, as texts
     kind_map                           {asked kind: realised kind}, applied once, not transitively
@@ -71,7 +71,7 @@ class EmbeddingSettings:
 
 
 def check_settings(settings: EmbeddingSettings) -> None:
-    """Raise InputError with a Problem for each setting that is wrong."""
+    """Raise InputError with a Problem for each invalid setting."""
     problems = [*_kind_problems(settings), *_network_problems(settings)]
     if settings.packing < 1:
         problems.append(_problem("packing", f"{settings.packing} is not a number of vnodes", "at least 1"))

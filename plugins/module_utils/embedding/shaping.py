@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Capacity, latency and loss of a topology. They are kept in its files; this version does not apply them."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from ..topology.model import Interface, Substrate, Topology
 
 
 def shaping_warnings(topology: Topology) -> tuple[Problem, ...]:
-    """One Problem when anything of the topology is shaped, naming how much of it."""
+    """Return one Problem if any substrate or interface is shaped, else (). It names the first one and counts the others."""
     substrates = [f"substrate {substrate.name}" for substrate in topology.substrates if _is_shaped(substrate)]
     interfaces = [f"computer {c.name}, interface {i.name}" for c in topology.computers for i in c.interfaces if _is_shaped(i)]
     shaped = substrates + interfaces

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How nodes with a login are reached over the control network: files for ssh, and the secrets that each vhost is given."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Access to nodes with a login over the control network: the files for ssh, and the secrets that each vhost needs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _PATIENCE_S = 60
 
 
 def with_login(plans: dict[str, HostPlan]) -> dict[str, str]:
-    """{node: its address on the control network} of every node that has one."""
+    """Return {node: its address on the control network} of every node that has one."""
     return {vnode.name: vnode.control.ip4_address.split("/")[0] for plan in plans.values() for vnode in plan.vnodes if vnode.control}
 
 
 def known_hosts_text(directory: ExperimentDirectory, nodes: dict[str, str]) -> str:
-    """The experiment's known_hosts, complete from the start, because the keys were made with it."""
+    """Return the text of the experiment's known_hosts. It is complete before the first login, because the host keys exist since creation."""
     lines = []
     for node, address in nodes.items():
         key = " ".join(directory.read("secrets", node, f"{HOST_KEY}.pub").split()[:2])
@@ -31,7 +31,7 @@ def known_hosts_text(directory: ExperimentDirectory, nodes: dict[str, str]) -> s
 
 
 def ssh_config_text(directory: ExperimentDirectory, nodes: dict[str, str], user: str) -> str:
-    """For ``Include`` in ~/.ssh/config or ``ssh -F``: ``ssh n-0.example1.detertest``."""
+    """Return the text of ssh_config, for ``Include`` in ~/.ssh/config or for ``ssh -F``. It allows ``ssh n-0.example1.detertest``."""
     parts = [f"# Experiment {directory}, while it is swapped in. Written by deter.benito.\n"]
     for node, address in nodes.items():
         name = qualified(directory, node)
@@ -43,13 +43,13 @@ def ssh_config_text(directory: ExperimentDirectory, nodes: dict[str, str], user:
 
 
 def secrets_json(directory: ExperimentDirectory, plan: HostPlan) -> str:
-    """{node: {file: text}} of what a vhost must be given for its nodes; nothing else of the experiment's secrets."""
+    """Return the JSON {node: {file: text}} of the host keys of a vhost's nodes. No other secret of the experiment is in it."""
     nodes = [vnode.name for vnode in plan.vnodes if vnode.control]
     return json.dumps({node: {name: directory.read("secrets", node, name) for name in HOST_KEY_FILES} for node in nodes}) + "\n"
 
 
 def reach(path: str, address: str) -> dict[str, str | int]:
-    """Ansible's connection variables for a node with a login.
+    """Return Ansible's connection variables for a node with a login.
 
     path  the experiment's directory
     """
@@ -64,7 +64,7 @@ def reach(path: str, address: str) -> dict[str, str | int]:
 
 
 def qualified(directory: ExperimentDirectory, node: str) -> str:
-    """``n-0.example1.detertest``: what a node is called outside the experiment."""
+    """Return the name of ``node`` outside the experiment, such as ``n-0.example1.detertest``."""
     return f"{node}.{directory.eid}.{directory.pid}".lower()
 
 

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The experiment directory (design §6): where it lies, what is in it, its lock and its state.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The experiment directory (design §6): its place, its files, its lock and its state.
 
-Everything that changes it goes through here, and each change is whole or not at all: a directory
-is filled beside its place and renamed, a file likewise. Directories are 0700, files 0600.
+All changes to it are made here, and each is whole or not at all. A new directory or file gets a temporary name in the same folder
+and is renamed when it is complete. Directories are 0700, files 0600.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from .. import files as on_disk
 from ..errors import ExperimentError, InputError, Problem
@@ -26,22 +28,22 @@ STATES = (SWAPPED, ACTIVATING, ACTIVE, SWAPPING, FAILED)
 
 
 def benito_home(option: str | None = None, chdir: str = "") -> str:
-    """The absolute path of BENITO_HOME: the option, else the environment variable, else ``~/.benito``.
+    """Return the absolute path of BENITO_HOME: the option, else the environment variable, else ``~/.benito``.
 
-    chdir  folder that a relative one is relative to, by default the working directory
+    chdir  folder of a relative path, by default the working directory
     """
     return os.path.abspath(os.path.join(chdir, os.path.expanduser(option or os.environ.get("BENITO_HOME") or "~/.benito")))
 
 
 @dataclass(frozen=True)
 class ExperimentState:
-    """What state.json says.
+    """The content of state.json.
 
     state   one of STATES
     since   when it became so, local time with offset, ISO 8601
     reason  why it failed, "" in every other state
     holder  the run that works on it while it is activating or swapping, else None
-    more    whatever else the caller of ``write_state`` wants to find again
+    more    any other values that the caller of ``write_state`` keeps there
     """
 
     state: str
@@ -55,12 +57,12 @@ class ExperimentState:
 
 
 class ExperimentDirectory:
-    """One experiment's directory below BENITO_HOME; making the object touches nothing.
+    """The directory of one experiment below BENITO_HOME. Making the object touches no file.
 
     project  its project, or a group of it as ``PID/GID``; the group of the project's own name is the project itself, as on DETER
 
-    No two experiments of a project have one eid, whatever their groups: hosts know them by pid and eid. Raises InputError when
-    project or eid is not a name.
+    No two experiments of a project have the same eid, even in different groups, because hosts know them by pid and eid. Raises InputError
+    when project or eid is not a valid name.
     """
 
     def __init__(self, home: str | None, project: str, eid: str):
@@ -78,10 +80,10 @@ class ExperimentDirectory:
     def __str__(self) -> str:
         return f"{self.project}/{self.eid}"
 
-    # -- what lies where -------------------------------------------------
+    # -- paths -----------------------------------------------------------
 
     def file(self, *relative: str) -> str:
-        """The absolute path of something inside the directory."""
+        """Return the absolute path of a file or folder inside the directory."""
         return os.path.join(self.path, *relative)
 
     @property
@@ -91,10 +93,6 @@ class ExperimentDirectory:
     @property
     def partitioned(self) -> str:
         return self.file("partitioned.xml")
-
-    @property
-    def topo(self) -> str:
-        return self.file("topo.xml")
 
     @property
     def assignment(self) -> str:
@@ -142,11 +140,11 @@ class ExperimentDirectory:
     # -- existence ---------------------------------------------------------
 
     def exists(self) -> bool:
-        """Whether something has this experiment's place, be it whole or broken."""
+        """Return whether the experiment's path exists, even if the experiment is broken."""
         return os.path.lexists(self.path)
 
     def require(self) -> ExperimentDirectory:
-        """Itself. Raises ExperimentError when there is no such experiment, and says which there are."""
+        """Return ``self``. Raises ExperimentError that lists the existing experiments when this one does not exist."""
         if not self.exists():
             there = experiments(self.home)
             names = ", ".join(f"{project}/{eid}" for project, eid in there[:10]) + (" …" if len(there) > 10 else "")
@@ -155,7 +153,7 @@ class ExperimentDirectory:
         return self
 
     def refuse_existing(self) -> None:
-        """Raises ExperimentError when the experiment, or anything in its place, exists, or another of its name in the project."""
+        """Raise ExperimentError when the experiment's path exists, or when another group of the project has an experiment of its name."""
         others = [project for project, eid in experiments(self.home) if eid == self.eid and project.partition("/")[0] == self.pid and project != self.project]
         if others:
             raise ExperimentError(f"experiment {others[0]}/{self.eid} exists already, and no two of a project have one name (choose another eid)")
@@ -163,13 +161,13 @@ class ExperimentDirectory:
             raise ExperimentError(f"experiment {self} exists already in {self.path}; it was left untouched (choose another eid, or terminate that one first)")
 
     def create(self, files: dict[str, str | bytes], directories: tuple[str, ...] = ("secrets",)) -> None:
-        """Make the directory with these files, whole or not at all.
+        """Make the directory with ``files``, whole or not at all.
 
         files        {path inside the directory: content}
-        directories  what is to be there even when empty
+        directories  folders that are made even if they stay empty
 
-        Raises ExperimentError when the experiment exists, is being made by another run, or cannot be
-        written (no space, no permission, read-only). Then, as after a signal, nothing of it is left.
+        Raises ExperimentError when the experiment exists, is being made by another run, or cannot be written (no space, no permission,
+        read-only). After an exception or a signal nothing of it is left.
         """
         with on_disk.signals_as_exceptions(), self.lock():
             self.refuse_existing()
@@ -177,9 +175,9 @@ class ExperimentDirectory:
                 on_disk.create_tree(self.path, files, directories, self._new_prefix)
 
     def remove(self) -> None:
-        """Take the directory away, and the project's folders when they are empty thereafter.
+        """Remove the directory, and the project's folders if they are then empty.
 
-        It is renamed first, so no half of it is ever taken for an experiment. Raises ExperimentError.
+        The directory is renamed first, so that a partly removed one is never mistaken for an experiment. Raises ExperimentError.
         """
         self.require()
         with self.lock(), _explained(f"cannot remove experiment {self}"):
@@ -191,11 +189,11 @@ class ExperimentDirectory:
     # -- lock ----------------------------------------------------------------
 
     @contextlib.contextmanager
-    def lock(self):
+    def lock(self) -> Iterator[ExperimentDirectory]:
         """Keep every other run away from this experiment, also from creating it.
 
-        Raises ExperimentError at once, naming the holder, when another run has it. What crashed runs
-        left half written is removed before the block runs. The same process may not lock twice.
+        Raises ExperimentError at once, naming the holder, when another run has it. Unfinished files of crashed runs are removed before
+        the block runs. The same process may not lock twice.
         """
         with contextlib.ExitStack() as stack:
             with _explained(f"cannot lock experiment {self} below {self.home}"):
@@ -221,12 +219,12 @@ class ExperimentDirectory:
     # -- single files --------------------------------------------------------
 
     def read(self, *relative: str) -> str:
-        """The text of a file of the experiment. Raises ExperimentError when it cannot be read."""
+        """Return the text of a file of the experiment. Raises ExperimentError when it cannot be read."""
         with _explained(f"cannot read experiment {self}"), open(self.file(*relative), encoding="utf-8") as handle:
             return handle.read()
 
     def write(self, relative: str, content: str | bytes) -> bool:
-        """Write one file whole or not at all; whether it changed. Raises ExperimentError."""
+        """Write one file, whole or not at all. Return whether its content changed. Raises ExperimentError."""
         path, data = self.file(relative), on_disk.as_bytes(content)
         with _explained(f"cannot write {path}"):
             with contextlib.suppress(FileNotFoundError), open(path, "rb") as handle:
@@ -237,7 +235,7 @@ class ExperimentDirectory:
         return True
 
     def differs(self, relative: str, content: str | bytes) -> bool:
-        """Whether ``write`` would change anything. Raises ExperimentError."""
+        """Return whether ``write`` would change the file. Raises ExperimentError."""
         with _explained(f"cannot read {self.file(relative)}"):
             try:
                 with open(self.file(relative), "rb") as handle:
@@ -246,7 +244,7 @@ class ExperimentDirectory:
                 return True
 
     def discard(self, *relative: str) -> bool:
-        """Remove a file or folder of the experiment; whether it was there. Raises ExperimentError."""
+        """Remove a file or folder of the experiment. Return whether it existed. Raises ExperimentError."""
         path = self.file(*relative)
         with _explained(f"cannot remove {path}"):
             try:
@@ -258,7 +256,7 @@ class ExperimentDirectory:
     # -- state ---------------------------------------------------------------
 
     def read_state(self) -> ExperimentState:
-        """What state.json says. Raises ExperimentError when it is missing or not understood."""
+        """Read state.json. Raises ExperimentError when it is missing or invalid."""
         self.require()
         try:
             data = json.loads(self.read("state.json"))
@@ -269,8 +267,8 @@ class ExperimentDirectory:
             raise ExperimentError(f"{self.state} says {state.state!r}, which is no state of an experiment: {_BROKEN_HINT}")
         return state
 
-    def write_state(self, state: str, reason: str = "", holder: Holder | None = None, **more) -> None:
-        """Make ``state`` the experiment's, and log it. ``more`` is kept as it is and must be JSON.
+    def write_state(self, state: str, reason: str = "", holder: Holder | None = None, **more: Any) -> None:
+        """Set the experiment's state and log it. ``more`` is stored unchanged and must be serialisable as JSON.
 
         Raises ExperimentError when it cannot be written.
         """
@@ -278,13 +276,13 @@ class ExperimentDirectory:
         self.write("state.json", state_json(state, reason, holder, **more))
         self.log_activity(f"{state}: {reason}" if reason else state)
 
-    def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more) -> ExperimentState:
-        """Start an operation: enter ``activating`` or ``swapping`` in the name of ``holder``; the state before.
+    def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more: Any) -> ExperimentState:
+        """Start an operation: enter ``activating`` or ``swapping`` in the name of ``holder``. Return the state before.
 
-        allowed  the states it may start from. One that a run which no longer lives left activating or
-                 swapping may be entered again too.
+        allowed  the states from which it may start; it may also start from activating or swapping if the run that
+                 left the experiment so no longer lives
 
-        Raises ExperimentError when another run is at it, or the state is not allowed.
+        Raises ExperimentError when another run works on the experiment, or its state is not allowed.
         """
         self.require()
         with self.lock():
@@ -297,7 +295,7 @@ class ExperimentDirectory:
             return before
 
     def log_activity(self, text: str) -> None:
-        """Append to activity.log; each line of ``text`` gets the time. Raises ExperimentError."""
+        """Append ``text`` to activity.log, each line with the time. Raises ExperimentError."""
         with _explained(f"cannot write {self.activity_log}"):
             descriptor = os.open(self.activity_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "wb") as handle:
@@ -308,7 +306,7 @@ _BROKEN_HINT = "swap out puts it right, or terminate the experiment"
 
 
 def experiments(home: str | None = None) -> list[tuple[str, str]]:
-    """Every (project or PID/GID, eid) below BENITO_HOME, sorted; [] when there is none or it cannot be read."""
+    """Return every (project or PID/GID, eid) below BENITO_HOME, sorted. Return [] when there is none or the folder cannot be read."""
     home, found = benito_home(home), []
     for pid in filter(is_project_name, _listed(os.path.join(home, "proj"))):
         for gid in ("", *filter(is_project_name, _listed(os.path.join(home, "proj", pid, "groups")))):
@@ -317,7 +315,7 @@ def experiments(home: str | None = None) -> list[tuple[str, str]]:
 
 
 def _parent_of(home: str, pid: str, gid: str = "") -> str:
-    """Where the experiments of a project, or of one of its groups, are."""
+    """Return the folder with the experiments of a project, or of one of its groups."""
     return os.path.join(home, "proj", pid, *(("groups", gid) if gid else ()), "exp")
 
 
@@ -328,25 +326,25 @@ def _listed(directory: str) -> list[str]:
 
 
 def now() -> str:
-    """The local time with its offset, to the second, ISO 8601."""
+    """Return the local time with its offset, to the second, in ISO 8601."""
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def state_json(state: str, reason: str = "", holder: Holder | None = None, **more) -> str:
-    """The text of state.json. ``reason`` and ``holder`` only where they have something to say."""
+def state_json(state: str, reason: str = "", holder: Holder | None = None, **more: Any) -> str:
+    """Return the text of state.json. An empty ``reason`` and a missing ``holder`` are left out."""
     data = {"state": state, "since": now(), **({"reason": reason} if reason else {}), **({"holder": holder.as_dict()} if holder else {}), **more}
     return json.dumps(data, indent=1) + "\n"
 
 
 def activity_lines(text: str) -> str:
-    """``text`` as it stands in activity.log: every line begins with the time."""
+    """Return ``text`` as lines of activity.log. Each begins with the time."""
     stamp = now()
     return "".join(f"{stamp} {line}\n" for line in text.splitlines() or [""])
 
 
 @contextlib.contextmanager
-def _explained(what: str):
-    """OSError in the block becomes ExperimentError: what was tried, and what the system said."""
+def _explained(what: str) -> Iterator[None]:
+    """Turn an OSError in the block into an ExperimentError. Its message names the action ``what`` and the system's error."""
     try:
         yield
     except OSError as exc:

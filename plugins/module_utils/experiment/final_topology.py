@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """topo.xml: the final vtopo and the ptopo that carries it, in one TopDL file (design §6).
 
-Every computer of the vtopo says its machine as ``containers:vhost``; the machines follow it, of kind
-``pnode``, on one substrate, which is the experiment network; then the virtual machines that only carry processes.
+Every computer of the vtopo names its machine as ``containers:vhost``. The machines follow, of kind ``pnode``, on one substrate: the
+experiment network. The hidden virtual machines come last.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EXPERIMENT_NETWORK = "experiment-network"
 
 
 def final_topology(partitioned: Topology, vhosts: dict[str, str], carrying: tuple[Machine, ...]) -> Topology:
-    """The partitioned topology with its machines.
+    """Return the partitioned topology with its machines.
 
     vhosts    {computer: the vhost that carries it}
     carrying  its pnodes, in order

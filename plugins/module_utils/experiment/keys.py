@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""SSH host keys of vnodes, made at creation (design §5.12), so that known_hosts is complete from the first login."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SSH keys of an experiment. Host keys are made at creation (design §5.12), so that known_hosts is complete before the first login."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 except ImportError:
-    Ed25519PrivateKey = None
+    Ed25519PrivateKey = None  # type: ignore[assignment, misc]  # said where keys are made
 
 ACCESS_KEY = "secrets/ssh_key"
 
 
 def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
-    """A new Ed25519 key pair for each of ``nodes``: {path inside the experiment directory: content}.
+    """Make a new Ed25519 key pair for each of ``nodes``. Return {path inside the experiment directory: content}.
 
-    domain  what follows the node's name in the key's comment: ".example1.detertest"
+    domain  follows the node's name in the key's comment: ".example1.detertest"
 
-    Raises BenitoError when the Python library cryptography, which Ansible brings, is not there.
+    Raises BenitoError when the Python library cryptography, which Ansible brings, is missing.
     """
     if nodes and Ed25519PrivateKey is None:
         raise BenitoError("making host keys needs the Python library cryptography")
@@ -32,7 +32,7 @@ def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
 
 
 def access_key_files(experiment: str) -> dict[str, bytes]:
-    """A new key pair that may log in as root on every node of the experiment: {path inside the experiment directory: content}."""
+    """Make a new key pair that may log in as root on every node. Return {path inside the experiment directory: content}."""
     return _pair(ACCESS_KEY, experiment)
 
 

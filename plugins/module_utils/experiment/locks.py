@@ -1,12 +1,13 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A lock between runs on one machine that says who holds it, and the identity of a run."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lock between runs on one machine that names its holder, and the identity of a run."""
 
 from __future__ import annotations
 
 import datetime
 import os
 import socket
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 
 from .. import files
@@ -15,12 +16,12 @@ from ..errors import ExperimentError
 
 @dataclass(frozen=True)
 class Holder:
-    """A process that works on something.
+    """A process that works on an experiment. Two holders are equal if process, host and start time are.
 
     process  process id
     host     name of the machine it runs on
     started  its start time in the kernel's ticks since boot, so that a reused process id is not mistaken for it
-    since    when it took hold, ISO 8601
+    since    when it began, ISO 8601
     """
 
     process: int
@@ -30,14 +31,14 @@ class Holder:
 
     @classmethod
     def of_process(cls, process: int | None = None) -> Holder:
-        """The holder that process ``process`` (default: this one) is."""
+        """Return the holder for the process id ``process``, by default this process."""
         process = process or os.getpid()
         since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         return cls(process, socket.gethostname(), _start_ticks(process), since)
 
     @classmethod
     def of_playbook(cls) -> Holder:
-        """The Ansible run that this process is a part of, which outlives each of its tasks; else this process."""
+        """Return the Ansible run that this process belongs to. It outlives each of its tasks. Without such a run, return this process."""
         process = os.getpid()
         while process > 1 and not _is_ansible(process):
             process = _parent(process)
@@ -47,17 +48,17 @@ class Holder:
 
     @classmethod
     def from_dict(cls, data: dict | None) -> Holder | None:
-        """What ``as_dict`` gave. Raises TypeError when it is anything else."""
+        """Restore a holder from the result of ``as_dict``, None from None. Raises TypeError when it is anything else."""
         return None if data is None else cls(**data)
 
     def as_dict(self) -> dict:
         return asdict(self)
 
     def lives(self) -> bool:
-        """Whether it still runs; of another machine nothing is known, so it is taken to live."""
+        """Return whether the process still runs. A process on another machine cannot be checked and counts as running."""
         return self.host != socket.gethostname() or _start_ticks(self.process) == self.started != 0
 
-    def __eq__(self, other) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Holder) and (self.process, self.host, self.started) == (other.process, other.host, other.started)
 
     def __hash__(self) -> int:
@@ -67,13 +68,16 @@ class Holder:
         return f"process {self.process} on {self.host}"
 
 
-def locked(path: str, what: str):
-    """Hold the lock file ``path`` for the block; it is gone afterwards. See ``files.locked``. Raises ExperimentError at once when another run has it."""
+def locked(path: str, what: str) -> AbstractContextManager[None]:
+    """Hold the lock file ``path`` for the block, and remove it afterwards. See ``files.locked``.
+
+    Raises ExperimentError at once when another run has it.
+    """
     return files.locked(path, what, ExperimentError, remove_if=lambda: True)
 
 
 def _stat_fields(process: int) -> list[str]:
-    """Fields of /proc/PID/stat after the command's name, [] for a process that is not there."""
+    """Return the fields of /proc/PID/stat after the command's name, [] when there is no such process."""
     try:
         with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as handle:
             return handle.read().rpartition(")")[2].split()

@@ -1,16 +1,16 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""phys_topo.xml and phys_topo.ns: the machines of an experiment and what joins them, as a topology that an Emulab site could lend.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""phys_topo.xml and phys_topo.ns: the machines of an experiment and their connections, as a topology for an Emulab site.
 
-A substrate of the vtopo that has members on several machines joins these machines, with its own capacity; shaping is the vnodes' matter.
-A machine that is a node keeps the node's name. Machines that have to be of certain types are of a soft vtype that names these, ``container0``,
-``container1``, … for each list of types, as the original had it.
+A substrate of the vtopo with members on several machines joins these machines, with its own capacity. Shaping is left to the vnodes.
+A machine that is a node keeps the node's name. A machine that must be of certain types has a soft vtype that names these. As in the
+original, each list of types has a vtype: ``container0``, ``container1``, …
 """
 
 from __future__ import annotations
 
-from ..embedding.computers import kind_of
 from ..embedding.kinds import KINDS
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.machines import Machine, pnode_of
 from ..errors import InputError, Problem
 from ..topology.attributes import PREFIX
@@ -22,11 +22,11 @@ _ANY_TYPE = "pc"
 
 
 def physical_topology(partitioned: Topology, carrying: tuple[Machine, ...], types: dict[str, tuple[str, ...]]) -> Topology:
-    """The machines, in order, and the substrates between them, in document order.
+    """Return the machines, in order, and the substrates between them, in document order.
 
     types  {pnode: the types of machine that it may be, () for any}
     """
-    own = {computer.name for computer in partitioned.computers if KINDS[kind_of(computer)].own_machine}
+    own = {name for name, node in read_nodes(partitioned).items() if KINDS[node.kind].own_machine}
     names = {machine.vhost: machine.nodes[0] if machine.nodes and machine.nodes[0] in own else machine.vhost for machine in carrying}
     machine_of = pnode_of(carrying)
     interfaces: dict[str, list[Interface]] = {vhost: [] for vhost in names}
@@ -51,7 +51,7 @@ def _of_machine(machine_type: str) -> tuple[Attribute, ...]:
 
 
 def physical_files(partitioned: Topology, carrying: tuple[Machine, ...], types: dict[str, tuple[str, ...]]) -> tuple[dict[str, str], tuple[Problem, ...]]:
-    """({file: text}, warnings); no NS file where NS cannot have the names. Arguments as of physical_topology."""
+    """Return ({file: text}, warnings). Arguments as of physical_topology. There is no NS file if NS does not allow the names."""
     topology = physical_topology(partitioned, carrying, types)
     files = {"phys_topo.xml": write_topdl(topology)}
     try:

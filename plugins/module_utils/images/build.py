@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Build an image from its recipe: make a Debian system in a directory, remove its identity, pack it as its form requires."""
 
 from __future__ import annotations

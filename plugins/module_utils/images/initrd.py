@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Make the initial RAM disk of the disks built here: it finds the root disk, gives the node its identity, then starts its system.
 
 It holds busybox, the few kernel modules that lead to the disk, and one script. Nothing is compressed, which would take time under emulation.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Get images from where they come: one entry for each kind of source that the catalogue knows (embedding/placement/catalogue.py)."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Keep images in a directory, each in a directory of its own named by its digest, complete or not there at all.
 
     image.json   written last: the fields of ImagePlan, ``systemd`` (its version) and ``files``, {name: {sha256, size}}

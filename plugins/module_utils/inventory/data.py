@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A partitioned topology as hosts, variables and groups (design §7): plain data that becomes JSON.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory data of a partitioned topology: hosts, variables and groups (design §7). Plain data that becomes JSON.
 
-An experiment keeps it as inventory.json, so that nothing has to be planned again whenever Ansible
-wants its inventory. It is derived: where it does not fit partitioned.xml, it is made anew.
+An experiment keeps it as inventory.json, so that Ansible's inventory needs no planning each time. The data is derived: if it does not
+match partitioned.xml, it is made anew.
 """
 
 from __future__ import annotations
@@ -11,33 +11,38 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from ..embedding.kinds import EMBEDDED_PNODE, QEMU
-from ..embedding.placement.machines import vhost_of
+from ..embedding.node_view import Nodes, NodeView
+from ..embedding.placement.machines import Machine, vhost_of
 from ..errors import InputError, Problem
-from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK, NODE_TYPE, PARTITION, STARTUP, containers_attribute
+from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK
+from ..topology.model import Computer, Interface, Substrate, Topology
 
 INVENTORY_VERSION = 2
 _RESERVED = ("all", "ungrouped", "localhost")
 
 
-def inventory_of(topology, carrying, mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
-    """The hosts and groups of a partitioned topology.
+def inventory_of(topology: Topology, nodes: Nodes, carrying: tuple[Machine, ...], mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
+    """Return the hosts and groups of a partitioned topology.
 
-    carrying       its machines, see embedding.machines
-    mac_addresses  {(computer, interface): address}; empty when no experiment gives them
+    carrying       its machines, see embedding.placement.machines
+    mac_addresses  {(computer, interface): address}; empty for a topology that is no experiment
     experiment     "pid.eid", or "" for a topology that is no experiment
 
-    Returns {"pnodes": {name: variables}, "nodes": {name: variables}, "hidden": {name: variables}, "groups": {group: [host, …]}};
-    hidden are the virtual machines of the ptopo alone.
-    Raises InputError where names cannot stand beside each other in one inventory.
+    The result is {"pnodes": {name: variables}, "nodes": {name: variables}, "hidden": {name: variables}, "groups": {group: [host, …]}}.
+    Its hidden hosts are the virtual machines that exist only in the ptopo.
+    Raises InputError when names conflict within one inventory.
     """
     substrates = {substrate.name: substrate for substrate in topology.substrates}
     vhosts = vhost_of(carrying)
-    pnodes, nodes, hidden, groups, problems = {}, {}, {}, _Groups(experiment), []
+    pnodes, hosts, hidden, groups = {}, {}, {}, _Groups(experiment)
+    problems: list[Problem] = []
     for computer in topology.computers:
-        variables = _variables(computer, vhosts[computer.name], substrates, mac_addresses)
-        nodes[computer.name] = variables
+        variables = _variables(computer, nodes[computer.name], vhosts[computer.name], substrates, mac_addresses)
+        hosts[computer.name] = variables
         groups.add_node(computer, variables)
     for machine in carrying:
         partition = machine.partition or machine.vhost
@@ -58,11 +63,11 @@ def inventory_of(topology, carrying, mac_addresses: dict[tuple[str, str], str], 
     problems += groups.collisions(topology.source)
     if problems:
         raise InputError(problems)
-    return {"pnodes": {name: pnodes[name] for name in sorted(pnodes)}, "nodes": nodes, "hidden": hidden, "groups": groups.members}
+    return {"pnodes": {name: pnodes[name] for name in sorted(pnodes)}, "nodes": hosts, "hidden": hidden, "groups": groups.members}
 
 
 def to_json(data: dict, topology_text: bytes) -> str:
-    """The data as inventory.json, one line for each host, with the digest of the partitioned.xml it was made from."""
+    """Return the data as inventory.json: one line for each host, and the digest of the partitioned.xml from which it was made."""
     parts = [f' "version": {INVENTORY_VERSION},\n "topology": {json.dumps(digest(topology_text))}']
     for section in ("pnodes", "nodes", "hidden", "groups"):
         lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in data[section].items())
@@ -71,7 +76,7 @@ def to_json(data: dict, topology_text: bytes) -> str:
 
 
 def from_json(text: str, topology_text: bytes) -> dict | None:
-    """The data that ``to_json`` wrote, None when it is of another topology or version, or broken."""
+    """Read the data that ``to_json`` wrote. Return None when it is of another topology or version, or broken."""
     try:
         data = json.loads(text)
         return data if (data["version"], data["topology"]) == (INVENTORY_VERSION, digest(topology_text)) else None
@@ -84,18 +89,18 @@ def digest(content: bytes) -> str:
 
 
 def group_name(prefix: str, word: str) -> str:
-    """A name that Ansible takes for a group: what is no letter, digit or underscore becomes an underscore."""
+    """Return a valid name of an Ansible group. Each character but letters, digits and underscores becomes an underscore."""
     return f"{prefix}_{re.sub('[^A-Za-z0-9_]', '_', word)}"
 
 
-def _same_names(topology, hidden, groups):
+def _same_names(topology: Topology, hidden: Iterable[str], groups: Iterable[str]) -> Iterator[Problem]:
     for name in hidden:
         if name in _RESERVED or name in groups:
             yield Problem("has a name that means something else in an inventory", topology.source, 0, f"virtual machine {name}", "give it another name")
 
 
 class _Groups:
-    """Groups as they fill, and of which words each was made."""
+    """The groups during their construction, and the names from which each was derived."""
 
     def __init__(self, experiment: str):
         self.members: dict[str, list[str]] = {"pnodes": [], "vnodes": [], "vhosts": []}
@@ -106,7 +111,7 @@ class _Groups:
         if self._experiment:
             self.members[self._experiment] = []
 
-    def add_node(self, computer, variables) -> None:
+    def add_node(self, computer: Computer, variables: dict[str, Any]) -> None:
         name, kind = computer.name, variables["benito_kind"]
         if kind != EMBEDDED_PNODE:
             self.members["vnodes"].append(name)
@@ -118,18 +123,18 @@ class _Groups:
             self.members[self._experiment].append(name)
         self._nodes.add(name)
 
-    def add_vhost(self, name, *others) -> None:
+    def add_vhost(self, name: str, *others: str) -> None:
         for group in (*others, "vhosts", *([self._experiment] if self._experiment and name not in self._nodes else [])):
             if (group, name) not in self._vhosts:
                 self._vhosts.add((group, name))
                 self.members[group].append(name)
 
-    def _join(self, host, prefix, word, line=0) -> None:
+    def _join(self, host: str, prefix: str, word: str, line: int = 0) -> None:
         group = group_name(prefix, word)
         self._words.setdefault(group, {}).setdefault((prefix, word), line)
         self.members.setdefault(group, []).append(host)
 
-    def collisions(self, source):
+    def collisions(self, source: str) -> Iterator[Problem]:
         for group, words in self._words.items():
             if len(words) > 1:
                 (prefix, first), *others = words
@@ -138,23 +143,28 @@ class _Groups:
                     yield Problem(f"and {prefix} {first} would both be the inventory group {group}", source, words[other], what, "rename one of them")
 
 
-def _variables(computer, vhost, substrates, mac_addresses) -> dict:
+def _variables(computer: Computer, node: NodeView, vhost: str, substrates: Mapping[str, Substrate],
+               mac_addresses: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     attributes: dict[str, str] = {}
     for attribute in computer.attributes:
         attributes.setdefault(attribute.name, attribute.value)
     return {
         "benito_node": computer.name,
-        "benito_kind": containers_attribute(computer, NODE_TYPE),
-        "benito_partition": containers_attribute(computer, PARTITION) or vhost,
+        "benito_kind": node.kind,
+        "benito_partition": node.partition or vhost,
         "benito_vhost": vhost,
         "benito_interfaces": [_interface(computer.name, interface, substrates, mac_addresses) for interface in computer.interfaces],
-        "benito_startup": computer.attribute(STARTUP) or "",
+        "benito_startup": node.start_command,
         "benito_attributes": attributes,
     }
 
 
-def _interface(computer, interface, substrates, mac_addresses) -> dict:
-    """``capacity`` in kb/s and ``latency`` in ms, the attachment's own or else its substrate's; None where there is none."""
+def _interface(computer: str, interface: Interface, substrates: Mapping[str, Substrate],
+               mac_addresses: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """Return the variables of an interface. ``capacity`` is in kb/s and ``latency`` in ms.
+
+    Both are the interface's own, or else its substrate's, or None.
+    """
     substrate = substrates[interface.substrate]
     capacity, latency = interface.capacity or substrate.capacity, interface.latency or substrate.latency
     return {

@@ -1,32 +1,32 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The inventory of a topology that nobody prepared: read it, and find out what lies on which machine."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory of a topology without a prepared inventory.json: read the topology, and find the machine of each node."""
 
 from __future__ import annotations
 
 from ..embedding.binding.identifiers import Identifiers, mac_addresses
-from ..embedding.computers import kind_of, partition_of
 from ..embedding.kinds import KINDS
+from ..embedding.node_view import NodeView, read_nodes
 from ..embedding.placement.machines import machines
-from ..errors import InputError, Problem
+from ..errors import InputError
 from ..topology.topdl.reader import read_topdl_text
 from .data import inventory_of
 
 
 def planned(topology_text: bytes, source: str, pid: str, eid: str) -> dict:
-    """inventory_data.inventory_of for a partitioned TopDL text; without pid and eid nothing has a MAC address.
+    """Return ``data.inventory_of`` for a partitioned TopDL text. Without pid and eid, no interface has a MAC address.
 
     Raises InputError when it is not TopDL, or not partitioned.
     """
     topology, _warnings = read_topdl_text(topology_text, source)
-    missing = [computer for computer in topology.computers if not _is_placed(computer)]
+    nodes = read_nodes(topology)
+    missing = [node for node in nodes.values() if not _is_placed(node)]
     if missing:
-        hint = "containerize makes a partitioned.xml of it"
-        raise InputError(Problem("has no kind or no partition: the topology is not partitioned", source, missing[0].line, f"computer {missing[0].name}", hint))
+        raise InputError(missing[0].problem("has no kind or no partition: the topology is not partitioned", "containerize makes a partitioned.xml of it"))
     addresses = mac_addresses(Identifiers(pid, eid), topology) if pid else {}
-    return inventory_of(topology, machines(topology), addresses, f"{pid}.{eid}" if pid else "")
+    return inventory_of(topology, nodes, machines(nodes), addresses, f"{pid}.{eid}" if pid else "")
 
 
-def _is_placed(computer) -> bool:
-    kind = KINDS.get(kind_of(computer))
-    return kind is not None and (kind.own_machine or partition_of(computer) is not None)
+def _is_placed(node: NodeView) -> bool:
+    kind = KINDS.get(node.kind)
+    return kind is not None and (kind.own_machine or node.partition is not None)

@@ -1,16 +1,18 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the inventory of an experiment or of a topology comes from, and how its hosts are reached.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The source of an inventory, which is an experiment or a topology file, and the connection variables of its hosts.
 
-Whatever plans (and the libraries for it) is imported only when it is needed: an experiment's own
-inventory.json usually makes it needless, and every ansible-playbook waits for this.
+Planning and its libraries are imported only when they are needed. An experiment's own inventory.json usually makes them needless, and
+every ansible-playbook waits for this module.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from ..embedding.kinds import EMBEDDED_PNODE, PROCESS
 from ..errors import ExperimentError, InputError, Problem
@@ -18,21 +20,26 @@ from ..experiment.access import reach
 from ..experiment.directory import ExperimentDirectory
 from .data import from_json, group_name
 
+if TYPE_CHECKING:  # read only when there is an allocation: every run of Ansible reads this file
+    from ..embedding.placement.allocation import Allocation
+
+T = TypeVar("T")
+
 _NOT_FOR_VNODES = ("ansible_connection", "ansible_become", "ansible_shell_type", "ansible_shell_executable")
 
 
 @dataclass(frozen=True)
 class Source:
-    """What an inventory is made of.
+    """The input from which an inventory is made.
 
     topology_text  the partitioned TopDL
-    source         what to call it in messages
+    source         its name in messages
     prepared       text of inventory.json, "" without one
     pool_hosts     {pnode: PoolHost} while swapped in
     control        {node: its address on the control network, with prefix length} while swapped in
     directory      of the experiment
     state          state of the experiment, "" for a topology that is none
-    warnings       what is broken
+    warnings       about broken files
     """
 
     topology_text: bytes
@@ -49,7 +56,7 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """Of everything that ``data`` depends on, and of the allocation."""
+        """Return a digest of all input of ``data``, and of the allocation."""
         parts = (self.topology_text, self.allocation_text.encode(), f"{self.pid}.{self.eid}".encode())
         return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:32]
 
@@ -59,33 +66,33 @@ class Source:
 
     @property
     def group(self) -> str:
-        """The experiment's group, "" for a topology that is no experiment."""
+        """Return the experiment's group, "" for a topology that is no experiment."""
         return group_name("experiment", self.experiment) if self.experiment else ""
 
     @property
     def domain(self) -> str:
-        """What a qualified host name has after the short one (spec/semantics.md §2)."""
+        """Return the part of a qualified host name after the short name (spec/semantics.md §2)."""
         return f".{self.eid}.{self.pid}".lower() if self.pid else ""
 
     def data(self) -> dict:
-        """Hosts and groups, see inventory_data.inventory_of. Raises InputError."""
+        """Return hosts and groups, see ``data.inventory_of``. Raises InputError."""
         return from_json(self.prepared, self.topology_text) or _planned(self)
 
     def shared_variables(self) -> dict:
-        """What all hosts of the experiment have in common."""
+        """Return the variables that all hosts of the experiment share."""
         if not self.experiment:
             return {}
         return {"benito_pid": self.pid, "benito_eid": self.eid, "benito_experiment": self.experiment, "benito_state": self.state}
 
     def reach_pnode(self, variables: dict) -> dict:
-        """Connection variables of a pnode: those of the pool host that it is."""
+        """Return the connection variables of a pnode: those of its pool host."""
         pool_host = self.pool_hosts.get(variables["benito_vhost"])
         if pool_host is None:
             return {}
         return {"ansible_host": pool_host.name, **pool_host.variables, "benito_pool_host": pool_host.name}
 
     def reach_node(self, variables: dict) -> dict:
-        """Connection variables of a computer of the vtopo, or of a hidden virtual machine."""
+        """Return the connection variables of a computer of the vtopo, or of a hidden virtual machine."""
         if variables["benito_node"] in self.control:
             return reach(self.directory, self.control[variables["benito_node"]].split("/")[0])
         if variables["benito_vhost"] in self.control:
@@ -96,7 +103,7 @@ class Source:
         return self._through(found) if variables["benito_kind"] == PROCESS and self.experiment else {}
 
     def _through(self, vhost: dict) -> dict:
-        """Connection variables of a process on the vhost with these."""
+        """Return the connection variables of a process on a vhost, from those of the vhost."""
         through = {name: value for name, value in vhost.items() if name.startswith("ansible_") and not name.startswith(_NOT_FOR_VNODES)}
         if "ansible_connection" in vhost:
             through["benito_vhost_connection"] = vhost["ansible_connection"]
@@ -106,7 +113,7 @@ class Source:
 
 
 def read_topology(path: str) -> Source:
-    """The source that a partitioned TopDL file is. Raises InputError."""
+    """Return the source for a partitioned TopDL file. Raises InputError when it cannot be read."""
     try:
         with open(path, "rb") as handle:
             return Source(handle.read(), path)
@@ -115,9 +122,10 @@ def read_topology(path: str) -> Source:
 
 
 def read_experiment(directory: ExperimentDirectory) -> Source | None:
-    """The source that an experiment is, None when there is none.
+    """Return the source for an experiment, None when it does not exist.
 
-    What is broken in its directory becomes a warning and is left out: without an inventory nobody could swap it out or terminate it.
+    Broken files of its directory become warnings and are left out. Without an inventory, nobody could swap the experiment out or
+    terminate it.
     """
     if not directory.exists():
         return None
@@ -134,7 +142,7 @@ def read_experiment(directory: ExperimentDirectory) -> Source | None:
     return Source(text, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, control, directory.path, allocation, state, tuple(warnings))
 
 
-def _attempt(read, otherwise, warnings: list):
+def _attempt(read: Callable[[], T], otherwise: T, warnings: list[str]) -> T:
     try:
         return read()
     except ExperimentError as exc:
@@ -142,7 +150,7 @@ def _attempt(read, otherwise, warnings: list):
         return otherwise
 
 
-def _allocation(text: str, source: str):
+def _allocation(text: str, source: str) -> Allocation:
     from ..embedding.placement.allocation import Allocation
 
     return Allocation.from_json(text, source)

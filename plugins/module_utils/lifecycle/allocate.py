@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Allocate machines to an experiment: choose them, bind the experiment to them, write down all that follows from that."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Allocate machines to an experiment: choose them, bind the experiment to them, and write the results to its directory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..embedding.binding.bind import NOTHING, bind, mtu_notes
-from ..embedding.computers import kind_of
 from ..embedding.kinds import KINDS
+from ..embedding.node_view import Nodes, read_nodes
 from ..embedding.partitioning.passes import machine_types
 from ..embedding.placement.allocation import Allocation, PoolHost
 from ..embedding.placement.choose import Need, Offer, choose
@@ -28,18 +28,17 @@ from ..experiment.directory import ExperimentDirectory
 from ..experiment.keys import ACCESS_KEY
 from ..hostplan import HostPlan, ImagePlan, UserPlan, to_json
 from ..settings.site_settings import SiteSettings, load_site
-from ..topology.model import Topology
 from ..topology.topdl.reader import read_topdl
 from .lent import abandon, read_allocation
 
 
 @dataclass(frozen=True)
 class Allocated:
-    """What is now written down.
+    """The result of an allocation.
 
-    changed  whether that is new
+    changed  whether any file of the directory changed
     chosen   {pnode: pool host}
-    claims   {pnode: what is claimed of its machine}: "shared", "memory_mb", "memory_limit_mb"
+    claims   {pnode: the claim on its machine}: "shared", "memory_mb", "memory_limit_mb"
     kinds    {vhost: kinds of its nodes}
     nested   of each virtual machine that carries processes: "vhost", "pnode", "kinds", "reach" (connection variables)
     notes    which substrates have a smaller MTU, and why
@@ -63,17 +62,19 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     dry_run  write nothing
 
     Machines that an earlier run was lent are kept. Everything is written before anything is built, so that swap-out always finds the
-    machines. Raises BenitoError: no room in the pool, an impossible value. Then nothing is written, and a swap-in that had begun is
-    ended.
+    machines. Raises BenitoError when the pool has no room or a value is impossible. Then nothing is written, and a swap-in that had begun
+    is ended.
     """
     try:
         settings = load_site(directory.site, given)
         topology, _warnings = read_topdl(directory.partitioned)
-        needs = _needs(topology, settings, warm_memory(directory, settings, offers))
+        nodes = read_nodes(topology)
+        carrying = machines(nodes)
+        needs = _needs(nodes, carrying, settings, warm_memory(directory, settings, offers))
         presented = [_offer(name, offer, settings) for name, offer in offers.items()]
         kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
         chosen = choose(needs, presented, kept)
-        control = _control_addresses(directory, machines(topology), topology, chosen, offers)
+        control = _control_addresses(directory, carrying, nodes, chosen, offers)
         allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
         plans = bind(directory.pid, directory.eid, topology, allocation, settings, _provisioning(directory, settings) if control else NOTHING)
     except BenitoError as exc:
@@ -87,14 +88,14 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     kinds = {vhost: sorted({vnode.kind for vnode in plan.vnodes}) for vhost, plan in plans.items()}
     nested = [
         {"vhost": inside.vhost, "pnode": machine.vhost, "kinds": kinds[inside.vhost], "reach": reach(directory.path, with_login(plans)[inside.vhost])}
-        for machine in machines(topology) for inside in machine.nested
+        for machine in carrying for inside in machine.nested
     ]
     claims = _claims(chosen, needs, presented, offers)
     return Allocated(any(changed), chosen, claims, kinds, nested, tuple(str(note) for note in mtu_notes(plans)))
 
 
 def _access(directory: ExperimentDirectory, plans: dict[str, HostPlan]) -> dict[str, str]:
-    """Return {file: text} of what reaches the nodes with a login, and of what their vhosts are given for them."""
+    """Return {file: text} of the files with which nodes with a login are reached, and of the secrets for their vhosts."""
     nodes = with_login(plans)
     if not nodes:
         return {}
@@ -106,20 +107,19 @@ def _access(directory: ExperimentDirectory, plans: dict[str, HostPlan]) -> dict[
     }
 
 
-def _needs(topology: Topology, settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:
-    carrying = machines(topology)
-    resources = node_resources(topology, settings, [name for machine in carrying for name in machine.hidden])
-    own_machine = {computer.name for computer in topology.computers if KINDS[kind_of(computer) or ""].own_machine}
-    types = machine_types(carrying, topology, settings)
+def _needs(nodes: Nodes, carrying: tuple[Machine, ...], settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:
+    resources = node_resources(nodes, settings, [name for machine in carrying for name in machine.hidden])
+    own_machine = {name for name, node in nodes.items() if KINDS[node.kind].own_machine}
+    types = machine_types(carrying, nodes, settings)
     return {
-        machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, topology, resources, warm),
+        machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, nodes, resources, warm),
                             not own_machine.isdisjoint(machine.nodes), types[machine.vhost])
         for machine in carrying
     }
 
 
 def warm_memory(directory: ExperimentDirectory, settings: SiteSettings, offers: Mapping[str, dict]) -> dict[str, WarmMemory]:
-    """Return {node: what a clone takes} of the virtual machines whose template was measured on any machine: the most that was found."""
+    """Return {node: memory of a clone} of the virtual machines whose template was measured on any machine. The largest measurement counts."""
     if settings.qemu_start == "cold" or not os.path.exists(directory.file("images.json")):
         return {}
     measured: dict[tuple, list[dict]] = {}
@@ -136,7 +136,7 @@ def warm_memory(directory: ExperimentDirectory, settings: SiteSettings, offers: 
 
 
 def _offer(name: str, offer: Mapping[str, Any], settings: SiteSettings) -> Offer:
-    """Return what a machine offers. Raises ExperimentError: its inventory has a text for a number."""
+    """Return a machine's offer. Raises ExperimentError when its inventory has a text instead of a number."""
     total = _number(name, "pnode_memory_mb", offer) or int(offer.get("memory_mb") or 0)
     return Offer(
         name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", _number(name, "pnode_slots", offer),
@@ -161,22 +161,22 @@ def _claims(chosen: Mapping[str, str], needs: Mapping[str, Need], presented: Ite
     }
 
 
-def _control_addresses(directory: ExperimentDirectory, carrying: Iterable[Machine], topology: Topology, chosen: Mapping[str, str],
+def _control_addresses(directory: ExperimentDirectory, carrying: Iterable[Machine], nodes: Nodes, chosen: Mapping[str, str],
                        offers: Mapping[str, dict]) -> dict[str, str]:
-    """Return {node: its address on the control network} of every node that has one, and of hidden virtual machines."""
-    with_login = {computer.name for computer in topology.computers if KINDS[kind_of(computer) or ""].login}
-    nodes = {node: chosen[machine.vhost] for machine in carrying for node in (*machine.nodes, *machine.hidden) if node in {*with_login, *machine.hidden}}
-    if not nodes:
+    """Return {node: its address on the control network} of every node with a login, and of hidden virtual machines."""
+    with_login = {name for name, node in nodes.items() if KINDS[node.kind].login}
+    places = {node: chosen[machine.vhost] for machine in carrying for node in (*machine.nodes, *machine.hidden) if node in {*with_login, *machine.hidden}}
+    if not places:
         return {}
-    return assign_control_addresses(nodes, [ControlOffer.of(name, offer) for name, offer in offers.items()], read_allocation(directory).control)
+    return assign_control_addresses(places, [ControlOffer.of(name, offer) for name, offer in offers.items()], read_allocation(directory).control)
 
 
 def _provisioning(directory: ExperimentDirectory, settings: SiteSettings) -> Provisioning:
-    """Return what nodes with a system of their own are made with: images.json, and the site's accounts and keys."""
+    """Return the provisioning of nodes with a system of their own, from images.json and the site's accounts and keys."""
     found = json.loads(directory.read("images.json"))
     fields = {field.name for field in dataclasses.fields(ImagePlan)}
     images = {digest: ImagePlan(**{name: value for name, value in image.items() if name in fields}) for digest, image in found["images"].items()}
-    access = directory.read(f"{ACCESS_KEY}.pub").strip()  # what ssh_config logs in with
+    access = directory.read(f"{ACCESS_KEY}.pub").strip()  # the key that ssh_config uses
     users = tuple(UserPlan(user["name"], (access, *user.get("authorized_keys", ()))) for user in settings.node_users)
     return Provisioning(
         images={node: images[digest] for node, digest in found["nodes"].items()},
@@ -188,7 +188,7 @@ def _provisioning(directory: ExperimentDirectory, settings: SiteSettings) -> Pro
 
 def _lent(directory: ExperimentDirectory, chosen: Mapping[str, str], offers: Mapping[str, dict], secrets: Mapping[str, dict]) -> dict[str, PoolHost]:
     hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
-    for vhost, host in read_allocation(directory).hosts.items():  # names in use were looked at before our own were there
+    for vhost, host in read_allocation(directory).hosts.items():  # keep the names that were in use before our own devices existed
         if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
             hosts[vhost] = replace(hosts[vhost], links=host.links, vnis=host.vnis)
     return hosts

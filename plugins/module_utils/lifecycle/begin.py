@@ -1,14 +1,14 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Begin a swap-in or a swap-out: enter its state, and return what the run has to know of the experiment."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Begin a swap-in or a swap-out: enter its state, and return the facts that the run needs about the experiment."""
 
 from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
 
-from ..embedding.computers import kind_of
 from ..embedding.kinds import PROCESS, QEMU
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.allocation import Allocation
 from ..embedding.placement.machines import Machine, machines, pnode_of
 from ..errors import ExperimentError
@@ -22,12 +22,12 @@ SWAPIN, SWAPOUT = "swapin", "swapout"
 
 @dataclass(frozen=True)
 class Begun:
-    """What a run has to know before it turns to the machines.
+    """The facts that a run needs before it contacts the machines.
 
     changed     whether the state changed
     machines    the experiment's machines, in order; () for a swap-out
-    allocation  what an earlier run was lent, empty for nothing
-    owner       who leases machines for this experiment
+    allocation  of an earlier run, empty for none
+    owner       the name under which this controller leases machines
     crosses     whether any substrate has members on several machines
     kinds       every kind that its nodes are realised as
     processes   whether processes run on the machines themselves; those see the machine's files, processes in virtual machines do not
@@ -55,16 +55,16 @@ def begin(directory: ExperimentDirectory, operation: str, dry_run: bool = False)
 
 def _begin_swapin(directory: ExperimentDirectory, dry_run: bool) -> Begun:
     topology, _warnings = read_topdl(directory.partitioned)
-    carrying = machines(topology)
+    nodes = read_nodes(topology)
+    carrying = machines(nodes)
     place_of = pnode_of(carrying)
     crosses = any(len({place_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())
     before = directory.read_state()
     changed = before.state != ACTIVE
     if changed and not dry_run:
         directory.begin(ACTIVATING, (SWAPPED, FAILED), Holder.of_playbook())
-    kind = {computer.name: kind_of(computer) or "" for computer in topology.computers}
-    kinds = {*kind.values(), *([QEMU] if any(machine.hidden for machine in carrying) else [])}
-    processes = any(kind[node] == PROCESS for machine in carrying for node in machine.nodes)
+    kinds = {*(node.kind for node in nodes.values()), *([QEMU] if any(machine.hidden for machine in carrying) else [])}
+    processes = any(nodes[name].kind == PROCESS for machine in carrying for name in machine.nodes)
     return Begun(changed, carrying, read_allocation(directory), _owner(directory), crosses, tuple(sorted(kinds)), processes)
 
 
@@ -83,5 +83,5 @@ def _begin_swapout(directory: ExperimentDirectory, dry_run: bool) -> Begun:
 
 
 def _owner(directory: ExperimentDirectory) -> str:
-    """Return who leases machines for it: the controller, and where it keeps the experiment."""
+    """Return the owner of the experiment's leases: the controller, and its BENITO_HOME."""
     return f"{socket.gethostname()}:{directory.home}"

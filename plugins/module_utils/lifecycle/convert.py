@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Convert a topology, of a file or of an experiment, to a file in another format."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_DIFF_LINES = 2000
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, as given.
+    """The user's request, as given.
 
     out       the file to be written; its suffix is the format
     topology  a topology file, or "" for the partitioned topology of the experiment ``project``/``eid``
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A file that can be written.
+    """A converted topology that can be written.
 
     before  the content that the file has now, None for no file
     """
@@ -63,7 +63,7 @@ class Conversion:
         return f"{self.path}: {counts}"
 
     def diff(self) -> dict:
-        """Return the file before and after; of long ones, only the numbers of lines."""
+        """Return the file before and after. For long files, return only the numbers of lines."""
         before, after = ((text or b"").decode("utf-8", "replace") for text in (self.before, self.text))
         if before.count("\n") + after.count("\n") <= _MOST_DIFF_LINES:
             return {"before": before, "after": after, "before_header": self.path, "after_header": self.path}
@@ -82,7 +82,7 @@ class Conversion:
 def prepare(request: Request) -> Conversion:
     """Read and convert, but write nothing.
 
-    Raises InputError with all that is wrong with the request and the topology; BenitoError: the file may not be written.
+    Raises InputError with every fault of the request and the topology. Raises BenitoError when the file may not be written.
     """
     problems: list[Problem] = []
     if bool(request.topology) == bool(request.project or request.eid):
@@ -113,7 +113,7 @@ def _path(request: Request, path: str) -> str:
 
 
 def _before(path: str, shown: str) -> bytes | None:
-    """Return the content of the file, None for no file. Raises BenitoError: a file cannot be written there."""
+    """Return the content of the file, None for no file. Raises BenitoError when no file can be written there."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise BenitoError(f"{shown} is not a regular file")

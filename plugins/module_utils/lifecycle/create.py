@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Create an experiment: from a topology file to an experiment directory, or to everything that is wrong.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Create an experiment: turn a topology file into an experiment directory, or report every fault.
 
-All that the user gave is checked before anything is refused, and nothing is written before all of it is known to be good.
+All of the user's input is checked before an error is raised. Nothing is written before all of it is known to be valid.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, as given.
+    """The user's request, as given.
 
     home      BENITO_HOME, None for the default
     topology  the file's path, relative to ``chdir``
     site      a settings file that has to exist, None for the one of BENITO_HOME
-    settings  {setting, or option of the original that means one: value, None where not given}
+    settings  {setting, or option of the original that means one: value, None if not given}
     chdir     folder of relative paths, "" for the working directory
     config    a ``site.conf`` of the original, None for none
     """
@@ -61,7 +61,7 @@ class Creation:
 
     files     {path inside the directory: content}
     carried   {pnode: its vnodes}
-    warnings  what is odd about the input and yet allowed
+    warnings  about odd but allowed input
     """
 
     directory: ExperimentDirectory
@@ -74,7 +74,7 @@ class Creation:
         self.directory.create(self.files)
 
     def message(self, would: bool = False) -> str:
-        """Return what the user reads at the end: that it is there, or would be, where, and what to do next."""
+        """Return the final message to the user: that the experiment exists (or would), its directory, and the next command."""
         name = str(self.directory)
         head = f"Benito experiment {name} would be created." if would else f"Benito experiment {name} successfully created!"
         count = sum(len(nodes) for nodes in self.carried.values())
@@ -83,7 +83,7 @@ class Creation:
         return "\n".join([head, where] + ([] if would else [after]))
 
     def summary(self) -> str:
-        """Return what there is, or would be: a line for each pnode, file and folder."""
+        """Return a line for each pnode, file and folder of the experiment."""
         pnodes = [f"{name}: {len(nodes)} {_plural('node', len(nodes))}: {_some(nodes)}" for name, nodes in self.carried.items()]
         top = [name for name in self.files if os.sep not in name]
         folders: dict[str, int] = {}
@@ -95,13 +95,13 @@ class Creation:
 
 
 def prepare(request: Request) -> Creation:
-    """Do everything that creating the experiment takes, but write nothing.
+    """Prepare everything for the experiment's creation, but write nothing.
 
-    Raises InputError with all that is wrong with names, settings and topology; ExperimentError: the experiment exists.
+    Raises InputError with every fault of names, settings and topology. Raises ExperimentError when the experiment exists.
     """
     checked = _check(request)
     embedding, settings, directory = checked.embedding, checked.settings, checked.directory
-    types = machine_types(embedding.machines, embedding.partitioned, settings)
+    types = machine_types(embedding.machines, embedding.nodes, settings)
     physical, not_written = physical_files(embedding.partitioned, embedding.machines, types)
     pictures, not_drawn = creation_pictures(str(directory), embedding.partitioned, settings.image_limit_s) if settings.image else ({}, ())
     warnings = tuple(dict.fromkeys((*checked.warnings, *not_written, *not_drawn)))
@@ -120,7 +120,7 @@ def prepare(request: Request) -> Creation:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What the user asked for, without a fault."""
+    """The user's request after all checks."""
 
     directory: ExperimentDirectory
     settings: SiteSettings
@@ -130,7 +130,10 @@ class _Checked:
 
 
 def _check(request: Request) -> _Checked:
-    """Check all that the user gave, each part as far as the others allow. Raises InputError with every fault; ExperimentError: the experiment exists."""
+    """Check all of the user's input, each part as far as the others allow.
+
+    Raises InputError with every fault. Raises ExperimentError when the experiment exists.
+    """
     faults = _Faults()
     home = benito_home(request.home, request.chdir)
     directory = faults.collect(lambda: ExperimentDirectory(home, request.pid, request.eid))
@@ -159,7 +162,7 @@ class _Faults:
         self.problems: list[Problem] = []
 
     def collect(self, step: Callable[[], Result]) -> Result | None:
-        """Return what ``step`` returns, None when it found problems."""
+        """Return the result of ``step``, None when it found problems."""
         try:
             return step()
         except InputError as exc:
@@ -184,7 +187,7 @@ def _settings(request: Request, home: str, config: dict[str, Any]) -> SiteSettin
 
 
 def _inputs(read: Input) -> dict[str, Any]:
-    """Return the file as it was given. Of one that is not TopDL, the topology in TopDL is there, too."""
+    """Return the input file as it was given. If it is not TopDL, add the topology in TopDL."""
     return read.kept() if read.form is TOPDL else {**read.kept(), TOPDL.kept: write_topdl(read.topology)}
 
 
@@ -193,10 +196,10 @@ def _path(request: Request, path: str) -> str:
 
 
 def _choose_images(embedding: Embedding, settings: SiteSettings) -> Choice:
-    """Return the images of the nodes with a system of their own. Raises InputError, also where their resources are impossible."""
+    """Return the images of the nodes with a system of their own. Raises InputError, also when their resources are impossible."""
     hidden = [name for machine in embedding.machines for name in machine.hidden]
-    refuse_cramped_carriers(embedding.partitioned, node_resources(embedding.partitioned, settings, hidden))
-    return choose_images(embedding.partitioned, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
+    refuse_cramped_carriers(embedding.nodes, node_resources(embedding.nodes, settings, hidden))
+    return choose_images(embedding.nodes, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
 
 
 def _first_activity(request: Request, carried: Mapping[str, Sequence[str]], warnings: Iterable[Problem]) -> str:

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write an embedding as the files of an experiment directory."""
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..embedding.binding.identifiers import Identifiers, mac_addresses
-from ..embedding.computers import kind_of
 from ..embedding.embed import Embedding
 from ..embedding.kinds import KINDS
 from ..embedding.placement.machines import vhost_of
@@ -20,13 +19,13 @@ from ..topology.topdl.writer import write_topdl
 
 
 def experiment_files(pid: str, eid: str, embedding: Embedding) -> dict[str, Any]:
-    """Return {path inside the directory: content} of everything that follows from an embedding."""
+    """Return {path inside the directory: content} of all files that are derived from an embedding."""
     partitioned = write_topdl(embedding.partitioned).encode()
     vhosts = vhost_of(embedding.machines)
     addresses = mac_addresses(Identifiers(pid, eid), embedding.partitioned)
-    inventory = inventory_of(embedding.partitioned, embedding.machines, addresses, f"{pid}.{eid}")
+    inventory = inventory_of(embedding.partitioned, embedding.nodes, embedding.machines, addresses, f"{pid}.{eid}")
     hidden = [name for machine in embedding.machines for name in machine.hidden]
-    with_login = [computer.name for computer in embedding.partitioned.computers if KINDS[kind_of(computer) or ""].login] + hidden
+    with_login = [name for name, node in embedding.nodes.items() if KINDS[node.kind].login] + hidden
     return {
         "annotated.xml": write_topdl(embedding.annotated),
         "partitioned.xml": partitioned,

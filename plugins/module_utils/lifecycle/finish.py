@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Finish a swap-in or a swap-out: enter the state that the machines' reports mean, and report what failed."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finish a swap-in or a swap-out: enter the state that follows from the machines' reports, and report failures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _LOST = "the connection to it was lost"
 
 @dataclass(frozen=True)
 class Finished:
-    """How a run ended.
+    """The result of a run.
 
     changed   whether the state changed, or would
     state     the experiment's state now
     nodes     a row for each node after a swap-in, see node_table.py; [] after a swap-out
     failures  {vhost: reason}
-    message   every failure on a line of its own, after one that says what to do next; [] for none
+    message   a line that states the next step, then a line for each failure; [] without failures
     """
 
     changed: bool
@@ -36,12 +36,12 @@ class Finished:
 
 
 def finish(directory: ExperimentDirectory, operation: str, reports: dict[str, dict[str, Any]], dry_run: bool = False) -> Finished:
-    """Enter ``active`` after a ``swapin``, ``swapped`` after a ``swapout``; in either case ``failed`` if a vhost failed.
+    """Enter ``active`` after a ``swapin``, ``swapped`` after a ``swapout``. In either case enter ``failed`` if a vhost failed.
 
-    reports  {vhost: its report}: {"failure": reason}, {"built": True}, {"done": True}, or {} for one that was lost; with "status" where
+    reports  {vhost: its report}: {"failure": reason}, {"built": True}, {"done": True}, or {} for one that was lost; with "status" if
              it could be asked for it
 
-    After a swap-out, the machines that are not clean stay allocated. Raises ExperimentError: a directory that cannot be read or written.
+    After a swap-out, the machines that are not clean stay allocated. Raises ExperimentError when the directory cannot be read or written.
     """
     failures = failures_of(reports)
     nodes = node_rows(directory, reports) if operation == SWAPIN else []

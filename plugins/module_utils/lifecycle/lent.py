@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read what a swap-in wrote down: which machines the experiment was lent, and the plan of each."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the results of a swap-in: the machines that the experiment was lent, and the plan of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..hostplan import HostPlan, from_json
 
 
 def read_allocation(directory: ExperimentDirectory) -> Allocation:
-    """Return what the experiment was lent, empty for nothing. Raises ExperimentError."""
+    """Return the experiment's allocation, empty if it has none. Raises ExperimentError."""
     if not os.path.exists(directory.allocation):
         return Allocation()
     return Allocation.from_json(directory.read("allocation.json"), directory.allocation)
@@ -25,7 +25,7 @@ def read_plans(directory: ExperimentDirectory) -> dict[str, HostPlan]:
 
 
 def abandon(directory: ExperimentDirectory, reason: str) -> None:
-    """End a swap-in that built nothing: back to ``swapped``, or ``failed`` where machines are still lent. An active experiment stays active."""
+    """End a swap-in that built nothing. Enter ``swapped``, or ``failed`` if machines are still lent. An active experiment stays active."""
     before = directory.read_state()
     if before.state == ACTIVE:
         directory.log_activity(f"swap-in of the active experiment: {reason}")

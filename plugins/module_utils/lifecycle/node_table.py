@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Show the state of every node, as vhosts report it: rows, and a table for people."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of every node, as reported by vhosts: as rows, and as a table of text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ COLUMNS = ("node", "kind", "pnode", "machine", "state", "start_command")
 def node_rows(directory: ExperimentDirectory, reports: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
     """Return a row for each node, {column: text}.
 
-    reports  {vhost: its report}, with "status" where it could be asked
+    reports  {vhost: its report}, with "status" if it could be asked
 
-    The pnode of a process inside a virtual machine is ``pnode-0000/its-machine``. Raises BenitoError: a directory that cannot be read.
+    The pnode of a process inside a virtual machine is ``pnode-0000/its-machine``. Raises BenitoError when the directory cannot be read.
     """
     lent, plans, rows = read_allocation(directory).hosts, read_plans(directory), []
     outside = {vnode.name: vhost for vhost, plan in plans.items() for vnode in plan.vnodes}
@@ -33,7 +33,7 @@ def node_rows(directory: ExperimentDirectory, reports: dict[str, dict[str, Any]]
 
 
 def table(rows: list[dict[str, str]], most: int = 60) -> list[str]:
-    """Return the rows as aligned lines of text. Of more than ``most``, those that are not as they should be come first."""
+    """Return the rows as aligned lines of text. If there are more than ``most``, nodes that are not booted or whose command failed come first."""
     if not rows:
         return []
     odd = [row for row in rows if row["state"] != "booted" or row["start_command"] in ("failed", "lost")]

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Draw topologies and experiments: the pictures an experiment gets at its creation, and those that somebody asks for."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Draw topologies and experiments: the pictures that creation makes, and those that a user requests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import dataclasses
 import os
 from dataclasses import dataclass
 
-from ..embedding.computers import kind_of, partition_of
 from ..embedding.kinds import KINDS
 from ..embedding.nesting import carriers
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.machines import machines, pnode_of
 from ..errors import BenitoError, ExperimentError, InputError, Problem
 from ..experiment.directory import ExperimentDirectory, benito_home
@@ -33,15 +33,15 @@ MOST_AT_CREATION = 5_000
 
 @dataclass(frozen=True)
 class PictureRequest:
-    """What is to be drawn, as given.
+    """The user's request for a picture, as given.
 
     experiment  PID/EID or PID/GID/EID, or "" for a topology
     topology    a topology file, relative to ``chdir``, or ""
-    out         the file to write, its suffix is the format, relative to ``chdir``; "" for the name of what is drawn, as SVG
+    out         the file to write, relative to ``chdir``; its suffix is the format; "" for the name of the experiment or topology, as SVG
     partitions  whether there is a box for each pnode
-    program     what lays it out, None for what suits it
-    addresses   whether they are shown, None: where there is room
-    seconds     what drawing it may take
+    program     the layout program, None for one that suits the topology
+    addresses   whether they are shown, None: if there is room
+    seconds     the timeout of drawing
     """
 
     experiment: str = ""
@@ -59,9 +59,9 @@ class PictureRequest:
 class Picture:
     """A picture that was drawn.
 
-    title    what it shows
-    path     where it is to be written
-    program  what laid it out
+    title    its heading
+    path     of the file for it
+    program  the layout program that was used
     """
 
     title: str
@@ -77,7 +77,7 @@ class Picture:
         return True
 
     def message(self, would: bool = False) -> str:
-        """Return what the user reads at the end."""
+        """Return the final message to the user."""
         return f"{self.title}, {'would be ' if would else ''}drawn by {self.program} in {self.path}"
 
     def write(self) -> None:
@@ -89,7 +89,7 @@ class Picture:
 
 
 def creation_pictures(name: str, partitioned: Topology, seconds: float) -> tuple[dict[str, bytes], tuple[Problem, ...]]:
-    """Return ({file of the experiment directory: content}, warnings). A picture that cannot be drawn is a warning."""
+    """Return ({file of the experiment directory: content}, warnings). A picture that cannot be drawn becomes a warning."""
     hint = "image: false draws none"
     if len(partitioned.computers) > MOST_AT_CREATION:
         more = Problem(f"more than {MOST_AT_CREATION:,} nodes are not drawn at creation", element="picture", hint="the playbook image can try")
@@ -102,14 +102,14 @@ def creation_pictures(name: str, partitioned: Topology, seconds: float) -> tuple
 
 
 def experiment_named(experiment: str | None, pid: str | None, eid: str | None) -> str:
-    """Return PID/EID, or PID/GID/EID, of an experiment that is given by one name or by two; "" for none. Raises InputError: given by both."""
+    """Return PID/EID, or PID/GID/EID, of an experiment; "" for none. Raises InputError if it is given both by one name and by pid and eid."""
     if experiment and eid:
         raise InputError(Problem("is given, and pid and eid are, too", element="experiment", hint="give one of them"))
     return f"{pid}/{eid}" if eid else experiment or ""
 
 
 def picture(request: PictureRequest) -> Picture:
-    """Draw what is asked for, without writing it. Raises BenitoError, or InputError with everything that is wrong."""
+    """Draw the requested picture without writing it. Raises BenitoError, or InputError with every fault."""
     if bool(request.experiment) == bool(request.topology):
         given = "two things to draw are given" if request.experiment else "nothing to draw is given"
         raise InputError(Problem(given, hint="say -e experiment=PROJECT/EXPERIMENT, or -e pid=PROJECT -e eid=EXPERIMENT, or -e topology=FILE"))
@@ -143,7 +143,7 @@ def _title(name: str, topology: Topology) -> str:
     return f"{name}: {count:,} {'node' if count == 1 else 'nodes'}"
 
 
-# --- what is drawn -------------------------------------------------------------------------------
+# --- topologies ----------------------------------------------------------------------------------
 
 
 def _experiment(request: PictureRequest) -> tuple[str, Topology, tuple[Problem, ...]]:
@@ -167,7 +167,7 @@ def _file(request: PictureRequest) -> tuple[str, Topology, tuple[Problem, ...]]:
 
 
 def _without_machines(topology: Topology) -> tuple[Topology, dict[str, str]]:
-    """Return (the topology without the machines that a topo.xml has, {computer: the machine it is on})."""
+    """Return (the topology without the machines of a topo.xml, {computer: the machine it is on})."""
     names = {computer.name for computer in topology.computers if containers_attribute(computer, NODE_TYPE) == PNODE}
     if not names:
         return topology, {}
@@ -178,7 +178,7 @@ def _without_machines(topology: Topology) -> tuple[Topology, dict[str, str]]:
         if not isinstance(element, Computer) or element.name not in names:
             elements.append(with_containers_attribute(element, VHOST, None) if vhost in names else element)
             pnodes[element.name] = vhost
-    for name, vhost in pnodes.items():  # a process in a virtual machine is where that is
+    for name, vhost in pnodes.items():  # a process in a virtual machine is on the pnode of that machine
         pnodes[name] = pnodes.get(vhost, vhost) if vhost else None
     theirs = {interface.substrate for computer in topology.computers if computer.name in names for interface in computer.interfaces}
     substrates = tuple(substrate for substrate in topology.substrates if substrate.name not in theirs)
@@ -186,19 +186,22 @@ def _without_machines(topology: Topology) -> tuple[Topology, dict[str, str]]:
 
 
 def _pnodes(topology: Topology) -> dict[str, str]:
-    """Return {computer: its pnode}, or {computer: "partition P"} where a kind or partition that pnodes are numbered by is missing."""
-    if all(kind_of(computer) in KINDS and partition_of(computer) is not None for computer in topology.computers):
-        return pnode_of(machines(topology))
-    return {computer.name: f"partition {partition_of(computer)}" for computer in topology.computers if partition_of(computer) is not None}
+    """Return {computer: its pnode}.
+
+    If a computer lacks a kind or a partition, pnodes have no numbers. Then return {computer: "partition P"}.
+    """
+    nodes = read_nodes(topology)
+    if all(node.kind in KINDS and node.partition is not None for node in nodes.values()):
+        return pnode_of(machines(nodes))
+    return {name: f"partition {node.partition}" for name, node in nodes.items() if node.partition is not None}
 
 
 def _carriers(topology: Topology) -> dict[str, str]:
     """Return {process: the virtual machine it is in}."""
-    known = tuple(computer for computer in topology.computers if kind_of(computer) in KINDS)
-    return carriers(dataclasses.replace(topology, elements=known))
+    return carriers({name: node for name, node in read_nodes(topology).items() if node.kind in KINDS})
 
 
-# --- where it goes -------------------------------------------------------------------------------
+# --- the output ----------------------------------------------------------------------------------
 
 
 def _destination(request: PictureRequest, name: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Provide the images that an experiment's nodes are made of, before any machine is asked for: choose, build or fetch, write down."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Provide the images of an experiment's nodes before any machine is allocated: choose them, build or fetch them, and write images.json."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from ..embedding.node_view import read_nodes
 from ..embedding.placement.catalogue import CatalogueImage, catalogue
 from ..embedding.placement.images import choose_images
 from ..embedding.placement.machines import machines
@@ -32,12 +33,12 @@ FILE = "images.json"
 class Provided:
     """The images of an experiment.
 
-    changes   what was done, or would be, for people
-    warnings  about images that stand in for others
+    changes   what was done, or would be, as text
+    warnings  about images that replace unavailable ones
     images    {digest: image}
     nodes     {node: digest}
-    packages  what this machine lacks to have the images that are not there
-    missing   those of the changes that have an image
+    packages  packages that this machine lacks to provide the missing images
+    missing   those of the changes that provide an image
     """
 
     changes: tuple[str, ...]
@@ -48,7 +49,7 @@ class Provided:
     missing: tuple[str, ...] = ()
 
     def result(self, changing: bool) -> dict[str, Any]:
-        """Return the task's result. ``changing``: whether the task was to do more than look."""
+        """Return the task's result. ``changing``: whether the task was meant to change anything."""
         return {"changed": bool(self.changes) and changing, "changes": list(self.changes), "missing": list(self.missing),
                 "packages": list(self.packages), "nodes": self.nodes}
 
@@ -59,10 +60,10 @@ def store_of(home: str) -> ImageStore:
 
 
 def provide(directory: ExperimentDirectory, dry_run: bool = False, check_mode: bool = False) -> Provided:
-    """Have the images of an experiment in the cache, and write images.json: ``nodes``, ``images`` and ``resources``.
+    """Provide the images of an experiment in the cache, and write images.json: ``nodes``, ``images`` and ``resources``.
 
     dry_run     build, fetch and write nothing
-    check_mode  a failure does not end the swap-in that had begun, either: another run began it
+    check_mode  after a failure, do not end the swap-in: another run began it
 
     Raises BenitoError: an unknown image, a wrong checksum, a machine that cannot build. Then images.json is as it was.
     """
@@ -77,9 +78,10 @@ def provide(directory: ExperimentDirectory, dry_run: bool = False, check_mode: b
 def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     settings = load_site(directory.site)
     topology, _warnings = read_topdl(directory.partitioned)
-    hidden = [name for machine in machines(topology) for name in machine.hidden]
-    choice = choose_images(topology, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
-    resources = node_resources(topology, settings, hidden)
+    views = read_nodes(topology)
+    hidden = [name for machine in machines(views) for name in machine.hidden]
+    choice = choose_images(views, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
+    resources = node_resources(views, settings, hidden)
     store, kept, now = store_of(directory.home), _kept(directory), time.gmtime()
     changes: list[str] = []
     plans: dict[tuple[CatalogueImage, str], ImagePlan] = {}
@@ -107,7 +109,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
 
 
 def _kept(directory: ExperimentDirectory) -> dict[tuple[str, str], ImagePlan]:
-    """Return {(name, form): image} of an active experiment's nodes, which run on them: a new week is no reason to make them again."""
+    """Return {(name, form): image} of an active experiment's nodes. They run on these images, so a new week does not replace them."""
     if directory.read_state().state != ACTIVE or not os.path.exists(directory.file(FILE)):
         return {}
     fields = {field.name for field in dataclasses.fields(ImagePlan)}

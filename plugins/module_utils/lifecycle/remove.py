@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Remove an experiment."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from .lent import read_allocation
 
 
 def remove(directory: ExperimentDirectory, dry_run: bool = False) -> bool:
-    """Remove the directory of an experiment that has no machines. Returns whether there was one. Raises ExperimentError: it has machines."""
+    """Remove the directory of an experiment without machines. Return whether it existed. Raises ExperimentError when it has machines."""
     if not directory.exists():
         return False
     if read_allocation(directory).hosts and not dry_run:

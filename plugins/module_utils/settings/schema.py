@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The list of settings: the one place where the name, values, meaning and default of each are written.
 
 Made from this list, when needed: the options of the module containerize with their documentation, what its playbook hands over, and the

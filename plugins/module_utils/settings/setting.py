@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What one setting is, and how it looks to site.yml's schema, to Ansible and in a message. The settings themselves are in schema.py."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Read the original's configuration of a site or of one experiment, ``site.conf``, as settings of site.yml.
 
 Source: DETER's Containers reference, "Site configuration". It is an INI file with interpolation (``%(exec_root)s``). Keys that have no

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Read the settings of site.yml and of a run, check them against the schema, write them down.
 
 What is given to the run (``overrides``, from extra variables) wins over the file, and the file over what is built in. An experiment

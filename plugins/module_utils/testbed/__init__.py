@@ -1,7 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The local testbed: pnodes on this one machine, as LXC system containers or virtual machines.
 
-To the rest of the collection they are ordinary hosts over SSH. The layers, from the inside out: names, addresses and files are pure;
-kernel, sysctls, network, firewall, base, pnodes and machines each manage one thing; bring_up and local_testbed put them in order.
+To the rest of the collection they are ordinary hosts over SSH. The modules form three layers, from the inside out. names, addresses
+and files are pure. kernel, sysctls, network, firewall, base, pnodes and machines each manage one thing. bring_up and local_testbed put
+them in order.
 """

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The choice of a testbed's addresses on this machine. Pure: the addresses in use are arguments."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Subnets:
 
     @property
     def gateway(self) -> str:
-        """The machine's own address on the control network."""
+        """Return the machine's own address on the control network."""
         return str(ipaddress.IPv4Network(self.control)[1])
 
     def control_address(self, index: int) -> str:
@@ -45,7 +45,10 @@ class Subnets:
 
     @property
     def vnode_addresses(self) -> str:
-        """FIRST-LAST of the control addresses for vnodes, the upper half. "" in a testbed of an earlier version, whose subnet is smaller."""
+        """Return FIRST-LAST of the control addresses for vnodes: the upper half of the subnet.
+
+        It is "" in a testbed of an earlier version, whose subnet is smaller.
+        """
         network = ipaddress.IPv4Network(self.control)
         return f"{network[network.num_addresses // 2]}-{network[-2]}" if network.prefixlen <= _CONTROL_PREFIX else ""
 
@@ -66,7 +69,8 @@ def choose_subnets(taken: Iterable[str], start: int = 0) -> Subnets:
     """Return two subnets that do not overlap with anything in ``taken``.
 
     taken  IPv4 networks or addresses that this machine routes to or must reach: routes, its own addresses, name servers, other testbeds
-    start  any number, at which the search begins; it differs between testbeds
+    start  any number; it sets where the search begins, and differs between testbeds
+
     Raises HostError when no subnet is free.
     """
     networks = [ipaddress.IPv4Network(text, strict=False) for text in taken]
@@ -86,7 +90,7 @@ def choose_subnets(taken: Iterable[str], start: int = 0) -> Subnets:
 
 @functools.cache
 def _control_candidates() -> tuple[list[ipaddress.IPv4Network], list[ipaddress.IPv4Network]]:
-    """Return the candidates of the first pool, in which a search may begin anywhere, and those of the other pools."""
+    """Return (the subnets of the first pool, the subnets of the other pools). A search may begin anywhere in the first pool."""
     first, *others = ([*ipaddress.IPv4Network(pool).subnets(new_prefix=_CONTROL_PREFIX)] for pool in _CONTROL_POOLS)
     return first, [subnet for pool in others for subnet in pool]
 

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The base system that all pnodes share. mmdebstrap builds it once for each recipe.
 
 A base is a directory `<suite>-<architecture>-<hash of the recipe>-<week>` in the cache. It holds the system under `root/`, and under
@@ -55,7 +55,7 @@ MaxStartups 100:30:200
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything on which the content of a base depends."""
+    """The input that determines the content of a base."""
 
     suite: str
     architecture: str

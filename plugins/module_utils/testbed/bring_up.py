@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bringing a local testbed up, as a list of changes from its present to its wanted state."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bring-up of a local testbed, as a list of changes from its present to its wanted state."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Change:
 
 
 class Testbed(Protocol):
-    """What bringing up needs of a local testbed, see LocalTestbed."""
+    """The part of a LocalTestbed that its bring-up uses."""
 
     identity: Identity
     paths: Paths
@@ -54,7 +54,7 @@ class Testbed(Protocol):
 
 
 class BringUp:
-    """One run of ``up`` of a local testbed whose pnodes are containers: its present and wanted state, and the changes between them in order."""
+    """One run of ``up`` of a local testbed whose pnodes are containers. It holds the present and wanted state, and the changes in order."""
 
     emulated = False
 
@@ -85,7 +85,7 @@ class BringUp:
         return "".join(line + "\n" for line in lines)
 
     def warnings(self) -> tuple[str, ...]:
-        """Return what the user should know although nothing failed."""
+        """Return warnings for the user, although nothing failed."""
         lines: list[str] = []
         if not self.resolv_conf:
             lines.append("this machine's name servers are on its loopback, where pnodes cannot reach them: pnodes will not resolve names")
@@ -205,7 +205,10 @@ class BringUpMachines(BringUp):
         return {**super()._state(), "backend": self.testbed.backend, "image": self.image.digest}
 
     def _drop(self) -> list[Change]:
-        """Remove the files of surplus pnodes on this machine. They themselves are removed when the carrier gets its new plan."""
+        """Return the change that removes the files of surplus pnodes on this machine.
+
+        The pnodes themselves are removed when the carrier gets its new plan.
+        """
         surplus = self._surplus()
         return [Change(f"remove pnodes {', '.join(surplus)}", lambda: in_parallel(self.machines.forget, surplus))] if surplus else []
 

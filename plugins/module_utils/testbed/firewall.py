@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The firewall of a testbed: a table of its own, and rules in other programs' chains that would drop the testbed's packets."""
 
 from __future__ import annotations

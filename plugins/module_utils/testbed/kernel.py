@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether this machine's kernel supports pnodes and their nodes. Each ability is tried, not read from a configuration.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks whether this machine's kernel supports pnodes and their nodes. Each ability is tried, not read from a configuration.
 
 Each probe uses the ability in namespaces of its own, so that it leaves nothing behind.
 """
@@ -93,7 +93,7 @@ def check(scratch: str) -> None:
 
 
 def _try(probe: Probe, directory: str) -> str:
-    """Return why the probe failed, in the tool's own words; "" when it succeeded."""
+    """Return why the probe failed, as the tool reported it; "" when it succeeded."""
     unshare = ("unshare", *probe.namespaces) if probe.namespaces else ()
     if unshare and not shutil.which("unshare"):
         return "the command unshare is not installed on this machine (package util-linux)"

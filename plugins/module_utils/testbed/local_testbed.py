@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A local testbed as a whole: looking at it, bringing it up, removing it.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A local testbed as a whole: its state, its bring-up and its removal.
 
-Bringing it up is one list of changes, from its present to its wanted state. Check mode shows the list, a run applies it, and a second
+The bring-up is one list of changes, from the present to the wanted state. Check mode shows the list, a run applies it, and a second
 run finds it empty. So building, repairing and resizing are one code path.
 """
 
@@ -45,12 +45,12 @@ NEEDED = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did, or in check mode would do.
+    """The result of a run. In check mode, the result that it would have.
 
     changes   as text, in order; empty when nothing had to change
     before, after  the testbed as text, for --diff
-    pnodes    what ``look`` shows: tuples (name, state, control address, experiment address, experiments)
-    warnings  what the user should know though nothing failed
+    pnodes    as ``look`` returns them: tuples (name, state, control address, experiment address, experiments)
+    warnings  for the user, although nothing failed
     """
 
     changes: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Outcome:
 
     @property
     def pnode_facts(self) -> list[dict[str, str]]:
-        """The pnodes as dictionaries."""
+        """Return the pnodes as dictionaries."""
         return [dict(zip(("name", "state", "control_address", "experiment_address", "experiments"), row, strict=True)) for row in self.pnodes]
 
     @property
@@ -88,7 +88,10 @@ class LocalTestbed:
         self.limits = MachineLimits(identity.id)
 
     def ready(self, check_mode: bool = False) -> Outcome:
-        """Check that this machine supports a testbed, then build the base system if it is missing. Raises HostError that names what is missing."""
+        """Check that this machine supports a testbed, then build the base system and the image of virtual machines if they are missing.
+
+        Raises HostError that names missing packages and abilities of the kernel.
+        """
         _require_root()
         missing = self.missing_packages()
         if missing:
@@ -146,7 +149,7 @@ class LocalTestbed:
         return Outcome(tuple(change.what for change in changes), before, "", (), warnings)
 
     def look(self) -> Outcome:
-        """Return what there is. Changes nothing and needs no lock. Without LXC there are no pnodes."""
+        """Return the present pnodes. This changes nothing and needs no lock. Without LXC there are no pnodes."""
         return Outcome(pnodes=self._rows() if shutil.which("lxc-info") else ())
 
     def state(self) -> dict:
@@ -160,11 +163,11 @@ class LocalTestbed:
         return Subnets(state["control"], state["experiment"]) if state else None
 
     def containers(self, subnets: Subnets = NO_SUBNETS) -> Pnodes:
-        """Return the containers there are: the pnodes, or the carrier of those that are virtual machines."""
+        """Return the testbed's containers: the pnodes, or the carrier of those that are virtual machines."""
         return Pnodes(self.identity, self.paths, subnets)
 
     def machines(self, subnets: Subnets = NO_SUBNETS) -> Machines:
-        """Return the virtual machines there are."""
+        """Return the testbed's virtual machines."""
         return Machines(self.identity, self.paths, subnets, self.program)
 
     def image(self) -> ImagePlan:

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Pnodes with a kernel of their own: virtual machines. They are qemu nodes of a separate experiment, on one hidden pnode, the carrier.
 
 The same benito-host as in a swap-in makes them, in the carrier: warm start, identity, restart after a reboot. Their files are
@@ -206,7 +206,7 @@ class Machines:
         self._host(program, "apply", *experiment, "--part", "machines", "--start-unit")
 
     def forget(self, pnode: str) -> None:
-        """Remove what ``make`` has made."""
+        """Remove the files that ``make`` has made."""
         shutil.rmtree(self.paths.pnode(pnode), ignore_errors=True)
 
     def _install(self) -> str:

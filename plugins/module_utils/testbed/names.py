@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The names of a local testbed's objects, and the paths of its files. Pure.
 
 The name of every kernel object is derived from the testbed's identity. So two testbeds never conflict, and an object with such a
@@ -61,7 +61,7 @@ class Identity:
 
     @property
     def mark(self) -> str:
-        """The readable name that links and rules carry beside their hashed one."""
+        """Return the readable name that links and rules carry beside their hashed one."""
         return "benito testbed " + self.name
 
     def pnode(self, index: int) -> str:
@@ -69,7 +69,10 @@ class Identity:
 
     @property
     def carrier(self) -> str:
-        """The hidden pnode that carries pnodes which are virtual machines. Its number is -1, so its addresses precede theirs."""
+        """Return the name of the hidden pnode that carries pnodes which are virtual machines.
+
+        Its number is -1, so its addresses precede theirs.
+        """
         return f"{self.name}-carrier"
 
     def index_of(self, pnode: str) -> int:
@@ -88,7 +91,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a testbed's files are. Removing the testbed removes all of them except ``cache``."""
+    """The paths of a testbed's files. Removing the testbed removes all of them except ``cache``."""
 
     identity: Identity
     cache: str
@@ -122,7 +125,7 @@ class Paths:
 
     @property
     def templates(self) -> str:
-        """Warm templates of virtual machines, which all pnodes of this machine share."""
+        """Return the folder of warm templates, which all pnodes of this machine share."""
         return os.path.join(self.cache, "templates")
 
     @property
@@ -135,7 +138,8 @@ class Paths:
 def identify(home: str, name: str) -> Identity:
     """Return the identity of the testbed ``name`` under ``home`` (BENITO_HOME, ``~`` allowed).
 
-    Raises InputError for a name that cannot be a host name and a path, and for a home that cannot be in mount options or ssh's command line.
+    Raises InputError for a name that is no valid host name and path. Raises InputError for a home that cannot be in mount options or
+    ssh's command line.
     """
     if not _NAME.fullmatch(name):
         raise InputError(Problem(f"{name!r} is not a valid name of a testbed", element="testbed", hint=NAME_RULE))

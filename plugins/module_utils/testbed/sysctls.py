@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Limits of the whole machine that no pnode can set from inside. They are raised while any testbed is up.
 
 Several testbeds of several users may be up. One file under /run holds the original values and the testbeds that still need the

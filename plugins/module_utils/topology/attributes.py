@@ -1,17 +1,18 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names of attributes: the ``containers:`` family, its aliases in real files, and which spelling wins.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of attributes: the ``containers:`` family, its aliases in existing files, and their precedence.
 
-Source: spec/topdl.md "Attribute names". The prefix was written ``containers:``, ``containers::``,
-``container:`` and ``benito:``; what follows it is compared without regard to case.
+Source: spec/topdl.md "Attribute names". Files use the prefixes ``containers:``, ``containers::``,
+``container:`` and ``benito:``. The name after the prefix is compared case-insensitively.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeVar
 
-from .model import Attribute
+from .model import Attribute, Element
 
 NODE_TYPE = "node_type"
 PARTITION = "partition"
@@ -69,9 +70,12 @@ _SPELLINGS = {name.lower(): name for name in _CANONICAL}
 _SPELLINGS.update(packingpass=PARTITION_PASS, partition_pass=PARTITION_PASS, packing_pass=PARTITION_PASS)
 
 
+E = TypeVar("E", bound=Element)
+
+
 @lru_cache(maxsize=4096)
 def containers_name(attribute_name: str) -> str | None:
-    """The canonical name behind any spelling: ``container:Node_Type`` → ``node_type``; None for other attributes."""
+    """Return the canonical name behind any spelling: ``container:Node_Type`` → ``node_type``; None for other attributes."""
     for prefix in _PREFIXES:
         if attribute_name.startswith(prefix):
             suffix = attribute_name[len(prefix) :].strip().lower()
@@ -79,10 +83,10 @@ def containers_name(attribute_name: str) -> str | None:
     return None
 
 
-def containers_attribute(element, name: str) -> str | None:
-    """Value of the containers attribute ``name``, whatever its spelling in the file; None when absent.
+def containers_attribute(element: Element, name: str) -> str | None:
+    """Return the value of the containers attribute ``name``, whatever its spelling in the file; None if absent.
 
-    The canonical spelling wins over an alias; among equals the first one counts.
+    The canonical spelling takes precedence over an alias. Among equal spellings the first one counts.
     """
     wanted = _SPELLINGS.get(name.lower(), name)
     found = None
@@ -95,20 +99,41 @@ def containers_attribute(element, name: str) -> str | None:
     return found
 
 
-def with_containers_attribute(element, name: str, value: str | None):
-    """Copy of ``element`` with ``containers:<name>`` set to ``value`` and every other spelling of it removed.
+def containers_attributes(element: Element) -> dict[str, str]:
+    """Return {canonical name: value} of all containers attributes, by the rules of ``containers_attribute``."""
+    found: dict[str, str] = {}
+    canonical: set[str] = set()
+    for attribute in element.attributes:
+        name = containers_name(attribute.name)
+        if name is None or name in canonical:
+            continue
+        if attribute.name == PREFIX + name:
+            canonical.add(name)
+            found[name] = attribute.value
+        else:
+            found.setdefault(name, attribute.value)
+    return found
 
-    The attribute takes the place of the first one it replaces, else the end. None removes it.
+
+def is_true(text: str | None) -> bool:
+    """Return whether an attribute's value means true, such as that of ``containers:ghost``."""
+    return text is not None and text.strip().lower() in ("true", "yes", "1")
+
+
+def with_containers_attribute(element: E, name: str, value: str | None) -> E:
+    """Return a copy of ``element`` with ``containers:<name>`` set to ``value`` and all its other spellings removed.
+
+    The attribute takes the place of the first one that it replaces, else the end. The value None removes it.
     """
     wanted = _SPELLINGS.get(name.lower(), name)
     attributes = []
-    to_place = value is not None
+    to_place = value
     for attribute in element.attributes:
         if containers_name(attribute.name) != wanted:
             attributes.append(attribute)
-        elif to_place:
-            attributes.append(Attribute(PREFIX + wanted, value))
-            to_place = False
-    if to_place:
-        attributes.append(Attribute(PREFIX + wanted, value))
+        elif to_place is not None:
+            attributes.append(Attribute(PREFIX + wanted, to_place))
+            to_place = None
+    if to_place is not None:
+        attributes.append(Attribute(PREFIX + wanted, to_place))
     return replace(element, attributes=tuple(attributes))

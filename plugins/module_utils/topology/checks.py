@@ -1,50 +1,53 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether a topology can be deployed: what TopDL allows and a running experiment cannot have.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks whether a topology can be deployed: TopDL allows more than a running experiment supports.
 
-A topology that was read is sound TopDL. Here it is asked whether its names can become host names,
-devices and files, whether its elements are of a sort that is deployed, and whether what its
-attributes say about addresses and traffic makes sense. It works as well for topologies that were
-built by a program and never read.
+A topology that was read is valid TopDL. These checks cover names (usable as names of hosts, devices and
+files), kinds of elements (deployable ones), and attributes (valid addresses and traffic shaping).
+They also apply to topologies that were built by a program and never read.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from ipaddress import IPv4Address
 
 from ..errors import InputError, Problem
 from ..names import INTERFACE_RULE, NODE_RULE, is_interface_name, is_node_name
 from .attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_attribute
-from .model import OtherElement, Topology
+from .model import Computer, Element, Interface, OtherElement, Topology
 from .scope import named, shown
 
-# Names that already mean something to resolvers or to Ansible.
+# Names with a fixed meaning for resolvers or for Ansible.
 RESERVED_NODES = frozenset(("localhost", "loghost", "all", "ungrouped"))
 PNODE = re.compile(r"pnode-[0-9]{4,}", re.IGNORECASE)
-# Directories of /proc/sys/net/ipv4/conf that are no devices: the kernel refuses devices of these names. And the control network's.
+# Directories of /proc/sys/net/ipv4/conf that are not devices: the kernel refuses these names. Also the control network's device.
 RESERVED_INTERFACES = frozenset(("lo", "all", "default", "control0"))
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST_NUMBER = 1e15
 
 
 class _Findings:
-    """Problems of one topology, with the file they are in."""
+    """The errors and warnings about one topology, with the name of its file."""
 
     def __init__(self, source: str):
         self.source = source
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
-    def error(self, element, label: str, message: str, hint: str = "") -> None:
+    def error(self, element: Element, label: str, message: str, hint: str = "") -> None:
         self.errors.append(Problem(message, self.source, element.line, label, hint))
 
-    def warn(self, element, label: str, message: str, hint: str = "") -> None:
+    def warn(self, element: Element, label: str, message: str, hint: str = "") -> None:
         self.warnings.append(Problem(message, self.source, element.line, label, hint))
 
 
 def check_deployable(topology: Topology) -> tuple[Problem, ...]:
-    """Warnings about ``topology``. Raises InputError with everything that keeps it from being deployed."""
+    """Check that ``topology`` can be deployed and return warnings about it.
+
+    Raises InputError with all errors that prevent its deployment.
+    """
     found = _Findings(topology.source)
     _check_sorts(topology, found)
     _check_substrates(topology, found)
@@ -84,7 +87,7 @@ def _check_substrates(topology: Topology, found: _Findings) -> None:
 
 
 def _check_computers(topology: Topology, found: _Findings) -> None:
-    """Names become host names in DNS, which does not tell upper from lower case."""
+    """Check the names of computers, which become DNS host names and so are case-insensitive."""
     first: dict[str, tuple[str, int]] = {}
     for computer in topology.computers:
         name, label = computer.name, named("computer", computer.name)
@@ -107,7 +110,7 @@ def _first(line: int) -> str:
     return f"the first to have it is in line {line}" if line else "another name"
 
 
-def _check_interface_names(computer, label: str, found: _Findings) -> None:
+def _check_interface_names(computer: Computer, label: str, found: _Findings) -> None:
     seen = set()
     for interface in computer.interfaces:
         inner = f"{label}, {named('interface', interface.name)}"
@@ -119,7 +122,7 @@ def _check_interface_names(computer, label: str, found: _Findings) -> None:
         seen.add(interface.name)
 
 
-def _check_attachment(interface, label: str, substrates, found: _Findings) -> None:
+def _check_attachment(interface: Interface, label: str, substrates: Container[str], found: _Findings) -> None:
     if len(interface.substrates) != 1:
         number = "several substrates" if interface.substrates else "no substrate"
         found.error(interface, label, f"is attached to {number}", "one interface for each substrate")
@@ -128,8 +131,8 @@ def _check_attachment(interface, label: str, substrates, found: _Findings) -> No
             found.error(interface, label, f"there is no substrate {shown(name)}")
 
 
-def _check_address(interface, label: str, found: _Findings) -> None:
-    """A fixed address is optional; its netmask defaults to 255.255.255.0 (spec/semantics.md §1)."""
+def _check_address(interface: Interface, label: str, found: _Findings) -> None:
+    """Check the fixed address, which is optional, and its netmask, by default 255.255.255.0 (spec/semantics.md §1)."""
     address = interface.attribute(IP4_ADDRESS)
     netmask = interface.attribute(IP4_NETMASK)
     if address is None:
@@ -144,13 +147,13 @@ def _check_address(interface, label: str, found: _Findings) -> None:
         ip = None
     prefix = 24 if netmask is None else _prefix_length(netmask)
     if prefix is None:
-        found.error(interface, label, f"{IP4_NETMASK} is {shown(netmask)}, not a netmask", "such as 255.255.255.0")
+        found.error(interface, label, f"{IP4_NETMASK} is {shown(netmask or '')}, not a netmask", "such as 255.255.255.0")
     elif ip is not None:
         _check_host_part(interface, label, ip, prefix, found)
 
 
-def _check_host_part(interface, label: str, ip: IPv4Address, prefix: int, found: _Findings) -> None:
-    """Neither the network's own address nor its broadcast address; /31 has neither (RFC 3021)."""
+def _check_host_part(interface: Interface, label: str, ip: IPv4Address, prefix: int, found: _Findings) -> None:
+    """Refuse a network's own address and its broadcast address; /31 has neither (RFC 3021)."""
     hosts = 2 ** (32 - prefix)
     part = int(ip) % hosts
     if prefix == 32:
@@ -170,7 +173,7 @@ def _ipv4(text: str) -> IPv4Address | None:
 
 
 def _prefix_length(netmask: str) -> int | None:
-    """Length of a dotted netmask; None unless its ones come before its zeros."""
+    """Return the prefix length of a dotted netmask; None unless its ones come before its zeros."""
     mask = _ipv4(netmask)
     if mask is None:
         return None
@@ -178,8 +181,8 @@ def _prefix_length(netmask: str) -> int | None:
     return len(ones) if "0" not in ones else None
 
 
-def _check_traffic(element, label: str, found: _Findings) -> None:
-    """Loss is a fraction, rates and times are numbers (spec/topdl.md "Latency meaning")."""
+def _check_traffic(element: Element, label: str, found: _Findings) -> None:
+    """Check that loss is a fraction and that rates and times are numbers (spec/topdl.md "Latency meaning")."""
     loss = [(LOSS, element.attribute(LOSS)), (PREFIX + RX_LOSS, containers_attribute(element, RX_LOSS))]
     for name, text in loss:
         if text is not None and not (_is_number(text) and float(text) <= 1):

@@ -1,11 +1,13 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The vtopo as plain data: what TopDL can say, and nothing that depends on how it is realised.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The virtual topology (vtopo) as plain data.
 
-Everything is immutable; ``dataclasses.replace`` makes the changed copy. Order is document order
-everywhere. Two topologies are equal when they mean the same and would be written the same: ``line``
-(1-based, 0 = not from a file), ``source`` and the ``version`` a file happened to have take no part;
-``unknown`` (what a reader did not understand but a writer must keep) does.
+It holds everything that TopDL can express, and nothing that depends on how the topology is realised.
+
+All objects are immutable; ``dataclasses.replace`` makes a changed copy. Sequences are in document order.
+Two topologies are equal if they have the same meaning and are written the same. Equality ignores ``line``
+(1-based, 0 = not from a file), ``source``, and the ``version`` that the file declared. It includes
+``unknown``, the content that a reader does not understand and a writer must keep.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Unknown:
-    """Something a reader kept without understanding it.
+    """A part of the input that a reader kept without understanding it.
 
     tag   an element's name, namespace stripped; or, for XML attributes: "" those of the element itself,
           ".." those of the wrapper around it (``<elements>``), "name/1" those of its first child ``name``
@@ -28,7 +30,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A name with a text value; names may repeat within one element, the first one counts."""
+    """A name with a text value. Names may repeat within one element; the first one counts."""
 
     name: str
     value: str = ""
@@ -37,9 +39,9 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Capacity:
-    """rate_kbps in kb/s (1000 bit/s); kind is ``max`` or ``average``.
+    """A bandwidth: rate_kbps in kb/s (1000 bit/s), kind ``max`` or ``average``.
 
-    kind_text  what the file said when that is not the word in ``kind``: "avg", "" for nothing at all
+    kind_text  the file's spelling if it differs from ``kind``: "avg", or "" for a missing kind
     """
 
     rate_kbps: float
@@ -50,7 +52,7 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Latency:
-    """time_ms in milliseconds, one attachment's share or the path's: see Topology.latency_model."""
+    """A delay: time_ms in milliseconds, of one attachment or of the whole path (see Topology.latency_model)."""
 
     time_ms: float
     kind: str = "max"
@@ -59,15 +61,15 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class _Element:
-    """What every TopDL element that may carry attributes has in common."""
+class Element:
+    """The common fields of all TopDL elements that may carry attributes."""
 
     attributes: tuple[Attribute, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     line: int = field(default=0, compare=False)
 
     def attribute(self, name: str, default: str | None = None) -> str | None:
-        """Value of the first attribute called exactly ``name``, else ``default``."""
+        """Return the value of the first attribute called exactly ``name``, else ``default``."""
         for attribute in self.attributes:
             if attribute.name == name:
                 return attribute.value
@@ -75,13 +77,13 @@ class _Element:
 
 
 @dataclass(frozen=True)
-class Cpu(_Element):
+class Cpu(Element):
     type: str = ""
     count: int = 1
 
 
 @dataclass(frozen=True)
-class OperatingSystem(_Element):
+class OperatingSystem(Element):
     name: str = ""
     version: str = ""
     distribution: str = ""
@@ -89,14 +91,14 @@ class OperatingSystem(_Element):
 
 
 @dataclass(frozen=True)
-class Software(_Element):
+class Software(Element):
     location: str = ""
     install: str | None = None
 
 
 @dataclass(frozen=True)
-class Storage(_Element):
-    """amount_mb in MB; persistence is the text of the file."""
+class Storage(Element):
+    """A storage device: amount_mb in MB; persistence is the text of the file."""
 
     amount_mb: float = 0.0
     persistence: str = ""
@@ -104,7 +106,7 @@ class Storage(_Element):
 
 @dataclass(frozen=True)
 class ServiceParam:
-    """type is ``string``, ``int`` or ``float``, or whatever the file said."""
+    """A parameter of a service. type is ``string``, ``int`` or ``float``, or any other text of the file."""
 
     name: str
     type: str
@@ -122,8 +124,8 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Interface(_Element):
-    """An attachment of an element to a substrate. TopDL 1.0 lets one interface name several."""
+class Interface(Element):
+    """An attachment of an element to a substrate. In TopDL 1.0 one interface may name several substrates."""
 
     name: str = ""
     substrates: tuple[str, ...] = ()
@@ -132,12 +134,12 @@ class Interface(_Element):
 
     @property
     def substrate(self) -> str:
-        """The substrate it is attached to (deployable interfaces have exactly one)."""
+        """Return the substrate that the interface is attached to (deployable interfaces have exactly one)."""
         return self.substrates[0]
 
 
 @dataclass(frozen=True)
-class Substrate(_Element):
+class Substrate(Element):
     """A link (two members) or a LAN (more)."""
 
     name: str = ""
@@ -150,7 +152,7 @@ class Substrate(_Element):
 
 
 @dataclass(frozen=True)
-class Computer(_Element):
+class Computer(Element):
     name: str = ""
     cpus: tuple[Cpu, ...] = ()
     operating_systems: tuple[OperatingSystem, ...] = ()
@@ -164,8 +166,8 @@ class Computer(_Element):
 
 
 @dataclass(frozen=True)
-class OtherElement(_Element):
-    """A testbed, segment, region or other element: read, kept and written, never deployed.
+class OtherElement(Element):
+    """A testbed, segment, region or other element. It is read, kept and written, but never deployed.
 
     kind    ``testbed``, ``segment``, ``region`` or ``other``
     fields  its scalar children in document order, as (tag, text); a segment's id is ("id/uuid", text)
@@ -189,7 +191,7 @@ class IfMap:
 
 
 @dataclass(frozen=True)
-class Fragment(_Element):
+class Fragment(Element):
     name: str = ""
     substrates: tuple[Substrate, ...] = ()
     elements: tuple[Computer | OtherElement, ...] = ()
@@ -197,20 +199,20 @@ class Fragment(_Element):
 
 
 @dataclass(frozen=True)
-class NameMap(_Element):
+class NameMap(Element):
     pathname: str = ""
     namemaps: tuple[IfMap, ...] = ()
 
 
 @dataclass(frozen=True)
-class Topology(_Element):
-    """A whole topology file.
+class Topology(Element):
+    """The content of a whole topology file.
 
-    version        "1.0" or "2.0", as the file said; the writer chooses its own
-    latency_model  ``hop``: a latency is one attachment's share; ``path``: it is the whole way's
+    version        "1.0" or "2.0", as declared in the file; the writer chooses its own
+    latency_model  ``hop``: a latency is one attachment's share; ``path``: it is the latency of the whole path
                    (spec/topdl.md, Latency meaning). In a file it is the root's attribute
                    ``containers:latency_model``, which is not among ``attributes``
-    source         the file as the user named it, for messages; no part of the meaning
+    source         the file as the user named it, for messages; not part of the meaning
     """
 
     version: str = field(default="1.0", compare=False)
@@ -226,7 +228,7 @@ class Topology(_Element):
         return tuple(element for element in self.elements if isinstance(element, Computer))
 
     def attachments(self) -> dict[str, list[tuple[Computer, Interface]]]:
-        """Every substrate's members in document order, also of substrates that have none."""
+        """Return {substrate: [(computer, interface)]} in document order, including substrates without members."""
         members: dict[str, list[tuple[Computer, Interface]]] = {s.name: [] for s in self.substrates}
         for computer in self.computers:
             for interface in computer.interfaces:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Collects everything found wrong with one file, so that all of it is reported in one run."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A log of all problems of one file, so that a single run reports them all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ SHOWN_OF_A_KIND = 10
 
 
 class ProblemLog:
-    """Errors and warnings of one file.
+    """The errors and warnings of one file.
 
     source   the file as the user named it
-    damaged  the XML was malformed and only what could be recovered is being looked at: things
-             missing from it prove nothing
+    damaged  whether the XML was malformed and only the recovered part is checked: a missing element
+             proves nothing then
     """
 
     def __init__(self, source: str):
@@ -29,29 +29,29 @@ class ProblemLog:
         return bool(self._errors)
 
     def error(self, line: int, element: str, message: str, hint: str = "") -> None:
-        """Note something that makes the file unusable."""
+        """Log an error: the file is unusable."""
         self._errors.append(Problem(message, self.source, line, element, hint))
 
     def absence(self, line: int, element: str, message: str, hint: str = "") -> None:
-        """Note an error that consists in something not being there; void in a damaged file."""
+        """Log an error about something missing; do nothing if the file is damaged."""
         if not self.damaged:
             self.error(line, element, message, hint)
 
     def warn(self, kind: str, line: int, element: str, message: str, hint: str = "") -> None:
-        """Note something the reader should know; of one ``kind`` the first ten are kept, the others counted."""
+        """Log a warning. Of each ``kind`` the first ten are kept and the others counted."""
         seen = self._more.get(kind, 0)
         self._more[kind] = seen + 1
         if seen < SHOWN_OF_A_KIND:
             self._warnings.append(Problem(message, self.source, line, element, hint))
 
     def warnings(self) -> tuple[Problem, ...]:
-        """All warnings in order of lines, then what was only counted."""
+        """Return all warnings in order of lines, then one summary for each kind with more than ten."""
         counted = [
             Problem(f"{total - SHOWN_OF_A_KIND} more warnings about {kind}", self.source) for kind, total in self._more.items() if total > SHOWN_OF_A_KIND
         ]
         return tuple(sorted(self._warnings, key=lambda problem: problem.line)) + tuple(counted)
 
     def raise_errors(self) -> None:
-        """Raise InputError with every error in order of lines, if there is one."""
+        """Raise InputError with all errors in order of lines, if there are any."""
         if self._errors:
             raise InputError(sorted(dict.fromkeys(self._errors), key=lambda problem: problem.line))

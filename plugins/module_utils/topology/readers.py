@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table of input formats: which file is read how. A new format is one reader and one line here."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of input formats and their readers. A new format needs one reader and one line here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import InputError, Problem
 from .containerlab.reader import read_containerlab_text
 from .graphml.reader import read_graphml_text
 from .model import Topology
-from .ns.reader import read_ns_whole
+from .ns.reader import read_ns_text
 from .ns.sourced import SUFFIX as SOURCES
 from .ns.sourced import folder_of_sources
 from .topdl.reader import read_topdl_text
@@ -22,11 +22,11 @@ from .xml_source import load
 
 @dataclass(frozen=True)
 class Source:
-    """A topology file as it was found.
+    """A topology file before reading.
 
     name     the file as the user named it
     text     its content
-    folder   below it, files that it names may be read
+    folder   the folder that contains all files it may refer to
     profile  the rules for NS files, ``default`` or ``emulab``
     """
 
@@ -40,9 +40,9 @@ class Source:
 class Form:
     """An input format.
 
-    name      what people call it
-    suffixes  how names of its files end, in any case
-    kept      what such a file is called in an experiment directory
+    name      its usual name
+    suffixes  endings of its file names, in any case
+    kept      the name of such a file in an experiment directory
     read      from a Source to (topology, warnings, {path of a file that it names: content}); raises InputError
     """
 
@@ -54,7 +54,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Input:
-    """A topology file that was read.
+    """A topology file after reading.
 
     also  files that it names: {path below its folder: content}
     """
@@ -66,17 +66,17 @@ class Input:
     also: dict[str, bytes] = field(default_factory=dict)
 
     def kept(self) -> dict[str, bytes]:
-        """{file of an experiment directory: content} of what the user gave, untouched."""
+        """Return {file of an experiment directory: content} of the user's input, unchanged."""
         return {self.form.kept: self.text, **{os.path.join(self.form.kept + SOURCES, path): text for path, text in self.also.items()}}
 
 
 def _plain(read: Callable) -> Callable:
-    """A reader of files that name no others."""
+    """Return a Form's ``read`` function for a format whose files name no other files."""
     return lambda source: (*read(source.text, source.name), {})
 
 
 TOPDL = Form("TopDL", (".xml",), "experiment.xml", _plain(read_topdl_text))
-NS = Form("NS", (".tcl", ".ns"), "experiment.tcl", lambda source: read_ns_whole(source.text, source.name, source.folder, source.profile))
+NS = Form("NS", (".tcl", ".ns"), "experiment.tcl", lambda source: read_ns_text(source.text, source.name, source.folder, source.profile))
 FORMS = (
     TOPDL,
     NS,
@@ -86,17 +86,17 @@ FORMS = (
 
 
 def form_of(name: str) -> Form:
-    """The format of a file by its name; TopDL where the name says nothing, as in the original."""
+    """Return the format of a file by its name; TopDL if the ending is unknown, as in the original."""
     return next((form for form in FORMS if name.lower().endswith(form.suffixes)), TOPDL)
 
 
 def read_input(path: str, name: str | None = None, profile: str = "default") -> Input:
-    """The topology in the file ``path``, whatever its format.
+    """Read the topology file ``path`` in any of the formats.
 
-    name     what to call the file in messages; the path by default
+    name     the name of the file in messages; the path by default
     profile  the rules for NS files
 
-    Raises InputError with every error of the file, BenitoError when a program or library that reading it takes is missing.
+    Raises InputError with all errors of the file, and BenitoError if a required program or library is missing.
     """
     name = str(path) if name is None else name
     text = _content(str(path), name)
@@ -106,7 +106,7 @@ def read_input(path: str, name: str | None = None, profile: str = "default") -> 
 
 
 def read_topology(path: str, name: str | None = None, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
-    """As read_input: (topology, warnings)."""
+    """Return (topology, warnings) of the topology file ``path``; see ``read_input``."""
     found = read_input(path, name, profile)
     return found.topology, found.warnings
 
@@ -115,7 +115,7 @@ def _content(path: str, name: str) -> bytes:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
-        return load(path, name)  # which says what is wrong with it
+        return load(path, name)  # it reports the error
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise InputError(Problem("is not a regular file", file=name))
     return load(path, name)

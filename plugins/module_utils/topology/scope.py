@@ -1,18 +1,23 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One XML element while it is being read: takes its known children, keeps the others, knows where it is.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reading of one XML element: it takes the known children, keeps the others, and knows its location.
 
-Every text is taken without the white space around it, as the original readers did.
+All texts are stripped of surrounding white space, as in the original readers.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Container, Sequence
+from typing import Any, TypeVar
 from xml.sax.saxutils import escape
 
 from .attributes import PREFIX, containers_name
 from .model import Attribute, Unknown
 from .problem_log import ProblemLog
+
+XmlElement = Any  # an lxml element; the stubs of lxml lack sourceline
+T = TypeVar("T")
 
 XML_SPACE = " \t\r\n"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -21,16 +26,16 @@ _MAX_INTEGER = 2**31 - 1
 _SHOWN_CHARACTERS = 40
 
 
-def local_name(xml) -> str:
-    """The element's name without its namespace; "" for what is no element."""
+def local_name(xml: XmlElement) -> str:
+    """Return the element's name without its namespace; "" for a comment or processing instruction."""
     tag = xml.tag
     if not isinstance(tag, str):
         return ""
     return tag.rpartition("}")[2] if tag[0] == "{" else tag
 
 
-def xml_attributes(xml, without=()) -> str:
-    """The element's XML attributes as ``name="value"`` pairs, namespaces stripped, the first of equals."""
+def xml_attributes(xml: XmlElement, without: Container[str] = ()) -> str:
+    """Return the element's XML attributes as ``name="value"`` pairs, namespaces stripped; of equal names the first."""
     pairs: dict[str, str] = {}
     for name, value in xml.attrib.items():
         if name.rpartition("}")[2] not in without:
@@ -39,8 +44,8 @@ def xml_attributes(xml, without=()) -> str:
     return " ".join(f'{name}="{escape(value, entities)}"' for name, value in pairs.items())
 
 
-def raw_xml(xml, without=()) -> str:
-    """The element as XML text without namespaces; children named in ``without`` left out."""
+def raw_xml(xml: XmlElement, without: Container[str] = ()) -> str:
+    """Return the element as XML text without namespaces and without the children named in ``without``."""
     tag = local_name(xml)
     attributes = xml_attributes(xml)
     inner = [_escaped(xml.text)]
@@ -52,8 +57,8 @@ def raw_xml(xml, without=()) -> str:
     return f"<{start}>{content}</{tag}>" if content else f"<{start}/>"
 
 
-def _is_plain_attribute(xml) -> bool:
-    """Whether this is <attribute><attribute>NAME</attribute><value>TEXT</value></attribute> and nothing else."""
+def _is_plain_attribute(xml: XmlElement) -> bool:
+    """Return whether this is exactly <attribute><attribute>NAME</attribute><value>TEXT</value></attribute>."""
     if len(xml) != 2 or xml.attrib or (xml.text and not xml.text.isspace()):
         return False
     name, value = xml
@@ -67,18 +72,18 @@ def _is_plain_attribute(xml) -> bool:
     )
 
 
-def _escaped(text) -> str:
+def _escaped(text: str | None) -> str:
     return escape(text, {"\r": "&#13;"}) if text else ""
 
 
 def shown(text: str) -> str:
-    """``text`` fit for a message: one line, not too long, nothing a terminal would obey."""
+    """Return ``text`` quoted for a message: one line, of limited length, without control characters."""
     plain = repr(text[: 4 * _SHOWN_CHARACTERS])
     return plain if len(plain) <= _SHOWN_CHARACTERS else plain[:_SHOWN_CHARACTERS] + "…'"
 
 
 def named(kind: str, name: str) -> str:
-    """How an element is called in messages: "computer a"."""
+    """Return the name of an element for messages, such as "computer a"."""
     if name.isprintable() and len(name) <= _SHOWN_CHARACTERS:
         return f"{kind} {name}".strip()
     return f"{kind} {shown(name)}"
@@ -87,7 +92,7 @@ def named(kind: str, name: str) -> str:
 class Scope:
     """An XML element being read.
 
-    kind, name  what it is called in messages: "computer a"; name is set by the reader once known
+    kind, name  its name in messages: "computer a"; the reader sets ``name`` once it is known
     """
 
     __slots__ = (
@@ -105,7 +110,7 @@ class Scope:
         "_taken_xml_attributes",
     )
 
-    def __init__(self, problems: ProblemLog, xml, kind: str, parent: Scope | None = None, number: int = 0, wrapper=None):
+    def __init__(self, problems: ProblemLog, xml: XmlElement, kind: str, parent: Scope | None = None, number: int = 0, wrapper: XmlElement | None = None):
         self.problems = problems
         self.xml = xml
         self.kind = kind
@@ -134,7 +139,7 @@ class Scope:
 
     @property
     def label(self) -> str:
-        """Where this is, in the input's words: "computer a, interface inf000"."""
+        """Return the location in terms of the input: "computer a, interface inf000"."""
         own = named(self.kind, self.name) if self.name or not self.number else f"{self.kind} number {self.number}"
         above = self.parent.label if self.parent else ""
         return f"{above}, {own}" if above and own else above or own
@@ -152,18 +157,18 @@ class Scope:
         return tag in self._children
 
     def take(self, tag: str) -> list:
-        """The children called ``tag``, raw; they are known from now on."""
+        """Return the children called ``tag`` as raw XML, and mark them as known."""
         return self._children.pop(tag, [])
 
     def text(self, tag: str) -> str | None:
-        """Text of the only child called ``tag``; None when there is none."""
+        """Return the text of the only child called ``tag``; None if there is none."""
         texts = self.texts(tag)
         if len(texts) > 1:
             self.error(f"more than one <{tag}>", "there may be one only")
         return texts[0] if texts else None
 
     def texts(self, tag: str) -> tuple[str, ...]:
-        """Texts of all children called ``tag``, in order."""
+        """Return the texts of all children called ``tag``, in order."""
         children = self._children.pop(tag, None)
         if children is None:
             return ()
@@ -176,22 +181,22 @@ class Scope:
             found.append((child.text or "").strip(XML_SPACE))
         return tuple(found)
 
-    def each(self, tag: str, read, kind: str = "") -> tuple:
-        """``read(scope)`` of every child called ``tag``, in order."""
+    def each(self, tag: str, read: Callable[[Scope], T], kind: str = "") -> tuple:
+        """Return ``read(scope)`` of every child called ``tag``, in order."""
         children = self._children.pop(tag, None)
         if children is None:
             return ()
         return tuple(read(Scope(self.problems, child, kind or tag, self, number)) for number, child in enumerate(children, 1))
 
-    def only(self, tag: str, read):
-        """``read(scope)`` of the only child called ``tag``; None when there is none."""
+    def only(self, tag: str, read: Callable[[Scope], T]) -> T | None:
+        """Return ``read(scope)`` of the only child called ``tag``; None if there is none."""
         found = self._children.pop(tag, ())
         if len(found) > 1:
             self.error(f"more than one <{tag}>", "there may be one only")
         return read(Scope(self.problems, found[0], tag, self)) if found else None
 
     def number_of(self, tag: str, unit: str) -> float | None:
-        """The child ``tag`` as a number that is neither negative nor infinite; errors are logged and give None."""
+        """Return the child ``tag`` as a finite number of at least 0; log an error and return None otherwise."""
         text = self.text(tag)
         if text is None:
             self.absence(f"has no <{tag}>", f"a number of {unit}")
@@ -209,7 +214,7 @@ class Scope:
         return None
 
     def integer(self, what: str, text: str) -> int | None:
-        """``text`` as an integer from 0 to 2^31-1; errors are logged and give None."""
+        """Return ``text`` as an integer from 0 to 2^31-1; log an error and return None otherwise."""
         if not _INTEGER.fullmatch(text):
             self.error(f"{what} is {shown(text)}, not a whole number")
         elif text.startswith("-") and text.strip("-0"):
@@ -221,7 +226,7 @@ class Scope:
         return None
 
     def attributes(self) -> tuple[Attribute, ...]:
-        """The ``<attribute>`` children; repeated names are warned of."""
+        """Return the ``<attribute>`` children, and warn of repeated names."""
         children = self._children.pop("attribute", None)
         if children is None:
             return ()
@@ -230,7 +235,7 @@ class Scope:
         return found
 
     def unknown(self) -> tuple[Unknown, ...]:
-        """Everything that was not taken, to be kept; each sort is warned of. Call it last."""
+        """Return all content that was not taken, to be kept, and warn of each kind of it. Call this last."""
         for child in self.xml if self._children else ():
             tag = local_name(child)
             if tag in self._children and tag:
@@ -242,7 +247,7 @@ class Scope:
         return (*self._kept_xml_attributes, *self._kept_elements)
 
     def keep(self, tag: str, text: str, line: int = 0, what: str = "") -> None:
-        """Keep an element that is not understood; ``what`` is it, or its content, in the warning."""
+        """Keep an element that is not understood; ``what`` names it, or its content, in the warning."""
         what = what or tag
         hint = "it belongs into <elements>" if what in ("computer", "testbed", "segment", "region", "other") else ""
         message = f"<{what}> is not known here; it is kept, and has no effect"
@@ -250,18 +255,18 @@ class Scope:
         self._kept_elements.append(Unknown(tag, text))
 
     def keep_quietly(self, tag: str, unknown: tuple[Unknown, ...]) -> None:
-        """Keep what an inner element kept, as an element ``tag`` of this one."""
+        """Keep the unknown content of an inner element as an element ``tag`` of this one."""
         if unknown:
             attributes = "".join(f" {kept.text}" for kept in unknown if not kept.tag)
             content = "".join(kept.text for kept in unknown if kept.tag)
             self._kept_elements.append(Unknown(tag, f"<{tag}{attributes}>{content}</{tag}>"))
 
     def xml_attribute(self, name: str) -> str | None:
-        """Value of one of the element's own XML attributes, which is known from now on; else None."""
+        """Return the value of the element's own XML attribute ``name``, else None, and mark it as known."""
         self._taken_xml_attributes += (name,)
         return next((value for key, value in self.xml.attrib.items() if key.rpartition("}")[2] == name), None)
 
-    def _attribute(self, xml, number: int) -> Attribute:
+    def _attribute(self, xml: XmlElement, number: int) -> Attribute:
         if _is_plain_attribute(xml):
             return Attribute(xml[0].text.strip(XML_SPACE), (xml[1].text or "").strip(XML_SPACE))
         scope = Scope(self.problems, xml, "attribute", self, number)
@@ -272,7 +277,7 @@ class Scope:
         value = scope.text("value")
         return Attribute(name or "", value or "", scope.unknown())
 
-    def _report_repeated(self, attributes) -> None:
+    def _report_repeated(self, attributes: Sequence[Attribute]) -> None:
         if len(attributes) < 2:
             return
         seen: dict[str, Attribute] = {}
@@ -290,7 +295,7 @@ class Scope:
                     f"'{PREFIX}{canonical}' counts before any other spelling, else the first",
                 )
 
-    def _keep_xml_attributes(self, tag: str, xml, without=()) -> None:
+    def _keep_xml_attributes(self, tag: str, xml: XmlElement, without: Container[str] = ()) -> None:
         pairs = xml_attributes(xml, without)
         if pairs:
             place = local_name(xml)

@@ -1,8 +1,10 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table of output formats: which file is written how. A new format is one writer and one line here."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of output formats and their writers. A new format needs one writer and one line here."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from ..errors import InputError, Problem
 from .graphml.writer import write_graphml
@@ -11,7 +13,7 @@ from .ns.writer import write_ns
 from .topdl.writer import write_topdl
 
 # {suffixes: function from Topology to (text, warnings)}
-_WRITERS = {
+_WRITERS: dict[tuple[str, ...], Callable[[Topology], tuple[str, tuple[Problem, ...]]]] = {
     (".xml",): lambda topology: (write_topdl(topology), ()),
     (".tcl", ".ns"): write_ns,
     (".graphml",): write_graphml,
@@ -20,9 +22,9 @@ SUFFIXES = tuple(suffix for suffixes in _WRITERS for suffix in suffixes)
 
 
 def written(topology: Topology, name: str) -> tuple[str, tuple[Problem, ...]]:
-    """(the text of a file called ``name``, warnings about what it cannot say).
+    """Return (the text of a topology file called ``name``, warnings about content that the format cannot express).
 
-    Raises InputError when no file of that name is written, or the format cannot have the topology.
+    Raises InputError if the name has no known ending, or if the format cannot represent the topology.
     """
     for suffixes, write in _WRITERS.items():
         if name.lower().endswith(suffixes):

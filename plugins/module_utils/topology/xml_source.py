@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a file's bytes to an XML tree, safely: no DTD, no entities, no network, limits on size and depth.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Safe parsing of XML files: no DTD, no entities, no network access, limits on size and depth.
 
 Source: spec/topdl.md "Round trip" (reject DTD and entity declarations, depth over 64, size limit).
 """
@@ -12,11 +12,12 @@ import re
 
 from ..errors import BenitoError, InputError, Problem
 from .problem_log import ProblemLog
+from .scope import XmlElement
 
 try:
     from lxml import etree
 except ImportError:
-    etree = None
+    etree = None  # type: ignore[assignment]  # reported where a file is read
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
@@ -31,7 +32,7 @@ _SERVICE_HINT = "the Python 2 topdl library writes '</service' without the '>'; 
 
 
 def load(path: str, source: str) -> bytes:
-    """The bytes of ``path``. Raises InputError when it cannot be read or is too large."""
+    """Return the content of the file ``path``, at most one byte over MAX_BYTES. Raises InputError if it cannot be read."""
     try:
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -42,14 +43,14 @@ def load(path: str, source: str) -> bytes:
     return data
 
 
-def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most_elements: int = MOST_ELEMENTS):
-    """The root element of ``data``, or None when there is nothing that could be looked at.
+def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most_elements: int = MOST_ELEMENTS) -> XmlElement | None:
+    """Return the root element of ``data``, or None if there is none to inspect.
 
-    start_hint     how such a file begins
-    most_elements  how many it may have; a small file can have more than memory holds
+    start_hint     the beginning of a valid file, for hints
+    most_elements  the largest number of elements; a small file can have more than memory holds
 
-    Malformed XML: every syntax error is logged, ``problems.damaged`` is set, and what the parser could
-    recover is returned, for finding more. Raises BenitoError when lxml is not installed.
+    For malformed XML it logs all syntax errors, sets ``problems.damaged``, and returns the part that the parser
+    recovered, so that further errors can be found. Raises BenitoError if lxml is not installed.
     """
     if etree is None:
         raise BenitoError("reading XML needs the Python library lxml: install it with 'pip install lxml'")
@@ -60,7 +61,7 @@ def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most
         return None
     parser = _parser()
     try:
-        root = etree.fromstring(data, parser)
+        root: XmlElement = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError, LookupError) as error:
         root = _diagnose(data, problems, error, parser.error_log, start_hint)
     if root is None:
@@ -75,7 +76,7 @@ def parse(data: bytes, problems: ProblemLog, start_hint: str = _START_HINT, most
     return root
 
 
-def _parser(recover: bool = False):
+def _parser(recover: bool = False) -> etree.XMLParser:
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -112,7 +113,7 @@ def _log_dtd(problems: ProblemLog, line: int) -> None:
 
 
 def _doctype_line(data: bytes) -> int:
-    """Line of a <!DOCTYPE before the first element, else 0. Runs before any parser sees the data."""
+    """Return the line of a <!DOCTYPE before the first element, else 0. Must run before any parser sees the data."""
     position = data.find(b"<")
     while position >= 0:
         if data.startswith(b"<!--", position):
@@ -127,10 +128,10 @@ def _doctype_line(data: bytes) -> int:
     return 0
 
 
-def _diagnose(data: bytes, problems: ProblemLog, error, error_log, start_hint: str):
-    """Log every syntax error of malformed XML; what could be saved of the tree, or None.
+def _diagnose(data: bytes, problems: ProblemLog, error: Exception, error_log: etree._ListErrorLog, start_hint: str) -> XmlElement | None:
+    """Log all syntax errors of malformed XML; return the recovered tree, or None.
 
-    error_log  the strict parser's own: that of the exception has other files' errors too
+    error_log  the strict parser's own: the log of the exception has other files' errors too
     """
     problems.damaged = True
     parser = _parser(recover=True)
@@ -154,12 +155,12 @@ def _diagnose(data: bytes, problems: ProblemLog, error, error_log, start_hint: s
 
 
 def _unfinished_service_line(data: bytes) -> int:
-    """Line of the first '</service' without '>', else 0."""
+    """Return the line of the first '</service' without '>', else 0."""
     unfinished = _UNFINISHED_SERVICE.search(data)
     return data.count(b"\n", 0, unfinished.start()) + 1 if unfinished else 0
 
 
-def _entries(error_log) -> list[tuple[int, str]]:
+def _entries(error_log: etree._ListErrorLog) -> list[tuple[int, str]]:
     worst = [entry for entry in error_log if entry.level >= etree.ErrorLevels.ERROR]
     return [(entry.line, _one_line(entry.message)) for entry in worst]
 

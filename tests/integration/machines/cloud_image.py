@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Build a disk image as a user would bring it: Debian 12 with cloud-init on the first partition, booted by GRUB from the boot sector.
 
 It needs no loop device: mke2fs fills the file system, and GRUB's two stages are written in front of it as bytes. Nothing of benito is in it.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Provide a local testbed of three pnodes for tests whose nodes boot. These tests look only at its pnodes, so they can run beside other suites."""
 
 from __future__ import annotations

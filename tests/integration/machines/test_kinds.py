@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Experiments with several kinds of node on three pnodes: physical nodes, virtual machines, system containers, processes and nested processes."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that the README and the pages of docs/ refer to exists: files, headings, playbooks, make targets, variables."""
 
 from __future__ import annotations

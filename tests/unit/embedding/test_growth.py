@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Planning grows no faster than n log n. Calls are counted, not seconds: their number is the same at every run and on every machine."""
 
 from __future__ import annotations

@@ -1,24 +1,24 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Kinds and partitions: what an author chose, what is chosen for him, and what cannot be."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.assign_kinds import annotate
-from ansible_collections.deter.benito.plugins.module_utils.embedding.computers import kind_of, partition_of
 from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed
+from ansible_collections.deter.benito.plugins.module_utils.embedding.node_view import read_nodes
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings, check_settings
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 
 
 def kinds(topology):
-    return {computer.name: kind_of(computer) for computer in topology.computers}
+    return {name: node.kind for name, node in read_nodes(topology).items()}
 
 
 def partitions(topology):
-    return {computer.name: partition_of(computer) for computer in topology.computers}
+    return {name: node.partition for name, node in read_nodes(topology).items()}
 
 
 def plan(topology, **settings):

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Topologies for tests, said in a line: ``vtopo({"lan0": "a b c"}, a={"node_type": "qemu"})``."""
 
 from __future__ import annotations

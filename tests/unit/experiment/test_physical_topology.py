@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """phys_topo.xml and phys_topo.ns: the machines and what joins them, which both readers of this collection take back."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def parts(**partition):
 def files_of(topology, **settings):
     settings = EmbeddingSettings(**settings)
     embedding = embed(topology, settings)
-    return physical_files(embedding.partitioned, embedding.machines, machine_types(embedding.machines, embedding.partitioned, settings))
+    return physical_files(embedding.partitioned, embedding.machines, machine_types(embedding.machines, embedding.nodes, settings))
 
 
 def read(files, tmp_path):

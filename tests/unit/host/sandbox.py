@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of what benito-host does to a machine, on a machine of their own: a child process with new network, mount and UTS
 namespaces, in which /run and /var are empty. Everything it makes goes with it.
 """

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Every file of benito-host has a unit test in the folder of its room, or a row here: the molecule scenario that runs it, and why no unit test does."""
 
 from __future__ import annotations
@@ -26,19 +26,22 @@ SCENARIOS = {
     "delivery/installer.py": ("vhost", "is a program; tests/unit/host/delivery/test_installer.py runs its text"),
     "delivery/remote_call.py": ("vhost", "is a program; tests/unit/host/delivery/test_startup.py runs its text"),
     "lxc/kind.py": ("system_containers", GUEST),
-    "net/netlink_encoding.py": ("experiment_network", "netlink.py, which has a unit test, calls nothing else"),
+    "net/marks.py": ("experiment_network", "tests/unit/host/net/test_network.py and test_ports.py run it too"),
     "net/probe.py": ("experiment_network", "needs two vhosts with tunnels between them"),
+    "net/tap.py": ("virtual_machines", "tests/unit/host/net/test_ports.py runs it too"),
     "physical/hosts_block.py": ("embedded_pnode", "tests/unit/host/physical runs it too, by physical/kind.py"),
     "physical/links.py": ("embedded_pnode", "tests/unit/host/physical runs it too, by physical/kind.py"),
     "physical/routes.py": ("embedded_pnode", "tests/unit/host/physical runs it too, by physical/kind.py"),
     "pool/control_network.py": ("vhost", CONTROL),
+    "process/files.py": ("process_containers", "tests/unit/host/process runs it too, by process/kind.py"),
+    "process/network.py": ("process_containers", "tests/unit/host/process runs it too, by process/kind.py"),
     "process/nodes.py": ("process_containers", "tests/unit/host/process runs it too, by process/kind.py"),
     "qemu/acceleration.py": ("virtual_machines", "boots a kernel under KVM"),
     "qemu/disk.py": ("virtual_machines", "tests/unit/host/qemu/test_templates.py runs it too"),
     "qemu/kind.py": ("virtual_machines", GUEST),
     "qemu/qmp.py": ("warm_templates", "needs a QEMU that migrates"),
     "qemu/start.py": ("virtual_machines", GUEST),
-    "qemu/taps.py": ("virtual_machines", "needs a QEMU that opens them"),
+    "qemu/taps.py": ("virtual_machines", "tests/unit/host/net/test_ports.py runs it too"),
     "qemu/units.py": ("virtual_machines", SYSTEMD),
     "qemu/warm_choice.py": ("warm_templates", GUEST),
     "qemu/warm_start.py": ("warm_templates", GUEST),

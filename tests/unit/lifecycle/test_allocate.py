@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Machines for an experiment: what is claimed of them, and that one whose memory does not do is refused with nothing written."""
 
 from __future__ import annotations

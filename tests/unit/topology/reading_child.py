@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Read one topology file after another in a process limited to 500 MB, and print the outcome and cost of each.
 
 On standard input: a line of JSON with ``name`` and ``size``, then that many bytes. On standard output: a line of JSON.

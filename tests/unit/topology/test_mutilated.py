@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Any file of any format, however mutilated, is read or refused with line numbers, within 10 s and 500 MB, without a traceback."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Check a machine that is node c, beside a machine with processes a, b and d. Run on both pnodes by shared/tasks/script.yml.
 
 Argument: how often start commands must have run.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Send frames of a substrate to another vhost. Run on a pnode by shared/tasks/script.yml.
 
 Arguments: source address, destination address, substrate. The host gets the source address while it sends, unless it has it anyway.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Print the state of the machine that a testbed can change, one item a line (argument: the directory of machine_state.py).
 
 Other suites run beside the molecule scenarios, with processes, files and containers of their own. What cannot belong to a testbed

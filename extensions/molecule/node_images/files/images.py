@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Check that the images of an experiment are complete on the pnode, then damage one. Run on the pnode by shared/tasks/script.yml.
 
 Arguments: SHA-256 of the unpacked disk; the damage: ``nothing``, ``bits``, ``end``, ``half``.

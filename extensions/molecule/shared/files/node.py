@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Helper functions of the scenarios' test scripts, which import it as ``node`` on a pnode. Python 3.9 and the standard library only."""
 
 import hashlib

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write the host plans of topology.xml for two pnodes, as a swap-in would.
 
 Arguments: the repository's root, the folder for the plans, and a JSON object:

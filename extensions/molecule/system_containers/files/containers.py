@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Check the system containers box and other, beside a ghost and a process. Run on the pnode by shared/tasks/script.yml.
 
 Argument: what was done before, a key of BOOTS.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Check that clones of one template share no secret and look the same after a cold boot. Run on the pnode by shared/tasks/script.yml.
 
 Argument: how the nodes were started, warm or cold.

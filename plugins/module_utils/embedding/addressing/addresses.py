@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses of the experiment network.
 
-Fixed addresses stay, a partly fixed substrate keeps its subnet, the others take free ones from ``address_base`` upward: which, says
-the profile (``profiles.py``). Hosts count in document order and never end in 0 or 255.
+Fixed addresses stay. A substrate with a fixed address keeps its subnet. The other substrates take free subnets from ``address_base``
+upward; the profile (``profiles.py``) chooses which. Hosts count in document order and never end in 0 or 255.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import dataclasses
 import ipaddress
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...errors import InputError, Problem
@@ -29,7 +30,7 @@ _LARGEST = ipaddress.IPv4Network("10.0.0.0/8")
 
 @dataclass
 class _Member:
-    """An attachment on its way to an address; ``length`` is the prefix length its author gave, if any."""
+    """An attachment during address assignment. ``length`` is the prefix length that its author gave, if any."""
 
     computer: Computer
     interface: Interface
@@ -43,7 +44,7 @@ class _Member:
 
 @dataclass
 class _Lan:
-    """A substrate on its way to a subnet; ``start`` and ``length`` are its prefix."""
+    """A substrate during address assignment. ``start`` and ``length`` are its prefix."""
 
     substrate: Substrate
     members: list[_Member] = field(default_factory=list)
@@ -52,17 +53,17 @@ class _Lan:
 
     @property
     def prefix(self) -> str:
-        return f"{dotted(self.start)}/{self.length}"
+        return f"{_text(self.start)}/{self.length}"
 
 
 def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoid: tuple[str, ...] = (), profile: str = "default") -> Topology:
-    """The topology with ``ip4_address`` and ``ip4_netmask`` on every interface. Idempotent.
+    """Return ``topology`` with ``ip4_address`` and ``ip4_netmask`` on every interface. Idempotent.
 
     address_base  IPv4 prefix of the first subnets; more are taken upward as far as its private block goes
-    avoid         IPv4 prefixes nothing may lie in: the control network
-    profile       a name of ``address_profiles.PROFILES``
+    avoid         IPv4 prefixes that no subnet may overlap: the control network
+    profile       a name of ``profiles.PROFILES``
 
-    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address, or where subnets run out.
+    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address, and when subnets run out.
     """
     rules = PROFILES[profile]
     log = _Log(topology)
@@ -81,12 +82,17 @@ def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoi
     return _write(topology, lans)
 
 
-class _Log:
-    """Collects problems of one topology."""
+def _text(address: int | None) -> str:
+    """Return an address as text, "" where none has been chosen yet."""
+    return "" if address is None else dotted(address)
 
-    def __init__(self, topology):
+
+class _Log:
+    """Collects the problems of one topology."""
+
+    def __init__(self, topology: Topology):
         self.source = topology.source
-        self.problems = []
+        self.problems: list[Problem] = []
 
     def member(self, member: _Member, message: str, hint: str = "") -> None:
         line = member.interface.line or member.computer.line
@@ -99,7 +105,7 @@ class _Log:
         self.problems.append(Problem(message, self.source, lan.substrate.line, f"substrate {lan.substrate.name}", hint))
 
 
-def _read(topology, log):
+def _read(topology: Topology, log: _Log) -> list[_Lan]:
     lans = {substrate.name: _Lan(substrate) for substrate in topology.substrates}
     for computer in topology.computers:
         for interface in computer.interfaces:
@@ -109,7 +115,7 @@ def _read(topology, log):
     return list(lans.values())
 
 
-def _read_fixed(member, log):
+def _read_fixed(member: _Member, log: _Log) -> None:
     mask, address = member.interface.attribute(IP4_NETMASK), member.interface.attribute(IP4_ADDRESS)
     if mask:
         member.length = _length_of(mask)
@@ -122,7 +128,7 @@ def _read_fixed(member, log):
             log.member(member, f"{address!r} is not an IPv4 address", "four numbers from 0 to 255; the netmask goes into ip4_netmask")
 
 
-def _length_of(mask):
+def _length_of(mask: str) -> int | None:
     try:
         value = int(ipaddress.IPv4Address(mask))
     except ValueError:
@@ -131,14 +137,14 @@ def _length_of(mask):
     return length if length in _LENGTHS and value == netmask(length) else None
 
 
-def _fix_subnet(lan, log):
-    """Take subnet and length from the members that fix one; say where they disagree."""
-    stated = [member for member in lan.members if member.length is not None]
+def _fix_subnet(lan: _Lan, log: _Log) -> None:
+    """Take the subnet and prefix length from the members that fix one. Log a problem for each member that disagrees."""
+    stated = [(member, member.length) for member in lan.members if member.length is not None]
     if stated:
-        lan.length = stated[0].length
-        for member in stated[1:]:
-            if member.length != lan.length:
-                message = f"its netmask {dotted(netmask(member.length))} is not that of {stated[0].element}, {dotted(netmask(lan.length))}"
+        first, lan.length = stated[0]
+        for member, length in stated[1:]:
+            if length != lan.length:
+                message = f"its netmask {dotted(netmask(length))} is not that of {first.element}, {dotted(netmask(lan.length))}"
                 log.member(member, message, f"all members of {lan.substrate.name} are in one subnet")
     owners: dict[int, _Member] = {}
     for member in lan.members:
@@ -158,7 +164,7 @@ def _fix_subnet(lan, log):
             owners[member.address] = member
 
 
-def _claim_fixed(lan, pool, log):
+def _claim_fixed(lan: _Lan, pool: Pool, log: _Log) -> None:
     if lan.start is None:
         return
     owner = pool.claim(lan.start, lan.length, f"substrate {lan.substrate.name}")
@@ -166,7 +172,7 @@ def _claim_fixed(lan, pool, log):
         log.lan(lan, f"its subnet {lan.prefix} overlaps {owner}", "every substrate has a subnet of its own")
 
 
-def _choose_subnets(topology, lans, rules: AddressProfile, pool, log):
+def _choose_subnets(topology: Topology, lans: list[_Lan], rules: AddressProfile, pool: Pool, log: _Log) -> None:
     waiting = [lan for lan in lans if lan.start is None and lan.members]
     for lan in waiting:
         if not any(member.length is not None for member in lan.members):
@@ -185,8 +191,8 @@ def _choose_subnets(topology, lans, rules: AddressProfile, pool, log):
         _run_out(waiting, rules, pool, log)
 
 
-def _run_out(waiting, rules, pool, log):
-    """Say once how many subnets are needed, how many there are, and what to change."""
+def _run_out(waiting: list[_Lan], rules: AddressProfile, pool: Pool, log: _Log) -> None:
+    """Log one problem: how many subnets are needed, how many there are, and what to change."""
     counts = Counter(lan.length for lan in waiting)
     sizes = " and ".join(f"{count} of /{length}" for length, count in sorted(counts.items(), reverse=True))
     placed = sum(lan.start is not None for lan in waiting)
@@ -200,10 +206,12 @@ def _run_out(waiting, rules, pool, log):
     log.setting("address_base", message, hint)
 
 
-def _number_hosts(lan, rules, log):
+def _number_hosts(lan: _Lan, rules: AddressProfile, log: _Log) -> None:
     taken = {member.address for member in lan.members if member.address is not None}
     waiting = [member for member in lan.members if member.address is None]
-    hosts = (address for address in _hosts(lan, rules.first_host) if address not in taken) if waiting else iter(())
+    if not waiting:
+        return
+    hosts = (address for address in _hosts(lan, rules.first_host) if address not in taken)
     for count, member in enumerate(waiting):
         member.address = next(hosts, None)
         if member.address is None:
@@ -211,23 +219,26 @@ def _number_hosts(lan, rules, log):
             return
 
 
-def _hosts(lan, first):
-    """The hosts of a subnet; those before the first come last, for where nothing else is left."""
-    early = [address for address in range(lan.start + 1, lan.start + first) if address < lan.start + (1 << (32 - lan.length)) - 1]
-    return itertools.chain(itertools.dropwhile(lambda address: address < lan.start + first, free_hosts(lan.start, lan.length)), early)
+def _hosts(lan: _Lan, first: int) -> Iterator[int]:
+    """Iterate over the host addresses of a subnet. Those before host number ``first`` come last, as a reserve."""
+    start = lan.start
+    if start is None:
+        return iter(())
+    early = [address for address in range(start + 1, start + first) if address < start + (1 << (32 - lan.length)) - 1]
+    return itertools.chain(itertools.dropwhile(lambda address: address < start + first, free_hosts(start, lan.length)), early)
 
 
-def _write(topology, lans):
-    chosen = {(m.computer.name, m.interface.name): (dotted(m.address), dotted(netmask(lan.length))) for lan in lans for m in lan.members}
+def _write(topology: Topology, lans: list[_Lan]) -> Topology:
+    chosen = {(m.computer.name, m.interface.name): (_text(m.address), dotted(netmask(lan.length))) for lan in lans for m in lan.members}
 
-    def with_addresses(computer):
+    def with_addresses(computer: Computer) -> Computer:
         interfaces = tuple(_with_address(interface, *chosen[computer.name, interface.name]) for interface in computer.interfaces)
         return dataclasses.replace(computer, interfaces=interfaces) if interfaces != computer.interfaces else computer
 
     return map_computers(topology, with_addresses)
 
 
-def _with_address(interface, address, mask):
+def _with_address(interface: Interface, address: str, mask: str) -> Interface:
     if interface.attribute(IP4_ADDRESS) == address and interface.attribute(IP4_NETMASK) == mask:
         return interface
     others = tuple(a for a in interface.attributes if a.name not in (IP4_ADDRESS, IP4_NETMASK))

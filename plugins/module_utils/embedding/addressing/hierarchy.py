@@ -1,11 +1,12 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where in an address space substrates lie best, so that what is behind one neighbour is one prefix.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A layout of substrates in an address space, in which the subnets behind one neighbour mostly form a single prefix.
 
-From the computer with the most interfaces a tree of shortest paths is laid over each component, computers and substrates in turns. What
-hangs on a computer is one stretch of addresses: pieces by falling size, each at a multiple of a power of two that holds it. Its own
-substrates are one piece, and what hangs on each computer behind them another. In a tree nearly every neighbour then needs
-one route; elsewhere shortest paths mostly follow the same tree, since they meet where there are many links.
+Each component gets a tree of shortest paths. Its root is the computer with the most interfaces; levels alternate between computers
+and substrates. The subtree of a computer is one stretch of addresses. The stretch consists of pieces by falling size, each aligned to
+a power of two that holds it. The computer's own substrates are one piece. The subtree of each computer behind them is another piece.
+In a tree nearly every neighbour then needs one route. In other topologies shortest paths mostly follow the same tree, since they meet
+at computers with many links.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ _OWN = -1  # the piece of a computer's own substrates
 
 
 def near_layout(topology: Topology, sizes: dict[str, int]) -> dict[str, int]:
-    """{substrate: its offset from the beginning of the space}, in addresses.
+    """Return {substrate: its offset from the beginning of the space}, in addresses.
 
-    sizes  {substrate: its addresses, a power of two}; others have no place, nor have those without members
+    sizes  {substrate: its addresses, a power of two}; other substrates get no offset, nor do substrates without members
     """
     vtopo = _Vtopo(topology)
     numbered = {vtopo.number[name]: size for name, size in sizes.items() if vtopo.members[vtopo.number[name]]}
@@ -31,7 +32,7 @@ def near_layout(topology: Topology, sizes: dict[str, int]) -> dict[str, int]:
 
 
 class _Vtopo:
-    """Computers and substrates as numbers.
+    """The computers and substrates of a topology as numbers.
 
     on       the substrates of each computer
     members  the computers of each substrate
@@ -49,11 +50,11 @@ class _Vtopo:
 
 
 class _Hanging:
-    """What hangs on each computer of a component.
+    """The tree of one component, as the subtree of each computer.
 
     root    the first computer
     own     {computer: its substrates that lie in its piece, as (size, substrate), the largest first}
-    pieces  {computer: what its stretch is made of, as (size, computer or _OWN), the largest first}
+    pieces  {computer: the pieces of its stretch, as (size, computer or _OWN), the largest first}
     length  {computer: addresses of its stretch}
     """
 
@@ -72,9 +73,14 @@ class _Hanging:
                 self.length[computer] = _aligned(self.length[computer], size) + size
 
 
-def _tree(vtopo: _Vtopo, root: int, sizes: dict[int, int]):
-    """(the component's computers, nearest first; the substrates that each is the nearest to; the computers behind these)."""
-    order, own, behind = [root], {}, {}
+def _tree(vtopo: _Vtopo, root: int, sizes: dict[int, int]) -> tuple[list[int], dict[int, list[tuple[int, int]]], dict[int, list[int]]]:
+    """Return (the component's computers, {computer: its own substrates}, {computer: the computers behind these}).
+
+    Computers are listed nearest first. A substrate belongs to the first computer that is on it, as (size, substrate), the largest first.
+    """
+    order = [root]
+    own: dict[int, list[tuple[int, int]]] = {}
+    behind: dict[int, list[int]] = {}
     taken: set[int] = set()
     vtopo.reached.add(root)
     for computer in order:
@@ -92,7 +98,7 @@ def _tree(vtopo: _Vtopo, root: int, sizes: dict[int, int]):
 
 
 def _lay_out(hanging: _Hanging, begin: int, offsets: dict[int, int]) -> int:
-    """Add a component's offsets from ``begin`` on; where it ends."""
+    """Add the offsets of one component from ``begin`` on. Return the address at which it ends."""
     begin = _aligned(begin, hanging.length[hanging.root])
     waiting = [(hanging.root, begin)]
     while waiting:
@@ -111,11 +117,11 @@ def _lay_out(hanging: _Hanging, begin: int, offsets: dict[int, int]) -> int:
 
 
 def _power(number: int) -> int:
-    """The smallest power of two that is not below ``number``; 1 for 0."""
+    """Return the smallest power of two that is not below ``number``; 1 for 0."""
     return 1 << max(0, number - 1).bit_length()
 
 
 def _aligned(offset: int, size: int) -> int:
-    """The next multiple of the power of two that holds ``size``."""
+    """Return the next multiple, from ``offset`` on, of the power of two that holds ``size``."""
     step = _power(size)
     return -(-offset // step) * step

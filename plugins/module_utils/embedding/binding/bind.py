@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a partitioned topology and the machines lent for it to what every vhost is told.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Binding: the plan of every vhost, from a partitioned topology and the machines lent for it.
 
 Pure: the same topology, allocation and settings give the same plans, byte for byte.
 """
@@ -10,16 +10,16 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections import defaultdict
+from collections.abc import Iterable
 
 from ...errors import BenitoError, HostError, Problem
 from ...hostplan import ControlPlan, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
 from ...names import CONTROL
-from ...topology.attributes import STARTUP
-from ...topology.model import Computer, Topology
+from ...topology.model import Topology
 from ..addressing.subnets import dotted
-from ..computers import is_ghost, kind_of
 from ..kinds import KINDS, QEMU
-from ..placement.allocation import Allocation
+from ..node_view import NodeView, read_nodes
+from ..placement.allocation import Allocation, PoolHost
 from ..placement.machines import Machine, Nested, machines
 from ..placement.provisioning import Provisioning, Resources
 from ..routing.network import Attachment, Network, read_network
@@ -40,9 +40,10 @@ _PROBE_ADDRESSES = 254 * 254
 
 def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings,
          provisioning: Provisioning = NOTHING) -> dict[str, HostPlan]:
-    """{vhost: its plan} for every machine of the partitioned topology (``create.embed``), in order, then for every nested vhost.
+    """Return {vhost: its plan}: every machine of the partitioned topology (``embed.embed``) in order, then every nested vhost.
 
-    Raises HostError when a lent machine cannot carry the tunnels, BenitoError when one is missing, or an image or control address.
+    Raises HostError when a lent machine cannot carry the tunnels. Raises BenitoError when a machine, an image or a control address is
+    missing.
     """
     binding = _Binding(pid, eid, partitioned, allocation, settings, provisioning)
     plans = {machine.vhost: binding.plan(machine) for machine in binding.machines}
@@ -50,21 +51,21 @@ def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, sett
 
 
 def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
-    """One Problem for each substrate whose members see less than 1500 bytes, because the underlay carries less than 1550."""
+    """Return one Problem for each substrate whose members have an MTU below 1500 bytes, because the underlay carries less than 1550."""
     small = {substrate.name: substrate.mtu for plan in plans.values() for substrate in plan.substrates if substrate.mtu < MTU}
     hint = f"an underlay of {MTU + VXLAN_OVERHEAD} or more bytes gives {MTU}"
     return tuple(Problem(f"its members see an MTU of {mtu}", element=f"substrate {name}", hint=hint) for name, mtu in small.items())
 
 
 class _Binding:
-    """What the plans of one experiment have in common."""
+    """The values that all plans of one experiment share."""
 
-    def __init__(self, pid, eid, topology, allocation, settings, provisioning):
+    def __init__(self, pid: str, eid: str, topology: Topology, allocation: Allocation, settings: EmbeddingSettings, provisioning: Provisioning):
         self.pid, self.eid, self.settings, self.provisioning, self.control = pid, eid, settings, provisioning, allocation.control
         self.identifiers = Identifiers(pid, eid)
-        self.machines = machines(topology)
+        self.nodes = read_nodes(topology)
+        self.machines = machines(self.nodes)
         self.lent = _lent(self.machines, allocation)
-        self.computers = {computer.name: computer for computer in topology.computers}
         self.environment = environment_of(topology)
         self.network = read_network(topology)
         self.routes = Routes(self.network, settings.address_base, settings.control_networks)
@@ -84,7 +85,7 @@ class _Binding:
         taken = set(self.lent[machine.vhost].links)
         substrates = tuple(self._substrate(name, machine.vhost, taken) for name in self._substrates(machine.all_nodes))
         nested = {nested.vhost: nested for nested in machine.nested}
-        vnodes = tuple(self._vnode(self.computers[node], machine.vhost, taken, nested.get(node)) for node in machine.nodes)
+        vnodes = tuple(self._vnode(self.nodes[node], machine.vhost, taken, nested.get(node)) for node in machine.nodes)
         vnodes += tuple(self._hidden(nested[name], machine.vhost, taken) for name in machine.hidden)
         tunnels = any(substrate.tunnel for substrate in substrates)
         images = {vnode.image: self.provisioning.image(vnode.name) for vnode in vnodes if vnode.image}
@@ -108,19 +109,19 @@ class _Binding:
         )
 
     def nested_plan(self, nested: Nested) -> HostPlan:
-        """The plan of a virtual machine for the processes inside it: its bridges join those of its pnode by a network card each."""
+        """Return the plan of a virtual machine for the processes inside it. A network card joins each of its bridges to the pnode's."""
         taken: set[str] = set()
         substrates = tuple(
             SubstratePlan(name, self.identifiers.device(BRIDGE, (name,), taken), self._mtu_of(name), uplink=self.uplinks[nested.vhost, name])
             for name in self._substrates(nested.nodes)
         )
-        vnodes = tuple(self._vnode(self.computers[node], nested.vhost, taken) for node in nested.nodes)
+        vnodes = tuple(self._vnode(self.nodes[node], nested.vhost, taken) for node in nested.nodes)
         ports = [attachment for node in nested.nodes for attachment in self.network.nodes[node]]
         neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
         sysctls = vhost_sysctls(len(nested.nodes), len(ports), neighbours)
         return HostPlan(pid=self.pid, eid=self.eid, vhost=nested.vhost, substrates=substrates, vnodes=vnodes, hosts=self.hosts, sysctls=sysctls)
 
-    def _substrates(self, nodes) -> list[str]:
+    def _substrates(self, nodes: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(attachment.substrate for node in nodes for attachment in self.network.nodes[node]))
 
     def _substrate(self, name: str, vhost: str, taken: set[str]) -> SubstratePlan:
@@ -141,28 +142,27 @@ class _Binding:
         probes = {peer: self.probes[name, peer] for peer in peers if address and (name, peer) in self.probes}
         return SubstratePlan(name, bridge, self._mtu(name), tunnel, address, probes)
 
-    def _vnode(self, computer: Computer, vhost: str, taken: set[str], nested: Nested | None = None) -> VnodePlan:
-        attachments = self.network.nodes[computer.name]
-        kind = kind_of(computer)
+    def _vnode(self, node: NodeView, vhost: str, taken: set[str], nested: Nested | None = None) -> VnodePlan:
+        attachments = self.network.nodes[node.name]
         return VnodePlan(
-            name=computer.name,
-            kind=kind,
-            hostname=computer.name,
+            name=node.name,
+            kind=node.kind,
+            hostname=node.name,
             interfaces=tuple(self._interface(attachment, taken) for attachment in attachments),
-            routes=self.routes.of(computer.name),
+            routes=self.routes.of(node.name),
             forwarding=len(attachments) > 1,
-            aliases=self.aliases.of(computer.name) if self.aliases else {},
-            start_command=computer.attribute(STARTUP, ""),
+            aliases=self.aliases.of(node.name) if self.aliases else {},
+            start_command=node.start_command,
             environment=dict(self.environment),
-            ghost=is_ghost(computer),
-            **(self._system(computer.name, vhost, taken, nested) if KINDS[kind].login else {}),
+            ghost=node.ghost,
+            **(self._system(node.name, vhost, taken, nested) if KINDS[node.kind].login else {}),
         )
 
     def _hidden(self, nested: Nested, vhost: str, taken: set[str]) -> VnodePlan:
         return VnodePlan(nested.vhost, QEMU, nested.vhost, **self._system(nested.vhost, vhost, taken, nested))
 
     def _system(self, node: str, vhost: str, taken: set[str], nested: Nested | None) -> dict:
-        """The fields of a node that has a system of its own."""
+        """Return the VnodePlan fields that only a node with a system of its own has."""
         resources = self.provisioning.resources.get(node, Resources())
         uplinks = tuple(
             UplinkPlan(self.identifiers.device(PORT, (node, f"uplink {name}"), taken), name, self.uplinks[node, name])
@@ -189,7 +189,10 @@ class _Binding:
         return InterfacePlan(attachment.interface, self.identifiers.device(PORT, key, taken), attachment.substrate, self.macs[key], address)
 
     def _mtu(self, substrate: str) -> int:
-        """1500 where every underlay leaves room for it, else what the smallest leaves, for all members alike (design §5.5)."""
+        """Return the MTU of a substrate's members in bytes, the same for all of them (design §5.5). It is 1500 if every underlay permits that.
+
+        Otherwise it is what the smallest underlay permits. Raises HostError when that is too small, or an underlay address is unknown.
+        """
         unknown = sorted({self.lent[vhost].name for vhost in self.carriers[substrate] if not self.lent[vhost].underlay_address})
         if unknown:
             raise HostError(f"substrate {substrate} has members on several machines, but the pool does not say where {' and '.join(unknown)} "
@@ -203,8 +206,11 @@ class _Binding:
         return mtu
 
     def _probe_addresses(self) -> dict[tuple[str, str], str]:
-        """{(substrate, vhost): address} where there are tunnels. No two are the same: a vhost probes all its substrates from one
-        namespace. Those for which no address is left are not probed."""
+        """Return {(substrate, vhost): address} of the substrates with tunnels.
+
+        All addresses differ, because a vhost probes all its substrates from one namespace. When no address is left, the remaining pairs are
+        not probed.
+        """
         tunnelled = (name for name in self.network.substrates if len(self.carriers.get(name, ())) > 1)
         pairs = ((name, vhost) for name in tunnelled for vhost in self.carriers[name])
         return {pair: _probe_address(number) for number, pair in enumerate(itertools.islice(pairs, _PROBE_ADDRESSES))}
@@ -217,14 +223,14 @@ class _Binding:
         base = int(ipaddress.IPv4Address(self.settings.multicast_group_base))
         return dotted(base + self.vnis[substrate] % (1 << 16))
 
-    def _sysctls(self, machine: Machine, vnodes) -> dict[str, int]:
+    def _sysctls(self, machine: Machine, vnodes: Iterable[VnodePlan]) -> dict[str, int]:
         ports = [attachment for node in machine.all_nodes for attachment in self.network.nodes[node]]
         neighbours = sum(len(self.network.substrates[port.substrate]) - 1 for port in ports)
         containers = [vnode for vnode in vnodes if vnode.kind == "openvz"]
         return vhost_sysctls(len(machine.nodes), len(ports), neighbours, len(containers))
 
 
-def _lent(carrying: tuple[Machine, ...], allocation: Allocation):
+def _lent(carrying: tuple[Machine, ...], allocation: Allocation) -> dict[str, PoolHost]:
     missing = [machine.vhost for machine in carrying if machine.vhost not in allocation.hosts]
     if missing:
         raise BenitoError(f"no machine is allocated for {', '.join(missing)}")
@@ -232,7 +238,7 @@ def _lent(carrying: tuple[Machine, ...], allocation: Allocation):
 
 
 def _carriers(carrying: tuple[Machine, ...], network: Network) -> dict[str, list[str]]:
-    """{substrate: vhosts with members of it, in order}."""
+    """Return {substrate: the vhosts that have members of it, in order}."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for machine in carrying:
         for node in machine.all_nodes:
@@ -242,6 +248,6 @@ def _carriers(carrying: tuple[Machine, ...], network: Network) -> dict[str, list
 
 
 def _probe_address(number: int) -> str:
-    """The link-local address of that number: 169.254.1.1 to 169.254.254.254, no last octet 0 or 255."""
+    """Return the link-local address with index ``number``, from 169.254.1.1 to 169.254.254.254. No last octet is 0 or 255."""
     high, low = divmod(number, 254)
     return dotted(_LINK_LOCAL + (high << 8) + low)

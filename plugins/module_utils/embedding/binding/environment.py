@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an NS file's ``set opt(NAME) VALUE`` gives the start commands: a variable of the environment (ns.md §4)."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The environment of start commands. An NS file's ``set opt(NAME) VALUE`` becomes a variable in it (ns.md §4)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _OURS = frozenset(("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG"))
 
 
 def environment_of(topology: Topology) -> dict[str, str]:
-    """{variable: value} of the attributes ``containers:env:NAME`` at the root, in their order.
+    """Return {variable: value} of the attributes ``containers:env:NAME`` of the topology, in their order.
 
-    What no shell could name is spelled with ``_``: ``x-1`` is ``x_1``, ``1x`` is ``_1x``. Of two that become one the first counts.
-    Variables that benito-host sets itself are left as they are.
+    Characters that a shell does not allow in a name become ``_``: ``x-1`` is ``x_1``, ``1x`` is ``_1x``. If two names become the same, the
+    first one counts. Variables that benito-host sets itself are left out.
     """
     variables: dict[str, str] = {}
     for attribute in topology.attributes:

@@ -1,10 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names of the experiment network: the hosts file (spec/semantics.md §2).
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The names of the experiment network, and the hosts file (spec/semantics.md §2).
 
-Every attachment has ``node-substrate`` and ``node-PORT``; the bare node name is one list's business
-for all nodes (its first address) unless ``hosts_mode`` is ``neighbour``: then a neighbour's name is
-its address on the first substrate shared with who asks.
+Every attachment has the names ``node-substrate`` and ``node-PORT``. The bare node name means the node's first address on all nodes.
+If ``hosts_mode`` is ``neighbour``, a neighbour's bare name means its address on the first substrate that both nodes share.
 """
 
 from __future__ import annotations
@@ -19,10 +18,9 @@ _HEAD = "127.0.0.1\tlocalhost loghost\n"
 
 
 def hosts_entries(network: Network, source: str = "") -> tuple[tuple[HostsEntry, ...], tuple[Problem, ...]]:
-    """(entries shared by all nodes in document order, warnings about names that would mean two things).
+    """Return (the entries that all nodes share, in document order; warnings about ambiguous names).
 
-    Node names come before made-up ones, and of these the first wins; names are compared without case,
-    as resolvers do.
+    Node names win over made-up names, and of made-up names the first wins. Names are compared without case, as resolvers do.
     """
     owners = dict.fromkeys(_RESERVED, "this machine itself")
     warnings: list[Problem] = []
@@ -45,12 +43,12 @@ def hosts_entries(network: Network, source: str = "") -> tuple[tuple[HostsEntry,
 
 
 def hosts_text(entries: tuple[HostsEntry, ...]) -> str:
-    """The shared entries as the text of a hosts file."""
+    """Return the shared entries as the text of a hosts file."""
     return _HEAD + "".join(f"{entry.address}\t{' '.join(entry.names)}\n" for entry in entries)
 
 
 class Aliases:
-    """What bare names mean to a node where that differs from the shared entries."""
+    """The bare names that mean another address to a node than in the shared entries."""
 
     def __init__(self, network: Network, entries: tuple[HostsEntry, ...]):
         self._network = network
@@ -59,7 +57,7 @@ class Aliases:
         self._elsewhere = {name: self._named_elsewhere(members) for name, members in network.substrates.items()}
 
     def of(self, node: str) -> dict[str, str]:
-        """{neighbour: its address on the first substrate shared with ``node``}, only where it is not its first address."""
+        """Return {neighbour: its address on the first substrate shared with ``node``}, only for addresses that are not its first."""
         found: dict[str, str] = {}
         seen: list[set[str]] = []
         for name in dict.fromkeys(attachment.substrate for attachment in self._network.nodes[node]):
@@ -70,20 +68,20 @@ class Aliases:
         return found
 
     def _named_elsewhere(self, members: tuple[Attachment, ...]) -> list[tuple[str, str]]:
-        """Members of one substrate whose bare name means an address on another one."""
+        """Return (member, its address) for the members of one substrate whose bare name means an address on another substrate."""
         first: dict[str, Attachment] = {}
         for member in members:
             if member.address is not None:
                 first.setdefault(member.node, member)
-        others = [member for member in first.values() if member is not self._first_address(member.node)]
-        return [(member.node, dotted(member.address)) for member in others if dotted(member.address) in self._listed]
+        others = [(member.node, member.address) for member in first.values() if member is not self._first_address(member.node)]
+        return [(node, dotted(address)) for node, address in others if address is not None and dotted(address) in self._listed]
 
     def _first_address(self, node: str) -> Attachment | None:
         return next((attachment for attachment in self._network.nodes[node] if attachment.address is not None), None)
 
 
 def _claim(owners: dict[str, str], name: str, owner: str, warnings: list[Problem], source: str) -> bool:
-    """Whether ``name`` belongs to ``owner``; if another one has it already, that is warned of once each."""
+    """Return whether ``name`` belongs to ``owner``, which gets it if it is free. Add a warning if it belongs to another owner."""
     holder = owners.setdefault(name.lower(), owner)
     if holder != owner:
         warnings.append(Problem(f"the name {name} means {holder} in the hosts file, not this", file=source, element=owner))

@@ -1,40 +1,44 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names and numbers of kernel objects, made from what they stand for (design §5.4).
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and numbers of kernel objects, derived from what the objects stand for (design §5.4).
 
-The same experiment gets the same ones each time; only where one is in use already is it salted.
+An experiment gets the same ones each time. An identifier that is already in use is derived again with a salt.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
+from typing import TypeVar
 
 from ...topology.model import Topology
+
+T = TypeVar("T")
 
 BRIDGE, PORT, TUNNEL = "bb", "bv", "bx"
 _VNIS = (1 << 24) - 1
 
 
 class Identifiers:
-    """Identifiers of one experiment."""
+    """The identifiers of one experiment."""
 
     def __init__(self, pid: str, eid: str):
         self._experiment = f"{pid}\0{eid}"
 
     def device(self, prefix: str, parts: tuple[str, ...], taken: set[str]) -> str:
-        """A device name of 15 characters that is not in ``taken``, which then holds it too."""
+        """Return a device name of 15 characters that is not in ``taken``, and add it to ``taken``."""
         return self._first(lambda digest: prefix + base64.b32encode(digest)[:13].decode().lower(), (prefix, *parts), taken)
 
     def vni(self, substrate: str, taken: set[int]) -> int:
-        """A VXLAN network identifier, 1 to 2^24-1, not in ``taken``, which then holds it too."""
+        """Return a VXLAN network identifier, 1 to 2^24-1, that is not in ``taken``, and add it to ``taken``."""
         return self._first(lambda digest: int.from_bytes(digest[:8], "big") % _VNIS + 1, ("vni", substrate), taken)
 
     def mac_address(self, node: str, interface: str, taken: set[str]) -> str:
-        """A locally administered address not in ``taken``, which then holds it too."""
+        """Return a locally administered MAC address that is not in ``taken``, and add it to ``taken``."""
         return self._first(lambda digest: "02:" + digest[:5].hex(":"), ("mac", node, interface), taken)
 
-    def _first(self, make, parts, taken):
+    def _first(self, make: Callable[[bytes], T], parts: tuple[str, ...], taken: set[T]) -> T:
         text = "\0".join((self._experiment, *parts))
         salt = 0
         while True:
@@ -46,6 +50,6 @@ class Identifiers:
 
 
 def mac_addresses(identifiers: Identifiers, topology: Topology) -> dict[tuple[str, str], str]:
-    """{(computer, interface): MAC address}, unique in the experiment, whatever machines were lent."""
+    """Return {(computer, interface): MAC address}. Addresses are unique in the experiment and do not depend on the machines lent."""
     taken: set[str] = set()
     return {(c.name, i.name): identifiers.mac_address(c.name, i.name, taken) for c in topology.computers for i in c.interfaces}

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is partitioned: vertices and the hyperedges between them, and what a partition of them costs."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A hypergraph of vertices and weighted hyperedges, and the cost of a partition of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Hypergraph:
-    """vertices of weight 1, numbered from 0; ``edges`` are tuples of vertices, ``weights`` one integer ≥ 1 for each."""
+    """A hypergraph of ``vertices`` of weight 1, numbered from 0. ``edges`` are tuples of vertices; ``weights`` has one integer ≥ 1 for each."""
 
     vertices: int
     edges: tuple[tuple[int, ...], ...] = ()
@@ -17,12 +17,12 @@ class Hypergraph:
 
 
 def connectivity(hypergraph: Hypergraph, blocks: list[int]) -> int:
-    """The objective km1: for every edge its weight times the number of further blocks it reaches."""
+    """Return the objective km1: the sum, over all edges, of the weight times the number of blocks that the edge reaches beyond the first."""
     return sum(weight * (len({blocks[pin] for pin in edge}) - 1) for edge, weight in zip(hypergraph.edges, hypergraph.weights, strict=True))
 
 
 def incidence(hypergraph: Hypergraph) -> list[list[int]]:
-    """The numbers of the edges at each vertex."""
+    """Return the numbers of the edges at each vertex."""
     incident: list[list[int]] = [[] for _vertex in range(hypergraph.vertices)]
     for number, edge in enumerate(hypergraph.edges):
         for pin in edge:

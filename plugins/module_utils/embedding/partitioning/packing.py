@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Packing the vertices of a hypergraph into as few blocks as possible with as little cut as possible.
 
-The one place that knows Mt-KaHyPar; ``pack`` and ``split`` are what the rest calls, and what a replacement replaces.
+This module alone uses Mt-KaHyPar. The rest calls ``pack`` and ``split``; another solver would have to provide these two functions.
 The same hypergraph, packing and seed give the same blocks, on any number of processors.
 """
 
@@ -11,29 +11,29 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from functools import lru_cache
+from typing import Any
 
 from ...errors import BenitoError
 from .hypergraph import Hypergraph, connectivity, incidence
 from .refine import refined, repaired
 
+IMPORT_ERROR: ImportError | None = None
 try:
     import mtkahypar
 except ImportError as exc:
     mtkahypar = None
     IMPORT_ERROR = exc
-else:
-    IMPORT_ERROR = None
 
-_SPARE_BLOCKS = 4  # of interchangeable vertices, left to the solver
-_TRY_PINS = 4000  # a solution of so many pins takes about a second
-_REFINED = 4  # so many of the solutions are refined
-_STEPS_PER_VERTEX = 40  # of refining one, of a small hypergraph
+_SPARE_BLOCKS = 4  # full blocks of interchangeable vertices that are left to the solver
+_TRY_PINS = 4000  # a solution with this many pins takes about a second
+_REFINED = 4  # the number of solutions that are refined
+_STEPS_PER_VERTEX = 40  # for one solution of a small hypergraph
 _MOST_STEPS = 6000
-_STEP_VERTICES = 6_000_000  # of a large one: a step looks at every vertex
+_STEP_VERTICES = 6_000_000  # for a large hypergraph: steps times vertices, because a step looks at every vertex
 
 
 def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
-    """The block of every vertex: ⌈vertices / packing⌉ blocks, none above ``packing``, numbered by lowest vertex.
+    """Return the block of every vertex: ⌈vertices / packing⌉ blocks, none above ``packing``, numbered by lowest vertex.
 
     Minimises ``connectivity``. Raises BenitoError when Mt-KaHyPar is needed and not installed.
     """
@@ -41,36 +41,43 @@ def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
 
 
 def split(hypergraph: Hypergraph, parts: int, seed: int = 0) -> list[int]:
-    """The block of every vertex: exactly ``parts`` blocks, but no more than vertices, whose sizes differ by one at most; otherwise as ``pack``."""
+    """Return the block of every vertex, for exactly ``parts`` blocks whose sizes differ by one at most. Otherwise as ``pack``.
+
+    If there are fewer vertices than ``parts``, there are as many blocks as vertices.
+    """
     parts = min(parts, hypergraph.vertices)
     least, larger = divmod(hypergraph.vertices, parts) if parts else (0, 0)
     return _fill(hypergraph, [least + (number < larger) for number in range(parts)], seed)
 
 
-def _fill(hypergraph, capacities, seed):
-    """Blocks of at most these capacities, which fall; every one is needed."""
+def _fill(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
+    """Return the block of every vertex. Each block has at most its capacity.
+
+    capacities  of the blocks, descending; every block is needed to hold the vertices
+    """
     aside, rest, capacities = _set_aside(hypergraph, capacities)
     blocks = [-1] * hypergraph.vertices
-    for number, block in enumerate(aside):
-        for vertex in block:
+    for number, full in enumerate(aside):
+        for vertex in full:
             blocks[vertex] = number
     for vertex, block in zip(rest, _solve_best(_induced(hypergraph, rest), capacities, seed), strict=True):
         blocks[vertex] = len(aside) + block
     return _renumbered(blocks)
 
 
-def _set_aside(hypergraph, capacities):
+def _set_aside(hypergraph: Hypergraph, capacities: list[int]) -> tuple[list[list[int]], list[int], list[int]]:
     """(full blocks of interchangeable vertices, the vertices that are left, their capacities).
 
-    Vertices with the same edges, such as the plain members of a large LAN, are best packed together;
-    the solver is slow where it has to find that out.
+    Vertices with the same edges, such as the plain members of a large LAN, are best packed together.
+    The solver would find that out only slowly.
     """
     if len(capacities) <= 1 or capacities[0] == 1:
         return [], list(range(hypergraph.vertices)), capacities
-    twins = defaultdict(list)
+    twins: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for vertex, signature in enumerate(incidence(hypergraph)):
         twins[tuple(signature)].append(vertex)
-    aside, first = [], 0
+    aside: list[list[int]] = []
+    first = 0
     for group in twins.values():
         while first < len(capacities) and len(group) >= (_SPARE_BLOCKS + 1) * capacities[first]:
             aside.append(group[:capacities[first]])
@@ -80,7 +87,7 @@ def _set_aside(hypergraph, capacities):
     return aside, [vertex for vertex in range(hypergraph.vertices) if vertex not in gone], capacities[first:]
 
 
-def _induced(hypergraph, vertices):
+def _induced(hypergraph: Hypergraph, vertices: list[int]) -> Hypergraph:
     if len(vertices) == hypergraph.vertices:
         return hypergraph
     place = {vertex: number for number, vertex in enumerate(vertices)}
@@ -89,8 +96,8 @@ def _induced(hypergraph, vertices):
     return Hypergraph(len(vertices), tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
-def _solve_best(hypergraph, capacities, seed):
-    """The best of a few solutions, as many as a few seconds allow."""
+def _solve_best(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
+    """Return the best of a few solutions, as many as a few seconds allow."""
     if len(capacities) <= 1:
         return [0] * hypergraph.vertices
     hypergraph = _without_constant_edges(hypergraph)
@@ -98,20 +105,20 @@ def _solve_best(hypergraph, capacities, seed):
         return [block for block, capacity in enumerate(capacities) for _place in range(capacity)][:hypergraph.vertices]
     tries = max(1, min(8, 2 * _TRY_PINS // sum(len(edge) for edge in hypergraph.edges)))
     found = {tuple(_solve(hypergraph, capacities, seed * 8 + attempt)): None for attempt in range(tries)}
-    solutions = sorted(found, key=lambda blocks: connectivity(hypergraph, blocks))[:_REFINED]
+    best = sorted((list(blocks) for blocks in found), key=lambda blocks: connectivity(hypergraph, blocks))[:_REFINED]
     steps = min(_STEPS_PER_VERTEX * hypergraph.vertices, _MOST_STEPS, _STEP_VERTICES // hypergraph.vertices)
-    solutions = [refined(hypergraph, list(blocks), capacities, steps, seed) for blocks in solutions]
+    solutions = [refined(hypergraph, blocks, capacities, steps, seed) for blocks in best]
     return min(solutions, key=lambda blocks: connectivity(hypergraph, blocks))
 
 
-def _without_constant_edges(hypergraph):
-    """Without the edges that join all vertices: they reach every block, whatever is done."""
+def _without_constant_edges(hypergraph: Hypergraph) -> Hypergraph:
+    """Return the hypergraph without the edges that join all vertices. Such an edge reaches every block of any partition."""
     kept = [(edge, weight) for edge, weight in zip(hypergraph.edges, hypergraph.weights, strict=True) if len(edge) < hypergraph.vertices]
     return Hypergraph(hypergraph.vertices, tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
-def _solve(hypergraph, capacities, seed):
-    """One solution. The solver's own seed does not reach its deterministic mode, so the seed shuffles what it is given."""
+def _solve(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
+    """Return one solution. ``seed`` shuffles the solver's input, because the solver's own seed has no effect in its deterministic mode."""
     count = hypergraph.vertices
     shuffled = random.Random(seed)
     place = list(range(count))
@@ -130,14 +137,14 @@ def _solve(hypergraph, capacities, seed):
     return repaired(hypergraph, [solution[place[vertex]] for vertex in range(count)], capacities)
 
 
-def _renumbered(blocks):
+def _renumbered(blocks: list[int]) -> list[int]:
     numbers: dict[int, int] = {}
     return [numbers.setdefault(block, len(numbers)) for block in blocks]
 
 
 @lru_cache(maxsize=1)
-def _library():
-    """Mt-KaHyPar, which can be initialised once in a process."""
+def _library() -> Any:
+    """Return Mt-KaHyPar, initialised. This can be done only once in a process. Raises BenitoError when it is not installed."""
     if mtkahypar is None:
         raise BenitoError(f"automatic partitioning needs the Python library mtkahypar beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
     return mtkahypar.initialize(1, False)

@@ -1,10 +1,11 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Improving a partition by moving one vertex after the other: a tabu search.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Improvement of a partition by moving one vertex after the other: a tabu search.
 
-A solver of many levels gets the large structure right and leaves the last tenth of the cut where blocks are full, as they are here:
-there no vertex can move unless another makes room. So a block may have one vertex too many for a few steps, until a chain of moves
-ends where there is room. A vertex that has moved stays for a while, so that the search leaves valleys. Deterministic for its seed.
+A multilevel solver gets the large structure right, but misses the last tenth of the cut if blocks are full, as they are here.
+Then no vertex can move unless another one makes room. So a block may have one vertex too many for a few steps, until a chain of moves
+ends in a block with room. A vertex that has moved stays for a while, so that the search leaves local minima. Deterministic for its
+seed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _NEVER = -(1 << 60)
 
 
 def refined(hypergraph: Hypergraph, blocks: list[int], capacities: list[int], steps: int, seed: int = 0) -> list[int]:
-    """The best partition found in so many moves, none worse than ``blocks``.
+    """Return the best partition found within ``steps`` moves. It is never worse than ``blocks``.
 
     blocks      the block of each vertex
     capacities  the most vertices in each block, which ``blocks`` keeps to
@@ -38,7 +39,7 @@ def refined(hypergraph: Hypergraph, blocks: list[int], capacities: list[int], st
 
 
 class _Search:
-    """A partition with what each vertex would gain by moving.
+    """A partition, with the gain of moving each vertex.
 
     inside    for each edge {block: how many of its pins are there}
     gain      of each vertex's best move to another block that one of its edges reaches, _NEVER when none does
@@ -66,8 +67,13 @@ class _Search:
             self._value(vertex)
 
     def best_move(self, step: int, wanted: int) -> tuple[int, int] | None:
-        """The best move of a vertex that may move, or of any where it gains more than ``-wanted``: then the partition is the best so far."""
-        best, found = _NEVER, []
+        """Return (vertex, block) of the best move, None if no vertex can move.
+
+        A vertex that has moved recently is considered only if its move gains more than ``-wanted`` and its target has room. The partition
+        is then the best so far. If no vertex qualifies, the one that may move soonest is taken.
+        """
+        best = _NEVER
+        found: list[int] = []
         stays, target, blocks = self.stays_until, self.target, self.blocks
         for vertex, gain in enumerate(self.gain):
             if gain >= best and gain > _NEVER and (stays[vertex] <= step or (gain > -wanted and self._has_room(target[vertex]))):
@@ -76,18 +82,19 @@ class _Search:
                 found.append(vertex)
         if not found:
             waiting = [vertex for vertex, gain in enumerate(self.gain) if gain > _NEVER]
-            found = waiting and [min(waiting, key=lambda vertex: (stays[vertex], blocks[vertex], vertex))]
+            found = [min(waiting, key=lambda vertex: (stays[vertex], blocks[vertex], vertex))] if waiting else []
         if not found:
             return None
         vertex = found[self.random.randrange(len(found))] if len(found) > 1 else found[0]
         return vertex, target[vertex]
 
     def relief(self) -> tuple[int, int]:
-        """The best move out of the overfull block: to where there is room, or on along the chain."""
+        """Return (vertex, block) of the best move out of the overfull block: to a block with room, or further along the chain."""
         room = [block for block in range(len(self.capacities)) if self._has_room(block)]
-        best, found = _NEVER, []
+        best = _NEVER
+        found: list[tuple[int, int]] = []
         newest = self.newest
-        for vertex in sorted(self.members[self.overfull]):
+        for vertex in sorted(self.members[self.overfull] if self.overfull is not None else ()):
             if vertex == newest:
                 continue
             reach, left = self._reach(vertex)
@@ -101,7 +108,7 @@ class _Search:
         return found[self.random.randrange(len(found))] if len(found) > 1 else found[0]
 
     def move(self, vertex: int, target: int, step: int) -> int:
-        """Move it; what was gained."""
+        """Move ``vertex`` to the block ``target``. Return the gain."""
         source = self.blocks[vertex]
         touched, gained = {vertex}, 0
         for number in self.incident[vertex]:
@@ -132,7 +139,7 @@ class _Search:
         return len(self.members[block]) < self.capacities[block]
 
     def _reach(self, vertex: int) -> tuple[dict[int, int], int]:
-        """({other block: weight of the vertex's edges that are there already}, what moving gains to a block where none is)."""
+        """Return ({other block: weight of the vertex's edges that reach it already}, the gain of a move to a block that none of them reaches)."""
         own = self.blocks[vertex]
         reach: dict[int, int] = {}
         left = -self.whole[vertex]
@@ -156,7 +163,7 @@ class _Search:
 
 
 def repaired(hypergraph: Hypergraph, blocks: list[int], capacities: list[int]) -> list[int]:
-    """The partition with every block within its capacity: what is too much moves where it costs least."""
+    """Return the partition with every block within its capacity. Surplus vertices move where that costs least."""
     sizes = [0] * len(capacities)
     for block in blocks:
         sizes[block] += 1
@@ -164,7 +171,7 @@ def repaired(hypergraph: Hypergraph, blocks: list[int], capacities: list[int]) -
         return blocks
     incident = incidence(hypergraph)
 
-    def pull(vertex, target):
+    def pull(vertex: int, target: int) -> int:
         edges = ((hypergraph.edges[number], hypergraph.weights[number]) for number in incident[vertex])
         return sum(weight for edge, weight in edges if any(blocks[pin] == target for pin in edge if pin != vertex))
 

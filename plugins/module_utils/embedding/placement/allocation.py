@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which real machine was lent for each vhost: what binding needs to know of it (allocation.json)."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machines that were lent to an experiment, with the facts that binding needs (allocation.json)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PoolHost:
     links             names of its live network devices that are not this experiment's
     vnis              VXLAN network identifiers that others use on it
     control_gateway   of the control network's default route, "" without one
-    variables         its inventory variables: how to reach it
+    variables         its inventory variables, with which Ansible connects to it
     """
 
     name: str
@@ -38,19 +38,23 @@ class PoolHost:
 
 @dataclass(frozen=True)
 class Allocation:
-    """hosts: {vhost: the machine lent for it}; control: {node: "172.29.228.70/22"}, addresses on the control network."""
+    """The machines and control addresses of an experiment.
+
+    hosts    {vhost: the machine lent for it}
+    control  {node: its address on the control network, such as "172.29.228.70/22"}
+    """
 
     hosts: dict[str, PoolHost] = field(default_factory=dict)
     control: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The allocation as JSON text, one machine after the other."""
+        """Return the allocation as JSON text, one machine after the other."""
         hosts = {vhost: dataclasses.asdict(host) for vhost, host in self.hosts.items()}
         return json.dumps({"hosts": hosts, "control": self.control}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str, source: str = "allocation") -> Allocation:
-        """The allocation that ``to_json`` wrote. Raises ExperimentError when it is anything else."""
+        """Read the JSON of ``to_json``. Raises ExperimentError when it is anything else."""
         try:
             found = json.loads(text)
             return cls({vhost: _host(data) for vhost, data in found["hosts"].items()}, dict(found.get("control", {})))

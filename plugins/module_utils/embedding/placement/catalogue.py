@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The catalogue of images: where they may come from, and what an entry of site.yml says. Pure.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue of images: the sources of images, and the entries of site.yml. Pure.
 
-A further source is one entry of SOURCE_KINDS here, and one of images/sources.py, which has what it takes to get an image from there.
+A new source is one entry of SOURCE_KINDS here, and one of images/sources.py, which gets images from it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ DETER_TEMPLATES = re.compile(r"(centos-6|ubuntu-1[0-9]\.04)(-x86(_64)?)?")
 
 @dataclass(frozen=True)
 class SourceKind:
-    """A place that images come from.
+    """A kind of source of images.
 
-    rule            the JSON schema of what site.yml says of it, under a key of its name; None where a site cannot name it
-    both_forms      whether each of its images can be had as a disk and as a root directory; else an entry says which of the two it is
+    rule            the JSON schema of its value in site.yml, under a key of its name; None if a site cannot name it
+    both_forms      whether each of its images can be had as a disk and as a root directory; if not, an entry states its form
     needs_checksum  whether an entry must have the sha256 of the file
     """
 
@@ -49,7 +49,7 @@ SOURCE_KINDS: dict[str, SourceKind] = {
     ),
     URL: SourceKind({"type": "string", "pattern": "^(https?|file)://?[^ \\s#]+$", "examples": ["https://images.example/lab.qcow2"]}, needs_checksum=True),
     PATH: SourceKind({"type": "string", "pattern": "^(/|~/)[^\\n]+$", "examples": ["/images/lab.qcow2"]}),
-    # a template that DETER had; an image of the catalogue is taken for it
+    # a template that DETER had; an image of the catalogue replaces it
     TEMPLATE: SourceKind(None, both_forms=True),
 }
 _NAMED_BY_SITES = {name: kind.rule for name, kind in SOURCE_KINDS.items() if kind.rule}
@@ -76,10 +76,10 @@ CATALOGUE_RULE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class CatalogueImage:
-    """An image that nodes can be made of.
+    """An image for nodes.
 
     source        a name of SOURCE_KINDS
-    reference     what is taken from there: a suite, a URL, a path, a template
+    reference     what is taken from the source: a suite, a URL, a path, a template
     packages      of a built image, beside those that every one has
     sha256        of the file as it is fetched; may be "" for a path
     format        of a fetched disk: ``qcow2`` or ``raw``
@@ -98,7 +98,7 @@ class CatalogueImage:
     cloud_init: bool = True
 
     def has_form(self, form: str) -> bool:
-        """Return whether it can be had in the form ``root`` or ``disk``."""
+        """Return whether the image can be had in the form ``root`` or ``disk``."""
         return SOURCE_KINDS[self.source].both_forms or self.form == form
 
 
@@ -106,17 +106,17 @@ BUILT_IN = {name: CatalogueImage(name, BUILD, suite) for name, suite in (("debia
 
 
 def catalogue(images: Mapping[str, Mapping[str, Any]]) -> dict[str, CatalogueImage]:
-    """Return the built-in images and those of the setting ``images``, which win. The schema has been checked."""
+    """Return the built-in images and those of the setting ``images``, which win. The setting must already match its schema."""
     return {**BUILT_IN, **{name: _image(name, entry) for name, entry in images.items()}}
 
 
 def template_image(template: str) -> CatalogueImage | None:
-    """Return the image of a template that DETER had, None where it had none of that name."""
+    """Return the image of a template that DETER had, None if DETER had no template of that name."""
     return CatalogueImage(template, TEMPLATE, template) if DETER_TEMPLATES.fullmatch(template) else None
 
 
 def catalogue_problems(images: Mapping[str, Mapping[str, Any]], default_image: str, openvz_template: str = "") -> list[tuple[list[str], str, str]]:
-    """Return (path of keys, what is wrong, what would be right) of each fault that the schema cannot describe."""
+    """Return (path of keys, message, hint) of each fault that the schema cannot describe."""
     problems = []
     for name, entry in images.items():
         source = _source_of(entry)

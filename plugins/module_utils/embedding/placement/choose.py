@@ -1,11 +1,12 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which machines of the pool carry which vhosts: pure, from what the machines offer."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The choice of pool machines for vhosts. Pure: it depends only on the machines' offers."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import ExperimentError
@@ -14,7 +15,7 @@ from .memory import HostMemory, MemoryNeed
 
 @dataclass(frozen=True)
 class Need:
-    """What a vhost asks of its machine.
+    """The requirements of a vhost on its machine.
 
     vnodes  how many it carries
     memory  for all of them
@@ -30,14 +31,14 @@ class Need:
 
 @dataclass(frozen=True)
 class Offer:
-    """A machine of the pool as it presented itself.
+    """A machine of the pool, as it presented itself.
 
     taken_by     why it is not free, "" if it is
     unreachable  why it could not be asked, "" if it could
     type         its ``pnode_type``
     slots        the most vnodes it may carry, 0 for any number
-    memory       None when it said nothing of it: then it is not limited
-    shared_with  whom it carries already, "" for nobody
+    memory       None if it is unknown: then it is not limited
+    shared_with  the experiments that it already carries, for a message, "" for none
     ours         whether this experiment has it already
     """
 
@@ -52,13 +53,13 @@ class Offer:
 
 
 def choose(needs: dict[str, Need], offers: list[Offer], kept: dict[str, str]) -> dict[str, str]:
-    """{vhost: name of a pool host} for every vhost.
+    """Return {vhost: name of a pool host} for every vhost.
 
     kept   {vhost: pool host} of an earlier, interrupted swap-in; such a machine stays if it is ours, or free for us, of the right type and large enough
 
-    The smallest machine that does is taken, of equal ones the first in natural order of their names; where some machines are too small, the
-    largest vhosts choose first. Machines are found whenever there is any way to place all vhosts. Raises ExperimentError that accounts for
-    every machine when there is none, and when a machine that already carries a part of the experiment cannot be reached.
+    Each vhost takes the smallest machine that fits; of equal ones, the first in natural order of their names. If some machines are too
+    small, the largest vhosts choose first. A placement is found whenever there is one. Raises ExperimentError that accounts for every
+    machine when there is none. Raises ExperimentError when a machine that already carries a part of the experiment cannot be reached.
     """
     by_name = {offer.name: offer for offer in offers}
     lost = [
@@ -90,7 +91,7 @@ def _fits(offer: Offer, need: Need) -> bool:
 
 
 def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) -> bool:
-    """Give the vhost the first of its machines that is free, else one whose vhost can move to another; whether that was possible.
+    """Give the vhost the first fitting machine that is free, else one whose vhost can move to another. Return whether that was possible.
 
     seats  {vhost: machine}, changed
     """
@@ -106,9 +107,10 @@ def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) ->
             if machine in holders:
                 asking.append(holders[machine])
                 continue
-            while machine:
-                taker = wanted_by[machine]
-                seats[taker], machine = machine, seats.get(taker)
+            moving: str | None = machine
+            while moving:
+                taker = wanted_by[moving]
+                seats[taker], moving = moving, seats.get(taker)
             return True
     return False
 
@@ -121,16 +123,16 @@ def _of_type(offer: Offer, need: Need) -> bool:
     return not need.types or offer.type in need.types
 
 
-def _tightness(offer: Offer):
-    """Small machines first. Memory counts in GiB: what two machines of one make have differs by a little."""
+def _tightness(offer: Offer) -> tuple[float, float, list[int | str]]:
+    """Return a sort key that puts small machines first. Memory counts in GiB, because machines of one make differ a little in MiB."""
     return offer.slots or math.inf, math.inf if offer.memory is None else offer.memory.free_mb // 1024, _natural(offer)
 
 
-def _natural(offer: Offer):
+def _natural(offer: Offer) -> list[int | str]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", offer.name)]
 
 
-def _shortage(needs, offers, vhost: str, seats: dict[str, str]) -> str:
+def _shortage(needs: Mapping[str, Need], offers: Sequence[Offer], vhost: str, seats: dict[str, str]) -> str:
     wanted = () if any(not need.types for need in needs.values()) else tuple(dict.fromkeys(name for need in needs.values() for name in need.types))
     usable = [offer for offer in offers if _usable(offer) and (not wanted or offer.type in wanted)]
     need, too_few = needs[vhost], len(usable) < len(needs)
@@ -147,7 +149,7 @@ def _shortage(needs, offers, vhost: str, seats: dict[str, str]) -> str:
 
 
 def _account(offer: Offer, wanted: tuple[str, ...]) -> str:
-    """Why the machine cannot be had at all, "" if it can."""
+    """Return why the machine cannot be used at all, "" if it can be."""
     if offer.unreachable:
         return f"cannot be reached: {offer.unreachable}"
     return offer.taken_by or (_other_type(offer, wanted) if wanted and offer.type not in wanted else "")
@@ -162,7 +164,7 @@ def _free(offer: Offer) -> str:
 
 
 def _why_not(offer: Offer, vhost: str, need: Need, holders: dict[str, str]) -> str:
-    """Why a machine that can be had is not for the vhost."""
+    """Return why a usable machine does not fit the vhost, or that it goes to another one."""
     reasons = [] if _of_type(offer, need) else [_other_type(offer, need.types)]
     if need.alone and offer.shared_with:
         reasons.append(f"{offer.shared_with}; {vhost} is a node itself, and shares its machine with nobody")

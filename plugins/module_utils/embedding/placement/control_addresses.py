@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Addresses on the control network for nodes that have an interface to it: pure, from what the machines of the pool offer."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The choice of control addresses for nodes on the control network. Pure: it depends only on the offers of the pool's machines."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _EXAMPLE = f"set {VARIABLE} for it in the pool's inventory, FIRST-LAST or a pref
 
 @dataclass(frozen=True)
 class ControlOffer:
-    """What a machine of the pool says of its control network.
+    """A pool machine's report of its control network.
 
     name     its inventory name
     range    its variable ``benito_control_addresses``, "" if it has none
-    network  CIDR of its control network, "" if it could not tell
+    network  CIDR of its control network, "" if it could not determine it
     address  its own there
     gateway  "" for none
     used     control addresses that nodes of other experiments on it have
@@ -37,19 +37,21 @@ class ControlOffer:
 
     @classmethod
     def of(cls, name: str, offer: dict[str, Any]) -> ControlOffer:
-        """From what the module ``lease`` told; of a machine that could not be asked, nothing is known."""
-        texts = (str(offer.get(key, "")) for key in ("control_addresses", "control_network", "control_address", "control_gateway"))
-        return cls(name, *texts, tuple(offer.get("control_addresses_used", ())))
+        """Build the offer from the result of the module ``lease``. Everything about a machine that could not be asked is empty."""
+        texts = {field: str(offer.get(f"control_{key}", "")) for field, key in
+                 (("range", "addresses"), ("network", "network"), ("address", "address"), ("gateway", "gateway"))}
+        return cls(name, **texts, used=tuple(offer.get("control_addresses_used", ())))
 
 
 def assign_control_addresses(nodes: dict[str, str], offers: Iterable[ControlOffer], kept: dict[str, str]) -> dict[str, str]:
-    """{node: "a.b.c.d/len"} for every node, in order: what it had before if that is still right, else the lowest that is free.
+    """Return {node: "a.b.c.d/len"} for every node, in order. A node keeps a valid earlier address; otherwise it gets the lowest free one.
 
     nodes   {node: name of the pool host that carries it}, in the order in which they choose
-    offers  of the whole pool: what is in use anywhere is in use
+    offers  of the whole pool: an address in use anywhere is not given
     kept    {node: its address, with or without prefix length} of an earlier swap-in of this experiment
+
     The network's own address, its broadcast address, gateways and the machines' own addresses are never given.
-    Raises InputError that names every machine whose range is missing, wrong or used up.
+    Raises InputError that names every machine whose range is missing, invalid or used up.
     """
     known = {offer.name: offer for offer in offers}
     taken = {_number(text) for offer in known.values() for text in (offer.address, offer.gateway, *offer.used) if text}
@@ -76,7 +78,7 @@ def assign_control_addresses(nodes: dict[str, str], offers: Iterable[ControlOffe
 
 @dataclass(frozen=True)
 class _Range:
-    """Numbers first to last of a network."""
+    """The addresses ``first`` to ``last`` of a network, as numbers."""
 
     first: int
     last: int
@@ -86,7 +88,7 @@ class _Range:
         return self.first <= number <= self.last and number not in self._special()
 
     def free(self, taken: set[int]) -> Iterator[int]:
-        """Those that are not taken when it is their turn, ascending."""
+        """Iterate over the addresses that are not in ``taken`` when it is their turn, ascending."""
         special = self._special()
         return (number for number in itertools.islice(itertools.count(self.first), self.last - self.first + 1) if number not in taken and number not in special)
 
@@ -108,7 +110,7 @@ def _ranges(offers: dict[str, ControlOffer]) -> dict[str, _Range]:
 
 
 def _read(offer: ControlOffer) -> _Range | Problem:
-    """The range of a machine, or what is wrong with it."""
+    """Return the range of a machine, or the Problem with it."""
     element = f"pool host {offer.name}"
     if not offer.range:
         return Problem("the pool does not say which control addresses nodes on it may have", element=element, hint=_EXAMPLE)

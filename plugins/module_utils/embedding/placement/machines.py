@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The machines of an experiment: what pnode-0000, pnode-0001, … stand for in a partitioned topology."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machines of an experiment: pnode-0000, pnode-0001, …, each with the computers of one partition."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 from ...errors import Problem
 from ...topology.model import Topology
-from ..computers import kind_of, partition_of, pass_of
 from ..kinds import KINDS
 from ..nesting import carriers, hidden_carriers
+from ..node_view import Nodes
 
 BRIDGE_PORTS = 1023
 
 
 @dataclass(frozen=True)
 class Nested:
-    """A virtual machine that carries processes, which makes it a vhost itself; hidden: it is no computer of the vtopo."""
+    """A virtual machine that carries processes, and so is a vhost itself. ``hidden``: it is no computer of the vtopo."""
 
     vhost: str
     nodes: tuple[str, ...]
@@ -27,7 +27,7 @@ class Nested:
 
 @dataclass(frozen=True)
 class Machine:
-    """A pnode: its name, the partition it carries and, in document order, the computers that it realises itself.
+    """A pnode: its name, its partition, and the computers that it realises itself, in document order.
 
     nested  its virtual machines that carry processes
     """
@@ -39,44 +39,43 @@ class Machine:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """Virtual machines of the ptopo alone."""
+        """Return the virtual machines that exist only in the ptopo."""
         return tuple(nested.vhost for nested in self.nested if nested.hidden)
 
     @property
     def all_nodes(self) -> tuple[str, ...]:
-        """Every computer of the vtopo on this pnode, however deep."""
+        """Return every computer of the vtopo on this pnode, including those inside virtual machines."""
         return (*self.nodes, *(node for nested in self.nested for node in nested.nodes))
 
 
-def machines(partitioned: Topology) -> tuple[Machine, ...]:
-    """The machines in the order (pass, lowest node), which numbers them.
+def machines(nodes: Nodes) -> tuple[Machine, ...]:
+    """Return the machines of a partitioned topology in the order (pass, lowest node), which numbers them.
 
     Computers with one partition share a machine; an embedded pnode has its own, whatever its partition says.
     """
-    found: dict[tuple, list[str]] = {}
-    order: dict[tuple, tuple[int, int]] = {}
-    for index, computer in enumerate(partitioned.computers):
-        alone = computer.name if KINDS[kind_of(computer)].own_machine else ""
-        key = (partition_of(computer), alone)
-        found.setdefault(key, []).append(computer.name)
-        order[key] = min(order.get(key, (pass_of(computer), index)), (pass_of(computer), index))
+    found: dict[tuple[str, str], list[str]] = {}
+    order: dict[tuple[str, str], tuple[int, int]] = {}
+    for index, node in enumerate(nodes.values()):
+        key = (node.partition or "", node.name if KINDS[node.kind].own_machine else "")
+        found.setdefault(key, []).append(node.name)
+        order[key] = min(order.get(key, (node.pass_number, index)), (node.pass_number, index))
     ordered = sorted(found, key=lambda key: order[key])
-    carried, hidden = carriers(partitioned), hidden_carriers(partitioned)
+    carried, hidden = carriers(nodes), hidden_carriers(nodes)
     return tuple(_machine(f"pnode-{number:04}", key[0], found[key], carried, hidden) for number, key in enumerate(ordered))
 
 
 def pnode_of(carrying: tuple[Machine, ...]) -> dict[str, str]:
-    """{computer: the pnode that it is on}."""
+    """Return {computer: the pnode that it is on}."""
     return {node: machine.vhost for machine in carrying for node in machine.all_nodes}
 
 
 def vhost_of(carrying: tuple[Machine, ...]) -> dict[str, str]:
-    """{computer: the vhost that carries it: a pnode, or a virtual machine}."""
+    """Return {computer: the vhost that carries it: a pnode, or a virtual machine}."""
     found = {node: machine.vhost for machine in carrying for node in machine.nodes}
     return {**found, **{node: nested.vhost for machine in carrying for nested in machine.nested for node in nested.nodes}}
 
 
-def _machine(vhost: str, partition: str, names: list[str], carried: dict[str, str], hidden: dict) -> Machine:
+def _machine(vhost: str, partition: str, names: list[str], carried: dict[str, str], hidden: dict[str, list[str]]) -> Machine:
     if not carried:
         return Machine(vhost, partition, tuple(names))
     inside: dict[str, list[str]] = {}
@@ -88,9 +87,9 @@ def _machine(vhost: str, partition: str, names: list[str], carried: dict[str, st
 
 
 def overfull_bridges(partitioned: Topology, carrying: tuple[Machine, ...]) -> list[Problem]:
-    """A Problem for every substrate with more members on one machine than a bridge has ports.
+    """Return a Problem for every substrate with more members on one machine than a bridge has ports.
 
-    A substrate that goes on elsewhere needs a port for its tunnel, and one more while it is probed.
+    A substrate that spans several machines needs a port for its tunnel, and one more while it is probed.
     """
     place_of = pnode_of(carrying)
     problems = []

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How much memory the nodes of a machine need, and how much of it nodes may have: pure, all in MiB.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The memory that a machine's nodes need, and the memory that nodes may have. Pure, all in MiB.
 
-What a node takes beside what it was given was measured on Debian 12, kernel 6.18; each figure says how.
+The overhead of a node was measured on Debian 12, kernel 6.18. Each constant states its measurement.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from ...errors import InputError, Problem
 from ...hostplan import QEMU_MB
-from ...topology.model import Topology
-from ..computers import kind_of, problem_of
 from ..kinds import OPENVZ, PROCESS, QEMU
 from ..nesting import carriers
+from ..node_view import Nodes
 from ..settings import EmbeddingSettings
 from .machines import Machine
 from .provisioning import Resources
@@ -35,7 +34,7 @@ _MOST_GROUPS = 4
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """memory_mb: what all nodes of a machine need together; words: what it is made of, for a person."""
+    """The memory that all nodes of a machine need together. ``words`` describes its parts, for a message."""
 
     memory_mb: int = 0
     words: str = ""
@@ -45,10 +44,10 @@ class MemoryNeed:
 class HostMemory:
     """The memory of a machine of the pool.
 
-    total_mb     what it has, as measured or as its inventory says (``pnode_memory_mb``)
-    reserve_mb   what stays for the machine itself (setting ``memory_reserve_mb``)
-    reserved_mb  what other experiments on it have reserved
-    overcommit   how many times what remains is promised to nodes (setting ``memory_overcommit``)
+    total_mb     in all, as measured or as given in its inventory (``pnode_memory_mb``)
+    reserve_mb   for the machine itself (setting ``memory_reserve_mb``)
+    reserved_mb  reserved by other experiments on it
+    overcommit   how many times the rest is promised to nodes (setting ``memory_overcommit``)
     """
 
     total_mb: int
@@ -58,7 +57,7 @@ class HostMemory:
 
     @property
     def nodes_mb(self) -> int:
-        """What the nodes of all experiments may have together."""
+        """Return the memory that the nodes of all experiments may have together."""
         return max(0, round((self.total_mb - self.reserve_mb) * self.overcommit))
 
     @property
@@ -73,11 +72,11 @@ class HostMemory:
 
 @dataclass(frozen=True)
 class WarmMemory:
-    """What a virtual machine takes that is cloned from a warm template.
+    """The memory of a virtual machine that is cloned from a warm template.
 
     template   which one
-    own_mb     MiB for itself, guest and QEMU, and what is kept free for it to grow
-    shared_mb  MiB that all clones of the template on a machine have in common
+    own_mb     MiB for itself: guest, QEMU, and a reserve for its growth
+    shared_mb  MiB that all clones of the template on a machine share
     """
 
     template: str
@@ -85,48 +84,49 @@ class WarmMemory:
     shared_mb: int
 
 
-def memory_need(machine: Machine, topology: Topology, resources: dict[str, Resources], warm: Mapping[str, WarmMemory] | None = None) -> MemoryNeed:
-    """What the machine's nodes need: all that a virtual machine was given and its QEMU, the limit of a system container, a little for the others.
+def memory_need(machine: Machine, nodes: Nodes, resources: Mapping[str, Resources], warm: Mapping[str, WarmMemory] | None = None) -> MemoryNeed:
+    """Return the memory that the machine's nodes need: what a virtual machine was given and its QEMU, the limit of a system container, a little for others.
 
-    Of a virtual machine in ``warm`` it is what it is known to take, if that is less; not of one that carries processes, whose memory will be used.
+    A virtual machine in ``warm`` needs what such a clone is known to take, if that is less. One that carries processes is an exception, since
+    its memory will be used.
 
-    topology   partitioned
+    nodes      of a partitioned topology
     resources  {node: its own}, see resources.node_resources
 
-    Processes inside a virtual machine live on its memory. A ghost's is reserved as if it ran. A physical node needs nothing: it is the machine.
+    Processes inside a virtual machine live on its memory. A ghost's memory is reserved as if it ran. A physical node needs none: it is the machine.
     """
     warm = warm or {}
-    kinds = {computer.name: kind_of(computer) for computer in topology.computers}
-    carrying, shared, cloned = set(carriers(topology).values()), {}, []
+    carrying = {nested.vhost for nested in machine.nested}
+    shared: dict[str, int] = {}
+    cloned = []
     for name in machine.nodes:
         own = warm.get(name)
         if own and name not in carrying and own.own_mb < sum(_each(QEMU, resources.get(name))[1:]):
             shared[own.template] = own.shared_mb
             cloned.append(name)
-    groups = Counter(_each(kinds.get(name, QEMU), resources.get(name)) for name in (*machine.nodes, *machine.hidden) if name not in cloned)
+    cold = [name for name in (*machine.nodes, *machine.hidden) if name not in cloned]
+    groups = Counter(_each(nodes[name].kind if name in nodes else QEMU, resources.get(name)) for name in cold)
     groups.update(("warm qemu", warm[name].own_mb, 0) for name in cloned)
     groups.update(("template", size, 0) for size in shared.values())
-    groups = {group: count for group, count in groups.items() if sum(group[1:])}
-    by_size = sorted(groups, key=lambda group: (-sum(group[1:]) * groups[group], group))
-    words = [f"{groups[kind, size, more]} {kind} of {size:,}{f' and {more} for each QEMU' if more else ''}" for kind, size, more in by_size[:_MOST_GROUPS]]
+    by_size = sorted((group for group in groups if sum(group[1:])), key=lambda group: (-sum(group[1:]) * groups[group], group))
+    parts = [f"{groups[kind, size, more]} {kind} of {size:,}{f' and {more} for each QEMU' if more else ''}" for kind, size, more in by_size[:_MOST_GROUPS]]
     left = sum(groups[group] for group in by_size[_MOST_GROUPS:])
-    return MemoryNeed(sum(sum(group[1:]) * count for group, count in groups.items()), ", ".join(words + ([f"{left} more nodes"] if left else [])))
+    return MemoryNeed(sum(sum(group[1:]) * count for group, count in groups.items()), ", ".join(parts + ([f"{left} more nodes"] if left else [])))
 
 
-def refuse_cramped_carriers(topology: Topology, resources: dict[str, Resources]) -> None:
-    """Raise InputError with a Problem for every virtual machine whose memory cannot hold the processes that it is to carry."""
-    computers = {computer.name: computer for computer in topology.computers}
+def refuse_cramped_carriers(nodes: Nodes, resources: Mapping[str, Resources]) -> None:
+    """Raise InputError with a Problem for every virtual machine whose memory is too small for the processes that it carries."""
     inside: dict[str, list[str]] = {}
-    for process, carrier in carriers(topology).items():
+    for process, carrier in carriers(nodes).items():
         inside.setdefault(carrier, []).append(process)
-    problems = [_cramped(topology, computers, carrier, processes, resources[carrier].memory_mb)
+    problems = [_cramped(nodes, carrier, processes, resources[carrier].memory_mb)
                 for carrier, processes in inside.items() if GUEST_MB + PROCESS_MB * len(processes) > resources[carrier].memory_mb]
     if problems:
         raise InputError(problems)
 
 
 def _each(kind: str, own: Resources | None) -> tuple[str, int, int]:
-    """(kind, MiB of one such node, MiB of what runs it)."""
+    """Return (kind, MiB of one such node, MiB of its QEMU)."""
     given = own.memory_mb if own else 0
     if kind == QEMU:
         return kind, given or EmbeddingSettings.qemu_memory_mb, QEMU_MB
@@ -135,9 +135,9 @@ def _each(kind: str, own: Resources | None) -> tuple[str, int, int]:
     return kind, PROCESS_MB if kind == PROCESS else 0, 0
 
 
-def _cramped(topology, computers, carrier: str, processes: list[str], memory_mb: int) -> Problem:
+def _cramped(nodes: Nodes, carrier: str, processes: list[str], memory_mb: int) -> Problem:
     needed = GUEST_MB + PROCESS_MB * len(processes)
     message = f"{memory_mb} MiB of memory are too few to carry {len(processes)} processes"
-    if carrier in computers:
-        return problem_of(topology, computers[carrier], message, f"containers:memory of at least {needed}M")
-    return problem_of(topology, computers[processes[0]], f"its vhost {carrier}: {message}", f"a setting qemu_memory_mb of at least {needed}")
+    if carrier in nodes:
+        return nodes[carrier].problem(message, f"containers:memory of at least {needed}M")
+    return nodes[processes[0]].problem(f"its vhost {carrier}: {message}", f"a setting qemu_memory_mb of at least {needed}")

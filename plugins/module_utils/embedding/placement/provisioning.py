@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What nodes with a system of their own (openvz, qemu) are made with, beside the topology and the machines."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The images, resources, accounts and keys of nodes with a system of their own (openvz, qemu)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...hostplan import ImagePlan, UserPlan
 
 @dataclass(frozen=True)
 class Resources:
-    """memory_mb and disk_mb in MiB, cpus in processors; 0: no limit, for the disk that of the image."""
+    """The resources of a node: ``memory_mb`` and ``disk_mb`` in MiB, ``cpus`` in processors. 0 means no limit; for the disk, the image's size."""
 
     memory_mb: int = 0
     cpus: int = 0
@@ -21,7 +21,13 @@ class Resources:
 
 @dataclass(frozen=True)
 class Provisioning:
-    """images and resources: {node: its own}; users: accounts on all of them; root_keys: SSH public keys that log in as root."""
+    """The parts of binding's input that come from neither the topology nor the machines.
+
+    images     {node: its own}
+    resources  {node: its own}
+    users      accounts on all of these nodes
+    root_keys  SSH public keys that may log in as root
+    """
 
     images: dict[str, ImagePlan] = field(default_factory=dict)
     resources: dict[str, Resources] = field(default_factory=dict)
@@ -29,7 +35,7 @@ class Provisioning:
     root_keys: tuple[str, ...] = ()
 
     def image(self, node: str) -> ImagePlan:
-        """Raises BenitoError when the node has none."""
+        """Return the image of ``node``. Raises BenitoError when it has none."""
         if node not in self.images:
             raise BenitoError(f"node {node} has no image to be made of")
         return self.images[node]

@@ -1,22 +1,22 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The fewest prefixes that say which subnet goes to which next hop.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The smallest set of prefixes that sends every subnet to its next hop.
 
-ORTC (Draves, King, Venkatachary, Zill: Constructing optimal IP routing tables, 1999) on a
-path-compressed binary trie of the experiment's subnets. Addresses nobody was given may go anywhere,
-which saves most of the prefixes; subnets that cannot be reached, and everything outside the
-experiment's address space, are never covered.
+The algorithm is ORTC (Draves, King, Venkatachary, Zill: Constructing optimal IP routing tables, 1999) on a path-compressed binary
+trie of the experiment's subnets. A route may cover unused addresses, which saves most of the prefixes. No route covers unreachable
+subnets or addresses outside the experiment's address space.
 """
 
 from __future__ import annotations
 
 import bisect
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..addressing.subnets import dotted, netmask, private_block
 
+_Item = tuple[int, int, int, int]  # (first address, prefix length, component, rank) of a leaf; -1 and -1 of what must not be covered
 _UNIFORM = 1  # lowest bit of a set of hops: nothing below this node wants anything else
 
 
@@ -37,10 +37,10 @@ class Forest:
     prefixes: list[str] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
 
-    def table(self, groups: list[Iterable[int]], connected: Iterable[int], default: int) -> list[tuple[str, int]]:
-        """The routes [(prefix, number of its group)] that send every leaf to its group.
+    def table(self, groups: Sequence[Iterable[int]], connected: Iterable[int], default: int) -> list[tuple[str, int]]:
+        """Return the routes [(prefix, number of its group)] that send every leaf to its group.
 
-        groups     leaves of each next hop; that of ``default`` is not looked at: it has all the others
+        groups     leaves of each next hop; those of ``default`` are ignored: it has all leaves that no other group has
         connected  leaves that need no route
         """
         bits = [1 << (number + 1) for number in range(len(groups))]
@@ -60,7 +60,7 @@ class Forest:
         return [(self.prefixes[node], hop.bit_length() - 2) for node, hop in self._choose(hops, anything, bits[default])]
 
     def _merge(self, hops: list[int], changed: list[int]) -> None:
-        """Give every inner node above a changed leaf the hops that serve it best: common to both sides, else either's."""
+        """Give every inner node above a changed leaf its best hops: those common to both children, else those of either child."""
         leaves, children = self.leaves, self.children
         for node in self._above(changed):
             left, right = children[node - leaves]
@@ -68,8 +68,8 @@ class Forest:
             both = one & other
             hops[node] = both if both > _UNIFORM else (one | other) & ~_UNIFORM
 
-    def _above(self, changed: list[int]):
-        """Inner nodes above the leaves, children before parents."""
+    def _above(self, changed: list[int]) -> Iterable[int]:
+        """Return the inner nodes above the leaves ``changed``, children before parents. It may return all inner nodes."""
         if len(changed) * 4 > self.leaves:
             return range(self.leaves, self.leaves + len(self.children))
         parents = self.parents
@@ -82,7 +82,7 @@ class Forest:
         return sorted(found)
 
     def _choose(self, hops: list[int], anything: int, preferred: int) -> list[tuple[int, int]]:
-        """From the roots down, a route wherever what is inherited does not serve; [(node, hop)]."""
+        """Return the routes [(node, hop)]. From the roots down, add a route at each node that the inherited hop does not serve."""
         routes = []
         waiting = [(root, 0) for root in reversed(self.roots)]
         while waiting:
@@ -103,7 +103,7 @@ class Forest:
 
 @dataclass(frozen=True)
 class _Node:
-    """A trie node under construction. component is None where several meet."""
+    """A trie node under construction. ``component`` is None for a node above leaves of several components."""
 
     start: int
     length: int
@@ -113,7 +113,7 @@ class _Node:
 
 
 def forests(subnets: list[tuple[int, int]], components: list[int], base: str, avoid: tuple[str, ...] = ()) -> list[Forest]:
-    """The forest of every component.
+    """Return the forest of every component.
 
     subnets     (first address, prefix length) of each leaf; none overlaps another
     components  of each leaf, numbered from 0; a leaf's number within its forest is its rank among the
@@ -134,8 +134,10 @@ def forests(subnets: list[tuple[int, int]], components: list[int], base: str, av
 
 
 def address_space(subnets: list[tuple[int, int]], base: str) -> list[ipaddress.IPv4Network]:
-    """The experiment's address space: within each private block the smallest prefix around its subnets, and at least
-    ``base`` where they are inside it; of public addresses exactly what is in use. Never 0.0.0.0/0.
+    """Return the experiment's address space as prefixes. It never contains 0.0.0.0/0.
+
+    Within each private block it is the smallest prefix around the experiment's subnets, or ``base`` if that prefix lies inside it.
+    Of public addresses it is exactly the subnets in use.
     """
     networks = [ipaddress.IPv4Network((start, length)) for start, length in sorted(subnets)]
     blocks: dict[ipaddress.IPv4Network, list] = {}
@@ -147,14 +149,14 @@ def address_space(subnets: list[tuple[int, int]], base: str) -> list[ipaddress.I
     return sorted([*spaces, *ipaddress.collapse_addresses(public)])
 
 
-def _around(networks, base):
+def _around(networks: list[ipaddress.IPv4Network], base: ipaddress.IPv4Network) -> ipaddress.IPv4Network:
     space = networks[0]
     while not networks[-1].subnet_of(space):
         space = space.supernet()
     return base if space.subnet_of(base) else space
 
 
-def _ranks(components):
+def _ranks(components: list[int]) -> tuple[list[int], list[int]]:
     sizes: list[int] = [0] * (max(components, default=-1) + 1)
     ranks = []
     for component in components:
@@ -163,14 +165,14 @@ def _ranks(components):
     return ranks, sizes
 
 
-def _grow(found: list[Forest], items, space) -> None:
-    """Add what of the trie of one address space belongs to single components to their forests."""
+def _grow(found: list[Forest], items: list[_Item], space: ipaddress.IPv4Network) -> None:
+    """Add the parts of an address space's trie that belong to a single component to that component's forest."""
     low = bisect.bisect_left(items, (int(space.network_address),))
     high = bisect.bisect_left(items, (int(space.broadcast_address) + 1,))
     if low == high:
         return
     top = _trie(items, [item[0] for item in items], low, high)
-    if top.component is not None:  # all of the space is one component's
+    if top.component is not None:  # the whole space belongs to one component
         if top.component >= 0:
             forest = found[top.component]
             forest.prefixes[_plant(forest, top)] = str(space)
@@ -184,10 +186,10 @@ def _grow(found: list[Forest], items, space) -> None:
             _plant(found[node.component], node)
 
 
-def _trie(items, starts, low, high) -> _Node:
-    start, length, component, rank = items[low]
+def _trie(items: list[_Item], starts: list[int], low: int, high: int) -> _Node:
+    start, length, leaf_component, rank = items[low]
     if high - low == 1:
-        return _Node(start, length, component, rank)
+        return _Node(start, length, leaf_component, rank)
     size = (start ^ items[high - 1][0]).bit_length()
     top = start & netmask(32 - size)
     middle = bisect.bisect_left(starts, top | 1 << (size - 1), low, high)

@@ -1,26 +1,26 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Shortest paths in the core of a network, for all routers at once.
 
-A set of destinations is an integer, a bit for each. One step carries the sets of what is exactly so
-far away one substrate further; whoever of the neighbours had a destination first, in order of names,
-is the next hop to it.
+A set of destinations is an integer with one bit for each. A step carries the set of destinations at a given distance across one
+more substrate. The next hop to a destination is the first neighbour, in order of names, that had it in the previous step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import compress
 
 _ZERO_ONE = bytes.maketrans(b"01", b"\0\1")
 
 
 class Core:
-    """Next hops between vertices of the core; see ``shortest.Paths`` for what a vertex is.
+    """The next hops between vertices of the core. See ``shortest.Paths`` for the numbering of vertices.
 
     near     neighbours of every vertex, ascending
-    first    vertices below are routers, from here on substrates
+    first    the number of the first substrate; the vertices below it are routers
     is_core  of every vertex
-    stretch  (begin, end) in the tour of all that hangs on a vertex, itself included
+    stretch  for every vertex, the stretch (begin, end) of the tour that holds its whole tree
     """
 
     def __init__(self, near: list[list[int]], first: int, is_core: list[bool], stretch: list[tuple[int, int]]):
@@ -36,11 +36,11 @@ class Core:
         self._solve()
 
     def from_vertex(self, vertex: int) -> list[tuple[tuple[int, int], list[tuple[int, int]]]]:
-        """[((neighbour router, substrate shared with it), stretches it leads to)] from a router, or a node on a substrate only."""
+        """Return [((neighbour router, shared substrate), stretches it leads to)] from a router, or from a node that is only on one substrate."""
         return [(hop, self._stretches_of(targets)) for hop, targets in self._leads[vertex].items()]
 
-    def _neighbours(self, router):
-        """(router, substrate) of every neighbour, by name: numbers are in order of names."""
+    def _neighbours(self, router: int) -> list[tuple[int, int]]:
+        """Return (router, substrate) of every neighbour, by name. Vertices are numbered in order of names."""
         return sorted((other, substrate) for substrate in self._near[router] for other in self._near[substrate] if other != router)
 
     def _solve(self) -> None:
@@ -50,7 +50,8 @@ class Core:
         moving = bool(self._routers)
         while moving:
             heard = {substrate: _union(exact[router] for router in self._near[substrate]) for substrate in self._substrates}
-            further, moving = {}, False
+            further: dict[int, int] = {}
+            moving = False
             for router in self._routers:
                 fresh = _union(heard[substrate] for substrate in self._near[router]) & ~known[router]
                 further[router] = fresh
@@ -65,10 +66,10 @@ class Core:
                     self._lead(substrate, fresh, exact)
             exact = further
 
-    def _own(self, router):
+    def _own(self, router: int) -> int:
         return _union(self._bit[substrate] for substrate in self._near[router]) | self._bit.get(router, 0)
 
-    def _lead(self, vertex, fresh, exact):
+    def _lead(self, vertex: int, fresh: int, exact: dict[int, int]) -> None:
         leads = self._leads[vertex]
         for hop in self._beside[vertex]:
             found = fresh & exact[hop[0]]
@@ -78,12 +79,12 @@ class Core:
                 if not fresh:
                     return
 
-    def _stretches_of(self, targets):
+    def _stretches_of(self, targets: int) -> list[tuple[int, int]]:
         digits = bin(targets)[:1:-1].encode().translate(_ZERO_ONE)
         return list(compress(self._stretches, digits))
 
 
-def _union(sets):
+def _union(sets: Iterable[int]) -> int:
     whole = 0
     for targets in sets:
         whole |= targets

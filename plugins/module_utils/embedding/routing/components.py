@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Parts of a network between which there is no way, so that no routes lead from one to the other."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The connected parts of a network. No routes lead from one part to another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = 5
 
 
 def separate_parts(network: Network, source: str = "") -> tuple[Problem, ...]:
-    """One Problem where nodes with interfaces are in several parts, naming them by their first nodes."""
+    """Return one Problem if nodes with interfaces are in several parts, else (). It names each part by its first node."""
     parts = _parts(network)
     if len(parts) < 2:
         return ()
@@ -21,14 +21,15 @@ def separate_parts(network: Network, source: str = "") -> tuple[Problem, ...]:
 
 
 def _parts(network: Network) -> list[list[str]]:
-    """The nodes of every part, each from its first in document order on, by distance."""
+    """Return the nodes of every part. Each part begins with its first node in document order and continues by distance from it."""
     parts: list[list[str]] = []
     seen: set[str] = set()
     for node, attachments in network.nodes.items():
         if node in seen or not attachments:
             continue
         seen.add(node)
-        found, substrates = [node], set()
+        found = [node]
+        substrates: set[str] = set()
         for here in found:
             for name in {attachment.substrate for attachment in network.nodes[here]} - substrates:
                 substrates.add(name)

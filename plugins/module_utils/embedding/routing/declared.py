@@ -1,26 +1,26 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a topology says about routes: ``rtproto`` of the whole or of a computer, ``containers:cost`` of a substrate and
-``containers:route`` of a computer, in the words of NS files (``$ns rtproto``, ``$link cost``, ``$node add-route``).
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The routing that a topology declares, in the terms of NS files (``$ns rtproto``, ``$link cost``, ``$node add-route``).
+
+These are the attributes ``rtproto`` of the topology or of a computer, ``containers:cost`` of a substrate and ``containers:route`` of
+a computer.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from ...errors import InputError, Problem
-from ...topology.attributes import COST, ROUTE, RTPROTO, containers_attribute
+from ...topology.attributes import COST, containers_attribute
 from ...topology.model import Computer, Topology
-from ..computers import problem_of
+from ..attribute_values import COST_UNIT, parse_cost, routing_protocol
+from ..node_view import Nodes, NodeView
 
 COMPUTED, GIVEN, NOTHING = "static", "manual", "none"
 _COMPUTED = ("static", "static-ddijk", "static-old")
 _DAEMONS = ("session", "ospf")
 _PROTOCOLS = "Static, Session, ospf, Manual or none"
-_NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_MILLIONTHS = 10**6  # costs are whole numbers of these, so that sums of them are exact
-_LARGEST_COST = 1e9
 
 
 @dataclass(frozen=True)
@@ -40,88 +40,80 @@ class GivenRoute:
     on: str
 
 
-def check_routing(topology: Topology) -> tuple[Problem, ...]:
-    """Warnings about what a topology says of routes. Raises InputError with everything that is wrong."""
-    problems = [*_wrong_costs(topology)]
-    routes, wrong, warnings = _read_routes(topology)
-    problems += wrong
-    if problems:
-        raise InputError(sorted(problems, key=lambda problem: problem.line))
-    return (*_odd_protocols(topology), *warnings, *_idle_routes(topology, routes))
+def check_routing(topology: Topology, nodes: Nodes) -> tuple[Problem, ...]:
+    """Return warnings about what a topology says of routes. Raises InputError with everything that is wrong."""
+    wrong_costs = _read_costs(topology)[1]
+    routes, wrong_routes, warnings = _read_routes(topology, nodes)
+    if wrong_costs or wrong_routes:
+        raise InputError(sorted((*wrong_costs, *wrong_routes), key=lambda problem: problem.line))
+    return (*_odd_protocols(topology, nodes), *warnings, *_idle_routes(topology, nodes, routes))
 
 
-def protocols(topology: Topology) -> dict[str, str]:
-    """{computer: COMPUTED, GIVEN or NOTHING}."""
-    everywhere = _word(topology)
-    return {computer.name: _meaning(_word(computer) or everywhere) for computer in topology.computers}
+def protocols(topology: Topology, nodes: Nodes) -> dict[str, str]:
+    """Return {computer: COMPUTED, GIVEN or NOTHING}."""
+    everywhere = routing_protocol(topology)
+    return {node.name: _meaning(node.protocol or everywhere) for node in nodes.values()}
 
 
 def costs(topology: Topology) -> dict[str, int]:
-    """{substrate: what crossing it costs, in millionths}; 1 where nothing valid is said."""
-    return {substrate.name: _cost(containers_attribute(substrate, COST)) or _MILLIONTHS for substrate in topology.substrates}
+    """Return {substrate: what crossing it costs, in millionths}; 1 where nothing valid is said."""
+    found = _read_costs(topology)[0]
+    return {substrate.name: found.get(substrate.name, COST_UNIT) for substrate in topology.substrates}
 
 
-def given_routes(topology: Topology) -> tuple[GivenRoute, ...]:
-    """The routes that authors gave and that take effect, in document order."""
-    routes = _read_routes(topology)[0]
-    chosen = protocols(topology) if routes else {}
+def given_routes(topology: Topology, nodes: Nodes) -> tuple[GivenRoute, ...]:
+    """Return the routes that authors gave and that take effect, in document order."""
+    routes = _read_routes(topology, nodes)[0]
+    chosen = protocols(topology, nodes) if routes else {}
     return tuple(route for route in routes if chosen[route.node] != NOTHING)
 
 
-def _word(element) -> str:
-    """The protocol as it was spelled, "" for none; NS files and the original's own TopDL files spell the attribute differently."""
-    return (containers_attribute(element, RTPROTO) or element.attribute(RTPROTO) or "").strip()
+def _meaning(protocol: str) -> str:
+    return protocol.lower() if protocol.lower() in (GIVEN, NOTHING) else COMPUTED
 
 
-def _meaning(word: str) -> str:
-    return word.lower() if word.lower() in (GIVEN, NOTHING) else COMPUTED
+def _odd_protocols(topology: Topology, nodes: Nodes) -> Iterator[Problem]:
+    named = [(routing_protocol(topology), topology.line, "rtproto")]
+    named += [(node.protocol, node.line, f"computer {node.name}, rtproto") for node in nodes.values() if node.protocol]
+    for protocol, line, label in named:
+        if protocol.lower() in _DAEMONS:
+            message = f"routes are computed once, as with Static: no routing daemon is run for {protocol!r}"
+            yield Problem(message, topology.source, line, label, "Manual leaves routes to a daemon of your own")
+        elif protocol and protocol.lower() not in (GIVEN, NOTHING, *_COMPUTED):
+            yield Problem(f"{protocol!r} is not known: routes are computed, as with Static", topology.source, line, label, _PROTOCOLS)
 
 
-def _odd_protocols(topology: Topology):
-    for element, label in ((topology, "rtproto"), *((computer, f"computer {computer.name}, rtproto") for computer in topology.computers)):
-        word = _word(element)
-        if word.lower() in _DAEMONS:
-            message = f"routes are computed once, as with Static: no routing daemon is run for {word!r}"
-            yield Problem(message, topology.source, element.line, label, "Manual leaves routes to a daemon of your own")
-        elif word and word.lower() not in (GIVEN, NOTHING, *_COMPUTED):
-            yield Problem(f"{word!r} is not known: routes are computed, as with Static", topology.source, element.line, label, _PROTOCOLS)
-
-
-def _cost(text: str | None) -> int:
-    """A cost in millionths, 0 for what is none."""
-    if text is None or not _NUMBER.fullmatch(text.strip()):
-        return 0
-    number = float(text)
-    return round(number * _MILLIONTHS) if number <= _LARGEST_COST else 0
-
-
-def _wrong_costs(topology: Topology):
+def _read_costs(topology: Topology) -> tuple[dict[str, int], list[Problem]]:
+    """Return ({substrate: its cost in millionths} of those that have one, what is wrong with the others)."""
+    found: dict[str, int] = {}
+    wrong: list[Problem] = []
     for substrate in topology.substrates:
         text = containers_attribute(substrate, COST)
-        if text is not None and not _cost(text):
-            hint = f"a number from {1 / _MILLIONTHS:f} to {_LARGEST_COST:,.0f}"
-            yield Problem(f"its cost {text!r} is none", topology.source, substrate.line, f"substrate {substrate.name}", hint)
+        if text is None:
+            continue
+        try:
+            found[substrate.name] = parse_cost(text)
+        except InputError as exc:
+            wrong += [replace(problem, file=topology.source, line=substrate.line, element=f"substrate {substrate.name}") for problem in exc.problems]
+    return found, wrong
 
 
-def _read_routes(topology: Topology) -> tuple[list[GivenRoute], list[Problem], list[Problem]]:
-    """(routes, what is wrong, what is odd)."""
-    with_routes = [computer for computer in topology.computers if containers_attribute(computer, ROUTE)]
+def _read_routes(topology: Topology, nodes: Nodes) -> tuple[list[GivenRoute], list[Problem], list[Problem]]:
+    """Return (routes, what is wrong, what is odd)."""
+    with_routes = [(computer, nodes[computer.name]) for computer in topology.computers if nodes[computer.name].routes]
     if not with_routes:
         return [], [], []
-    places = _RouteReader(topology)
-    for computer in with_routes:
-        texts = [text.split() for text in containers_attribute(computer, ROUTE).split(";")]
-        for words in texts:
-            if words:
-                places.read(computer, words)
-    return places.routes, places.wrong, places.odd
+    reader = _RouteReader(topology)
+    for computer, node in with_routes:
+        for words in node.routes:
+            reader.read(computer, node, words)
+    return reader.routes, reader.wrong, reader.odd
 
 
 class _RouteReader:
-    """Reads routes by names. A destination that is both a computer and a substrate is the computer."""
+    """A reader of routes given by names. A name that is both a computer and a substrate means the computer."""
 
     def __init__(self, topology: Topology):
-        self.topology = topology
         self.computers = {computer.name: computer for computer in topology.computers}
         self.members = {name: {computer.name for computer, _interface in members} for name, members in topology.attachments().items()}
         self.routes: list[GivenRoute] = []
@@ -129,24 +121,24 @@ class _RouteReader:
         self.odd: list[Problem] = []
         self.seen: set[tuple[str, str]] = set()
 
-    def read(self, computer: Computer, words: list[str]) -> None:
-        """Note a route, or what is wrong with it."""
+    def read(self, computer: Computer, node: NodeView, words: tuple[str, ...]) -> None:
+        """Add a route, or a Problem if it is invalid."""
         text = " ".join(words)
         problem = self._fault(computer, words)
         if problem:
-            self.wrong.append(problem_of(self.topology, computer, f"its route {text!r}: {problem[0]}", problem[1]))
+            self.wrong.append(node.problem(f"its route {text!r}: {problem[0]}", problem[1]))
             return
         to, hop = words
         self.seen.add((computer.name, to))
         own = [interface.substrate for interface in computer.interfaces]
         on = next(name for name in own if hop in self.members[name])
         if to not in self.computers and to in own:
-            self.odd.append(problem_of(self.topology, computer, f"its route {text!r} has no effect: it is on {to} itself"))
+            self.odd.append(node.problem(f"its route {text!r} has no effect: it is on {to} itself"))
         else:
             self.routes.append(GivenRoute(computer.name, to if to in self.computers else "", "" if to in self.computers else to, hop, on))
 
-    def _fault(self, computer: Computer, words: list[str]) -> tuple[str, str] | None:
-        """(what is wrong, what would be right)."""
+    def _fault(self, computer: Computer, words: tuple[str, ...]) -> tuple[str, str] | None:
+        """Return (what is wrong, what would be right), None for nothing."""
         if len(words) != 2:
             return "is not a destination and a next hop", "such as 'lan0 router; server router'"
         to, hop = words
@@ -163,8 +155,10 @@ class _RouteReader:
         return None
 
 
-def _idle_routes(topology: Topology, routes: list[GivenRoute]):
-    chosen, giving = protocols(topology), {route.node for route in routes}
-    for computer in topology.computers:
-        if computer.name in giving and chosen[computer.name] == NOTHING:
-            yield problem_of(topology, computer, "its routes have no effect: its rtproto is none", "Manual")
+def _idle_routes(topology: Topology, nodes: Nodes, routes: list[GivenRoute]) -> Iterator[Problem]:
+    if not routes:
+        return
+    chosen, giving = protocols(topology, nodes), dict.fromkeys(route.node for route in routes)
+    for name in giving:
+        if chosen[name] == NOTHING:
+            yield nodes[name].problem("its routes have no effect: its rtproto is none", "Manual")

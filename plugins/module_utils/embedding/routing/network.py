@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The vtopo as a network: nodes, their attachments and addresses, ready for names, routes and plans.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The vtopo as a network of nodes, attachments and addresses, from which names, routes and plans are made.
 
-Addresses are integers here; ``dotted`` makes text of them.
+Addresses are integers here. ``dotted`` formats them as text.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from ...topology.attributes import IP4_ADDRESS, IP4_NETMASK
 from ...topology.model import Computer, Topology
 from ..addressing.subnets import network_of
+from ..node_view import read_nodes
 from .declared import COMPUTED, GivenRoute, costs, given_routes, protocols
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """One interface: ``port`` counts a node's interfaces from 0; ``address`` is an integer, None without one."""
+    """One interface. ``port`` counts a node's interfaces from 0. ``address`` is an integer, or None without an address."""
 
     node: str
     port: int
@@ -31,13 +32,13 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Network:
-    """Everything in document order.
+    """The nodes, substrates and subnets of a vtopo, in document order.
 
     nodes       {node: its attachments}
     substrates  {substrate: its members}, also of substrates without any
-    subnets     {substrate: (first address, prefix length)}, only where members have addresses
-    silent      nodes that want no computed routes (rtproto Manual or none)
-    costs       {substrate: what crossing it costs}, whole numbers; 1 where it is missing
+    subnets     {substrate: (first address, prefix length)}, only for substrates whose members have addresses
+    silent      nodes without computed routes (rtproto Manual or none)
+    costs       {substrate: the cost of crossing it}, whole numbers; 1 if it is missing
     given       routes that authors gave
     """
 
@@ -50,7 +51,8 @@ class Network:
 
 
 def read_network(topology: Topology) -> Network:
-    """The network of a topology whose interfaces have their addresses (``addresses.assign_addresses``)."""
+    """Return the network of a topology whose interfaces have their addresses (``addresses.assign_addresses``)."""
+    views = read_nodes(topology)
     nodes = {computer.name: _attachments(computer) for computer in topology.computers}
     members: dict[str, list[Attachment]] = {substrate.name: [] for substrate in topology.substrates}
     subnets = {}
@@ -60,9 +62,9 @@ def read_network(topology: Topology) -> Network:
             if attachment.address is not None and attachment.substrate not in subnets:
                 subnets[attachment.substrate] = (network_of(attachment.address, attachment.prefix_length), attachment.prefix_length)
     substrates = {name: tuple(found) for name, found in members.items()}
-    silent = frozenset(node for node, protocol in protocols(topology).items() if protocol != COMPUTED)
+    silent = frozenset(node for node, protocol in protocols(topology, views).items() if protocol != COMPUTED)
     in_order = {name: subnets[name] for name in substrates if name in subnets}
-    return Network(nodes, substrates, in_order, silent, costs(topology), given_routes(topology))
+    return Network(nodes, substrates, in_order, silent, costs(topology), given_routes(topology, views))
 
 
 def _attachments(computer: Computer) -> tuple[Attachment, ...]:

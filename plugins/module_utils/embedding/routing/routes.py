@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Routes of the experiment network: shortest paths (``shortest``), in as few prefixes as say the same inside the
-experiment's address space (``aggregate``), and before them what authors gave (``routing``).
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The routes of the experiment network: shortest paths (``shortest``), and the routes that authors gave (``declared``), which win.
 
-A node whose neighbours lead to nothing, or that asked for none (attribute ``rtproto`` Manual or none),
-has no computed routes. None is ever the default route 0.0.0.0/0, which belongs to the control network.
+Computed routes are aggregated to as few prefixes as possible within the experiment's address space (``aggregate``). A node has no
+computed routes if its neighbours lead nowhere, or if its ``rtproto`` is Manual or none. No route is ever the default route 0.0.0.0/0,
+which belongs to the control network.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from functools import cached_property
 
 from ...hostplan import RoutePlan
 from ..addressing.subnets import dotted
-from .aggregate import forests
+from .aggregate import Forest, forests
 from .network import Network
-from .shortest import Paths
+from .shortest import Group, Paths, Stretch
 
 
 class Routes:
@@ -34,21 +34,13 @@ class Routes:
         self._by_router: dict[int, tuple[RoutePlan, ...]] = {}
 
     def of(self, node: str) -> tuple[RoutePlan, ...]:
-        """Routes of a node, by ascending prefix, the wider first."""
+        """Return the routes of a node, by ascending prefix, the wider first."""
         computed, given = self._computed(node), self._given.get(node)
         if not given:
             return computed
         return tuple(sorted({**{route.to: route for route in computed}, **{route.to: route for route in given}}.values(), key=_prefix))
 
-    def destinations(self, node: str) -> int:
-        """How many subnets the computed routes of a node lead to: so many routes there were if nothing was aggregated."""
-        subnets = [self._substrate_number[a.substrate] for a in self._network.nodes[node] if a.address is not None]
-        if node in self._network.silent or not subnets:
-            return 0
-        begin, end = self._paths.components[self._paths.component_of(subnets[0])]
-        return end - begin - len(set(subnets))
-
-    def _computed(self, node):
+    def _computed(self, node: str) -> tuple[RoutePlan, ...]:
         if node in self._network.silent:
             return ()
         if node in self._router_number:
@@ -57,7 +49,7 @@ class Routes:
         return () if name is None else self._of_substrate(self._substrate_number[name])
 
     def text_of(self, node: str) -> str:
-        """The routes as text, a line ``PREFIX via ADDRESS`` for each."""
+        """Return the routes of a node as text, a line ``PREFIX via ADDRESS`` for each."""
         return "".join(f"{route.to} via {route.via}\n" for route in self.of(node))
 
     @cached_property
@@ -65,29 +57,29 @@ class Routes:
         return Paths(self._network)
 
     @cached_property
-    def _router_number(self):
+    def _router_number(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self._paths.routers)}
 
     @cached_property
-    def _substrate_number(self):
+    def _substrate_number(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self._paths.substrates)}
 
     @cached_property
-    def _forests(self):
-        """A forest for each component; its leaves are in the order of the tour."""
+    def _forests(self) -> list[Forest]:
+        """Return a forest for each component. Its leaves are in the order of the tour."""
         paths = self._paths
         subnets = [self._network.subnets[paths.substrates[substrate]] for substrate in paths.tour]
         return forests(subnets, [paths.component_of(substrate) for substrate in paths.tour], self._address_base, self._avoid)
 
     @cached_property
-    def _place(self):
-        """{substrate: its place in the tour}."""
+    def _place(self) -> dict[int, int]:
+        """Return {substrate: its place in the tour}."""
         return {substrate: place for place, substrate in enumerate(self._paths.tour)}
 
     @cached_property
-    def _gateways(self):
-        """{(node, substrate name): its first address there, as text}."""
-        found = {}
+    def _gateways(self) -> dict[tuple[str, str], str]:
+        """Return {(node, substrate name): its first address there, as text}."""
+        found: dict[tuple[str, str], str] = {}
         for node in self._paths.routers:
             for attachment in self._network.nodes[node]:
                 if attachment.address is not None:
@@ -95,8 +87,8 @@ class Routes:
         return found
 
     @cached_property
-    def _given(self):
-        """{node: the routes that its author gave}; those to or by what has no address are none."""
+    def _given(self) -> dict[str, list[RoutePlan]]:
+        """Return {node: the routes that its author gave}. Routes are left out if their destination or next hop has no address."""
         found: dict[str, list[RoutePlan]] = {}
         for route in self._network.given:
             via = next((a.address for a in self._network.nodes[route.hop] if a.substrate == route.on and a.address is not None), None)
@@ -107,18 +99,18 @@ class Routes:
                 found.setdefault(route.node, []).append(RoutePlan(f"{dotted(to[0])}/{to[1]}", dotted(via)))
         return found
 
-    def _of_router(self, router):
+    def _of_router(self, router: int) -> tuple[RoutePlan, ...]:
         if router not in self._by_router:
             self._by_router[router] = self._table(self._paths.from_router(router), self._paths.connected(router))
         return self._by_router[router]
 
-    def _of_substrate(self, substrate):
-        """Nodes that are on one substrate only have the same routes."""
+    def _of_substrate(self, substrate: int) -> tuple[RoutePlan, ...]:
+        """Return the routes of a node that is on one substrate only. All such nodes of a substrate have the same routes."""
         if substrate not in self._by_substrate:
             self._by_substrate[substrate] = self._table(self._paths.from_substrate(substrate), [substrate])
         return self._by_substrate[substrate]
 
-    def _table(self, groups, connected):
+    def _table(self, groups: list[Group], connected: list[int]) -> tuple[RoutePlan, ...]:
         if not groups:
             return ()
         component = self._paths.component_of(connected[0])
@@ -131,22 +123,22 @@ class Routes:
         return tuple(RoutePlan(prefix, vias[number]) for prefix, number in routes)
 
 
-def _merged(groups):
-    """Groups with one entry for each hop, in order of names."""
-    merged: dict[tuple[int, int], list] = {}
+def _merged(groups: list[Group]) -> list[Group]:
+    """Return the groups with one entry for each hop, in order of names."""
+    merged: dict[tuple[int, int], list[Stretch]] = {}
     for hop, stretches in sorted(groups, key=lambda group: group[0]):
         merged.setdefault(hop, []).extend(stretches)
     return list(merged.items())
 
 
-def _size(stretches):
+def _size(stretches: list[Stretch]) -> int:
     return sum(end - begin for begin, end in stretches)
 
 
-def _places(stretches, begin):
+def _places(stretches: list[Stretch], begin: int) -> list[int]:
     return [place - begin for low, high in stretches for place in range(low, high)]
 
 
-def _prefix(route):
+def _prefix(route: RoutePlan) -> tuple[int, int]:
     network = ipaddress.IPv4Network(route.to)
     return int(network.network_address), network.prefixlen

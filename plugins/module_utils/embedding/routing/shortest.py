@@ -1,16 +1,18 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who is the next hop to where: shortest paths by number of substrates crossed, or by their costs where these differ.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Next hops by shortest paths. The length of a path is the number of substrates crossed, or their cost if costs differ.
 
-Between equally short paths the neighbour whose name comes first is taken, then the substrate whose
-name comes first; names compare as plain strings.
+Of equally short paths, the one by the neighbour whose name comes first is taken, then by the substrate whose name comes first. Names
+compare as plain strings.
 
-Routers and substrates form a bipartite graph. Its fringe, all that hangs on by one vertex, is peeled
-off first: there is no choice of path in it, and what lies behind a vertex is one stretch of a tour of
-the tree. What remains, the core, is solved for all routers at once (``bitset_paths.py``).
+Routers and substrates form a bipartite graph. Its fringe consists of trees that hang on the rest by one vertex. The fringe is peeled
+off first, because it offers no choice of path. The vertices behind a vertex of it are one stretch of a tour of the tree. The
+remaining core is solved for all routers at once (``bitset_paths.py``), or by cost (``weighted.py``).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from .bitset_paths import Core
 from .network import Network
@@ -21,15 +23,15 @@ Group = tuple[tuple[int, int], list[Stretch]]
 
 
 class Paths:
-    """Next hops of one network.
+    """The next hops of one network.
 
     routers     names of the nodes on two or more substrates, sorted
     substrates  names of the substrates with a subnet, sorted
-    tour        substrate numbers, so ordered that what lies behind a neighbour is a few stretches of it
+    tour        substrate numbers, ordered so that the substrates behind a neighbour are a few stretches of it
     components  [(begin, end)] of each connected component in the tour
 
-    Routers and substrates are numbered by their place in these. A vertex is a router's number, or
-    ``len(routers)`` plus a substrate's.
+    Routers and substrates are numbered by their place in these lists. A vertex is a router's number, or ``len(routers)`` plus a
+    substrate's.
     """
 
     def __init__(self, network: Network):
@@ -56,15 +58,15 @@ class Paths:
         self._core = Core(*core) if alike else WeightedCore(*core, costs)
 
     def component_of(self, substrate: int) -> int:
-        """The number of the component that a substrate is in."""
+        """Return the number of the component that a substrate is in."""
         return self._component[self._first + substrate]
 
     def connected(self, router: int) -> list[int]:
-        """The substrates a router is on."""
+        """Return the substrates that a router is on."""
         return [vertex - self._first for vertex in self._near[router]]
 
     def from_router(self, router: int) -> list[Group]:
-        """[((neighbour router, substrate shared with it), stretches of the tour it leads to)], without what is connected."""
+        """Return [((neighbour router, shared substrate), stretches of the tour it leads to)] for a router, without its connected substrates."""
         groups = []
         for vertex in self._near[router]:
             if self._parent[vertex] == router or self._is_core[vertex]:
@@ -78,16 +80,16 @@ class Paths:
         return groups
 
     def from_substrate(self, substrate: int) -> list[Group]:
-        """The same for a node that is on this substrate only."""
+        """Return the same for a node that is on this substrate only."""
         vertex = self._first + substrate
         return [*self._downward(vertex, -1), *self._upward(vertex)]
 
     def _downward(self, substrate: int, asking: int) -> list[Group]:
-        """Through the routers that hang on a substrate, except the one that asks."""
+        """Return the hops through the routers that hang on a substrate, except the router ``asking``."""
         return [((child, substrate - self._first), [self._stretch[child]]) for child in self._children[substrate] if child != asking]
 
     def _upward(self, substrate: int) -> list[Group]:
-        """From a substrate to all that does not hang on it."""
+        """Return the hops from a substrate to every destination that does not hang on it."""
         if self._is_core[substrate]:
             return self._hops(self._core.from_vertex(substrate))
         if self._parent[substrate] < 0:
@@ -97,7 +99,7 @@ class Paths:
         rest = [stretch for stretch in ((begin, here), (there, end)) if stretch[0] < stretch[1]]
         return [((self._parent[substrate], substrate - self._first), rest)]
 
-    def _hops(self, groups) -> list[Group]:
+    def _hops(self, groups: list[Group]) -> list[Group]:
         return [((router, substrate - self._first), stretches) for (router, substrate), stretches in groups]
 
     def _walk(self) -> None:
@@ -125,9 +127,9 @@ class Paths:
 
 
 def _peel(near: list[list[int]]) -> tuple[list[int], list[bool]]:
-    """(parent of every fringe vertex, -1 without one; whether a vertex is in the core).
+    """Return (parent of every fringe vertex, -1 without one; whether each vertex is in the core).
 
-    Vertices with one neighbour left are taken away until there are none.
+    Vertices with at most one neighbour left are removed until there are none.
     """
     degrees = [len(vertices) for vertices in near]
     parent, left = [-1] * len(near), [True] * len(near)
@@ -151,8 +153,8 @@ def _children(parent: list[int]) -> list[list[int]]:
     return children
 
 
-def _components(near, parent, is_core):
-    """The roots of every component: one fringe vertex without a parent, or all vertices of a core."""
+def _components(near: list[list[int]], parent: list[int], is_core: list[bool]) -> Iterator[list[int]]:
+    """Iterate over the roots of every component: one fringe vertex without a parent, or all vertices of a core."""
     seen = [False] * len(near)
     for vertex in range(len(near)):
         if seen[vertex] or parent[vertex] >= 0:

@@ -1,22 +1,23 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Cheapest paths in the core of a network whose substrates cost differently: Dijkstra's algorithm from each vertex that is asked for.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cheapest paths in the core of a network whose substrates have different costs, by Dijkstra's algorithm from each requested vertex.
 
-Where all cost the same, ``bitset_paths.py`` solves all vertices at once, which is faster; both say the same then.
+With equal costs, ``bitset_paths.py`` gives the same result. It is faster, since it solves all vertices at once.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 
 
 class WeightedCore:
-    """Next hops between vertices of the core; see ``shortest.Paths`` for what a vertex is.
+    """The next hops between vertices of the core. See ``shortest.Paths`` for the numbering of vertices.
 
     near     neighbours of every vertex, ascending
-    first    vertices below are routers, from here on substrates
+    first    the number of the first substrate; the vertices below it are routers
     is_core  of every vertex
-    stretch  (begin, end) in the tour of all that hangs on a vertex, itself included
+    stretch  for every vertex, the stretch (begin, end) of the tour that holds its whole tree
     costs    of every substrate, by its number; whole numbers, at least 1
     """
 
@@ -27,7 +28,7 @@ class WeightedCore:
         self._near = {vertex: [other for other in near[vertex] if is_core[other]] for vertex in range(len(near)) if is_core[vertex]}
 
     def from_vertex(self, vertex: int) -> list[tuple[tuple[int, int], list[tuple[int, int]]]]:
-        """[((neighbour router, substrate shared with it), stretches it leads to)] from a router, or a node on a substrate only."""
+        """Return [((neighbour router, shared substrate), stretches it leads to)] from a router, or from a node that is only on one substrate."""
         connected = self._near[vertex] if vertex < self._first else [vertex]
         hops = sorted((other, substrate) for substrate in connected for other in self._near[substrate] if other != vertex)
         leads: list[list[tuple[int, int]]] = [[] for _hop in hops]
@@ -37,11 +38,11 @@ class WeightedCore:
                 leads[number].append((begin, end))
         return [(hop, found) for hop, found in zip(hops, leads, strict=True) if found]
 
-    def _first_hops(self, vertex, connected, hops):
-        """(vertex, number of the hop that leads there) of everything that is not connected.
+    def _first_hops(self, vertex: int, connected: list[int], hops: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Iterate over (vertex, number of the hop that leads to it) of every vertex that is not connected.
 
-        At equal cost routers come off the heap before substrates, since their numbers are lower, and of two ways to one vertex that by
-        the hop of the lower number: all ways to a vertex are known before it is its turn, because every cost is above 0.
+        At equal cost, routers leave the heap before substrates, since their numbers are lower. Of two paths to one vertex, the path by the
+        hop with the lower number leaves it first. All paths to a vertex are known before its turn, because every cost is above 0.
         """
         first, near, costs = self._first, self._near, self._costs
         done = {vertex, *connected}

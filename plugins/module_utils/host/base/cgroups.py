@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One cgroup for each node below the experiment's unit, so that no process of a node outlives the unit.
 
 Uses the version 2 hierarchy if there is one, also the one without controllers of a hybrid host. Otherwise uses

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Background jobs. The controller polls a job's progress and reads its result at the end.
 
 A job has the folder ``exp/PID.EID/jobs/NAME/``. It holds ``progress``, one line for a person; ``log``, other output;

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Locks on a vhost: one for each experiment, one for what its experiments share. A process that needs both takes the experiment's first.
 
 A removal announces itself first (``removal_lock``). Nodes may take minutes to boot: a process that waits for them while it holds

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Namespaces of process vnodes, which are kept without a process.
 
 Each experiment has one mount namespace, the *registry*. It holds a tmpfs of pins: each node's network, UTS and mount namespace is

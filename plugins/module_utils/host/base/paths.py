@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where things of an experiment are on a vhost, how its kernel objects are marked as ours, and how files there are read, replaced and removed.
 
 ``/var/benito/exp/PID.EID/`` outlives a reboot: plan, program, logs of the nodes.

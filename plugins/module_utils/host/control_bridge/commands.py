@@ -1,14 +1,15 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""``benito-host control-bridge``: the interface that carries SSH goes under the bridge control0, and comes back.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``benito-host control-bridge``: put the interface that carries SSH into the bridge control0, and give it back.
 
-``up`` arms the roll-back, then makes the change so that a reboot would forget it. ``confirm``, over a new connection,
-disarms it and makes the change last. ``down`` counts an experiment out; after the last one everything is as it was.
-Who configures the network is in managers.py; docs/control-bridge.md tells it for people.
+``up`` arms the roll-back, then makes the change in a way that a reboot forgets. ``confirm``, over a new connection, disarms the roll-back and makes
+the change permanent. ``down`` counts an experiment out; after the last one everything is as it was.
+managers.py has the network managers; docs/control-bridge.md explains all of it for operators.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import signal
 
@@ -22,10 +23,10 @@ from .state import CONFIRMED, PENDING, Record
 DEFAULT_TIMEOUT = 60
 
 
-def add_commands(parser) -> None:
+def add_commands(parser: argparse.ArgumentParser) -> None:
     """Add its commands to benito-host's ``control-bridge``."""
     commands = parser.add_subparsers(dest="control_bridge_command", required=True, metavar="COMMAND")
-    up_parser = commands.add_parser("up", help="put the control interface under control0; undone after a time unless confirmed")
+    up_parser = commands.add_parser("up", help="put the control interface into control0; undone after a time unless confirmed")
     up_parser.add_argument("--interface", default="", help="the control interface; default: the one that carries this SSH connection")
     up_parser.add_argument("--timeout", type=int, default=DEFAULT_TIMEOUT, metavar="SECONDS", help="time to confirm (default: %(default)s)")
     down_parser = commands.add_parser("down", help="count an experiment out; after the last one the interface is as it was")
@@ -41,10 +42,10 @@ def add_commands(parser) -> None:
     commands.add_parser("status", help="what there is").set_defaults(func=status)
 
 
-def up(args) -> dict:
-    """Put the control interface under control0, or count one more user of it.
+def up(args: argparse.Namespace) -> dict:
+    """Put the control interface into control0, or count one more user of it.
 
-    Raises HostError when the arrangement is not understood (nothing was changed) or the change failed (it was undone).
+    Raises HostError when the arrangement is not understood (nothing is changed) or the change fails (it is undone).
     """
     user = state.check_user(args.user)
     if args.timeout < 1:
@@ -52,15 +53,15 @@ def up(args) -> dict:
     with state.lock():
         before, found = _text(), state.load(PENDING) or state.load(CONFIRMED)
         users = state.users()
-        if found and (found.leaving or not is_bridge()):  # a 'down' that died, or a control0 that somebody deleted: back to the start, then anew
+        if found and (found.leaving or not is_bridge()):  # 'down' was interrupted, or somebody deleted control0: begin anew
             if args.check:
                 return _result(True, before, _text(dataclasses.replace(found, leaving=False)))
             _restore(found, found.carried())
             found = None
         if found and args.interface not in ("", found.interface):
-            raise HostError(f"{BRIDGE} is over {found.interface} already, not over {args.interface}")
+            raise HostError(f"{BRIDGE} is already over {found.interface}, not over {args.interface}")
         if found and _stands(found):
-            changed = bool(user) and user not in state.users() and not state.load(PENDING)  # who waits is counted when it is confirmed
+            changed = bool(user) and user not in state.users() and not state.load(PENDING)  # a user of a pending change is counted when it is confirmed
             if changed and not args.check:
                 state.add_user(user)
             return _result(changed, before, _text(found, user) if args.check else None)
@@ -74,7 +75,7 @@ def up(args) -> dict:
 
 def _prepare(interface: str, user: str) -> Record:
     if index_of(BRIDGE):
-        raise HostError(f"there is a {BRIDGE} on this host that is not ours: nothing was changed")
+        raise HostError(f"this host has a device {BRIDGE} that is not ours: rename or remove it; nothing was changed")
     interface = interface or find_interface()
     refuse_unless_plain(interface)
     name = in_charge(interface)
@@ -85,7 +86,7 @@ def _prepare(interface: str, user: str) -> Record:
 
 
 def _change(record: Record, timeout: int) -> None:
-    for ignored in (signal.SIGHUP, signal.SIGPIPE):  # the connection that started us may be lost meanwhile
+    for ignored in (signal.SIGHUP, signal.SIGPIPE):  # the connection that runs this may break meanwhile
         signal.signal(ignored, signal.SIG_IGN)
     state.arm_rollback(record.program, timeout)
     state.save(record, PENDING)
@@ -97,23 +98,23 @@ def _change(record: Record, timeout: int) -> None:
         raise HostError(f"{BRIDGE} could not be brought up over {record.interface}: {exc} (everything was put back)") from exc
 
 
-def confirm(args) -> dict:
-    """The controller is back: disarm the roll-back, remember the state for boots. Raises HostError when there is nothing to confirm."""
+def confirm(args: argparse.Namespace) -> dict:
+    """Disarm the roll-back and keep the state for boots, now that the controller is back. Raises HostError when there is nothing to confirm."""
     user = state.check_user(args.user)
     with state.lock():
         before, record = _text(), state.load(PENDING)
         if record and record.leaving:
-            raise HostError(f"{BRIDGE} is being taken away, there is nothing to confirm")
+            raise HostError(f"{BRIDGE} is being removed, there is nothing to confirm")
         if not record:
             if not state.load(CONFIRMED):
-                raise HostError(f"there is no {BRIDGE} to confirm: it was undone because nobody confirmed it in time, or never brought up")
+                raise HostError(f"there is no {BRIDGE} to confirm: it was not confirmed in time and so undone, or it was never brought up")
             changed = bool(user) and user not in state.users()
             if changed and not args.check:
                 state.add_user(user)
             return _result(changed, before)
         if not args.check:
             if not _stands(record):
-                raise HostError(f"{BRIDGE} does not stand any more over {record.interface}: the roll-back will put everything back")
+                raise HostError(f"{BRIDGE} is no longer in order over {record.interface}: the roll-back restores the interface")
             manager(record.manager).persist(record)
             state.save(record, CONFIRMED)
             for name in (record.user, user):
@@ -123,8 +124,8 @@ def confirm(args) -> dict:
         return _result(True, before)
 
 
-def down(args) -> dict:
-    """Count the experiment out; when nobody is left, take control0 away. Raises HostError when that failed."""
+def down(args: argparse.Namespace) -> dict:
+    """Count the experiment out, and remove control0 after the last one. Raises HostError when that fails."""
     user = state.check_user(args.user)
     with state.lock():
         before, record = _text(), state.load(PENDING) or state.load(CONFIRMED)
@@ -149,13 +150,13 @@ def _leave(record: Record) -> list[str]:
     now = LinkConfig.of(BRIDGE) if is_bridge() else record.carried()
     now.settings = record.carried().settings
     leaving = dataclasses.replace(record, link_config=now.to_plain(), leaving=True)
-    state.arm_rollback(record.program, DEFAULT_TIMEOUT)  # finishes this should we die half-way
+    state.arm_rollback(record.program, DEFAULT_TIMEOUT)  # finishes this if the process is killed meanwhile
     state.save(leaving, PENDING)
     return _restore(leaving, now)
 
 
-def rollback(_args) -> dict:
-    """Undo what was not confirmed, or finish what ``down`` began. Raises HostError when something is still missing."""
+def rollback(_args: argparse.Namespace) -> dict:
+    """Undo a change that was not confirmed, or finish what ``down`` began. Raises HostError when something is still missing."""
     with state.lock():
         before, record = _text(), state.load(PENDING)
         if not record:
@@ -165,13 +166,13 @@ def rollback(_args) -> dict:
 
 
 def _restore(record: Record, link_config: LinkConfig) -> list[str]:
-    """The interface as it was, by its manager; and by hand where the manager did not: then that is in what is returned."""
+    """Restore the interface by its manager, and without it where the manager fails. Returns warnings that say so."""
     warnings = []
     try:
         manager(record.manager).release(record, link_config)
         write_settings(record.interface, link_config.settings)
     except (HostError, OSError) as exc:
-        warnings = [f"{record.manager} did not give {record.interface} back what it had, so benito-host did: {exc}"]
+        warnings = [f"{record.manager} did not restore {record.interface}, so benito-host did: {exc}"]
     if warnings or master_of(record.interface) == BRIDGE:
         bring_back(record.interface, link_config)
     state.forget_confirmed()
@@ -180,8 +181,8 @@ def _restore(record: Record, link_config: LinkConfig) -> list[str]:
     return warnings
 
 
-def boot(args) -> dict:
-    """Bring a confirmed control0 up again, or give it back (``--leave``), on hosts whose network manager cannot keep it."""
+def boot(args: argparse.Namespace) -> dict:
+    """Bring a confirmed control0 up again, or remove it for now (``--leave``), on hosts whose network manager cannot keep it."""
     with state.lock():
         record = state.load(CONFIRMED)
         if not record or state.load(PENDING):
@@ -208,13 +209,13 @@ def _step_aside(record: Record) -> bool:
     return True
 
 
-def status(_args) -> dict:
-    """What there is, and whether it stands as remembered."""
+def status(_args: argparse.Namespace) -> dict:
+    """Return what there is, and whether it is as remembered."""
     return {"changed": False, **_facts()}
 
 
 def _stands(record: Record) -> bool:
-    """Whether control0 is there as the record says, and for boots too once it was confirmed."""
+    """Return whether control0 is as the record says and, once confirmed, kept for boots."""
     if not is_bridge() or members().count(record.interface) == 0 or mac_of(BRIDGE) != record.mac:
         return False
     return bool(state.load(PENDING)) or manager(record.manager).is_kept(record)
@@ -231,8 +232,8 @@ def _facts() -> dict:
             "files": sorted(record.files)}
 
 
-def _text(record=None, user: str = "", leaver: str = "") -> str:
-    """The state in lines, for ``--diff``: as it is, or as it would be with ``record`` in force."""
+def _text(record: Record | None = None, user: str = "", leaver: str = "") -> str:
+    """Return the state in lines, for ``--diff``: as it is, or as it would be with ``record`` in force."""
     facts = _facts()
     if record:
         users = sorted({*facts["users"], user} - {"", leaver})
@@ -248,7 +249,7 @@ def _text(record=None, user: str = "", leaver: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _result(changed: bool, before: str, after=None) -> dict:
+def _result(changed: bool, before: str, after: str | None = None) -> dict:
     after = _text() if after is None else after
     old, new = before.splitlines(), after.splitlines()
     changes = [f"{line}: gone" for line in old if line not in new] + [line for line in new if line not in old]

@@ -1,39 +1,38 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The two devices of the control bridge: the interface that carries SSH, and the bridge ``control0`` above it."""
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
-import struct
 
 from ...errors import HostError
+from ...names import CONTROL
 from ..net import netlink
-from .link_config import RTA_MULTIPATH, LinkConfig, addresses, all_routes, index_of, link_attribute, master_of, move, write_settings
+from ..net.marks import QUIET_BRIDGE
+from ..net.netlink_messages import RT_TABLE_MAIN
+from .link_config import LinkConfig, addresses, all_routes, index_of, link_attribute, master_of, move, write_settings
 
-BRIDGE = "control0"
+BRIDGE = CONTROL
 ARPHRD_ETHER = "1"
-PLAIN_KINDS = ("", "veth", "netdevsim")  # what a network card, or one as a container gets it, says it is
-NO_SPANNING_TREE = [("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0), ("IFLA_BR_NF_CALL_IPTABLES", 0),
-                    ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0)]
+PLAIN_KINDS = ("", "veth", "netdevsim")  # of network cards, and of what containers get in their place
 
 
 def alias(interface: str) -> str:
-    """The mark of our bridge."""
+    """Return the mark of our bridge."""
     return f"benito:control0:{interface}"
 
 
 def find_interface() -> str:
-    """The interface that carries the SSH connection this runs under, else the one of the default routes.
+    """Return the interface of the SSH connection that this runs under; without one, the interface of the default routes.
 
     Raises HostError when there is none, or more than one.
     """
     by_address = _interface_of_ssh_server()
     if by_address:
         return by_address
-    names = {socket.if_indextoname(route.index) for route in all_routes() if not route.length and route.index and route.table == 254}
+    names = {socket.if_indextoname(route.index) for route in all_routes() if not route.length and route.index and route.table == RT_TABLE_MAIN}
     if len(names) == 1:
         return names.pop()
     found = f"default routes go through {', '.join(sorted(names))}" if names else "there is no default route"
@@ -45,15 +44,15 @@ def _interface_of_ssh_server() -> str:
     if not server:
         return ""
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
-    packed = socket.inet_pton(family, server.split("%")[0])
-    names = {socket.if_indextoname(address.index) for address in addresses() if address.address == packed} - {"lo"}
+    plain = socket.inet_ntop(family, socket.inet_pton(family, server.split("%")[0]))  # as the kernel's are written
+    names = {socket.if_indextoname(address.index) for address in addresses() if address.address == plain} - {"lo"}
     if len(names) > 1:
         raise HostError(f"no single control interface: {server}, where SSH came in, is on {', '.join(sorted(names))} (name one with 'interface')")
     return names.pop() if names else ""
 
 
 def _ssh_server_address() -> str:
-    """Our end of the SSH connection; sudo hides it from the environment, not from that of its ancestors."""
+    """Return our end of the SSH connection. sudo hides it from its own environment, but not from that of its ancestors."""
     process = os.getpid()
     while process > 1:
         try:
@@ -70,7 +69,7 @@ def _ssh_server_address() -> str:
 
 
 def refuse_unless_plain(interface: str) -> None:
-    """Raises HostError that names the arrangement when this is not a plain Ethernet interface used for nothing else."""
+    """Raise HostError that names the arrangement unless this is a plain Ethernet interface that is used for nothing else."""
     if not index_of(interface):
         raise HostError(f"there is no interface {interface}")
     reason = _arrangement(interface)
@@ -100,86 +99,74 @@ def _arrangement(interface: str) -> str:
 def _odd_routes(interface: str) -> str:
     index = index_of(interface)
     for route in all_routes():
-        if RTA_MULTIPATH in route.attributes and index in _nexthop_interfaces(route.attributes[RTA_MULTIPATH]):
-            return f"is one of several ways of the route {route}"
+        if index in route.hops:
+            return f"is one of several hops of the route {route}"
         if route.index == index and route.odd:
             return f"has the route {route} that {route.odd}"
     rules = [rule for family in ("-4", "-6") for rule in _rules(family) if interface in (rule.get("iif"), rule.get("oif"))]
     return f"is named by the routing rule of priority {rules[0].get('priority')}" if rules else ""
 
 
-def _rules(family):
+def _rules(family: str) -> list[dict]:
     try:
         return netlink.ip_json(family, "rule", "show")
     except HostError:  # a kernel without this family or without rules has none
         return []
 
 
-def _nexthop_interfaces(value: bytes) -> set[int]:
-    found, offset = set(), 0
-    while offset + 8 <= len(value):
-        length, _flags, _hops, index = struct.unpack_from("=HBBi", value, offset)
-        if length < 8:
-            break
-        found.add(index)
-        offset += (length + 3) & ~3
-    return found
-
-
 def _kind(name: str) -> str:
-    """What sort of virtual device it is, "" for a network card."""
-    listed = netlink.ip_json("-details", "link", "show", "dev", name)
-    return listed[0].get("linkinfo", {}).get("info_kind", "") if listed else ""
+    """Return the kind of virtual device that it is, "" for a network card."""
+    link = netlink.links().get(name)
+    return link.kind if link else ""
 
 
 def is_bridge(name: str = BRIDGE) -> bool:
-    """Whether there is such a device and it is a bridge."""
+    """Return whether there is such a device and it is a bridge."""
     return os.path.isdir(f"/sys/class/net/{name}/bridge")
 
 
 def mac_of(interface: str) -> str:
-    """The interface's MAC address."""
+    """Return the interface's MAC address."""
     return link_attribute(interface, "address")
 
 
 def members() -> list[str]:
-    """The interfaces in control0, sorted."""
+    """Return the interfaces in control0, sorted."""
     return sorted(os.listdir(f"/sys/class/net/{BRIDGE}/brif")) if is_bridge() else []
 
 
 def bring_over(interface: str, link_config: LinkConfig) -> None:
-    """Create control0 over the interface and move to it what the interface carries. Raises HostError."""
+    """Create control0 over the interface and move the interface's addresses, routes and settings to it. Raises HostError."""
     mac, mtu = mac_of(interface), int(link_attribute(interface, "mtu"))
     batch = netlink.Batch()
     if not is_bridge():
-        attrs = [("IFLA_IFNAME", BRIDGE), ("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu),
-                 ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", NO_SPANNING_TREE)])]
-        batch.link(f"bridge {BRIDGE}", attrs=attrs, create=True)
+        info = [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", QUIET_BRIDGE)]
+        batch.add_link(f"bridge {BRIDGE}", [("IFLA_IFNAME", BRIDGE), ("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu), ("IFLA_LINKINFO", info)])
         batch.send()
     write_settings(BRIDGE, link_config.settings)
-    up = {"index": index_of(BRIDGE), "flags": netlink.IFF_UP, "change": netlink.IFF_UP}
-    batch.link(f"bridge {BRIDGE} up", up, [("IFLA_IFALIAS", alias(interface))])  # a link takes no alias while it is made
-    batch.link(f"{interface} into {BRIDGE}", {"index": index_of(interface)}, [("IFLA_MASTER", index_of(BRIDGE))])
+    bridge = index_of(BRIDGE)
+    batch.set_link(f"bridge {BRIDGE} up", [("IFLA_IFALIAS", alias(interface))], bridge, up=True)  # a link takes no alias while it is made
+    batch.set_link(f"{interface} into {BRIDGE}", [("IFLA_MASTER", bridge)], index_of(interface))
     batch.send()
     write_settings(interface, {"ipv6/disable_ipv6": "1"})
     move(link_config, interface, BRIDGE, nodad=True)
 
 
 def bring_back(interface: str, link_config: LinkConfig) -> None:
-    """Take control0 away and give the interface what it, or what control0, carried. Raises HostError."""
+    """Remove control0 and give the interface the addresses, routes and settings of ``link_config``. Raises HostError."""
     delete_bridge()
     write_settings(interface, link_config.settings)
     batch = netlink.Batch()
-    batch.link(f"{interface} up", {"index": index_of(interface), "flags": netlink.IFF_UP, "change": netlink.IFF_UP})
+    batch.set_link(f"{interface} up", index=index_of(interface), up=True)
     batch.send()
     move(link_config, interface, interface, nodad=False)
 
 
 def tune(interface: str, carried: LinkConfig) -> None:
-    """Give a control0 that the network manager made our mark, the interface's settings, and what the manager cannot be told to set."""
+    """Finish a control0 that the network manager has made: set our mark, the interface's settings, and what the manager cannot set."""
     write_settings(BRIDGE, carried.settings)
     batch = netlink.Batch()
-    batch.link(f"bridge {BRIDGE}", {"index": index_of(BRIDGE)}, [("IFLA_IFALIAS", alias(interface))])
+    batch.set_link(f"bridge {BRIDGE}", [("IFLA_IFALIAS", alias(interface))], index_of(BRIDGE))
     batch.send()
     for name in ("stp_state", "forward_delay", "multicast_snooping", "nf_call_iptables", "nf_call_ip6tables", "nf_call_arptables"):
         if link_attribute(BRIDGE, f"bridge/{name}") not in ("0", ""):
@@ -194,5 +181,5 @@ def delete_bridge() -> None:
     """Remove control0; its member becomes a plain interface again."""
     if is_bridge():
         batch = netlink.Batch()
-        batch.delete_link(f"bridge {BRIDGE}", index_of(BRIDGE), ignore=errno.ENODEV)
+        batch.delete_link(f"bridge {BRIDGE}", index_of(BRIDGE))
         batch.send()

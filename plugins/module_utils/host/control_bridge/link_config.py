@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an interface carries (addresses, routes, settings), moved whole from one device to another.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Move what an interface carries (addresses, routes, settings) from one device to another.
 
-Addresses and routes are kept as the kernel listed them, byte for byte but for the device, so that metrics,
-protocols, lifetimes and whatever else they have move with them. Both families, all tables.
+Addresses and routes are kept as the kernel listed them, byte for byte except for the device. So metrics, protocols, lifetimes and
+whatever else they have move with them. This covers both families and all tables.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 import time
+from collections.abc import Iterable, Sequence
 
 from ...errors import HostError
 from ..net import netlink
+from ..net import netlink_messages as nl
 
-ADDRESS_HEADER, ROUTE_HEADER = struct.Struct("=BBBBI"), struct.Struct("=BBBBBBBBI")
-IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 6, 8
-IFA_F_NODAD, IFA_F_TENTATIVE, IFA_F_DADFAILED, IFA_F_PERMANENT = 0x02, 0x40, 0x08, 0x80
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PREFSRC = 1, 4, 5, 7
-RTA_MULTIPATH, RTA_CACHEINFO, RTA_TABLE, RTA_VIA, RTA_ENCAP, RTA_EXPIRES, RTA_NH_ID = 9, 12, 15, 18, 22, 23, 30
-RTM_F_CLONED, RTNH_F_ONLINK, TABLE_LOCAL = 0x200, 4, 255
-PROTO_KERNEL, PROTO_RA, PROTO_DHCP = 2, 9, 16
-FOREVER = 0xFFFFFFFF
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_TICKS = 100  # of the kernel's clock in a second, as it counts lifetimes of routes
+_LABEL_LENGTH = 15
+_RENEWED = (nl.RTPROT_KERNEL, nl.RTPROT_RA, nl.RTPROT_DHCP)  # routes that come back by themselves
 
-# Per-interface settings that decide how the host speaks and listens there; the bridge gets the interface's.
+# Per-interface settings that decide how the host sends and receives there; the bridge gets those of the interface.
 SETTINGS = {
     "ipv4": ("accept_local", "accept_redirects", "accept_source_route", "arp_accept", "arp_announce", "arp_filter", "arp_ignore", "arp_notify",
              "forwarding", "force_igmp_version", "log_martians", "promote_secondaries", "proxy_arp", "route_localnet", "rp_filter", "secure_redirects",
@@ -37,101 +34,95 @@ SETTINGS = {
 
 
 class Address:
-    """One address as the kernel listed it (``body``: the ifaddrmsg and its attributes)."""
+    """One address as the kernel listed it; ``body`` is the ifaddrmsg and its attributes."""
 
     def __init__(self, body: bytes):
         self.body = body
-        self.family, self.prefix, _flags, self.scope, self.index = ADDRESS_HEADER.unpack_from(body)
-        self.attributes = netlink.attributes(body, 8)
-        self.flags = struct.unpack("=I", self.attributes[IFA_FLAGS])[0] if IFA_FLAGS in self.attributes else _flags
-        self.address = self.attributes.get(IFA_LOCAL, self.attributes.get(IFA_ADDRESS, b""))
+        head, known = nl.decode(nl.RTM_NEWADDR, body)
+        self.family, self.prefix, self.scope, self.index = (head[f"ifa_{name}"] for name in ("family", "prefixlen", "scope", "index"))
+        self.flags: int = known.get("IFA_FLAGS", head["ifa_flags"])
+        self.address: str = known.get("IFA_LOCAL", known.get("IFA_ADDRESS", ""))
 
     @property
-    def key(self):
+    def key(self) -> tuple[int, str, int]:
+        """The same for the same address on any device."""
         return (self.family, self.address, self.prefix)
 
     @property
     def permanent(self) -> bool:
-        return bool(self.flags & IFA_F_PERMANENT)
+        """Whether it has no lifetime."""
+        return bool(self.flags & nl.IFA_F_PERMANENT)
 
     @property
     def link_local(self) -> bool:
-        return self.family == socket.AF_INET6 and self.address[:2] == b"\xfe\x80"
+        """Whether it is an IPv6 address of fe80::/16."""
+        return self.address.startswith("fe80:")
 
-    def __str__(self):
-        return f"{socket.inet_ntop(self.family, self.address)}/{self.prefix}"
+    def __str__(self) -> str:
+        return f"{self.address}/{self.prefix}"
 
     def on(self, index: int, name: str, nodad: bool) -> bytes:
-        """The request that adds it to the device ``index`` called ``name``."""
-        attrs = dict(self.attributes)
-        label = attrs.pop(IFA_LABEL, b"").rstrip(b"\0").decode(errors="replace")
+        """Return the request that adds it to the device ``index`` called ``name``."""
+        attributes = nl.decode_raw(nl.RTM_NEWADDR, self.body)[1]
+        label = nl.value_of("IFA_LABEL", attributes.pop("IFA_LABEL", b""))
         if self.family == socket.AF_INET:
-            suffix = label[label.find(":"):] if ":" in label else ""
-            attrs[IFA_LABEL] = (name + suffix).encode()[:15] + b"\0"
-        flags = self.flags & ~(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_PERMANENT | IFA_F_NODAD)
+            _device, colon, suffix = label.partition(":")
+            attributes["IFA_LABEL"] = nl.value_bytes("IFA_LABEL", f"{name}{colon}{suffix}"[:_LABEL_LENGTH])
+        flags = self.flags & ~(nl.IFA_F_TENTATIVE | nl.IFA_F_DADFAILED | nl.IFA_F_PERMANENT | nl.IFA_F_NODAD)
         if nodad and self.family == socket.AF_INET6:
-            flags |= IFA_F_NODAD
-        attrs[IFA_FLAGS] = struct.pack("=I", flags)
-        return ADDRESS_HEADER.pack(self.family, self.prefix, flags & 0xFF, self.scope, index) + _encode(attrs)
+            flags |= nl.IFA_F_NODAD
+        attributes["IFA_FLAGS"] = nl.value_bytes("IFA_FLAGS", flags)
+        head = nl.IFADDRMSG.encode(ifa_family=self.family, ifa_prefixlen=self.prefix, ifa_flags=flags & nl.U8_MAX, ifa_scope=self.scope, ifa_index=index)
+        return head + nl.encode_raw(attributes)
 
 
 class Route:
-    """One route as the kernel listed it (``body``: the rtmsg and its attributes)."""
+    """One route as the kernel listed it; ``body`` is the rtmsg and its attributes."""
 
     def __init__(self, body: bytes):
         self.body = body
-        (self.family, self.length, self.source_length, self.tos, table, self.protocol, self.scope, self.kind, self.flags) = ROUTE_HEADER.unpack_from(body)
-        self.attributes = netlink.attributes(body, 12)
-        self.table = _u32(self.attributes.get(RTA_TABLE)) or table
-        self.index = _u32(self.attributes.get(RTA_OIF))
+        self._head, self._known = nl.decode(nl.RTM_NEWROUTE, body)
+        self.family, self.length, self.protocol, self.flags = (self._head[f"rtm_{name}"] for name in ("family", "dst_len", "protocol", "flags"))
+        self.table: int = self._known.get("RTA_TABLE") or self._head["rtm_table"]
+        self.index: int = self._known.get("RTA_OIF", 0)
+        self.source: str = self._known.get("RTA_PREFSRC", "")
+        self.hops: list[int] = self._known.get("RTA_MULTIPATH", [])
 
     @property
-    def destination_key(self):
-        """Where it leads and through whom; its metric may be another on another device."""
-        return (self.family, self.table, self.length, self.attributes.get(RTA_DST, b""), self.tos, self.attributes.get(RTA_GATEWAY, b""))
+    def destination_key(self) -> tuple[int, int, int, str, int, str]:
+        """Where it leads and through which gateway. Its metric may be another on another device."""
+        return (self.family, self.table, self.length, self._known.get("RTA_DST", ""), self._head["rtm_tos"], self._known.get("RTA_GATEWAY", ""))
 
     @property
     def through_gateway(self) -> bool:
-        return RTA_GATEWAY in self.attributes or RTA_VIA in self.attributes
+        """Whether it leads through a gateway, of either family."""
+        return "RTA_GATEWAY" in self._known or "RTA_VIA" in self._known
 
     @property
     def odd(self) -> str:
         """Why it cannot be moved as it is, or ""."""
-        if self.attributes.get(RTA_NH_ID):
+        if self._known.get("RTA_NH_ID"):
             return "uses a nexthop object"
-        return "is encapsulated" if RTA_ENCAP in self.attributes else ""
+        return "is encapsulated" if "RTA_ENCAP" in self._known else ""
 
-    def __str__(self):
-        destination = self.attributes.get(RTA_DST)
-        text = f"{socket.inet_ntop(self.family, destination)}/{self.length}" if destination else "default"
-        gateway = self.attributes.get(RTA_GATEWAY)
-        return f"{text} via {socket.inet_ntop(self.family, gateway)}" if gateway else text
+    def __str__(self) -> str:
+        text = f"{self._known['RTA_DST']}/{self.length}" if "RTA_DST" in self._known else "default"
+        return f"{text} via {self._known['RTA_GATEWAY']}" if "RTA_GATEWAY" in self._known else text
 
     def on(self, index: int) -> bytes:
-        """The request that adds it through the device ``index``."""
-        attrs = dict(self.attributes)
-        expires = struct.unpack_from("=i", attrs.pop(RTA_CACHEINFO, bytes(12)), 8)[0]
+        """Return the request that adds it through the device ``index``."""
+        attributes = nl.decode_raw(nl.RTM_NEWROUTE, self.body)[1]
+        attributes.pop("RTA_CACHEINFO", None)
+        expires = self._known.get("RTA_CACHEINFO", 0)
         if expires > 0:
-            attrs[RTA_EXPIRES] = struct.pack("=I", expires // 100 + 1)
-        attrs[RTA_OIF] = struct.pack("=I", index)
-        table = self.table if self.table < 256 else 0
-        head = (self.family, self.length, self.source_length, self.tos, table, self.protocol, self.scope, self.kind, self.flags & RTNH_F_ONLINK)
-        return ROUTE_HEADER.pack(*head) + _encode(attrs)
-
-
-def _u32(value) -> int:
-    return struct.unpack("=I", value)[0] if value else 0
-
-
-def _encode(attrs) -> bytes:
-    parts = []
-    for kind, value in attrs.items():
-        parts.append(struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4))
-    return b"".join(parts)
+            attributes["RTA_EXPIRES"] = nl.value_bytes("RTA_EXPIRES", expires // _TICKS + 1)
+        attributes["RTA_OIF"] = nl.value_bytes("RTA_OIF", index)
+        table = self.table if self.table <= nl.U8_MAX else nl.RT_TABLE_UNSPEC
+        return nl.RTMSG.encode(**{**self._head, "rtm_table": table, "rtm_flags": self.flags & nl.RTNH_F_ONLINK}) + nl.encode_raw(attributes)
 
 
 def index_of(name: str) -> int:
-    """The interface's index, 0 when there is none."""
+    """Return the interface's index, 0 when there is none."""
     try:
         return socket.if_nametoindex(name)
     except OSError:
@@ -139,59 +130,57 @@ def index_of(name: str) -> int:
 
 
 def addresses(index: int = 0) -> list[Address]:
-    """Addresses of a device (of all for 0), in the kernel's order: primary before secondary."""
-    listed = (Address(body) for family in (socket.AF_INET, socket.AF_INET6)
-              for body in netlink.dump(netlink.RTM_GETADDR, ADDRESS_HEADER.pack(family, 0, 0, 0, 0)))
-    return [address for address in listed if address.family in (socket.AF_INET, socket.AF_INET6) and index in (0, address.index)]
+    """Return the addresses of a device (of all for 0) in the kernel's order, primary before secondary."""
+    listed = (Address(body) for family in _FAMILIES for body in netlink.dump(nl.RTM_GETADDR, nl.IFADDRMSG.encode(ifa_family=family)))
+    return [address for address in listed if address.family in _FAMILIES and index in (0, address.index)]
 
 
 def all_routes() -> list[Route]:
-    """Every route of both families and all tables but ``local``."""
-    listed = (Route(body) for family in (socket.AF_INET, socket.AF_INET6)
-              for body in netlink.dump(netlink.RTM_GETROUTE, ROUTE_HEADER.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)))
-    return [route for route in listed if route.family in (socket.AF_INET, socket.AF_INET6)
-            and route.table != TABLE_LOCAL and not route.flags & RTM_F_CLONED]
+    """Return every route of both families and of all tables but ``local``."""
+    listed = (Route(body) for family in _FAMILIES for body in netlink.dump(nl.RTM_GETROUTE, nl.RTMSG.encode(rtm_family=family)))
+    return [route for route in listed if route.family in _FAMILIES and route.table != nl.RT_TABLE_LOCAL and not route.flags & nl.RTM_F_CLONED]
 
 
 class LinkConfig:
     """What a device carries: addresses, the routes through it, routes elsewhere that name its addresses as source, and its settings."""
 
-    def __init__(self, address_list, route_list, others=(), settings=None):
+    def __init__(self, address_list: Iterable[Address], route_list: Iterable[Route], others: Iterable[Route] = (), settings: dict[str, str] | None = None):
         self.addresses, self.routes, self.others = list(address_list), list(route_list), list(others)
         self.settings = dict(settings or {})
 
     @classmethod
     def of(cls, name: str) -> LinkConfig:
+        """Return what a live device carries."""
         index = index_of(name)
         mine = addresses(index) if index else []
         sources = {address.address for address in mine}
         listed = all_routes()
-        others = [route for route in listed if route.index != index and route.attributes.get(RTA_PREFSRC) in sources]
+        others = [route for route in listed if route.index != index and route.source in sources]
         return cls(mine, [route for route in listed if route.index == index and index], others, read_settings(name))
 
     def to_plain(self) -> dict:
-        """As JSON can hold it."""
-        lists = {"addresses": self.addresses, "routes": self.routes, "others": self.others}
+        """Return it in a form that JSON can hold."""
+        lists: dict[str, Sequence[Address | Route]] = {"addresses": self.addresses, "routes": self.routes, "others": self.others}
         return {**{name: [item.body.hex() for item in items] for name, items in lists.items()}, "settings": self.settings}
 
     @classmethod
     def from_plain(cls, data: dict) -> LinkConfig:
-        """What ``to_plain`` gave."""
+        """Return what ``to_plain`` was called on."""
         routes, others = ([Route(bytes.fromhex(text)) for text in data[name]] for name in ("routes", "others"))
         return cls([Address(bytes.fromhex(text)) for text in data["addresses"]], routes, others, data["settings"])
 
     def global_addresses(self) -> list[Address]:
-        """Those that others reach the host by."""
+        """Return the addresses that the host is reached by from elsewhere."""
         return [address for address in self.addresses if not address.link_local]
 
     def describe(self) -> list[str]:
-        """One line for each address and route, for people and ``--diff``."""
-        routes = {str(route) for route in self.routes if route.protocol != PROTO_KERNEL}
+        """Return one line for each address and route, for people and ``--diff``."""
+        routes = {str(route) for route in self.routes if route.protocol != nl.RTPROT_KERNEL}
         return sorted(map(str, self.global_addresses())) + sorted(f"route {route}" for route in routes)
 
 
 def read_settings(name: str) -> dict[str, str]:
-    """{"ipv6/accept_ra": "1", …} of an interface, what the kernel has of SETTINGS."""
+    """Return {"ipv6/accept_ra": "1", …} of an interface: those of SETTINGS that this kernel has."""
     found = {}
     for family, names in SETTINGS.items():
         for setting in names:
@@ -204,7 +193,7 @@ def read_settings(name: str) -> dict[str, str]:
 
 
 def write_settings(name: str, wanted: dict[str, str]) -> None:
-    """Set what differs. A value the kernel refuses is left: none of them is worth losing the connection for."""
+    """Set what differs. A value that the kernel refuses is skipped, because none is worth losing the connection for."""
     current = read_settings(name)
     for setting, value in wanted.items():
         if current.get(setting, value) == value:
@@ -228,56 +217,56 @@ def move(link_config: LinkConfig, source: str, target: str, nodad: bool) -> None
     if giver:
         _take_away(batch, giver)
     for address in link_config.addresses:
-        batch.raw(f"address {address} on {target}", netlink.RTM_NEWADDR, netlink.CREATE | netlink.REPLACE, address.on(taker, target, nodad))
+        batch.request(f"address {address} on {target}", nl.RTM_NEWADDR, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, address.on(taker, target, nodad))
     for route in sorted(link_config.routes, key=lambda route: route.through_gateway):
-        batch.raw(f"route {route} on {target}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(taker), errno.EEXIST)
+        batch.request(f"route {route} on {target}", nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, route.on(taker), errno.EEXIST)
     for route in link_config.others:
-        batch.raw(f"route {route}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(route.index), errno.EEXIST)
+        batch.request(f"route {route}", nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, route.on(route.index), errno.EEXIST)
     batch.send()
 
 
-def _take_away(batch, index: int) -> None:
+def _take_away(batch: netlink.Batch, index: int) -> None:
     current = [route for route in all_routes() if route.index == index]
     for route in sorted(current, key=lambda route: not route.through_gateway):
-        batch.raw(f"route {route}", netlink.RTM_DELROUTE, 0, route.on(index), errno.ESRCH)
+        batch.request(f"route {route}", nl.RTM_DELROUTE, 0, route.on(index), errno.ESRCH)
     for address in reversed(addresses(index)):
-        batch.raw(f"address {address}", netlink.RTM_DELADDR, 0, address.body, errno.EADDRNOTAVAIL)
+        batch.request(f"address {address}", nl.RTM_DELADDR, 0, address.body, errno.EADDRNOTAVAIL)
 
 
 def complete(link_config: LinkConfig, target: str) -> None:
-    """Give ``target`` the lasting addresses and routes it lacks: those nobody's configuration knows of.
+    """Give ``target`` the permanent addresses and routes that it lacks because no configuration has them.
 
-    What has a lifetime, or came from DHCP or router advertisements, is for whoever manages the interface to renew.
+    The manager of the interface renews whatever has a lifetime or came from DHCP or router advertisements.
     """
     index = index_of(target)
     batch = netlink.Batch()
     present = {address.key for address in addresses(index)}
     for address in link_config.addresses:
         if address.key not in present and address.permanent and not address.link_local:
-            batch.raw(f"address {address} on {target}", netlink.RTM_NEWADDR, netlink.CREATE | netlink.REPLACE, address.on(index, target, False))
+            batch.request(f"address {address} on {target}", nl.RTM_NEWADDR, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, address.on(index, target, False))
     batch.send()
-    present = {route.destination_key for route in all_routes() if route.index == index}
-    missing = [route for route in link_config.routes if route.destination_key not in present and route.protocol not in (PROTO_KERNEL, PROTO_RA, PROTO_DHCP)]
-    for route in sorted(missing, key=lambda route: route.through_gateway):
-        batch.raw(f"route {route} on {target}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(index), errno.EEXIST)
+    there = {route.destination_key for route in all_routes() if route.index == index}
+    lacking = [route for route in link_config.routes if route.destination_key not in there and route.protocol not in _RENEWED]
+    for route in sorted(lacking, key=lambda route: route.through_gateway):
+        batch.request(f"route {route} on {target}", nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, route.on(index), errno.EEXIST)
     for route in link_config.others:
-        batch.raw(f"route {route}", netlink.RTM_NEWROUTE, netlink.CREATE | netlink.EXCL, route.on(route.index), errno.EEXIST)
+        batch.request(f"route {route}", nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, route.on(route.index), errno.EEXIST)
     batch.send()
 
 
 def missing(link_config: LinkConfig, target: str) -> list[str]:
-    """What ``target`` still lacks for the host to be reached as before: global addresses and default routes; not yet usable ones count."""
+    """Return what ``target`` still lacks for the host to be reached as before: global addresses, also unusable ones, and default routes."""
     index = index_of(target)
-    usable = {address.key for address in addresses(index) if not address.flags & IFA_F_TENTATIVE}
+    usable = {address.key for address in addresses(index) if not address.flags & nl.IFA_F_TENTATIVE}
     wanted = [address for address in link_config.global_addresses() if address.family == socket.AF_INET or address.permanent]
     lacking = [f"address {address}" for address in wanted if address.key not in usable]
     defaults = {route.destination_key[:3] for route in all_routes() if route.index == index and not route.length}
     return lacking + [f"route {route}" for route in link_config.routes
-                      if not route.length and route.protocol != PROTO_RA and route.destination_key[:3] not in defaults]
+                      if not route.length and route.protocol != nl.RTPROT_RA and route.destination_key[:3] not in defaults]
 
 
 def await_link_config(link_config: LinkConfig, target: str, seconds: float) -> None:
-    """Wait until ``target`` has what the host is reached by. Raises HostError with what is missing after ``seconds``."""
+    """Wait until ``target`` has what the host is reached by. Raises HostError that names what is missing after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         lacking = missing(link_config, target) if index_of(target) else ["the device"]
@@ -289,7 +278,7 @@ def await_link_config(link_config: LinkConfig, target: str, seconds: float) -> N
 
 
 def link_attribute(name: str, leaf: str) -> str:
-    """One file of /sys/class/net/NAME, "" when it is not there."""
+    """Return the content of one file of /sys/class/net/NAME, "" when it is not there."""
     try:
         with open(f"/sys/class/net/{name}/{leaf}", encoding="ascii", errors="replace") as stream:
             return stream.read().strip()
@@ -298,7 +287,7 @@ def link_attribute(name: str, leaf: str) -> str:
 
 
 def master_of(name: str) -> str:
-    """The bridge, bond or VRF that the interface belongs to, or ""."""
+    """Return the bridge, bond or VRF that the interface belongs to, or ""."""
     try:
         return os.path.basename(os.readlink(f"/sys/class/net/{name}/master"))
     except OSError:

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who configures an interface, and how each of them is told that control0 takes its place.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the network manager of an interface, and make each of them put control0 in its place.
 
-Every manager knows four things: ``prepare`` (what our files would be; changes nothing), ``adopt`` (control0 now, so that a
-reboot forgets it), ``persist`` (the same for every boot) and ``release`` (all our files away, the interface as it was).
+Every manager has four operations: ``prepare`` (compose our files; changes nothing), ``adopt`` (make control0 now, so that a reboot
+forgets it), ``persist`` (keep it for every boot) and ``release`` (remove our files, give the interface back what it had).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import dataclasses
 import os
 import socket
 import time
+from collections.abc import Callable
+from typing import Union
 
 from ...errors import HostError
 from ..base.paths import write_atomically
@@ -57,7 +59,11 @@ exit 0
 
 
 class Moved:
-    """A host where nobody watches the interface: we move what it carries ourselves, now and at each boot."""
+    """A host where no program watches the interface: benito-host moves its addresses and routes, now and at each boot."""
+
+    def prepare(self, record: Record) -> Record:
+        """Compose our files. Raises HostError when what configures the interface is not understood."""
+        raise NotImplementedError
 
     def adopt(self, record: Record) -> None:
         bring_over(record.interface, record.carried())
@@ -75,15 +81,15 @@ class Moved:
             bring_back(record.interface, link_config)
 
     def is_kept(self, record: Record) -> bool:
-        """Whether the persistent form is there as it was written."""
+        """Return whether the persistent form is as it was written."""
         return all(_read(path) == text for path, text in record.files.items())
 
 
 class Unmanaged(Moved):
-    """Nobody configures it: a container whose network was set from outside."""
+    """An interface that nothing configures: that of a container whose network is set from outside."""
 
     def prepare(self, record: Record) -> Record:
-        """Raises HostError when the addresses are leased by a program that is not known."""
+        """Compose the boot unit. Raises HostError when the addresses are leased by a program that is not known."""
         if has_lease(record.interface):
             raise HostError(f"the address of {record.interface} is leased by a DHCP client that belongs to no network manager known here: not understood")
         text = _BOOT_UNIT.format(mark=MARK, interface=record.interface, state=CONFIRMED, program=" ".join(record.program))
@@ -101,7 +107,7 @@ class Unmanaged(Moved):
 
 
 class Ifupdown(Moved):
-    """ifupdown runs our hook after each ifup and before each ifdown; its own stanzas stay untouched."""
+    """ifupdown, which runs our hook after each ifup and before each ifdown. Its own stanzas stay untouched."""
 
     def prepare(self, record: Record) -> Record:
         if has_lease(record.interface) and not dhclients(record.interface):
@@ -126,13 +132,13 @@ class Ifupdown(Moved):
 
 
 def reload_units() -> None:
-    """systemd takes notice of a boot unit of ours that came or went."""
+    """Let systemd notice that our boot unit was added or removed."""
     run("systemctl", "daemon-reload", accept=True)
     run("systemctl", "reset-failed", BOOT_UNIT, accept=True)
 
 
 def await_ifup(seconds: int = 300) -> None:
-    """Wait until no ifup runs: it goes through an interface's stanzas one after another. Raises HostError after ``seconds``."""
+    """Wait until no ifup runs, because it applies an interface's stanzas one after another. Raises HostError after ``seconds``."""
     deadline = time.monotonic() + seconds
     while processes(lambda argv: os.path.basename(argv[0]) == "ifup"):
         if time.monotonic() > deadline:
@@ -141,17 +147,17 @@ def await_ifup(seconds: int = 300) -> None:
 
 
 def has_lease(interface: str) -> bool:
-    """Whether an IPv4 address of the interface ends by itself."""
+    """Return whether an IPv4 address of the interface has a lifetime."""
     return any(not address.permanent for address in addresses(index_of(interface)) if address.family == socket.AF_INET)
 
 
 def dhclients(interface: str) -> list[tuple[int, list[str]]]:
-    """(process, argv) of each dhclient that serves the interface."""
+    """Return (process, argv) of each dhclient that serves the interface."""
     return processes(lambda argv: os.path.basename(argv[0]) == "dhclient" and argv[-1] == interface)
 
 
-def processes(wanted) -> list[tuple[int, list[str]]]:
-    """(process, argv) of those in our network namespace whose argv is ``wanted``."""
+def processes(wanted: Callable[[list[str]], bool]) -> list[tuple[int, list[str]]]:
+    """Return (process, argv) of those in our network namespace whose argv is ``wanted``."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -163,32 +169,33 @@ def processes(wanted) -> list[tuple[int, list[str]]]:
 
 
 def hand_over_leases(source: str, target: str) -> None:
-    """Let each dhclient of ``source`` serve ``target`` instead, without giving the lease back."""
+    """Let each dhclient of ``source`` serve ``target`` instead, without releasing the lease."""
     for process, argv in dhclients(source):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, 9)  # any gentler end would release the lease
         run(*argv[:-1], target)
 
 
-_MANAGERS = {"networkd": networkd.Networkd, "netplan": networkd.Networkd, "NetworkManager": networkmanager.NetworkManager,
+Manager = Union[networkd.Networkd, networkmanager.NetworkManager, Moved]
+_MANAGERS: dict[str, Callable[[], Manager]] = {"networkd": networkd.Networkd, "netplan": networkd.Networkd, "NetworkManager": networkmanager.NetworkManager,
              "ifupdown": Ifupdown, "none": Unmanaged}
 
 
-def manager(name: str):
-    """The manager of that name. Raises HostError for one that is not known."""
+def manager(name: str) -> Manager:
+    """Return the manager of that name. Raises HostError for one that is not known."""
     if name not in _MANAGERS:
         raise HostError(f"network manager {name} is not known to this benito-host")
     return _MANAGERS[name]()
 
 
 def in_charge(interface: str) -> str:
-    """Name of the one manager that configures the interface.
+    """Return the name of the one manager that configures the interface.
 
     Raises HostError when there are two, or one that is not known.
     """
     found = [name for name in (networkd.in_charge(interface), networkmanager.in_charge(interface), _ifupdown_in_charge(interface)) if name]
     if len(found) > 1:
-        raise HostError(f"{interface} is configured by {' and '.join(found)} at once: not understood, nothing was changed")
+        raise HostError(f"{interface} is configured by {' and '.join(found)} at once: this is not understood, nothing was changed")
     if found:
         return found[0]
     for unit, name in STRANGERS.items():
@@ -206,7 +213,7 @@ def _ifupdown_in_charge(interface: str) -> str:
     return ""
 
 
-def _read(path: str):
+def _read(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read()

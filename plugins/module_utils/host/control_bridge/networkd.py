@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""systemd-networkd, with or without netplan above it: it makes control0 itself, told by three files of ours.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manage control0 with systemd-networkd, with or without netplan: networkd makes control0 itself, from three files of ours.
 
-control0 gets the very text that configures the interface now, under another [Match]. netplan needs no file of its own:
-it writes networkd's, ours come first in the order of names, and a netplan fragment could not take addresses away again
-(netplan joins lists). Until the change is confirmed the files lie in /run, so that a reboot forgets them.
+control0 gets the very text that configures the interface now, under another [Match]. netplan needs no file: it writes networkd's, and ours come
+first in the order of names. A netplan fragment could not take addresses away, because netplan joins lists. Until the change is confirmed
+the files are in /run, so a reboot forgets them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import dataclasses
 import os
 import re
 import time
+from collections.abc import Callable
 
 from ...errors import HostError
 from ..base.paths import write_atomically
@@ -43,7 +44,7 @@ MulticastSnooping=no
 
 
 def _state_of(interface: str) -> dict[str, str]:
-    """What networkd says of an interface, {} when it says nothing."""
+    """Return what networkd says of an interface, {} when it says nothing."""
     try:
         with open(f"/run/systemd/netif/links/{index_of(interface)}", encoding="utf-8") as stream:
             lines = [line.strip().partition("=") for line in stream if "=" in line and not line.startswith("#")]
@@ -53,7 +54,7 @@ def _state_of(interface: str) -> dict[str, str]:
 
 
 def in_charge(interface: str) -> str:
-    """``networkd`` or ``netplan`` when systemd-networkd configures the interface, else ""."""
+    """Return ``networkd`` or ``netplan`` when systemd-networkd configures the interface, else ""."""
     state = _state_of(interface)
     if not state.get("NETWORK_FILE") or state.get("ADMIN_STATE") in (None, "unmanaged", "linger"):
         return ""
@@ -63,7 +64,7 @@ def in_charge(interface: str) -> str:
 
 
 def sections(text: str) -> list[tuple[str, list[str]]]:
-    """[("Network", ["DHCP=yes"]), …] of a unit file; comments and empty lines are left out, continued lines are joined."""
+    """Return [("Network", ["DHCP=yes"]), …] of a unit file. Comments and empty lines are left out, continued lines are joined."""
     found: list[tuple[str, list[str]]] = []
     for line in re.sub(r"\\\n", " ", text).splitlines():
         line = line.strip()
@@ -75,7 +76,7 @@ def sections(text: str) -> list[tuple[str, list[str]]]:
 
 
 def network_for_bridge(text: str, iaid: str = "") -> str:
-    """The .network text of control0 that gives it all that ``text`` gave the interface.
+    """Return the .network text that gives control0 everything that ``text`` gave the interface.
 
     iaid  number that the DHCP client identified the interface by, "" when it did not
     Raises HostError when the text makes the interface part of something else.
@@ -95,7 +96,7 @@ def network_for_bridge(text: str, iaid: str = "") -> str:
 
 
 def network_for_port(interface: str, text: str) -> str:
-    """The .network text of the interface below control0: its link settings, no addresses."""
+    """Return the .network text of the interface below control0: its link settings, no addresses."""
     kept = [line for name, lines in sections(text) if name == "Link" for line in lines if not line.startswith(("Required", "Unmanaged"))]
     link = "\n".join(["[Link]", *kept, "RequiredForOnline=no"])
     return f"{HEAD}[Match]\nName={interface}\n\n{link}\n\n[Network]\nBridge={BRIDGE}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nLLDP=no\n"
@@ -105,7 +106,7 @@ class Networkd:
     """See the module."""
 
     def prepare(self, record: Record) -> Record:
-        """Raises HostError when what networkd has for the interface is not understood."""
+        """Compose our files. Raises HostError when what networkd has for the interface is not understood."""
         state = _state_of(record.interface)
         names = [state["NETWORK_FILE"], *re.split(r"[:\s]+(?=/)", state.get("NETWORK_FILE_DROPINS", ""))]
         text = "\n".join(_text_of(path) for path in names if path)
@@ -115,7 +116,7 @@ class Networkd:
         return dataclasses.replace(record, files={f"{PERSISTENT}/{name}": texts[name] for name in IN_ORDER}, memory=memory)
 
     def adopt(self, record: Record) -> None:
-        """control0 is made and takes over; raises HostError when that is not done within PATIENCE seconds."""
+        """Let networkd make control0 and put the interface into it. Raises HostError when that takes more than TIMEOUT_S seconds."""
         for name in IN_ORDER:
             _write(f"{VOLATILE}/{name}", record.files[f"{PERSISTENT}/{name}"])
         run("networkctl", "reload")
@@ -126,13 +127,13 @@ class Networkd:
         await_link_config(carried, BRIDGE, TIMEOUT_S)
 
     def persist(self, record: Record) -> None:
-        """The files for every boot; the same text, so that networkd has nothing to do."""
+        """Write the files for every boot. Their text is the same, so networkd has nothing to do."""
         for name in IN_ORDER:
             _write(f"{PERSISTENT}/{name}", record.files[f"{PERSISTENT}/{name}"])
         _remove(VOLATILE)
 
     def release(self, record: Record, link_config: LinkConfig) -> None:
-        """networkd configures the interface from the operator's files again, and nothing of ours is left."""
+        """Remove our files and let networkd configure the interface from the operator's files again."""
         _remove(PERSISTENT)
         _remove(VOLATILE)
         run("networkctl", "reload", accept=True)
@@ -147,7 +148,7 @@ class Networkd:
                 os.rmdir(record.memory["made"])
 
     def is_kept(self, record: Record) -> bool:
-        """Whether the persistent form is there as it was written."""
+        """Return whether the persistent form is as it was written."""
         with contextlib.suppress(HostError):
             return all(_text_of(path) == text for path, text in record.files.items())
         return False
@@ -159,7 +160,7 @@ def _uses(interface: str, name: str) -> bool:
 
 
 def _iaid(interface: str) -> str:
-    """What the DHCP client calls the interface by when it does not go by the MAC address (RFC 4361: ff, 4 bytes of IAID, DUID)."""
+    """Return the number that the DHCP client identifies the interface by, unless that is its MAC address (RFC 4361: ff, 4 bytes of IAID, DUID)."""
     try:
         text = _text_of(f"/run/systemd/netif/leases/{index_of(interface)}")
     except HostError:
@@ -187,7 +188,7 @@ def _text_of(path: str) -> str:
         raise HostError(f"cannot read {path}, which configures the control interface: {exc.strerror}") from exc
 
 
-def _until(condition, what: str) -> None:
+def _until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + TIMEOUT_S
     while not condition():
         if time.monotonic() > deadline:

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""NetworkManager: it makes control0 itself, told by two keyfiles of ours that come before the interface's own profile.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manage control0 with NetworkManager, which makes control0 itself from two keyfiles of ours that precede the interface's own profile.
 
-control0 gets the [ipv4], [ipv6] and [proxy] of the profile that is active now. Until the change is confirmed the
-keyfiles lie in /run, so that a reboot forgets them.
+control0 gets the sections [ipv4], [ipv6] and [proxy] of the profile that is active now. Until the change is confirmed the
+keyfiles are in /run, so a reboot forgets them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ORDINARY = ("connection", "user", ".nmmeta", *ADDRESSING, *HARDWARE)
 
 
 def in_charge(interface: str) -> str:
-    """``NetworkManager`` when a profile of it is active on the interface, else ""."""
+    """Return ``NetworkManager`` when one of its profiles is active on the interface, else ""."""
     if run("systemctl", "is-active", "NetworkManager", accept=True).strip() != "active":
         return ""
     lines = run("nmcli", "-g", "GENERAL.STATE,GENERAL.CON-UUID", "device", "show", interface, accept=True).splitlines()
@@ -39,7 +39,7 @@ def in_charge(interface: str) -> str:
 
 
 def bridge_profile(mac: str, text: str) -> str:
-    """The keyfile of control0 with the addressing of the keyfile ``text``."""
+    """Return the keyfile of control0 with the addressing of the keyfile ``text``."""
     parts = [("connection", [f"id={BRIDGE_PROFILE}", f"uuid={_uuid(BRIDGE_PROFILE)}", "type=bridge", f"interface-name={BRIDGE}", "autoconnect-priority=999",
                              "autoconnect-slaves=1"]),
              ("bridge", [f"mac-address={mac}", "stp=false", "forward-delay=0", "multicast-snooping=false"])]
@@ -48,14 +48,14 @@ def bridge_profile(mac: str, text: str) -> str:
 
 
 def port_profile(interface: str, text: str) -> str:
-    """The keyfile of the interface below control0, with the hardware settings of the keyfile ``text``."""
+    """Return the keyfile of the interface below control0, with the hardware settings of the keyfile ``text``."""
     parts = [("connection", [f"id={PORT_PROFILE}", f"uuid={_uuid(PORT_PROFILE)}", "type=ethernet", f"interface-name={interface}", f"master={BRIDGE}",
                              "slave-type=bridge", "autoconnect-priority=999"])]
     parts += [(name, lines) for name, lines in sections(text) if name in HARDWARE]
     return _keyfile(parts)
 
 
-def _keyfile(parts) -> str:
+def _keyfile(parts: list[tuple[str, list[str]]]) -> str:
     return HEAD + "\n".join("\n".join([f"[{name}]", *lines]) + "\n" for name, lines in parts)
 
 
@@ -66,7 +66,7 @@ def _uuid(name: str) -> str:
 
 
 def refuse_odd_profile(text: str) -> None:
-    """Raises HostError that names what in the profile could not be given to a bridge."""
+    """Raise HostError that names what in the profile cannot be given to a bridge."""
     for name, lines in sections(text):
         joined = [line for line in lines if name == "connection" and line.startswith(("master=", "slave-type=", "controller=", "port-type="))]
         if joined or name not in ORDINARY:
@@ -78,7 +78,7 @@ class NetworkManager:
     """See the module."""
 
     def prepare(self, record: Record) -> Record:
-        """Raises HostError when the active profile cannot be read or is not understood."""
+        """Compose our keyfiles. Raises HostError when the active profile cannot be read or is not understood."""
         active = run("nmcli", "-g", "GENERAL.CON-UUID", "device", "show", record.interface).strip()
         listed = run("nmcli", "-t", "-e", "no", "-f", "UUID,FILENAME", "connection", "show").splitlines()
         path = dict(line.split(":", 1) for line in listed if ":" in line).get(active, "")
@@ -93,7 +93,7 @@ class NetworkManager:
         return dataclasses.replace(record, files=files, memory={"profile": active})
 
     def adopt(self, record: Record) -> None:
-        """control0 is made and takes over; raises HostError when that is not done within PATIENCE seconds."""
+        """Let NetworkManager make control0 and put the interface into it. Raises HostError when that takes more than TIMEOUT_S seconds."""
         for path, text in record.files.items():
             _write(f"{VOLATILE}/{os.path.basename(path)}", text)
         run("nmcli", "connection", "reload")
@@ -105,14 +105,14 @@ class NetworkManager:
         await_link_config(carried, BRIDGE, TIMEOUT_S)
 
     def persist(self, record: Record) -> None:
-        """The keyfiles for every boot: the same profiles, so that NetworkManager has nothing to do."""
+        """Write the keyfiles for every boot. The profiles are the same, so NetworkManager has nothing to do."""
         for path, text in record.files.items():
             _write(path, text)
         _remove(VOLATILE)
         run("nmcli", "connection", "reload")
 
     def release(self, record: Record, link_config: LinkConfig) -> None:
-        """The interface has its own profile again, and nothing of ours is left."""
+        """Remove our keyfiles and give the interface its own profile again."""
         _remove(PERSISTENT)
         _remove(VOLATILE)
         run("nmcli", "connection", "reload", accept=True)
@@ -124,7 +124,7 @@ class NetworkManager:
         await_link_config(link_config, record.interface, TIMEOUT_S)
 
     def is_kept(self, record: Record) -> bool:
-        """Whether the persistent form is there as it was written."""
+        """Return whether the persistent form is as it was written."""
         with contextlib.suppress(OSError):
             for path, text in record.files.items():
                 with open(path, encoding="utf-8") as stream:

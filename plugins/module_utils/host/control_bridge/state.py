@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is remembered of control0: the record of the change, who uses it, and the armed roll-back.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remember control0: the record of the change, the experiments that use it, and the armed roll-back.
 
-``/run/benito/control0.json``             a change that nobody confirmed yet; a reboot forgets it, as it forgets the change
-``/var/benito/control0/state.json``       the confirmed state, which every boot brings up again
+``/run/benito/control0.json``             a change that is not confirmed yet; a reboot forgets it, as it forgets the change
+``/var/benito/control0/state.json``       the confirmed state, which is brought up at every boot
 ``/var/benito/control0/users/PID.EID``    one file for each experiment that uses it
 """
 
@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import HostError
@@ -30,6 +31,7 @@ USERS = f"{DIRECTORY}/users"
 PENDING = f"{RUN_ROOT}/control0.json"
 ROLLBACK_UNIT = "benito-control-bridge-rollback"
 VERSION = 1
+_OLD_NAME = "belongings"  # of link_config, in records of hosts whose control0 has been up for long
 
 
 @dataclass(frozen=True)
@@ -59,17 +61,19 @@ class Record:
     version: int = VERSION
 
     def carried(self) -> LinkConfig:
-        """What the interface carried before."""
+        """Return what the interface carried before."""
         return LinkConfig.from_plain(self.link_config)
 
 
-def load(path: str):
-    """The record in ``path``, or None. Raises HostError when it is damaged or of another version."""
+def load(path: str) -> Record | None:
+    """Return the record in ``path``, or None. Raises HostError when it is damaged or of another version."""
     data = read_json(path)
     if data is None:
         return None
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise HostError(f"{path} is not a record of control0 that this benito-host understands")
+    if _OLD_NAME in data:
+        data["link_config"] = data.pop(_OLD_NAME)
     return Record(**{**data, "program": tuple(data["program"])})
 
 
@@ -88,7 +92,7 @@ def make_directory(path: str, mode: int = 0o755) -> None:
 
 
 def forget_pending() -> None:
-    """The change is confirmed or undone."""
+    """Remove the record of a change that is confirmed or undone."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(PENDING)
     with contextlib.suppress(OSError):
@@ -96,19 +100,19 @@ def forget_pending() -> None:
 
 
 def forget_confirmed() -> None:
-    """Nothing of control0 is left on this host."""
+    """Remove everything that is remembered of a confirmed control0."""
     shutil.rmtree(DIRECTORY, ignore_errors=True)
 
 
 def users() -> list[str]:
-    """The experiments that use control0, sorted."""
+    """Return the experiments that use control0, sorted."""
     with contextlib.suppress(FileNotFoundError):
         return sorted(os.listdir(USERS))
     return []
 
 
 def check_user(user: str) -> str:
-    """The name, if it may name an experiment. Raises HostError."""
+    """Return the name if it can be an experiment's. Raises HostError."""
     pid, dot, eid = user.partition(".")
     if user and not (dot and is_project_name(pid) and is_project_name(eid)):
         raise HostError(f"user {user!r} is not of the form pid.eid")
@@ -116,7 +120,7 @@ def check_user(user: str) -> str:
 
 
 def add_user(user: str) -> bool:
-    """Count the experiment in; whether it was not counted before."""
+    """Count the experiment in. Returns whether it was not counted before."""
     if not user or user in users():
         return False
     make_directory(USERS)
@@ -125,7 +129,7 @@ def add_user(user: str) -> bool:
 
 
 def remove_user(user: str) -> bool:
-    """Count the experiment out; whether it was counted before."""
+    """Count the experiment out. Returns whether it was counted before."""
     try:
         os.unlink(f"{USERS}/{user}")
     except FileNotFoundError:
@@ -134,8 +138,8 @@ def remove_user(user: str) -> bool:
 
 
 @contextlib.contextmanager
-def lock():
-    """One change of control0 at a time on this host; ends with the process, leaves no file."""
+def lock() -> Iterator[None]:
+    """Allow one change of control0 at a time on this host. The lock ends with the process and leaves no file."""
     handle = os.open("/run", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -145,40 +149,35 @@ def lock():
 
 
 def this_program() -> tuple[str, ...]:
-    """argv that runs this benito-host again. Raises HostError when it does not run from a file."""
+    """Return the argv that runs this benito-host again. Raises HostError when it does not run from a file."""
     path = os.path.abspath(sys.argv[0])
     if not os.path.isfile(path):
-        raise HostError("benito-host does not run from a file: the roll-back could not be armed")
+        raise HostError("benito-host does not run from a file, so the roll-back cannot be armed: run it as installed by the role deter.benito.vhost")
     return (sys.executable or "/usr/bin/python3", path)
 
 
-def arm_rollback(program, seconds: int) -> None:
-    """Let systemd undo the pending change after ``seconds``, whatever happens to us. Raises HostError."""
+def arm_rollback(program: Sequence[str], seconds: int) -> None:
+    """Let systemd undo the pending change after ``seconds``, whatever happens to this process. Raises HostError."""
     disarm_rollback()
     run("systemd-run", "--quiet", "--collect", f"--unit={ROLLBACK_UNIT}", f"--on-active={seconds}", "--timer-property=AccuracySec=100ms",
         "--description=deter.benito: undo control0 unless it is confirmed", *program, "control-bridge", "rollback")
 
 
 def disarm_rollback() -> None:
-    """Stop the timer, if there is one; a roll-back that runs already is not stopped."""
+    """Stop the timer, if there is one. A roll-back that runs already is not stopped."""
     run("systemctl", "stop", f"{ROLLBACK_UNIT}.timer", accept=True)
 
 
-def rollback_is_armed() -> bool:
-    """Whether the timer runs."""
-    return not subprocess.run(["systemctl", "is-active", "--quiet", f"{ROLLBACK_UNIT}.timer"], check=False).returncode
-
-
 def run(*command: str, accept: bool = False, seconds: int = 40) -> str:
-    """The command's output. Raises HostError with what it said when it fails, unless ``accept``, or takes too long."""
+    """Return the command's output. Raises HostError with its message when it takes too long or, without ``accept``, when it fails."""
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL)
     except FileNotFoundError as exc:
         if accept:
             return ""
-        raise HostError(f"{command[0]} is not on this host") from exc
+        raise HostError(f"{command[0]} is not installed on this host") from exc
     except subprocess.TimeoutExpired as exc:
-        raise HostError(f"{' '.join(command[:3])} did not end within {seconds} s") from exc
+        raise HostError(f"{' '.join(command[:3])} has not ended within {seconds} s") from exc
     if result.returncode and not accept:
         raise HostError(f"{' '.join(command[:3])}: {(result.stderr or result.stdout).strip() or f'status {result.returncode}'}")
     return result.stdout

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The files of benito-host. They are read from the collection's sources and installed under the digest of their content.
 
 A vhost may have several versions at once. Each experiment keeps the version it was swapped in with.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Installs benito-host on a vhost. The vhost runs this text as ``python3 -IS -c``; nothing else of the collection is there yet.
 
 Reads {"directory": target, "files": {path below it: text}, "compiled": {path: base64}} as JSON. The file named benito-host becomes executable.

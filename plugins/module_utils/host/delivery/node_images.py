@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The host's side of bringing images to a vhost: listing the missing ones, and installing those that have arrived, after checking them.
 
 Files arrive in ``/var/cache/benito/images/.arriving-DIGEST-PID.EID/``. A complete image is renamed to ``DIGEST/`` and stays after swap-out.

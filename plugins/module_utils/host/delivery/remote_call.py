@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs one function of benito-host on a machine that need not have it installed, and leaves nothing there. The machine runs this text as ``python3 -IS -c``.
 
 Reads {"files": {path: text} of the program, "module": name, "options": the argument of the module's function ``run_task``} as JSON.

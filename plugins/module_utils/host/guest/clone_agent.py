@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs inside a virtual machine, not on the host. It waits in a warm template, and turns each clone of the template into a node.
 
 Through the port ``org.benito.identity`` the host sends the time and fresh randomness, one line each time, then a line about the node, then the

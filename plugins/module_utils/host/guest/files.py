@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The identity of a node that has a system of its own (openvz, qemu), as files over that system: name, addresses, keys, users, start command.
 
 The files are the same for both kinds, and whether the node boots from its disk or is a clone. The image needs systemd, a POSIX shell and OpenSSH.

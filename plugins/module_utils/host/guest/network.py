@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The network of a node that has a system of its own (openvz, qemu), as files over that system: names, addresses, routes.
 
 One run of ``ip`` sets everything up, ten times faster than systemd-networkd. The image needs systemd, a POSIX shell and iproute2.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The report of an openvz or qemu node: lines of text that the script of guest/files.py writes, so that nobody has to log in.
 
     booting BOOT_ID              the node's system has started to boot

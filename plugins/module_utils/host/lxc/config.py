@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The configuration of an openvz node for LXC and systemd. Pure text.
 
 All nodes of a host have the same range of user ids (root inside is 100000 outside), so that they share one tree per image.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 
-from ...hostplan import HostPlan, VnodePlan
+from ...hostplan import VnodePlan
 from ...names import CONTROL
 from ..base.paths import RUN_ROOT, ExperimentPaths
 
@@ -103,16 +103,13 @@ def inside(port: str) -> str:
     return f"bi{port[2:]}"
 
 
-def wires(vnode: VnodePlan, bridges: dict[str, str]) -> list[tuple[str, str, str, str]]:
-    """Return (name inside, port, MAC address, bridge) of every interface, the control interface first.
-
-    bridges  {substrate: its bridge}
-    """
+def attachments(vnode: VnodePlan) -> list[tuple[str, str, str, str]]:
+    """Return (name inside, port, MAC address, substrate or CONTROL) of every interface, the control interface first."""
     control = [(vnode.control.interface, vnode.control.port, vnode.control.mac_address, CONTROL)] if vnode.control else []
-    return control + [(i.name, i.port, i.mac_address, bridges[i.substrate]) for i in vnode.interfaces]
+    return control + [(interface.name, interface.port, interface.mac_address, interface.substrate) for interface in vnode.interfaces]
 
 
-def lxc_config(plan: HostPlan, paths: ExperimentPaths, vnode: VnodePlan, init: str) -> str:
+def lxc_config(paths: ExperimentPaths, vnode: VnodePlan, init: str) -> str:
     """Return the LXC configuration. Interfaces are existing devices, which return to the host when the node reboots or ends.
 
     init  the command line of its init
@@ -121,7 +118,7 @@ def lxc_config(plan: HostPlan, paths: ExperimentPaths, vnode: VnodePlan, init: s
                        directory=container(paths, vnode.name), cgroup=cgroup(paths, vnode.name), init=init)
     text += "".join(f"{key} = a\n" for key in ("lxc.cgroup.devices.deny", "lxc.cgroup2.devices.deny"))
     text += "".join(f"lxc.{version}.devices.allow = {device} rwm\n" for version in ("cgroup", "cgroup2") for device in _DEVICES)
-    for number, (name, port, _mac, _bridge) in enumerate(wires(vnode, {s.name: s.bridge for s in plan.substrates})):
+    for number, (name, port, _mac_address, _medium) in enumerate(attachments(vnode)):
         text += f"lxc.net.{number}.type = phys\nlxc.net.{number}.link = {inside(port)}\nlxc.net.{number}.name = {name}\n"
     return text if vnode.control or vnode.interfaces else f"{text}lxc.net.0.type = empty\n"
 

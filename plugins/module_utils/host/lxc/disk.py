@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The place of an openvz node's own files: a directory, or for a limited disk a file system in a sparse file, mounted by a loop device."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The tree of an image that all its openvz nodes on a host share. It is unpacked once, with shifted owners, and boots quickly."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Openvz nodes as one of the kinds of run/kinds.py: system containers by LXC, a systemd unit each.
 
 A node's directory (``config.container``) outlives a reboot of the host, so the node comes back as the same. Units, links and
@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 from dataclasses import dataclass
 
 from ...errors import HostError
@@ -26,16 +25,14 @@ from ..base.systemctl import UNITS, systemctl
 from ..guest.files import read_guest_files
 from ..guest.network import GuestFile, container_network
 from ..net import netlink
-from ..net.netlink import IFF_UP, Batch
+from ..net.netlink import Batch
+from ..net.ports import Medium, Peer, Port, Ports, media, remove_ports
 from ..net.probe import close_endpoints
-from ..net.substrates import NO_IPV6_ADDRESS, ours, port_attributes
 from .boot import Unit, boot, node_status, remove_left_cgroups, remove_left_locks, remove_units, shown, units
-from .config import REPORT, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text, wires
+from .config import REPORT, attachments, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text
 from .disk import mounted_below, open_disk
 from .files import Tree
 from .image import init_command, prepare_image, tree
-
-_ONE_QUEUE = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)]
 
 
 @dataclass(frozen=True)
@@ -135,10 +132,11 @@ class _Builder:
 
     def __init__(self, plan: HostPlan, paths: ExperimentPaths):
         self._plan, self._paths = plan, paths
-        self._bridges = {substrate.name: substrate.bridge for substrate in plan.substrates}
-        self._mtu = {substrate.bridge: substrate.mtu for substrate in plan.substrates}
-        self._live = netlink.links()
-        self._mtu[CONTROL] = self._live.get(CONTROL, {}).get("mtu", 1500)
+        live = netlink.links()
+        self._media = media(plan, live)
+        nodes = [vnode for vnode in plan.vnodes if vnode.kind == "openvz" and not vnode.ghost]
+        self._ports_of = {vnode.name: _ports(vnode, self._media) for vnode in nodes}
+        self._ports = Ports(paths, [port for ports in self._ports_of.values() for port in ports], live)
 
     def run(self, vnodes: dict[str, VnodePlan]) -> list[str]:
         images = _images(self._plan, vnodes)
@@ -156,12 +154,12 @@ class _Builder:
     def _wanted(self, vnode: VnodePlan) -> _Wanted:
         paths, plan = self._paths, self._plan
         system = {
-            "config": lxc_config(plan, paths, vnode, self._inits[vnode.image]),
+            "config": lxc_config(paths, vnode, self._inits[vnode.image]),
             "start": start_text(paths, vnode, tree(vnode.image)),
             "unit": unit_text(paths, vnode),
         }
         files = read_guest_files(plan, vnode, paths, REPORT)
-        return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._mtu[CONTROL])})
+        return _Wanted(vnode, system, {**files, **container_network(plan, vnode, self._media[CONTROL].mtu)})
 
     def _decide(self, node: _Wanted, unit: Unit, starting: list[_Wanted]) -> list[str]:
         """Bring one node up to date, or add it to ``starting`` if it has to be started. Return the changes as text."""
@@ -176,12 +174,12 @@ class _Builder:
                 systemctl("reset-failed", "--quiet", self._paths.node_unit(name), check=False)
             starting.append(node)
             return [f"openvz node {name}: {'started' if known else 'made'}", *self._unlimited(node.vnode, known)]
-        missing = [port for _name, port, _mac, _bridge in wires(node.vnode, self._bridges) if port not in self._live]
+        missing = [port for port in self._ports_of[name] if not self._ports.live(port)]
         if missing:
             systemctl("stop", self._paths.node_unit(name), check=False)
             starting.append(node)
-            return [f"openvz node {name}: started again, because its interface at {port} was gone" for port in missing[:1]]
-        return self._repair_ports(node.vnode) + self._rewrite(node, known, unit.pid)
+            return [f"openvz node {name}: started again, because its interface at {missing[0].name} was gone"]
+        return self._repair_ports(name) + self._rewrite(node, known, unit.pid)
 
     def _unlimited(self, vnode: VnodePlan, known: dict) -> list[str]:
         wanted = [] if known else [name for name, limit in (("memory", vnode.memory_mb), ("cpu", vnode.cpus)) if limit]
@@ -199,28 +197,17 @@ class _Builder:
         self._remember(node)
         return [f"openvz node {node.vnode.name}: /{path} written" for path in changed]
 
-    def _repair_ports(self, vnode: VnodePlan) -> list[str]:
-        changes, batch = [], Batch()
-        for name, port, _mac, bridge in wires(vnode, self._bridges):
-            link = self._live[port]
-            if link.get("master") != bridge or "UP" not in link["flags"] or link["mtu"] != self._mtu[bridge]:
-                changes.append(f"{vnode.name}: port {port} of interface {name} put on {bridge} with MTU {self._mtu[bridge]}")
-                batch.link(changes[-1], {"index": link["ifindex"], "flags": IFF_UP, "change": IFF_UP},
-                           [("IFLA_MTU", self._mtu[bridge]), ("IFLA_MASTER", self._master(bridge))])
+    def _repair_ports(self, name: str) -> list[str]:
+        batch = Batch()
+        repaired = self._ports.repair(batch, self._ports_of[name])
         batch.send()
-        return changes
-
-    def _master(self, bridge: str) -> int:
-        try:
-            return socket.if_nametoindex(bridge)
-        except OSError as exc:
-            raise HostError(f"there is no bridge {bridge} on this host for the openvz nodes") from exc
+        return [change for changes in repaired.values() for change in changes]
 
     def _start(self, nodes: list[_Wanted]) -> None:
         os.makedirs(rootfs(self._paths), mode=0o755, exist_ok=True)
         for node in nodes:
             self._write(node)
-        self._make_links([node.vnode for node in nodes])
+        self._make_ports([node.vnode for node in nodes])
         systemctl("daemon-reload")
         boot(self._paths, [node.vnode for node in nodes], self._plan.boot_limit_s)
 
@@ -248,37 +235,27 @@ class _Builder:
         text = json.dumps({"base": node.base, "system": node.system_digest, "files": node.files_digests})
         write_atomically(f"{container(self._paths, node.vnode.name)}/state.json", text)
 
-    def _make_links(self, vnodes: list[VnodePlan]) -> None:
-        """Make both ends of each wire anew: the port on its bridge, and the node's end where LXC finds it."""
+    def _make_ports(self, vnodes: list[VnodePlan]) -> None:
+        """Make both ends of each wire anew. LXC finds the nodes' ends by their names."""
         batch = Batch()
         for vnode in vnodes:
-            for name, port, mac_address, bridge in wires(vnode, self._bridges):
-                what = f"port {port} of {vnode.name}:{name}"
-                there = self._live.get(port)
-                if there and not ours(there, self._paths):
-                    raise HostError(f"{what}: a device of that name exists on this host and is not this experiment's")
-                if there:
-                    batch.delete_link(what, there["ifindex"])
-                mtu = self._mtu[bridge]
-                peer = [("IFLA_IFNAME", inside(port)), ("IFLA_ADDRESS", mac_address), ("IFLA_MTU", mtu), *_ONE_QUEUE]
-                info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
-                batch.link(what, attrs=[("IFLA_IFNAME", port), ("IFLA_MTU", mtu), ("IFLA_GROUP", self._paths.group), *_ONE_QUEUE, ("IFLA_LINKINFO", info)],
-                           create=True)
-                batch.link(what, attrs=[("IFLA_IFNAME", inside(port)), NO_IPV6_ADDRESS])
-                attrs = port_attributes(f"{self._paths.mark}port:{vnode.name}:{name}", self._master(bridge))
-                batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", port), *attrs])
+            for port in self._ports_of[vnode.name]:
+                self._ports.make(batch, port)
         batch.send()
+
+
+def _ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
+    """Return the ports of a node, that of its control interface first.
+
+    on  {name: medium} of this host
+    """
+    return [Port(port, vnode.name, name, on[medium], Peer(inside(port), mac_address)) for name, port, mac_address, medium in attachments(vnode)]
 
 
 def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:
     """Remove the units, mounts, links and directories of nodes, as far as they exist."""
     remove_units(paths, names)
-    marks = tuple(f"{paths.mark}port:{name}:" for name in names)
-    batch = Batch()
-    for link in netlink.links().values():
-        if link.get("ifalias", "").startswith(marks):
-            batch.delete_link(f"removing port {link['ifname']}", link["ifindex"])
-    batch.send()
+    remove_ports(paths, owners=names)
     for name in names:
         directory = container(paths, name)
         for point in mounted_below(directory):

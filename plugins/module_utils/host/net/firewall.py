@@ -1,9 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The tunnel port accepts planned peers only: one nftables table for each experiment.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Let only planned peers reach the tunnel port, by one nftables table for each experiment.
 
-Packets of another experiment's identifiers are no business of this table, so two experiments on a
-shared vhost do not meet in it.
+The table looks only at packets with identifiers of its own experiment, so two experiments on a shared vhost do not disturb each other.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from ..base.paths import ExperimentPaths, read_json, write_atomically
 
 
 def apply_firewall(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Load the table when it is not there as it was loaded. Returns changes in words. Raises HostError."""
+    """Load the table unless it is there just as it was loaded. Return the changes as text. Raises HostError."""
     wanted = ruleset(plan, paths)
     if not wanted:
         return remove_firewall(paths, dry_run)
@@ -34,7 +33,7 @@ def apply_firewall(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False
 
 
 def remove_firewall(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Drop the table if it is there. Returns changes in words. Raises HostError."""
+    """Remove the table if it is there. Return the changes as text. Raises HostError."""
     if not syscalls.installed("nft") or not _listing(paths):
         return []
     if not dry_run:
@@ -43,7 +42,7 @@ def remove_firewall(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
 
 
 def ruleset(plan: HostPlan, paths: ExperimentPaths) -> str:
-    """The table as nft reads it, "" when the plan has no tunnel. VXLAN's identifier is 96 bits into UDP."""
+    """Return the table as nft reads it, "" when the plan has no tunnel. The VXLAN identifier is 96 bits into the UDP packet."""
     tunnels = [(substrate, substrate.tunnel) for substrate in plan.substrates if substrate.tunnel]
     if not tunnels:
         return ""
@@ -59,7 +58,7 @@ def _listing(paths: ExperimentPaths) -> str:
     return _nft("list", "table", "inet", paths.nft_table).stdout if f"table inet {paths.nft_table}" in tables else ""
 
 
-def _nft(*arguments: str, text: str | None = None):
+def _nft(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     try:
         result = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)
     except FileNotFoundError as exc:

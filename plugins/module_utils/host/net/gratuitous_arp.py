@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Telling the control network whose an address is now: a node may have one that another node had a minute ago (RFC 5227, announcements).
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Announce the addresses of nodes on the control network (RFC 5227), because a node may have one that another node had a minute ago.
 
-Who still remembers the other's MAC address would not reach it for ten seconds or more.
+Neighbours that still remember the other MAC address would not reach the node for ten seconds or more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ETHERNET, _ARP, _IPV4, _REQUEST = 1, 0x0806, 0x0800, 1
 
 
 def announce(plan: HostPlan, kind: str) -> None:
-    """Broadcast the control address and MAC address of every node of this kind, from the bridge it is on. Raises OSError."""
+    """Broadcast the control and MAC address of every node of this kind from the control bridge. Raises OSError."""
     nodes = [vnode.control for vnode in plan.vnodes if vnode.kind == kind and vnode.control and not vnode.ghost]
     if not nodes:
         return
@@ -28,7 +28,7 @@ def announce(plan: HostPlan, kind: str) -> None:
 
 
 def announcement(mac_address: str, address: str) -> bytes:
-    """The frame: an ARP request for the address by its owner."""
+    """Return the frame: an ARP request for the address by its owner."""
     mac, ip = bytes.fromhex(mac_address.replace(":", "")), socket.inet_aton(address)
     body = struct.pack("!HHBBH6s4s6s4s", _ETHERNET, _IPV4, 6, 4, _REQUEST, mac, ip, bytes(6), ip)
     return (b"\xff" * 6 + mac + struct.pack("!H", _ARP) + body).ljust(60, b"\0")

@@ -1,7 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Netlink in batches: many requests at a time over a plain socket that belongs to whichever network
-namespace the process is in when it is opened.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send netlink requests to the kernel in batches, and list devices, addresses and routes.
+
+Every function opens a socket of its own, so it acts on the network namespace that the process is in.
 """
 
 from __future__ import annotations
@@ -10,180 +11,240 @@ import errno
 import json
 import os
 import socket
-import struct
 import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from ...errors import HostError
-from . import netlink_encoding as encoding
+from . import netlink_messages as nl
+from .netlink_messages import TYPE_CHECKING
 
-RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
-RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
-RTM_NEWNEIGH, RTM_DELNEIGH = 28, 29
-REQUEST, ACK, DUMP = 0x1, 0x4, 0x300
-REPLACE, EXCL, CREATE, APPEND = 0x100, 0x200, 0x400, 0x800
-IFF_UP = 1
-_SCOPE_LINK, _PERMANENT, _SELF = 253, 0x80 | 0x40, 0x02  # NUD_PERMANENT and NUD_NOARP; NTF_SELF
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_HEADER = struct.Struct("=IHHII")
-_AT_A_TIME = 64  # so that the acknowledgements fit the socket's receive buffer
+if TYPE_CHECKING:
+    from typing import Any
+
+_AT_A_TIME = 64  # requests; their acknowledgements must fit into the socket's receive buffer
+_RECEIVE = 262144  # bytes; the kernel's datagrams are smaller
+_LIMIT_S = 60
+_HOST_LENGTH = 32  # of an IPv4 prefix that is one address
+_LONGEST_WITH_BROADCAST = 30  # of the IPv4 prefixes that have a broadcast address
+ALL_ZEROS = "00:00:00:00:00:00"
+"""The MAC address of a VXLAN device's flood entries."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A live network device.
+
+    up      whether it is administratively up
+    alias   "" when it has none
+    kind    ``bridge``, ``veth``, ``vxlan``, ``tun`` …; "" for a network card
+    master  the name of the bridge that it is a member of, or ""
+    peer    the name of the device at its other end, or below it; "" when that is in another network namespace
+    data    attributes of its kind, by the kernel's names
+    """
+
+    name: str
+    index: int
+    up: bool
+    mtu: int
+    mac_address: str
+    alias: str
+    group: int
+    kind: str
+    master: str
+    peer: str
+    data: dict[str, Any]
 
 
 class Batch:
-    """Requests gathered, then sent. Each carries the words that its failure will be reported with."""
+    """Requests that are gathered, then sent. Each has a text, with which its failure is reported."""
 
-    def __init__(self):
-        self._messages: list[tuple[bytes, str, int]] = []
+    def __init__(self) -> None:
+        self._requests: list[tuple[bytes, str, int]] = []
 
-    def __len__(self):
-        return len(self._messages)
+    def __len__(self) -> int:
+        return len(self._requests)
 
-    def link(self, what: str, fields=None, attrs=(), create: bool = False) -> None:
-        """RTM_NEWLINK that creates, or RTM_SETLINK that changes; ``fields`` are index, flags and change of the header."""
-        kind, flags = (RTM_NEWLINK, CREATE | EXCL) if create else (RTM_SETLINK, 0)
-        self.raw(what, kind, flags, encoding.link_body(attrs, **(fields or {})))
+    def add_link(self, what: str, attributes: Iterable[tuple[str, Any]]) -> None:
+        """Make a device."""
+        self.request(what, nl.RTM_NEWLINK, nl.NLM_F_CREATE | nl.NLM_F_EXCL, nl.IFINFOMSG.encode() + nl.encode(attributes))
 
-    def delete_link(self, what: str, index: int = 0, attrs=(), ignore: int = errno.ENODEV) -> None:
-        self.raw(what, RTM_DELLINK, 0, encoding.link_body(attrs, index), ignore)
+    def set_link(self, what: str, attributes: Iterable[tuple[str, Any]] = (), index: int = 0, up: bool = False) -> None:
+        """Change a device, which is known by ``index`` or by an attribute IFLA_IFNAME; ``up`` also brings it up."""
+        flags = nl.IFF_UP if up else 0
+        self.request(what, nl.RTM_SETLINK, 0, nl.IFINFOMSG.encode(ifi_index=index, ifi_flags=flags, ifi_change=flags) + nl.encode(attributes))
 
-    def address(self, what: str, index: int, address: str, prefix: int, broadcast: str = "") -> None:
-        attrs = [("IFA_LOCAL", address), ("IFA_ADDRESS", address)]
-        if broadcast:
-            attrs.append(("IFA_BROADCAST", broadcast))
-        self.raw(what, RTM_NEWADDR, CREATE | REPLACE, encoding.address_body(attrs, index, prefix))
+    def delete_link(self, what: str, index: int) -> None:
+        """Remove a device. One that is gone already is no failure."""
+        self.request(what, nl.RTM_DELLINK, 0, nl.IFINFOMSG.encode(ifi_index=index), errno.ENODEV)
 
-    def delete_address(self, what: str, index: int, address: str, prefix: int) -> None:
-        self.raw(what, RTM_DELADDR, 0, encoding.address_body([("IFA_LOCAL", address)], index, prefix))
+    def delete_group(self, what: str, group: int) -> None:
+        """Remove every device of a link group."""
+        self.request(what, nl.RTM_DELLINK, 0, nl.IFINFOMSG.encode() + nl.encode([("IFLA_GROUP", group)]), errno.ENODEV)
 
-    def route(self, what: str, prefix: str, length: int, via: str) -> None:
-        self.raw(what, RTM_NEWROUTE, CREATE | REPLACE, encoding.route_body([("RTA_DST", prefix), ("RTA_GATEWAY", via)], length))
+    def address(self, what: str, index: int, prefix: str) -> None:
+        """Give a device an IPv4 address, ``10.0.0.1/24``, and the broadcast address of its subnet."""
+        address, length = split_prefix(prefix)
+        attributes = [("IFA_LOCAL", address), ("IFA_ADDRESS", address)]
+        if length <= _LONGEST_WITH_BROADCAST:
+            attributes.append(("IFA_BROADCAST", _broadcast(address, length)))
+        self.request(what, nl.RTM_NEWADDR, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, _ipv4_address(index, length) + nl.encode(attributes))
+
+    def delete_address(self, what: str, index: int, prefix: str) -> None:
+        """Take an IPv4 address away from a device."""
+        address, length = split_prefix(prefix)
+        self.request(what, nl.RTM_DELADDR, 0, _ipv4_address(index, length) + nl.encode([("IFA_LOCAL", address)]))
+
+    def route(self, what: str, to: str, via: str, index: int = 0, replace: bool = True) -> None:
+        """Add an IPv4 route through a gateway, and through the device ``index`` if it is not 0. Without ``replace``, an equal route is a failure."""
+        flags = nl.NLM_F_CREATE | (nl.NLM_F_REPLACE if replace else nl.NLM_F_EXCL)
+        self.request(what, nl.RTM_NEWROUTE, flags, _ipv4_route(to, via, index))
 
     def device_route(self, what: str, address: str, index: int) -> None:
-        """A host on the wire of an interface."""
-        self.raw(what, RTM_NEWROUTE, CREATE | REPLACE, encoding.route_body([("RTA_DST", address), ("RTA_OIF", index)], 32, _SCOPE_LINK))
+        """Add the route to a host that the device reaches directly."""
+        self.request(what, nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, _ipv4_route(address, "", index, nl.RT_SCOPE_LINK))
 
-    def delete_route(self, what: str, prefix: str, length: int) -> None:
-        self.raw(what, RTM_DELROUTE, 0, encoding.route_body([("RTA_DST", prefix)], length))
+    def delete_route(self, what: str, to: str, via: str = "", index: int = 0, ignore: int = 0) -> None:
+        """Remove an IPv4 route. The error number ``ignore`` is no failure."""
+        self.request(what, nl.RTM_DELROUTE, 0, _ipv4_route(to, via, index), ignore)
 
     def flood_entry(self, what: str, index: int, remote: str, delete: bool = False) -> None:
-        """The all-zeros forwarding entry of a VXLAN device: unknown frames also go to ``remote``."""
-        kind, flags = (RTM_DELNEIGH, 0) if delete else (RTM_NEWNEIGH, CREATE | APPEND)
-        attrs = [("NDA_LLADDR", "00:00:00:00:00:00"), ("NDA_DST", remote)]
-        self.raw(what, kind, flags, encoding.neighbour_body(attrs, index, _PERMANENT, _SELF))
+        """Add or delete the all-zeros forwarding entry of a VXLAN device: frames to unknown addresses also go to ``remote``."""
+        kind, flags = (nl.RTM_DELNEIGH, 0) if delete else (nl.RTM_NEWNEIGH, nl.NLM_F_CREATE | nl.NLM_F_APPEND)
+        head = nl.NDMSG.encode(ndm_family=socket.AF_BRIDGE, ndm_ifindex=index, ndm_state=nl.NUD_PERMANENT | nl.NUD_NOARP, ndm_flags=nl.NTF_SELF)
+        self.request(what, kind, flags, head + nl.encode([("NDA_LLADDR", ALL_ZEROS), ("NDA_DST", remote)]))
 
-    def raw(self, what: str, kind: int, flags: int, body: bytes, ignore: int = 0) -> None:
-        """A request whose body (header of its family and attributes) is there already, as dump() lists them."""
-        header = _HEADER.pack(16 + len(body), kind, REQUEST | ACK | flags, len(self._messages) + 1, 0)
-        self._messages.append((header + body + bytes(-len(body) % 4), what, ignore))
+    def request(self, what: str, kind: int, flags: int, body: bytes, ignore: int = 0) -> None:
+        """Add a request of any type.
+
+        body    a structure and its attributes
+        ignore  an error number that is no failure
+        """
+        self._requests.append((nl.message(kind, nl.NLM_F_ACK | flags, len(self._requests) + 1, body), what, ignore))
 
     def send(self) -> None:
-        """Send all, in order, in the current network namespace; the batch is empty afterwards.
+        """Send all requests in order, in the current network namespace. The batch is empty afterwards.
 
-        Raises HostError with the words of the first request that the kernel refused.
+        Raises HostError with the text of the first request that the kernel refused. The requests after it are carried out.
         """
-        messages, self._messages = self._messages, []
-        if not messages:
+        requests, self._requests = self._requests, []
+        if not requests:
             return
         with _open() as sock:
-            for start in range(0, len(messages), _AT_A_TIME):
-                _exchange(sock, messages[start:start + _AT_A_TIME])
+            for start in range(0, len(requests), _AT_A_TIME):
+                _exchange(sock, start + 1, requests[start:start + _AT_A_TIME])
 
 
-def _open():
+def _ipv4_address(index: int, length: int) -> bytes:
+    return nl.IFADDRMSG.encode(ifa_family=socket.AF_INET, ifa_prefixlen=length, ifa_index=index)
+
+
+def _ipv4_route(to: str, via: str, index: int, scope: int = nl.RT_SCOPE_UNIVERSE) -> bytes:
+    """Return the message of a static unicast route of the main table."""
+    prefix, length = split_prefix(to)
+    attributes: list[tuple[str, Any]] = [("RTA_DST", prefix)]
+    if via:
+        attributes.append(("RTA_GATEWAY", via))
+    if index:
+        attributes.append(("RTA_OIF", index))
+    head = nl.RTMSG.encode(rtm_family=socket.AF_INET, rtm_dst_len=length, rtm_table=nl.RT_TABLE_MAIN, rtm_protocol=nl.RTPROT_STATIC, rtm_scope=scope,
+                           rtm_type=nl.RTN_UNICAST)
+    return head + nl.encode(attributes)
+
+
+def split_prefix(prefix: str) -> tuple[str, int]:
+    """Return address and length of ``10.0.0.1/24``. An address without a length is that of a host."""
+    address, _slash, length = prefix.partition("/")
+    return address, int(length or _HOST_LENGTH)
+
+
+def _broadcast(address: str, length: int) -> str:
+    number = int.from_bytes(socket.inet_aton(address), "big") | ((1 << (_HOST_LENGTH - length)) - 1)
+    return socket.inet_ntoa(number.to_bytes(4, "big"))
+
+
+def _open() -> socket.socket:
     sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
     sock.bind((0, 0))
-    sock.settimeout(60)
+    sock.settimeout(_LIMIT_S)
     return sock
 
 
-def _exchange(sock, messages) -> None:
-    by_sequence = {_HEADER.unpack_from(data)[3]: (what, ignore) for data, what, ignore in messages}
-    sock.send(b"".join(data for data, _what, _ignore in messages))
+def _exchange(sock: socket.socket, first: int, requests: list[tuple[bytes, str, int]]) -> None:
+    waiting = {first + place: (what, ignore) for place, (_data, what, ignore) in enumerate(requests)}
+    sock.send(b"".join(data for data, _what, _ignore in requests))
     failure = None
-    while by_sequence:
-        for kind, sequence, body in _parts(sock.recv(262144)):
-            if kind != _NLMSG_ERROR or sequence not in by_sequence:
+    while waiting:
+        for kind, sequence, body in nl.messages(sock.recv(_RECEIVE)):
+            if kind != nl.NLMSG_ERROR or sequence not in waiting:
                 continue
-            what, ignore = by_sequence.pop(sequence)
-            number = -struct.unpack_from("=i", body)[0]
+            what, ignore = waiting.pop(sequence)
+            number = nl.error_number(body)
             if number and number != ignore and failure is None:
                 failure = HostError(f"{what}: {os.strerror(number)}")
     if failure:
         raise failure
 
 
-def _parts(data):
-    offset = 0
-    while offset + 16 <= len(data):
-        length, kind, _flags, sequence, _port = _HEADER.unpack_from(data, offset)
-        yield kind, sequence, data[offset + 16:offset + length]
-        offset += (length + 3) & ~3
-
-
-def dump(kind, request):
-    """The bodies of all that the kernel lists for a RTM_GET request of the current network namespace. Raises HostError."""
+def dump(kind: int, request: bytes) -> Iterator[bytes]:
+    """Yield the bodies of all messages that the kernel lists for a request of type RTM_GET…, in the current network namespace. Raises HostError."""
     with _open() as sock:
-        sock.send(_HEADER.pack(16 + len(request), kind, REQUEST | DUMP, 1, 0) + request)
+        sock.send(nl.message(kind, nl.NLM_F_DUMP, 1, request))
         while True:
-            for part, _sequence, body in _parts(sock.recv(262144)):
-                if part == _NLMSG_DONE:
+            for part, _sequence, body in nl.messages(sock.recv(_RECEIVE)):
+                if part == nl.NLMSG_DONE:
                     return
-                if part == _NLMSG_ERROR:
-                    raise HostError(f"netlink dump: {os.strerror(-struct.unpack_from('=i', body)[0])}")
+                if part == nl.NLMSG_ERROR:
+                    raise HostError(f"the kernel does not list its network settings: {os.strerror(nl.error_number(body))}")
                 yield body
 
 
-def attributes(body, offset):
-    """{type: value} of the attributes behind ``offset`` bytes of header."""
-    found = {}
-    while offset + 4 <= len(body):
-        length, kind = struct.unpack_from("=HH", body, offset)
-        if length < 4:
-            break
-        found[kind & 0x3FFF] = body[offset + 4:offset + length]
-        offset += (length + 3) & ~3
-    return found
+def links() -> dict[str, Link]:
+    """Return {name: device} of the current network namespace. Raises HostError."""
+    request = nl.IFINFOMSG.encode() + nl.encode([("IFLA_EXT_MASK", nl.RTEXT_FILTER_SKIP_STATS)])
+    listed = [nl.decode(nl.RTM_NEWLINK, body) for body in dump(nl.RTM_GETLINK, request)]
+    names = {head["ifi_index"]: attributes["IFLA_IFNAME"] for head, attributes in listed}
+    return {attributes["IFLA_IFNAME"]: _link(head, attributes, names) for head, attributes in listed}
 
 
-def ipv4_addresses() -> set[tuple[int, str, int]]:
-    """(interface index, address, prefix length) of the current network namespace, loopback left out."""
+def _link(head: dict[str, int], attributes: dict[str, Any], names: dict[int, str]) -> Link:
+    info = attributes.get("IFLA_LINKINFO", {})
+    return Link(
+        name=attributes["IFLA_IFNAME"],
+        index=head["ifi_index"],
+        up=bool(head["ifi_flags"] & nl.IFF_UP),
+        mtu=attributes["IFLA_MTU"],
+        mac_address=attributes.get("IFLA_ADDRESS", ""),
+        alias=attributes.get("IFLA_IFALIAS", ""),
+        group=attributes.get("IFLA_GROUP", 0),
+        kind=info.get("IFLA_INFO_KIND", ""),
+        master=names.get(attributes.get("IFLA_MASTER", 0), ""),
+        peer="" if "IFLA_LINK_NETNSID" in attributes else names.get(attributes.get("IFLA_LINK", 0), ""),
+        data=info.get("IFLA_INFO_DATA", {}),
+    )
+
+
+def ipv4_addresses() -> set[tuple[int, str]]:
+    """Return (interface index, ``10.0.0.1/24``) of all addresses of the current network namespace. Raises HostError."""
     found = set()
-    for body in dump(RTM_GETADDR, struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)):
-        _family, prefix, _flags, _scope, index = struct.unpack_from("=BBBBI", body)
-        if index != 1:
-            found.add((index, socket.inet_ntoa(attributes(body, 8)[2]), prefix))
+    for body in dump(nl.RTM_GETADDR, nl.IFADDRMSG.encode(ifa_family=socket.AF_INET)):
+        head, attributes = nl.decode(nl.RTM_NEWADDR, body)
+        found.add((head["ifa_index"], f"{attributes['IFA_LOCAL']}/{head['ifa_prefixlen']}"))
     return found
 
 
-def ipv4_gateway_routes() -> set[tuple[str, int, str]]:
-    """(prefix, length, gateway) of the main table of the current network namespace."""
+def ipv4_gateway_routes() -> set[tuple[str, str]]:
+    """Return (``10.0.0.0/16``, gateway) of the main table's routes through gateways, in the current network namespace. Raises HostError."""
     found = set()
-    for body in dump(RTM_GETROUTE, struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)):
-        length, table = body[1], body[4]
-        attrs = attributes(body, 12)
-        if table == 254 and 5 in attrs:
-            prefix = socket.inet_ntoa(attrs[1]) if 1 in attrs else "0.0.0.0"
-            found.add((prefix, length, socket.inet_ntoa(attrs[5])))
+    for body in dump(nl.RTM_GETROUTE, nl.RTMSG.encode(rtm_family=socket.AF_INET)):
+        head, attributes = nl.decode(nl.RTM_NEWROUTE, body)
+        if head["rtm_table"] == nl.RT_TABLE_MAIN and "RTA_GATEWAY" in attributes:
+            found.add((f"{attributes.get('RTA_DST', '0.0.0.0')}/{head['rtm_dst_len']}", attributes["RTA_GATEWAY"]))
     return found
 
 
-def devices() -> dict[str, tuple[int, bool, int]]:
-    """{name: (index, whether it is up, MTU)} of the current network namespace."""
-    found = {}
-    for body in dump(RTM_GETLINK, struct.pack("=BxHiII", 0, 0, 0, 0, 0)):
-        index, flags = struct.unpack_from("=iI", body, 4)
-        attrs = attributes(body, 16)
-        found[attrs[3].rstrip(b"\0").decode()] = (index, bool(flags & IFF_UP), struct.unpack("=I", attrs[4])[0])
-    return found
-
-
-def links() -> dict[str, dict]:
-    """{name: what ``ip -json -details link`` says} of the current network namespace."""
-    return {link["ifname"]: link for link in ip_json("-details", "link", "show")}
-
-
-def ip_json(*arguments: str) -> list:
-    """What iproute2 lists, in the current network namespace. Raises HostError."""
+def ip_json(*arguments: str) -> list[dict[str, Any]]:
+    """Return what iproute2 lists, in the current network namespace. Raises HostError."""
     try:
         result = subprocess.run(["ip", "-json", *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError as exc:

@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Proof that a full-size packet crosses every tunnel, before any node uses it.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prove that a full-size packet crosses every tunnel, before any node uses it.
 
-While a substrate is probed, a small namespace on each vhost has a link-local address on the bridge. Each
-vhost sends do-not-fragment echo requests as large as a node's packet to every other vhost of each
-substrate: the trap is a path on which ping works and TCP hangs.
+While substrates are probed, a namespace on each vhost has a link-local address on each of them. The vhost sends echo requests
+of the size of a node's packet, which must not be fragmented, to every other vhost of each substrate. So a path on which ping
+works and TCP hangs is found here.
 """
 
 from __future__ import annotations
@@ -17,27 +17,30 @@ import struct
 import time
 
 from ...errors import HostError
-from ...hostplan import HostPlan
+from ...hostplan import HostPlan, SubstratePlan
 from ..base import syscalls
 from ..base.namespaces import home
 from ..base.paths import ExperimentPaths
 from ..base.syscalls import CLONE_NEWNET, MS_BIND
 from . import netlink
-from .netlink import IFF_UP, Batch
-from .substrates import port_attributes
+from .netlink import Batch
+from .ports import Peer, Port, Ports, media
 
 _IP_MTU_DISCOVER, _PMTUDISC_PROBE = 10, 3
 _SMALL = 64
+_HEADERS = 20  # bytes of an IPv4 header
+
+Pair = tuple[int, str]  # number of the substrate, other vhost
 
 
 def make_endpoints(plan: HostPlan, paths: ExperimentPaths) -> None:
-    """Make this vhost answer on every substrate that has a tunnel. Raises HostError."""
+    """Make this vhost answer probes on every substrate that has a tunnel. Raises HostError."""
     substrates = [substrate for substrate in plan.substrates if substrate.tunnel and substrate.probe_address]
     close_endpoints(paths)
     if not substrates:
         return
     with home() as origin:
-        masters = [socket.if_nametoindex(substrate.bridge) for substrate in substrates]
+        ports = _ports(plan, substrates, paths)
         syscalls.unshare(CLONE_NEWNET)
         network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -46,7 +49,10 @@ def make_endpoints(plan: HostPlan, paths: ExperimentPaths) -> None:
             os.close(os.open(_pin(paths), os.O_CREAT | os.O_CLOEXEC, 0o600))
             syscalls.mount("/proc/self/ns/net", _pin(paths), None, MS_BIND)
             origin.enter("net")
-            _make_wires(paths, substrates, masters, network)
+            batch = Batch()
+            for port in ports.planned.values():
+                ports.make(batch, port, network)
+            batch.send()
             syscalls.setns(network, CLONE_NEWNET)
             _make_addresses(substrates)
         finally:
@@ -54,12 +60,12 @@ def make_endpoints(plan: HostPlan, paths: ExperimentPaths) -> None:
 
 
 def answering(paths: ExperimentPaths) -> bool:
-    """Whether this vhost answers probes."""
+    """Return whether this vhost answers probes."""
     return os.path.exists(_pin(paths))
 
 
 def close_endpoints(paths: ExperimentPaths) -> None:
-    """Stop answering; the wires go with their namespace."""
+    """Stop answering. The ports go with the namespace of their other ends."""
     if os.path.exists(_pin(paths)):
         with home():
             with open(_pin(paths), "rb") as pin:
@@ -70,9 +76,9 @@ def close_endpoints(paths: ExperimentPaths) -> None:
                         raise
                 else:
                     batch = Batch()
-                    for name, (index, _up, _mtu) in netlink.devices().items():
-                        if name != "lo":
-                            batch.delete_link(f"removing the probe's {name}", index)
+                    for link in netlink.links().values():
+                        if link.name != "lo":
+                            batch.delete_link(f"removing the probe's {link.name}", link.index)
                     batch.send()
         while syscalls.is_mount_point(_pin(paths)):
             syscalls.umount(_pin(paths))
@@ -80,10 +86,10 @@ def close_endpoints(paths: ExperimentPaths) -> None:
 
 
 def probe(plan: HostPlan, paths: ExperimentPaths, limit_s: float = 10.0) -> dict:
-    """Send to every peer of every substrate until it answered or ``limit_s`` seconds have passed.
+    """Send to every peer of every substrate until it has answered or ``limit_s`` seconds have passed.
 
-    Returns {"changed": False, "probed": number of (substrate, vhost) pairs}. Raises HostError that names all
-    pairs that full-size packets do not cross, and says whether small ones do.
+    Returns {"changed": False, "probed": number of (substrate, vhost) pairs}. Raises HostError that names every pair
+    that full-size packets do not cross, and says whether small packets do.
     """
     targets = {(number, vhost): (substrate, address) for number, substrate in enumerate(plan.substrates)
                for vhost, address in substrate.probe_peers.items()}
@@ -101,53 +107,49 @@ def probe(plan: HostPlan, paths: ExperimentPaths, limit_s: float = 10.0) -> dict
     return {"changed": False, "probed": len(targets)}
 
 
-def _verdict(plan: HostPlan, substrate, vhost: str, small_passes: bool) -> str:
-    path = f"substrate {substrate.name}: {vhost} ({', '.join(substrate.tunnel.remotes)}) from {substrate.tunnel.local}"
+def _verdict(plan: HostPlan, substrate: SubstratePlan, vhost: str, small_passes: bool) -> str:
+    tunnel = substrate.tunnel
+    path = f"substrate {substrate.name}: {vhost}"
+    if not tunnel:
+        return f"{path}: nothing passes, and this vhost has no tunnel to it"
+    path += f" ({', '.join(tunnel.remotes)}) from {tunnel.local}"
     if small_passes:
         return (f"{path}: small packets pass, packets of {substrate.mtu} bytes do not: the experiment network carries less than "
                 f"the {substrate.mtu + 50} bytes that this host's interface (MTU {plan.underlay_mtu}) promises")
-    return f"{path}: nothing passes; is UDP port {substrate.tunnel.port} open between them on the experiment network?"
+    return f"{path}: nothing passes; is UDP port {tunnel.port} open between them on the experiment network?"
 
 
 def _pin(paths: ExperimentPaths) -> str:
     return f"{paths.run}/probe"
 
 
-def _wire(bridge: str) -> str:
-    return "bp" + bridge[2:]
+def _ports(plan: HostPlan, substrates: list[SubstratePlan], paths: ExperimentPaths) -> Ports:
+    live = netlink.links()
+    on = media(plan, live)
+    planned = (Port(f"bp{substrate.bridge[2:]}", substrate.name, "", on[substrate.name], Peer(f"p{number}", _mac(substrate.probe_address)), use="probe")
+               for number, substrate in enumerate(substrates))
+    return Ports(paths, planned, live)
 
 
 def _mac(address: str) -> str:
-    """Always the same for an address: the other vhosts remember it, and would send to the end that was there before."""
+    """Return the MAC address for an address. It never changes, because other vhosts remember it from an earlier probe."""
     return "02:62:" + ":".join(f"{byte:02x}" for byte in socket.inet_aton(address))
 
 
-def _make_wires(paths, substrates, masters, network) -> None:
-    batch = Batch()
-    for number, (substrate, master) in enumerate(zip(substrates, masters)):
-        name, what = _wire(substrate.bridge), f"probe of substrate {substrate.name}"
-        peer = [("IFLA_IFNAME", f"p{number}"), ("IFLA_ADDRESS", _mac(substrate.probe_address)), ("IFLA_MTU", substrate.mtu), ("IFLA_NET_NS_FD", network)]
-        info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
-        batch.link(what, attrs=[("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu), ("IFLA_GROUP", paths.group), ("IFLA_LINKINFO", info)], create=True)
-        batch.link(what, attrs=[("IFLA_IFNAME", name), *port_attributes(f"{paths.mark}probe:{substrate.name}", master)])
-        batch.link(what, {"flags": IFF_UP, "change": IFF_UP}, [("IFLA_IFNAME", name)])
-    batch.send()
-
-
-def _make_addresses(substrates) -> None:
+def _make_addresses(substrates: list[SubstratePlan]) -> None:
     batch = Batch()
     for number, substrate in enumerate(substrates):
         index = socket.if_nametoindex(f"p{number}")
-        # a /32 and one host route for each peer: many substrates, each with peers of its own, share this namespace
-        batch.address(f"probe address on {substrate.name}", index, substrate.probe_address, 32)
-        batch.link(f"probe of {substrate.name}", {"index": index, "flags": IFF_UP, "change": IFF_UP})
+        # a /32 and one host route for each peer, because many substrates share this namespace, each with peers of its own
+        batch.address(f"probe address on {substrate.name}", index, f"{substrate.probe_address}/32")
+        batch.set_link(f"probe of {substrate.name}", index=index, up=True)
         for address in substrate.probe_peers.values():
             batch.device_route(f"probe route on {substrate.name}", address, index)
     batch.send()
 
 
-def _exchange(sock, targets: dict, limit_s: float) -> set:
-    """Echo requests to {key: (address, IP packet size)} until all answered; returns the keys that did not."""
+def _exchange(sock: socket.socket, targets: dict[Pair, tuple[str, int]], limit_s: float) -> set[Pair]:
+    """Send echo requests to {pair: (address, size of the IP packet)} until all have answered. Returns the pairs that have not."""
     identifier = os.getpid() & 0xFFFF
     keys = dict(enumerate(targets))
     waiting, deadline, next_round = set(keys), time.monotonic() + limit_s, 0.0
@@ -155,7 +157,7 @@ def _exchange(sock, targets: dict, limit_s: float) -> set:
         if time.monotonic() >= next_round:
             for number in sorted(waiting):
                 address, size = targets[keys[number]]
-                _send(sock, address, _echo(identifier, number, size - 20))
+                _send(sock, address, _echo(identifier, number, size - _HEADERS))
             next_round = time.monotonic() + 0.25
         if select.select([sock], [], [], max(0.0, next_round - time.monotonic()))[0]:
             packet, (sender, _port) = sock.recvfrom(65536)
@@ -166,7 +168,7 @@ def _exchange(sock, targets: dict, limit_s: float) -> set:
     return {keys[number] for number in waiting}
 
 
-def _send(sock, address: str, message: bytes) -> None:
+def _send(sock: socket.socket, address: str, message: bytes) -> None:
     try:
         sock.sendto(message, (address, 0))
     except OSError as exc:

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An experiment's names in the host's own /etc/hosts: one block between two lines that name the experiment.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep an experiment's names in the host's own /etc/hosts: one block between two lines that name the experiment.
 
-The block stands first, so that within the experiment its names win, and what was there follows byte for byte. Taking
-the block out again gives the file as it was, with whatever others changed in it meanwhile.
+The block comes first, so the experiment's names win. What was there before follows it byte for byte. Removing the block
+leaves the file as it was, with whatever others have changed in it since.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PATH = "/etc/hosts"
 
 
 def apply_hosts(paths: ExperimentPaths, lines: str, dry_run: bool = False) -> list[str]:
-    """Have exactly these lines in the experiment's block. Returns changes in words. Raises HostError."""
+    """Write exactly these lines into the experiment's block. Return the changes as text. Raises HostError."""
     text = _read()
     if text is None:
-        raise HostError(f"this host has no {PATH} for the experiment's names")
+        raise HostError(f"{PATH}: this host has no such file for the experiment's names: create it")
     block = f"{_begin(paths)}: made by deter.benito, removed at swap-out\n{lines}{_end(paths)}\n".encode()
     wanted = _blocks(paths).sub(lambda _found: b"", text)
     _refuse_half(paths, wanted)
@@ -37,7 +37,7 @@ def apply_hosts(paths: ExperimentPaths, lines: str, dry_run: bool = False) -> li
 
 
 def remove_hosts(paths: ExperimentPaths) -> list[str]:
-    """Take the block out. Returns changes in words. Raises HostError when its end cannot be told."""
+    """Remove the block. Return the changes as text. Raises HostError when the block has no end."""
     try:
         os.unlink(_temporary())
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def _end(paths: ExperimentPaths) -> str:
     return f"# END benito {paths.experiment}"
 
 
-def _blocks(paths: ExperimentPaths):
+def _blocks(paths: ExperimentPaths) -> re.Pattern[bytes]:
     begin, end = (re.escape(line.encode()) for line in (_begin(paths), _end(paths)))
     return re.compile(rb"^%b:[^\n]*\n(?:(?!%b:|%b\n)[^\n]*\n)*%b(?:\n|\Z)" % (begin, begin, end, end), re.MULTILINE)
 
@@ -82,7 +82,7 @@ def _temporary() -> str:
 
 
 def _replace(text: bytes) -> None:
-    """Whole or not at all, with mode, owner and attributes as they are. A file that is mounted there can only be written into."""
+    """Replace the file whole or not at all, and keep its mode, owner and attributes. A file that is a mount point can only be written into."""
     path, temporary = os.path.realpath(PATH), _temporary()
     try:
         if syscalls.is_mount_point(path):
@@ -96,7 +96,7 @@ def _replace(text: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         shutil.copystat(path, temporary)
-        os.utime(temporary)  # who caches the file looks at its time
+        os.utime(temporary)  # caches of the file look at its time
         os.replace(temporary, path)
     except OSError as exc:
-        raise HostError(f"cannot write {path}: {errno.errorcode.get(exc.errno, '')} {exc.strerror}") from exc
+        raise HostError(f"cannot write {path}: {errno.errorcode.get(exc.errno or 0, '')} {exc.strerror}") from exc

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Nodes of kind embedded_pnode as one of the kinds of run/kinds.py: the host is the node.
 
-It keeps its host name, its system, its control network and its default route. It gets the experiment's interfaces, addresses,
-routes and names, and under /var/benito what every node finds there. Its start command is run by the supervisor, as root.
+The host keeps its host name, its system, its control network and its default route. It gets the experiment's interfaces, addresses,
+routes and names, and below /var/benito what every node has there. The supervisor runs its start command as root.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from ...hostplan import HostPlan, VnodePlan
 from ..base.hosts_file import HostsFile
 from ..base.paths import ROOT, ExperimentPaths, experiments_here, write_atomically
 from ..net import netlink
+from ..net.ports import is_interface, remove_interfaces
 from ..net.probe import close_endpoints
 from ..start_commands.start_command import forget, has_started, outcome
 from .hosts_block import apply_hosts, remove_hosts
-from .links import apply_links, is_interface, remove_links
+from .links import apply_links
 
 KIND = "embedded_pnode"
 _SEEN = ("pid", "eid", "hosts", "log")  # below /var/benito, as on every node
 
 
 def apply_physical_node(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
-    """See parts.Part."""
+    """See kinds.Part."""
     vnode = _node(plan)
     if vnode is None:
         return [] if dry_run or not _traces(paths) else remove_physical_node(paths)
@@ -43,8 +44,8 @@ def apply_physical_node(plan: HostPlan, paths: ExperimentPaths, applied: HostPla
 
 
 def remove_physical_node(paths: ExperimentPaths) -> list[str]:
-    """See parts.Part."""
-    changes = remove_hosts(paths) + remove_links(paths)
+    """See kinds.Part."""
+    changes = remove_hosts(paths) + remove_interfaces(paths)
     for name in _SEEN:
         path = f"{ROOT}/{name}"
         if _is_ours(path, paths):
@@ -54,16 +55,16 @@ def remove_physical_node(paths: ExperimentPaths) -> list[str]:
 
 
 def reboot_physical_node(_plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
-    """See parts.Part. The machine goes down in a second, so that whoever asked for it is answered first."""
+    """See kinds.Part. The machine goes down after a second, so the caller gets an answer first."""
     command = ["systemd-run", "--quiet", "--collect", "--on-active=1s", "--timer-property=AccuracySec=100ms", "systemctl", "reboot"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise HostError(f"{paths.experiment}: this machine cannot be rebooted: {result.stderr.strip()}")
+        raise HostError(f"{paths.experiment}: systemd does not reboot this machine: {result.stderr.strip()}")
     return [f"{name}: rebooted, as this machine" for name in names]
 
 
 def physical_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
-    """See parts.Part. The machine runs, or it would not answer: it is the node when its interfaces are there."""
+    """See kinds.Part. The machine runs, because it answers. It is the node when its interfaces are there."""
     found = {}
     live = netlink.links()
     for vnode in plan.vnodes:
@@ -73,7 +74,7 @@ def physical_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
             found[vnode.name] = {"state": "ghost", "exit_code": None, "start_command": "", "exit_status": None}
             continue
         links = [live.get(interface.name) for interface in vnode.interfaces]
-        stands = all(link and is_interface(link, paths) and "UP" in link["flags"] for link in links) and _is_ours(f"{ROOT}/eid", paths)
+        stands = all(link and is_interface(link, paths) and link.up for link in links) and _is_ours(f"{ROOT}/eid", paths)
         run = (outcome(paths, vnode.name) or {"state": "running"}) if has_started(paths, vnode.name) else {"state": "waiting"}
         found[vnode.name] = {
             "state": "booted" if stands else "missing",
@@ -89,13 +90,13 @@ def _node(plan: HostPlan) -> VnodePlan | None:
 
 
 def _names(plan: HostPlan, vnode: VnodePlan) -> str:
-    """Lines for /etc/hosts; a node without an address in the experiment still finds its own name."""
+    """Return the lines for /etc/hosts. A node without an address in the experiment still resolves its own name."""
     lines = HostsFile(plan.hosts).lines(vnode.aliases)
     return lines if any(vnode.name in entry.names for entry in plan.hosts) else f"{lines}127.0.1.1\t{vnode.name}\n"
 
 
 def _files(plan: HostPlan, vnode: VnodePlan, paths: ExperimentPaths, dry_run: bool) -> list[str]:
-    """The node's own folder, and links to it where it looks for it."""
+    """Write the node's own folder, and link to it from where nodes look for it."""
     changes = []
     directory = paths.node(vnode.name)
     for name, text in (("pid", plan.pid + "\n"), ("eid", plan.eid + "\n"), ("hosts", HostsFile(plan.hosts).text(vnode.aliases))):

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Routes of an experiment in a machine's own network: none of them may take away what the machine had."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refuse routes of an experiment that would take away from a machine what it reaches by its own routes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ipaddress
 import re
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import HostError
@@ -19,7 +20,7 @@ _ESTABLISHED = "01"
 
 @dataclass(frozen=True)
 class RouteEntry:
-    """A route of the main table: where to, through whom ("" for what is on the wire), by which device."""
+    """A route of the main table: its destination, its gateway ("" for what is on the wire) and its device."""
 
     to: ipaddress.IPv4Network
     via: str
@@ -27,7 +28,7 @@ class RouteEntry:
 
 
 def main_routes() -> list[RouteEntry]:
-    """Every IPv4 route of the main table that leads anywhere."""
+    """Return every IPv4 route of the main table; of a multipath route each hop is one."""
     found = []
     for route in netlink.ip_json("-4", "route", "show", "table", "main"):
         to = ipaddress.IPv4Network("0.0.0.0/0" if route["dst"] == "default" else route["dst"])
@@ -37,20 +38,19 @@ def main_routes() -> list[RouteEntry]:
 
 
 def refuse_capture(plan: HostPlan, vnode: VnodePlan, others: list[RouteEntry]) -> None:
-    """Raises HostError when a subnet or route of the node would cut this machine off from what it reaches by its own ways, ``others``."""
+    """Raise HostError when a subnet or route of the node would cut this machine off from what it reaches by its own routes, ``others``."""
     needed = _needed(plan, vnode)
     for interface in vnode.interfaces:
         if interface.ip4_address:
             subnet = ipaddress.IPv4Interface(interface.ip4_address).network
-            conflict = next((entry for entry in others if entry.to.prefixlen and entry.to.subnet_of(subnet)), None)
-            _refuse(vnode, f"subnet {subnet} of interface {interface.name}", conflict and f"{conflict.to}, which it reaches by {conflict.device}")
-            _refuse(vnode, f"subnet {subnet} of interface {interface.name}", _captured(subnet, others, needed))
+            what = f"subnet {subnet} of interface {interface.name}"
+            _refuse(vnode, what, _reached(entry for entry in others if entry.to.prefixlen and entry.to.subnet_of(subnet)))
+            _refuse(vnode, what, _captured(subnet, others, needed))
     for route in vnode.routes:
         prefix = ipaddress.IPv4Network(route.to, strict=False)
         if not prefix.prefixlen:
             raise HostError(f"{vnode.name}: route to {route.to}: this machine keeps its own default route, by which it is managed")
-        conflict = next((entry for entry in others if entry.to == prefix), None)
-        _refuse(vnode, f"route to {route.to}", conflict and f"{conflict.to}, which it reaches by {conflict.device}")
+        _refuse(vnode, f"route to {route.to}", _reached(entry for entry in others if entry.to == prefix))
         _refuse(vnode, f"route to {route.to}", _captured(prefix, others, needed))
 
 
@@ -60,8 +60,14 @@ def _refuse(vnode: VnodePlan, what: str, lost: str | None) -> None:
                         "create the experiment with another address_base, or with this network among control_networks")
 
 
-def _captured(prefix, others, needed) -> str | None:
-    """An address that the machine needs and that would from now on be sought in the experiment."""
+def _reached(conflicts: Iterator[RouteEntry]) -> str | None:
+    """Name the first route of the machine's own that is in the way."""
+    first = next(conflicts, None)
+    return f"{first.to}, which it reaches by {first.device}" if first else None
+
+
+def _captured(prefix: ipaddress.IPv4Network, others: list[RouteEntry], needed: dict[str, str]) -> str | None:
+    """Name an address that the machine needs and that would from now on be reached through the experiment."""
     for address, what in needed.items():
         number = ipaddress.IPv4Address(address)
         if number in prefix and max((entry.to.prefixlen for entry in others if number in entry.to), default=0) < prefix.prefixlen:
@@ -70,7 +76,7 @@ def _captured(prefix, others, needed) -> str | None:
 
 
 def _needed(plan: HostPlan, vnode: VnodePlan) -> dict[str, str]:
-    """{address: what it is} that this machine talks to outside the experiment."""
+    """Return {address: what it is} of what this machine talks to outside the experiment."""
     found = {remote: "the other end of a tunnel" for substrate in plan.substrates if substrate.tunnel for remote in substrate.tunnel.remotes}
     found.update(dict.fromkeys(_name_servers(), "the name server"))
     own = {interface.ip4_address.split("/")[0] for interface in vnode.interfaces}
@@ -87,7 +93,7 @@ def _name_servers() -> list[str]:
 
 
 def _connections() -> list[tuple[str, str]]:
-    """(local, remote) IPv4 addresses of TCP connections, also of those that came to an IPv6 socket (::ffff:a.b.c.d)."""
+    """Return (local, remote) IPv4 addresses of TCP connections, also of those to an IPv6 socket (::ffff:a.b.c.d)."""
     found = []
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -101,6 +107,6 @@ def _connections() -> list[tuple[str, str]]:
 
 
 def _dotted(text: str) -> str:
-    """The kernel prints the last word of an address as a number of this machine's byte order."""
+    """Return an address as text. The kernel prints its last 32 bits as a number in this machine's byte order."""
     number = int(text[-8:], 16)
     return socket.inet_ntoa(number.to_bytes(4, sys.byteorder))

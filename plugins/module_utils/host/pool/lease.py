@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The lease on a machine of the pool. The machine itself keeps which experiment has it.
 
 Operators on different controllers must not collide, so a claim is one atomic step under a lock on the machine.
@@ -70,8 +70,8 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     _check(claim.experiment)
     live = netlink.links()
     mark = ExperimentPaths(claim.experiment).mark
-    others = {name: link for name, link in live.items() if not link.get("ifalias", "").startswith(mark)}
-    vnis = [link.get("linkinfo", {}).get("info_data", {}).get("id") for link in others.values()]
+    others = {name: link for name, link in live.items() if not link.alias.startswith(mark)}
+    vnis = [link.data.get("IFLA_VXLAN_ID") for link in others.values()]
     leases = _leases()
     own = claim.experiment if leases.get(claim.experiment, {"owner": claim.owner})["owner"] == claim.owner else ""
     return {

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Process nodes as one of the kinds of run/kinds.py."""
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .nodes import apply_processes
 
 
 def apply_process_nodes(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
-    """See parts.Part."""
+    """See kinds.Part."""
     if not dry_run:
         close_endpoints(paths)
     return apply_processes(plan, paths, applied, dry_run)
 
 
 def remove_process_nodes(paths: ExperimentPaths) -> list[str]:
-    """See parts.Part. Also kills what the unit did not take with it, because it had ended before."""
+    """See kinds.Part. Also kills what the unit has left behind, because it ended before its nodes did."""
     unit = read_json(f"{paths.run}/supervisor.json", {}).get("cgroup", "")
     left = [entry.path for entry in os.scandir(unit) if entry.name.startswith("node-")] if os.path.isdir(unit) else []
     cgroups.kill_all(left)
@@ -36,12 +36,12 @@ def remove_process_nodes(paths: ExperimentPaths) -> list[str]:
 
 
 def reboot_process_nodes(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:
-    """See parts.Part. A process node has no system to reboot: it is made anew, its own files stay."""
+    """See kinds.Part. A process node has no system to reboot, so it is made anew. Its own files stay."""
     unit = read_json(f"{paths.run}/supervisor.json", {}).get("cgroup", "")
     with home() as origin:
         registry = Registry(paths)
         if not registry.open(origin):
-            raise HostError(f"{paths.experiment} is not built on this host")
+            raise HostError(f"{paths.experiment} is not built on this host: benito-host apply builds it")
         running = [name for name in names if name in registry.started() and outcome(paths, name) is None] if os.path.isdir(unit) else []
         registry.close()
     cgroups.kill_all([f"{unit}/node-{name}" for name in names] if unit else [])
@@ -58,15 +58,17 @@ def reboot_process_nodes(plan: HostPlan, paths: ExperimentPaths, names: tuple[st
 
 
 def _await_ends(paths: ExperimentPaths, names: list[str], limit_s: float = 5.0) -> None:
-    """Until the supervisor has noted how the killed start commands ended, so that it does not note it of the next run. A node that
-    hinders it from writing spoils its own files only."""
+    """Wait until the supervisor has noted how the killed start commands ended, so that it does not note it for the next run.
+
+    A node that prevents the note spoils its own files only, so the wait has a limit.
+    """
     deadline = time.monotonic() + limit_s
     while any(outcome(paths, name) is None for name in names) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
 def process_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
-    """See parts.Part. A process node has nothing to boot: it is there, or it is not."""
+    """See kinds.Part. A process node does not boot: it is there, or it is not."""
     with home() as origin:
         registry = Registry(paths)
         built, started = (registry.nodes(), registry.started()) if registry.open(origin) else (set(), set())

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Whether KVM works on this host. A kernel is booted to prove it, because a /dev/kvm that opens may still hang every guest."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A qemu node as a command line and a systemd unit. Pure text, which depends on the arguments alone.
 
 Network cards are in the plan's order, control first, eight in each PCI slot, so that there can be more cards than slots. The name of

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Qemu nodes as one of the kinds of run/kinds.py: virtual machines, a systemd unit each.
 
 A node's directory, with its disk and its identity, outlives a reboot of the host, so the node comes back as the same. Units,
@@ -20,7 +20,7 @@ from ..guest.files import read_guest_files
 from ..guest.network import machine_network
 from ..guest.report import read_report
 from ..net import netlink
-from ..net.netlink import Batch
+from ..net.ports import mtu_of_control, remove_ports
 from ..net.probe import close_endpoints
 from .acceleration import acceleration
 from .command import REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, cards, cold_boot_args, hardware_of, qemu_command, unit_text
@@ -28,7 +28,7 @@ from .disk import make_disk
 from .logs import make_logs, remove_logs
 from .seed import cloud_init_files, seed_tar, write_seed_iso
 from .start import Start, Starter
-from .taps import apply_taps, mtu_of_control
+from .taps import apply_taps
 from .units import machine_units
 from .warm_choice import WarmChoice
 from .warm_start import forget_clone
@@ -191,11 +191,7 @@ def _remove(paths: ExperimentPaths, name: str) -> None:
         systemctl("reset-failed", "--quiet", paths.node_unit(name), check=False)
         os.unlink(path)
         systemctl("daemon-reload")
-    batch = Batch()
-    for link in netlink.links().values():
-        if link.get("ifalias", "").startswith(f"{paths.mark}port:{name}:"):
-            batch.delete_link(f"removing {link['ifname']}", link["ifindex"])
-    batch.send()
+    remove_ports(paths, owners=[name])
     shutil.rmtree(f"{paths.directory}/machines/{name}", ignore_errors=True)
 
 

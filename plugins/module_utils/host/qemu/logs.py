@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The logs that a virtual machine writes on this host, its console and its report, each in a small file system of its own.
 
 A hostile guest can fill its own log and nothing else. A log that is more than half full is cut to its end at the next start.

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Making a warm template: boot a guest without network card and identity, wait until it is idle, save its memory, devices and disk.
 
 It is made in a directory of its own, which is then renamed. The next run removes what an interrupted run has left.

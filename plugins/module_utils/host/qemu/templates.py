@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The warm templates on this host: booted guests, saved in files, of which virtual machines are cloned.
 
 A template is a directory ``/var/cache/benito/templates/KEY/``, which is made whole or not at all:

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Starting a virtual machine as a clone of a warm template.
 
 QEMU continues from the template's state, the network cards are plugged in, and the guest gets its identity. Later starts do not need this: the
@@ -19,9 +19,9 @@ from typing import BinaryIO
 
 from ...errors import HostError
 from ..base.paths import remove_file, write_atomically
+from ..net.tap import open_tap
 from .command import Card, Hardware, MachinePaths, incoming_args, start_args
 from .qmp import Qmp, connect
-from .taps import open_tap
 from .template_making import STATE_LIMIT_S, X_IGNORE_SHARED
 from .templates import Template
 

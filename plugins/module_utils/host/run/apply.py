@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Applying a plan to this vhost, part by part or as a whole, and removing the experiment."""
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from ..base.locks import experiment_lock, removal_blocked, removal_lock
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_applied, read_plan, remember_applied
 from ..base.systemctl import systemctl
-from ..net import netlink
 from ..net.firewall import apply_firewall, remove_firewall
-from ..net.netlink import Batch
 from ..net.probe import answering, make_endpoints
-from ..net.substrates import PREFIXES, apply_network, ours
+from ..net.substrates import apply_network, remove_network
 from . import setup, sysctls, unit_file
 from .kinds import KIND_PARTS
 
@@ -78,7 +76,7 @@ def down(paths: ExperimentPaths) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with removal_lock(paths), experiment_lock(paths):
-        for step in (end_templates, _stop_unit, *(part.remove for part in KIND_PARTS), _remove_links, remove_firewall, sysctls.release_sysctls,
+        for step in (end_templates, _stop_unit, *(part.remove for part in KIND_PARTS), remove_network, remove_firewall, sysctls.release_sysctls,
                      _leave_control_bridge, _remove_files, setup.remove_if_last):
             try:
                 changes += step(paths)
@@ -118,30 +116,6 @@ def _stop_unit(paths: ExperimentPaths) -> list[str]:
     if enabled:
         unit_file.disable(paths)
     return [f"unit {paths.unit}: stopped"] if active or enabled else []
-
-
-def _remove_links(paths: ExperimentPaths, limit_s: float = 120.0) -> list[str]:
-    """Remove all links with our mark, in one message if their group holds no others. Then wait until the kernel has released them."""
-    if not any(name.startswith(PREFIXES) for name in netlink.devices()):
-        return []
-    live = netlink.links()
-    mine = [link for link in live.values() if ours(link, paths)]
-    if not mine:
-        return []
-    strangers = any(link.get("group") == str(paths.group) and not ours(link, paths) for link in live.values())
-    batch = Batch()
-    if strangers:
-        for link in mine:
-            batch.delete_link(f"removing {link['ifname']}", link["ifindex"])
-    else:
-        batch.delete_link(f"removing the links of {paths.experiment}", attrs=[("IFLA_GROUP", paths.group)], ignore=errno.ENODEV)
-    batch.send()
-    deadline = time.monotonic() + limit_s
-    while any(ours(link, paths) for link in netlink.links().values()):
-        if time.monotonic() > deadline:
-            raise HostError(f"links of {paths.experiment} still exist {limit_s:.0f} s after they were removed")
-        time.sleep(0.05)
-    return [f"links: {len(mine)} removed"]
 
 
 def _leave_control_bridge(paths: ExperimentPaths) -> list[str]:

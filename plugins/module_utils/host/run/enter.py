@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Running a command in a process node, with its network, host name, file systems and cgroup, or in the node that this host itself is."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The table of container kinds on a vhost, with the functions that build, remove, reboot and look at nodes. A new kind is one line here.
 
 The module of a kind is imported at the first call of one of its functions. Importing all of them takes seconds on a vhost under emulation, and most

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a vhost needs around an experiment: directories, program, plan, secrets, unit. The last experiment's removal removes what is shared."""
 
 from __future__ import annotations

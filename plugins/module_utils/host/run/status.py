@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The present state of an experiment on this vhost."""
 
 from __future__ import annotations
@@ -7,8 +7,7 @@ from __future__ import annotations
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_plan
 from ..base.systemctl import systemctl
-from ..net import netlink
-from ..net.substrates import ours
+from ..net.substrates import substrates_status
 from .kinds import KIND_PARTS
 
 
@@ -18,12 +17,11 @@ def status(paths: ExperimentPaths) -> dict:
     nodes in the plan's order, see ``kinds.Part.status``. Raises HostError.
     """
     plan = read_plan(paths)
-    live = {name for name, link in netlink.links().items() if ours(link, paths)}
     kinds = {vnode.kind for vnode in plan.vnodes}
     found = {name: node for part in KIND_PARTS if part.kind in kinds for name, node in part.status(plan, paths).items()}
     return {
         "changed": False,
         "unit": systemctl("show", "--value", "--property=ActiveState", paths.unit).stdout.strip(),
         "nodes": {vnode.name: {"kind": vnode.kind, **found[vnode.name]} for vnode in plan.vnodes if vnode.name in found},
-        "substrates": {substrate.name: "up" if substrate.bridge in live else "missing" for substrate in plan.substrates},
+        "substrates": substrates_status(plan, paths),
     }

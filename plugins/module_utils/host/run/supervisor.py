@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The supervisor of one experiment on one vhost. It builds the experiment at boot, runs its start commands and records their ends.
 
 It is the main process of the unit ``benito-host@PID.EID``. During a swap-in the file ``hold`` exists, and the supervisor holds the start commands
@@ -25,7 +25,7 @@ from ..base import cgroups, syscalls
 from ..base.namespaces import Registry, home
 from ..base.paths import ExperimentPaths, write_atomically
 from ..base.plan_file import read_plan
-from ..process.nodes import rebind_hosts
+from ..process.files import rebind_hosts
 from ..start_commands import starter
 from ..start_commands.start_command import StartCommand, declare_lost
 from .kinds import KIND_PARTS, is_built

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One run of a node's start command, and its files in the node's /var/benito/log.
 
 start_command.log   time, user, command and exit status, one block for each boot of the node

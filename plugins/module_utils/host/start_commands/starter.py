@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Starting the start commands of many nodes: a worker for each processor goes from node to node and spawns them.
 
 Forking the supervisor once for each node took three times as long. A worker is a child of the supervisor and exits after its last node.

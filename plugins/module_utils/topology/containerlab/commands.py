@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A node's ``exec`` list as one start command.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The conversion of a node's ``exec`` list to one start command.
 
-containerlab runs each command by itself, split as a shell would and without one, whatever came of the one before. Here one shell runs all of them, so
-each stays exactly as it is written, and what would swallow the next one is left out.
+containerlab splits each command as a shell would, but runs it without a shell, whatever the exit status of the previous one. Here one shell
+runs all of them. So each command stays exactly as it is written, and a command that would swallow the next one is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LONGEST = 8192
 
 
 def joined(commands: list[str]) -> str:
-    """One start command of commands that are whole: with ``;`` between where that is safe, else each in a line of its own."""
+    """Join valid commands to one start command: with ``;`` between them where that is safe, else one per line."""
     commands = [command.strip() for command in commands]
     one_line = all(not set(command) & set("\n\r#") and "<<" not in command and command[-1] not in "&;|" for command in commands)
     return ("; " if one_line else "\n").join(commands)
@@ -23,7 +23,7 @@ def joined(commands: list[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def fault(command: str) -> str:
-    """What keeps a command from standing among others, "" for nothing."""
+    """Return the reason why a command cannot be part of a start command, "" if it can."""
     if len(command) > LONGEST:
         return f"it is longer than {LONGEST} characters"
     try:
@@ -35,7 +35,7 @@ def fault(command: str) -> str:
 
 @lru_cache(maxsize=4096)
 def shell_characters(command: str) -> tuple[str, ...]:
-    """The operators in it that a shell obeys and containerlab does not."""
+    """Return the operators in ``command`` that a shell interprets and containerlab does not."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = ""

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a containerlab topology says of a node: by itself, by its group, by its kind, by default, in this order.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of a containerlab node: its own, those of its group, of its kind, and the defaults, in this order.
 
 Source: https://containerlab.dev/manual/topo-def-file/ and types/topology.go of containerlab.
 """
@@ -19,16 +19,16 @@ LONGEST_TEXT = 256
 
 @dataclass(frozen=True)
 class Definition:
-    """A node's layers, the nearest first."""
+    """A node's layers of settings, the nearest first."""
 
     layers: tuple[Mapping, ...]
 
     def text(self, key: str) -> str:
-        """The nearest value, "" for none."""
+        """Return the nearest value of ``key``, "" if there is none."""
         return next((text for layer in self.layers if (text := text_of(layer, key))), "")
 
     def texts(self, key: str) -> list[Text]:
-        """The lists of all layers after each other, the farthest first."""
+        """Return the concatenated lists of all layers, the farthest first."""
         found: list[Text] = []
         for layer in reversed(self.layers):
             value = layer.items.get(key)
@@ -36,7 +36,7 @@ class Definition:
         return found
 
     def keys(self) -> list[str]:
-        """Everything that is said of the node somewhere."""
+        """Return all keys that any layer sets."""
         said = (key for layer in self.layers for key, value in layer.items.items() if not (isinstance(value, Text) and value.is_null))
         return list(dict.fromkeys(said))
 
@@ -68,7 +68,7 @@ class Definitions:
         return Definition(tuple(layer for layer in (own, group, self.kinds.get(kind), self.defaults) if layer))
 
     def kind_of(self, definition: Definition) -> str:
-        """Kinds do not define kinds."""
+        """Return the node's kind in lower case, ignoring the layers of kinds: a kind does not define a kind."""
         layers = [layer for layer in definition.layers if layer not in self.kinds.values()]
         return Definition(tuple(layers)).text("kind").lower()
 
@@ -98,7 +98,7 @@ def line_of(mapping: Mapping, key: str) -> int:
 
 
 def mapping_of(mapping: Mapping, key: str, problems: ProblemLog) -> Mapping:
-    """The mapping below ``key``; nothing there is an empty one, something else an error."""
+    """Return the mapping below ``key``. A missing one is empty; anything else is logged as an error."""
     value = mapping.items.get(key)
     if isinstance(value, Mapping):
         return value

@@ -1,16 +1,16 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What becomes of containerlab's kinds (https://containerlab.dev/manual/kinds/).
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The conversion of containerlab's kinds (https://containerlab.dev/manual/kinds/).
 
-A linux container has files of its own, and its commands are written for them, so it becomes a system container and not a process. Network
-operating systems become what they run in, without their software. Bridges become LANs.
+A linux container has its own files, and its commands rely on them, so it becomes a system container and not a process. A network operating
+system becomes a container or virtual machine without its software. A bridge becomes a LAN.
 """
 
 from __future__ import annotations
 
 OPENVZ, QEMU = "openvz", "qemu"
 BRIDGES = ("bridge", "ovs-bridge")
-# What is no node of the lab's own.
+# {kind that is not one of the lab's own nodes: reason to leave it out}
 LEFT_OUT = {
     "host": "it is the machine containerlab runs on",
     "ext-container": "it is a container that others start",
@@ -25,6 +25,6 @@ _VIRTUAL_MACHINES = frozenset(
 
 
 def node_type(kind: str) -> str:
-    """The container kind of a node of ``kind``."""
+    """Return the container kind of a node of containerlab's ``kind``."""
     is_machine = kind in _VIRTUAL_MACHINES or kind.startswith(("vr-", "vr_"))
     return QEMU if is_machine else OPENVZ

@@ -1,10 +1,11 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The links of a containerlab topology, in brief (``["a:eth1", "b:eth1"]``) and in long form."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Interface
+from typing import Any
 
 from ..attributes import IP4_ADDRESS, IP4_NETMASK
 from ..imports.draft import Draft, End, LinkProfile, Machine
@@ -13,7 +14,7 @@ from ..problem_log import ProblemLog
 from ..scope import shown
 from .definitions import line_of, text_of
 
-# Links whose other end is outside the lab.
+# Types of links with one end outside the lab.
 _OUTWARD = ("host", "mgmt-net", "macvlan", "macvtap", "vxlan", "vxlan-stitch", "dummy")
 _BRIEF = '["a:eth1", "b:eth1"]'
 _LONG = "node: a, interface: eth1"
@@ -23,8 +24,8 @@ _MTU = "mtu"
 class Links:
     """The links being read.
 
-    things  {node as the file calls it: Machine or Medium}
-    absent  nodes that were left out
+    things  {name of a node in the file: Machine or Medium}
+    absent  names of nodes that were left out
     """
 
     def __init__(self, problems: ProblemLog, draft: Draft, things: dict, absent: set[str]):
@@ -61,8 +62,9 @@ class Links:
         if not isinstance(endpoints, Sequence) or len(endpoints.items) != 2:
             self.problems.error(line_of(link, "endpoints"), label, "does not have two endpoints", f"endpoints: {_BRIEF}")
             return
-        ends = [self._endpoint(endpoint, label) for endpoint in endpoints.items]
-        if None in ends:
+        found = [self._endpoint(endpoint, label) for endpoint in endpoints.items]
+        ends = [end for end in found if end is not None]
+        if len(ends) < len(found):
             return
         outward = next((name for name, _end in ends if name in _OUTWARD and name not in self.things or name in self.absent), None)
         if outward is not None:
@@ -79,8 +81,8 @@ class Links:
     def _leave_out(self, line: int, label: str, what: str) -> None:
         self.problems.warn("links that are left out", line, label, f"leads out of the lab, to {shown(what)}, and is left out")
 
-    def _endpoint(self, endpoint, label: str) -> tuple[str, End] | None:
-        """(node, what is known of the end)."""
+    def _endpoint(self, endpoint: Any, label: str) -> tuple[str, End] | None:
+        """Return (name of the node, known properties of the end); log an error and return None if it is invalid."""
         if isinstance(endpoint, Text):
             node, colon, interface = endpoint.text.strip().partition(":")
             if node and (interface or not colon and node in _OUTWARD):

@@ -1,8 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads containerlab topologies (https://containerlab.dev/manual/topo-def-file/): nodes, links, kinds, images, and exec as start command.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reader of containerlab topologies (https://containerlab.dev/manual/topo-def-file/).
 
-All errors of a file are reported at once, what could not be carried over as warnings.
+It converts nodes, links, kinds and images, and exec to a start command. All errors of a file are reported at once; warnings report what was
+not carried over.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .definitions import Definition, Definitions, line_of, mapping_of
 from .kinds import BRIDGES, LEFT_OUT, node_type
 from .links import Links
 
-# What the start commands of all nodes may be together; a command of the defaults is one of every node.
+# Maximum total length of all nodes' start commands; a command of the defaults counts once per node.
 _MOST_OF_COMMANDS = 16 * 2**20
 _OURS = ("name", "topology")
 _OF_TOPOLOGY = ("defaults", "kinds", "groups", "nodes", "links")
@@ -33,7 +34,7 @@ _MEBIBYTES = {"": 2**-20, "k": 2**-10, "m": 1, "g": 1024}
 
 
 def read_containerlab_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, ...]]:
-    """(the topology of a containerlab file's content, warnings). Raises InputError with every error of the file."""
+    """Return (the topology of a containerlab file's content, warnings). Raises InputError with all errors of the file."""
     problems = ProblemLog(source)
     root = load_yaml(text, problems)
     problems.raise_errors()
@@ -46,7 +47,7 @@ def read_containerlab_text(text: bytes, source: str) -> tuple[Topology, tuple[Pr
 
 
 class _Lab:
-    """One file being read."""
+    """A containerlab file being read."""
 
     def __init__(self, root: Mapping, problems: ProblemLog):
         self.problems = problems
@@ -100,7 +101,7 @@ class _Lab:
         return [(PREFIX + NODE_TYPE, ours)] + ([("containerlab:kind", kind)] if kind != "linux" else [])
 
     def _image(self, definition: Definition, line: int, label: str) -> tuple[str, list[tuple[str, str]]]:
-        """(the operating system by which an image is found, attributes)."""
+        """Return (the operating system that selects an image, attributes)."""
         image = definition.text("image")
         debian = _DEBIAN.fullmatch(image)
         if debian:

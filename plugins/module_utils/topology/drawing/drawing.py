@@ -1,19 +1,19 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A topology as a picture, in the language of Graphviz: what is drawn, and how much is written beside it.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A topology's picture in the language of Graphviz: its shapes, lines and labels.
 
-A node is a shape by its kind. A substrate with two members is a line, any other a small node with a line to each member. Around nodes there
-may be boxes: of the pnode they are on, and of the virtual machine that processes are in. The larger the topology, the less is written.
+The kind of a node determines its shape. A substrate with two members is a line; any other is a small node with a line to each member. Boxes
+around nodes can show their pnode, and the virtual machine that contains processes. The larger the topology, the fewer labels are written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import pi, sqrt
 
-from ..attributes import GHOST, containers_attribute
-from ..model import Computer, Topology
+from ..attributes import GHOST, containers_attribute, is_true
+from ..model import Computer, Interface, OtherElement, Topology
 from .dot_language import Identifiers, attributes, box, literal, quoted, shortened, statement
 from .labels import address, lan_words, link_words
 from .style import FONTS, INK, LAN, MACHINE_BOX, PNODE_BOX, QUIET, WIRE, Style, in_order, legend, style_of
@@ -21,20 +21,22 @@ from .style import FONTS, INK, LAN, MACHINE_BOX, PNODE_BOX, QUIET, WIRE, Style, 
 EVERYTHING, NAMES, NODES = "everything", "names of nodes and substrates", "names of nodes and LANs"
 DRAW_BOXES = ("dot", "fdp")
 NEATO = "neato"
-_MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # nodes and LANs; twice as many lines
+_MOST_WITH_EVERYTHING, _MOST_WITH_NAMES = 80, 160  # limits for nodes and LANs; for lines twice as many
 _POINTS_OF_AN_INCH = 72
-_LARGEST_INCHES = 75  # what is larger is made smaller: a bitmap of 7,200 points each way takes 200 MB to draw
-_END_POINTS = 50  # an address takes so many
-_LINES_OF_A_NODE = 1.5  # where there are more, nodes are farther apart
+_LARGEST_INCHES = 75  # larger pictures are scaled down: drawing a bitmap of 7,200 × 7,200 points takes 200 MB
+_END_POINTS = 50  # the room for an address
+_LINES_OF_A_NODE = 1.5  # with a higher average, nodes are farther apart
 _FARTHEST_POINTS, _MOST_AROUND = 160, 40
+
+_Joined = tuple[int, Interface]  # (number of an element, its interface)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where nodes are.
+    """The location of each node.
 
-    pnodes    {computer: the name of the pnode it is on}, {} where that is not to be shown
-    carriers  {process: the virtual machine that it is in, which need not be a computer of the topology}
+    pnodes    {computer: the name of its pnode}, {} if pnodes are not to be shown
+    carriers  {process: its virtual machine, which need not be a computer of the topology}
     """
 
     pnodes: Mapping[str, str] = field(default_factory=dict)
@@ -43,12 +45,12 @@ class Placement:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of a picture.
+    """The options of a picture.
 
-    title      stands below it
-    addresses  whether addresses stand at the ends, None: where there is room
-    program    what will lay it out; where that draws no boxes, a node's second line says where it is
-    apart      whether nodes are moved until none lies over another, which takes most of the time of a large picture
+    title      the text below the picture
+    addresses  whether to show addresses at the ends; None: if there is room
+    program    the layout program; if it draws no boxes, a node's second line shows its location
+    apart      whether to remove overlaps of nodes, which takes most of the time for a large picture
     """
 
     title: str = ""
@@ -63,7 +65,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Size:
-    """How large a picture is: nodes and LANs, lines, and how much is written (EVERYTHING, NAMES or NODES)."""
+    """The size of a picture: the number of nodes and LANs, of lines, and the level of detail (EVERYTHING, NAMES or NODES)."""
 
     marks: int
     lines: int
@@ -71,7 +73,7 @@ class Size:
 
 
 def size_of(topology: Topology) -> Size:
-    """The size of a topology's picture."""
+    """Return the size of a topology's picture."""
     members = _members(topology)
     lans = sum(len(joined) != 2 for joined in members.values())
     marks = len(topology.elements) + lans
@@ -82,15 +84,15 @@ def size_of(topology: Topology) -> Size:
 
 
 def dot_text(topology: Topology, wanted: Wanted, placement: Placement, places: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """The picture in the language of Graphviz. The same for the same arguments.
+    """Return the picture in the language of Graphviz. Equal arguments give equal texts.
 
-    places  {id of a node or line: attributes that say where it is}, as ``label_places.places`` gives them
+    places  {id of a node or line: attributes with its position}, as returned by ``label_places.places``
     """
     return _Picture(topology, wanted, placement, places or {}).text()
 
 
 def _members(topology: Topology) -> dict[str, list]:
-    """{substrate: [(number of the element, interface)]}, of all elements, and of substrates that only an interface knows, too."""
+    """Return {substrate: [(number of the element, interface)]} of all elements, including substrates that only an interface names."""
     found: dict[str, list] = {substrate.name: [] for substrate in topology.substrates}
     for number, element in enumerate(topology.elements):
         for interface in element.interfaces:
@@ -104,7 +106,7 @@ class _Picture:
 
     def __init__(self, topology: Topology, wanted: Wanted, placement: Placement, places: Mapping[str, Mapping[str, str]]):
         self.topology, self.wanted, self.placement, self.places = topology, wanted, placement, places
-        self.written = self.boxes = 0  # lines and boxes so far
+        self.written = self.boxes = 0  # number of lines and boxes so far
         self.members = _members(topology)
         size = size_of(topology)
         self.detail = size.detail
@@ -121,7 +123,7 @@ class _Picture:
 
     # --- the whole -----------------------------------------------------------------------------
 
-    def _head(self):
+    def _head(self) -> list[str]:
         large = self.detail == NODES
         graph = {
             "label": legend(self.wanted.title, self._styles(), any(map(_is_ghost, self.topology.elements))),
@@ -135,13 +137,13 @@ class _Picture:
         return [f"{what} {attributes(values)}" for what, values in (("graph", graph), ("node", node), ("edge", edge))]
 
     def _overlap(self) -> str:
-        """How nodes are moved apart: vpsc keeps the distances between them, prism makes its own, fast."""
+        """Return Graphviz's method to remove overlaps: vpsc preserves the distances between nodes; prism is fast but changes them."""
         if not self.wanted.apart:
             return "true"
         return "vpsc" if self.wanted.program == NEATO and self.detail != NODES else "prism"
 
-    def _styles(self):
-        """The styles that occur."""
+    def _styles(self) -> list[Style]:
+        """Return the styles used in the picture."""
         found = in_order(style_of(element) for element in self.topology.elements)
         found += [LAN] if self.lans else []
         if self.wanted.boxes:
@@ -151,8 +153,8 @@ class _Picture:
 
     # --- nodes -----------------------------------------------------------------------------------
 
-    def _nodes_in_boxes(self):
-        """Every node, in its boxes."""
+    def _nodes_in_boxes(self) -> list[str]:
+        """Return the lines of all nodes, in their boxes."""
         if not self.wanted.boxes:
             return [self._node(number) for number in range(len(self.nodes))]
         inside: dict[tuple[str, str], list[str]] = {}
@@ -186,22 +188,22 @@ class _Picture:
         }  # fmt: skip
         return statement(self.nodes[number], attributes({**values, **self._id(f"node{number}")}))
 
-    def _where(self, element) -> list[str]:
-        """What a node says of its place where there are no boxes."""
+    def _where(self, element: Computer | OtherElement) -> list[str]:
+        """Return the lines of a node's label about its location, if there are no boxes."""
         if self.wanted.boxes or not isinstance(element, Computer):
             return []
         carrier, pnode = self.placement.carriers.get(element.name), self.placement.pnodes.get(element.name)
         return ([f"in {shortened(carrier)}"] if carrier else []) + ([shortened(pnode)] if pnode else [])
 
-    def _account(self, element, word: str, ghost: bool) -> str:
-        """What is shown of a node where the mouse points at it."""
+    def _account(self, element: Computer | OtherElement, word: str, ghost: bool) -> str:
+        """Return the tooltip of a node."""
         place = [f"in {where}" for where in (self.placement.carriers.get(element.name), self.placement.pnodes.get(element.name)) if where]
         first = ", ".join([f"{element.name}: {word}", *place, *(["not started"] if ghost else [])])
         return "\n".join([first, *(" ".join(filter(None, (*interface.substrates, address(interface)))) for interface in element.interfaces)])
 
     # --- substrates --------------------------------------------------------------------------------
 
-    def _lines(self):
+    def _lines(self) -> Iterator[str]:
         substrates = {substrate.name: substrate for substrate in self.topology.substrates}
         for name, joined in self.members.items():
             pairs = [(self.topology.elements[number], interface) for number, interface in joined]
@@ -213,7 +215,7 @@ class _Picture:
                 words, own = lan_words(substrates[name], pairs, self.topology.latency_model) if shaped else ([], {})
                 yield from self._lan(name, joined, words, own)
 
-    def _link(self, name: str, joined, words: list[str]) -> str:
+    def _link(self, name: str, joined: list[_Joined], words: list[str]) -> str:
         (first, one), (second, other) = joined
         label = {EVERYTHING: [shortened(name), *words], NAMES: [shortened(name)], NODES: []}[self.detail]
         ends = {"taillabel": self._end(one), "headlabel": self._end(other)}
@@ -223,9 +225,9 @@ class _Picture:
         }  # fmt: skip
         return self._line(self.nodes[first], self.nodes[second], values)
 
-    def _lan(self, name: str, joined, words: list[str], own: dict[int, list[str]]):
+    def _lan(self, name: str, joined: list[_Joined], words: list[str], own: dict[int, list[str]]) -> Iterator[str]:
         label = [shortened(name), *(words if self.detail == EVERYTHING else [])]
-        values = {
+        values: dict[str, str | None] = {
             "label": literal("\n".join(label)), "shape": LAN.shape, "style": LAN.style if joined else f"{LAN.style},dashed",
             "color": LAN.line, "fillcolor": LAN.fill, "fontcolor": "white", "fontsize": "9", "margin": "0.07,0.03", "height": "0.2",
             "tooltip": literal(f"{name}: {len(joined)} members" + "".join(f", {line}" for line in words)),
@@ -245,14 +247,17 @@ class _Picture:
         return statement(one, "--", other, attributes({**values, **self._id(f"line{self.written - 1}")}))
 
     def _id(self, name: str) -> dict:
-        """Its name in an SVG, and where it is, if that is known."""
+        """Return the id of a thing in an SVG, and the attributes with its position if known."""
         return {"id": name, **self.places.get(name, {})}
 
-    def _end(self, interface) -> str | None:
+    def _end(self, interface: Interface) -> str | None:
         return literal(address(interface)) or None if self.addresses else None
 
     def _room(self, label: list[str], degrees: list[int], members: int = 0) -> str | None:
-        """Inches from centre to centre: room for the label and for the addresses, which stand farther from a node with many lines, side by side around it."""
+        """Return the length of a line in inches, from centre to centre; None unless the layout uses it.
+
+        It leaves room for the label and the addresses. Addresses around a node with many lines stand side by side, so they are farther from it.
+        """
         if self.detail == NODES or self.wanted.program != NEATO:
             return None
         end = _END_POINTS if self.addresses else 12
@@ -262,5 +267,5 @@ class _Picture:
         return f"{points / _POINTS_OF_AN_INCH:.2f}"
 
 
-def _is_ghost(element) -> bool:
-    return isinstance(element, Computer) and (containers_attribute(element, GHOST) or "").strip().lower() in ("true", "yes", "1")
+def _is_ghost(element: Computer | OtherElement) -> bool:
+    return isinstance(element, Computer) and is_true(containers_attribute(element, GHOST))

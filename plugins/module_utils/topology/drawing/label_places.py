@@ -1,19 +1,21 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the texts of lines stand in a picture whose nodes have their places, so that none lies over a node or another text, as far as there is room.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Placement of the labels of lines, after the layout of nodes, so that labels avoid nodes and each other where there is room.
 
-Graphviz's own places for them look at nodes only, and not at all at how many lines come together. Each text is tried at some places along its
-line, on both sides; the best one counts, and when all have one, each is tried once more. Lengths are in points, up is positive.
+Graphviz itself only avoids nodes, and ignores crowded lines. Here each label is tried at several positions along its line, on both sides, and
+gets the best one. When all labels have a position, each is tried once more. Lengths are in points; up is positive.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
 from math import hypot
 from typing import NamedTuple
 
 _CELL = 48
-_STEPS = 12  # points looked at of each curve of a line
+_STEPS = 12  # half the number of points checked on each curve of a line
 _EDGE_STEP = 5
 _SIZE = 8
 _GAP = 2.0
@@ -32,7 +34,7 @@ class _Box(NamedTuple):
 
 
 class _Text(NamedTuple):
-    """A text of a line: which line, the attribute for its place, how large, and the places to try as (x, y, cost)."""
+    """A label of a line: the line's id, the attribute for its position, its size, and the candidate positions (x, y, cost)."""
 
     line: str
     attribute: str
@@ -45,14 +47,14 @@ class _Text(NamedTuple):
 
 
 class _Map:
-    """What is where: boxes of nodes and texts, and points of lines, by square."""
+    """A spatial index of the boxes of nodes and labels, and of the points of lines, by square cells."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.boxes: dict[tuple[int, int], list[_Box]] = defaultdict(list)
         self.points: dict[tuple[int, int], list[tuple[float, float, str]]] = defaultdict(list)
 
     @staticmethod
-    def _cells(box: _Box):
+    def _cells(box: _Box) -> Iterator[tuple[int, int]]:
         for across in range(int(box.left // _CELL), int(box.right // _CELL) + 1):
             for up in range(int(box.bottom // _CELL), int(box.top // _CELL) + 1):
                 yield across, up
@@ -70,8 +72,9 @@ class _Map:
             self.points[int(x // _CELL), int(y // _CELL)].append((x, y, line))
 
     def cost(self, box: _Box, line: str) -> float:
-        """What is bad about a text of ``line`` there."""
-        under, crossed = set(), set()
+        """Return the cost of a label of ``line`` at ``box``: its overlaps with boxes and lines."""
+        under: set[_Box] = set()
+        crossed: set[str] = set()
         for cell in self._cells(box):
             under.update(other for other in self.boxes[cell] if box.over(other))
             crossed.update(other for x, y, other in self.points[cell] if box.left < x < box.right and box.bottom < y < box.top)
@@ -79,10 +82,10 @@ class _Map:
 
 
 def places(told: dict) -> dict[str, dict[str, str]]:
-    """{id: the attributes by which ``neato -n2`` puts the thing where it is, and the texts of a line where they are best}.
+    """Return {id: attributes with the position of the thing for ``neato -n2``, and of a line's labels}.
 
-    told  what Graphviz tells of a picture with ``-Tjson0``; every node and line in it has an ``id``
-    {} where it does not tell the place of each.
+    told  Graphviz's description of the picture (``-Tjson0``); each node and line in it has an ``id``
+    Returns {} if a node or line in it has no position or id.
     """
     things, lines = told.get("objects", []), told.get("edges", [])
     boxes = [thing for thing in things if "bb" in thing]
@@ -107,22 +110,27 @@ def places(told: dict) -> dict[str, dict[str, str]]:
         for number, text in enumerate(texts):
             if number in chosen:
                 where.remove(chosen[number])
-            x, y, _cost = min(text.tried, key=lambda tried, text=text: tried[2] + where.cost(text.at(tried[0], tried[1]), text.line))
+            x, y, _cost = min(text.tried, key=partial(_cost_there, where, text))
             chosen[number] = text.at(x, y)
             where.add(chosen[number])
             found[text.line][text.attribute] = f"{x:.2f},{y:.2f}"
     return found
 
 
+def _cost_there(where: _Map, text: _Text, tried: tuple[float, float, float]) -> float:
+    """Return the total cost of a label at a candidate position: that of the position and that of its overlaps."""
+    return tried[2] + where.cost(text.at(tried[0], tried[1]), text.line)
+
+
 def _around(middle: str, wide: str, high: str) -> _Box:
-    """The box around a node or a title, whose sizes are in inches."""
+    """Return the box around a node or a title; sizes are in inches."""
     x, y = map(float, middle.split(","))
     half, up = float(wide) * 36 + _GAP, float(high) * 36 + _GAP / 2
     return _Box(x - half, y - up, x + half, y + up)
 
 
 def _edge(corners: str) -> list[tuple[float, float]]:
-    """Points along the edge of a box, of which two opposite corners are given."""
+    """Return points along the edge of a box, given two opposite corners."""
     left, bottom, right, top = map(float, corners.split(","))
     across = [left + step for step in range(0, int(right - left), _EDGE_STEP)]
     up = [bottom + step for step in range(0, int(top - bottom), _EDGE_STEP)]
@@ -130,8 +138,8 @@ def _edge(corners: str) -> list[tuple[float, float]]:
 
 
 def _path(text: str) -> list[tuple[float, float]]:
-    """Points along a line, which is one or more cubic curves."""
-    corners = [tuple(map(float, pair.split(","))) for pair in text.replace(";", " ").split()]
+    """Return points along a line, which consists of one or more cubic curves."""
+    corners = [(float(x), float(y)) for x, y in (pair.split(",") for pair in text.replace(";", " ").split())]
     points = [corners[0]]
     for at in range(0, len(corners) - 3, 3):
         (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners[at : at + 4]
@@ -143,7 +151,7 @@ def _path(text: str) -> list[tuple[float, float]]:
 
 
 def _texts(line: dict, path: list[tuple[float, float]]) -> list[_Text]:
-    """The texts of a line with the places to try."""
+    """Return the labels of a line with their candidate positions."""
     length = sum(hypot(after[0] - before[0], after[1] - before[1]) for before, after in zip(path, path[1:]))
     found = []
     for attribute, place, way in (("taillabel", "tail_lp", path), ("headlabel", "head_lp", path[::-1]), ("label", "lp", path)):
@@ -161,12 +169,12 @@ def _texts(line: dict, path: list[tuple[float, float]]) -> list[_Text]:
 
 
 def _width(row: str) -> float:
-    """How wide a row is: digits and letters of the font are some 0.64 of its size, dots, commas and blanks half of that."""
+    """Return the approximate width of a row: most characters are 0.65 of the font size wide, narrow ones 0.33."""
     return _SIZE * sum(0.33 if one in " .,:'il" else 0.65 for one in row)
 
 
-def _beside(path: list[tuple[float, float]], stop: float, wide: float, high: float):
-    """The places beside a line on both sides, and on it, ``stop`` points along it."""
+def _beside(path: list[tuple[float, float]], stop: float, wide: float, high: float) -> list[tuple[float, float]]:
+    """Return the positions on both sides of a line, and on it, ``stop`` points along it."""
     gone = 0.0
     for (ax, ay), (bx, by) in zip(path, path[1:]):
         step = hypot(bx - ax, by - ay)

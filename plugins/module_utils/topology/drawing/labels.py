@@ -1,13 +1,14 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a picture says of addresses, capacity, latency and loss, in as few words as can be."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The labels for addresses, capacity, latency and loss in a picture, as short as possible."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ..attributes import IP4_ADDRESS
-from ..model import Interface, Substrate
+from ..model import Computer, Interface, Substrate
 from ..ns.hops import Port, ports_of, way_between
 from ..ns.network import HopProfile
 
@@ -15,12 +16,12 @@ _RATES = ((1_000_000, "Gb/s"), (1000, "Mb/s"), (1, "kb/s"))
 
 
 def address(interface: Interface) -> str:
-    """Its address, "" without one."""
+    """Return the interface's address, "" if it has none."""
     return (interface.attribute(IP4_ADDRESS) or "").strip()
 
 
 def words_of(hop: HopProfile) -> list[str]:
-    """``["100 Mb/s", "10 ms", "loses 1 %"]``: what there is of it; latency one way, in ms."""
+    """Return the shaping of a hop or path as texts, ``["100 Mb/s", "10 ms", "loses 1 %"]``, without zero values. Latency is one-way."""
     words = []
     if hop.kbps > 0:
         factor, unit = next((factor, unit) for factor, unit in _RATES if hop.kbps >= factor)
@@ -32,8 +33,11 @@ def words_of(hop: HopProfile) -> list[str]:
     return words
 
 
-def link_words(substrate: Substrate, members, latency_model: str) -> list[str]:
-    """Lines about what shapes a link of two members, which are (element, interface) pairs: from end to end; both ways where they differ."""
+def link_words(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[str]:
+    """Return lines about the end-to-end shaping of a link; one line for each direction if they differ.
+
+    members  the two (element, interface) pairs
+    """
     ports = _ports(substrate, members, latency_model)
     if len(ports) != 2:
         return []
@@ -44,10 +48,11 @@ def link_words(substrate: Substrate, members, latency_model: str) -> list[str]:
     return [f"{sender} → {receiver}: {', '.join(words) or 'unshaped'}" for sender, receiver, words in ((*names, there), (*reversed(names), back))]
 
 
-def lan_words(substrate: Substrate, members, latency_model: str) -> tuple[list[str], dict[int, list[str]]]:
-    """(lines about a LAN, {number of a member: lines about its own attachment}).
+def lan_words(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> tuple[list[str], dict[int, list[str]]]:
+    """Return (lines about a LAN, {number of a member: lines about its own attachment}).
 
-    The LAN's are of the way between two members that have what most have; the others say what shapes the hop from them (out) and to them (in).
+    The LAN's lines describe the path between two members with the most common shaping. The lines of other members describe the hop from them
+    (out) and to them (in).
     """
     ports = _ports(substrate, members, latency_model)
     if not ports:
@@ -64,8 +69,8 @@ def _hops(port: Port) -> tuple[str, ...]:
     return (out,) if out == into else (f"out: {out}", f"in: {into}")
 
 
-def _ports(substrate: Substrate, members, latency_model: str) -> list[Port]:
-    """The ports; none where the numbers are impossible, which a topology that is only looked at may have."""
+def _ports(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[Port]:
+    """Return the ports, [] if the numbers are impossible; a topology that is only drawn may have such numbers."""
     try:
         return ports_of(substrate, members, latency_model)
     except (ValueError, OverflowError):

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which program of Graphviz lays a topology out: the one that does it best at its size, and a faster one for when that takes too long."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The choice of Graphviz's layout programs: the best one for the size of a topology, then a faster one if that takes too long."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FASTEST = "sfdp"
 MOST_MARKS = 20_000
 _MOST_FOR_NEATO = 160
 _MOST_SURELY_APART = 1000
-_MOST_FOR_DOT, _MOST_FOR_FDP = 30, 400  # with boxes
+_MOST_FOR_DOT, _MOST_FOR_FDP = 30, 400  # for pictures with boxes
 
 
 def attempts(topology: Topology, wanted: Wanted, placement: Placement, program: str | None = None) -> list[Attempt]:
-    """The ways to draw a topology, the best one first.
+    """Return the attempts to draw a topology, the best one first.
 
-    program  what is to be tried first, None for what suits it
-    Raises BenitoError when it is too large for any.
+    program  the program to try first, None for the most suitable one
+    Raises BenitoError if the topology is too large for all programs.
     """
     size = size_of(topology)
     if size.marks > MOST_MARKS:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs Graphviz's programs on pictures, each in a child process with a limit on time and memory, which is killed when its time is over."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runner of Graphviz's programs: each runs in a child process with limits on time and memory, and is killed on timeout."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from ...errors import BenitoError
 
 PROGRAMS = ("dot", "neato", "fdp", "sfdp", "twopi", "circo")
 FORMATS = ("svg", "png", "pdf", "dot")
-DOT = "dot"  # the format that is the text itself, and a program
+DOT = "dot"  # a format, the text itself, and a program
 MEMORY_MB = 1536
 _LARGEST_FILE_MB = 256
-_SHARE = 0.6  # of the time that is left, for one after which there is another
+_SHARE = 0.6  # of the remaining time, for every attempt but the last
 _LONGEST_COMPLAINT = 200
 _TEXT = "picture.dot"
-_DATE = re.compile(rb"/CreationDate \(D:([0-9]{14})")  # the same topology gives the same PDF
+_DATE = re.compile(rb"/CreationDate \(D:([0-9]{14})")  # overwritten, so that the same topology gives the same PDF
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A way to make a picture: the program, and a function that gives the text for it.
+    """An attempt to make a picture: the program, and a function that returns the Graphviz text.
 
-    again  None, or a function that makes of what Graphviz tells of the picture (``-Tjson0``) a text with the place of everything, "" for none
-    note   what is less good about it, to stand behind "the program drew it"
+    again  None, or a function from Graphviz's description of the picture (``-Tjson0``) to a text with all positions, "" for none
+    note   the drawback of this attempt, to be appended to "the program drew it"
     """
 
     program: str
@@ -47,12 +47,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A picture.
+    """A finished picture.
 
     files    {format: content}
-    program  what laid it out
-    failed   what was tried before, in words: "neato did not end within 12 s"
-    note     of the attempt
+    program  the program of the layout
+    failed   messages of the failed attempts: "neato did not end within 12 s"
+    note     the note of the successful attempt
     """
 
     files: dict[str, bytes]
@@ -62,16 +62,16 @@ class Rendering:
 
 
 class _Failed(BenitoError):
-    """One program made no picture; the message says why, with the program as its subject."""
+    """A failure of one program; the message gives the reason, with the program as its subject."""
 
 
 def render(attempts: list[Attempt], formats: tuple[str, ...], seconds: float) -> Rendering:
-    """The picture by the first of the attempts that succeeds, all within ``seconds``; each has at most its share of what is left.
+    """Return the picture of the first successful attempt, all within ``seconds``. Each attempt but the last gets a share of the remaining time.
 
-    Raises BenitoError with what each said when none does, or when the first one's program is not there.
+    Raises BenitoError with the messages of all attempts if all fail, or if a required program is not installed.
     """
     deadline = time.monotonic() + seconds
-    failed = []
+    failed: list[str] = []
     for attempt in attempts:
         left = deadline - time.monotonic()
         if failed and left <= 0:
@@ -110,7 +110,7 @@ def _files(attempt: Attempt, formats: tuple[str, ...], seconds: float) -> dict[s
 
 
 def _placed(again: Callable[[dict], str], told: bytes) -> str:
-    """The text with the place of everything, "" where what Graphviz tells is not understood: the picture is the one without it then."""
+    """Return the text with all positions; "" if Graphviz's output is not understood, and the picture stays as it is."""
     try:
         return again(json.loads(told))
     except (ValueError, LookupError):
@@ -128,7 +128,7 @@ def _read(work: str, form: str) -> bytes:
 
 
 def program_path(program: str) -> str:
-    """Where a program of Graphviz is. Raises BenitoError when it is none, or not there."""
+    """Return the path of a Graphviz program. Raises BenitoError if the name is unknown or it is not installed."""
     if program not in PROGRAMS:
         raise BenitoError(f"there is no program {program!r}: it is one of {', '.join(PROGRAMS)}")
     path = shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/local/bin")
@@ -138,7 +138,7 @@ def program_path(program: str) -> str:
 
 
 def _limit_child(seconds: float) -> None:
-    """Runs in the child, before the program."""
+    """Set the resource limits in the child, before the program starts."""
     for limit, value in (
         (resource.RLIMIT_AS, MEMORY_MB * 2**20),
         (resource.RLIMIT_CPU, math.ceil(seconds) + 1),
@@ -151,7 +151,7 @@ def _limit_child(seconds: float) -> None:
 
 
 def _run(command: list[str], program: str, work: str, seconds: float) -> None:
-    """Raises _Failed unless it ends well within ``seconds``."""
+    """Run a command. Raises _Failed unless it succeeds within ``seconds``."""
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": work}
     with open(os.path.join(work, "complaints"), "w+b") as complaints:
         child = subprocess.Popen(

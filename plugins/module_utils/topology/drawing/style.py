@@ -1,26 +1,30 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What each kind of node looks like in a picture, and the legend that says so.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The appearance of each kind of node in a picture, and the legend that explains it.
 
-Kinds differ in shape and in the lightness of their fill besides their colour, so that they can be told apart in print and by every eye. The
-lines are of the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), the fills are tints of it.
+Kinds differ in shape and brightness as well as in colour, so that they remain distinct in print and for the colour-blind. The colours of lines
+are from the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/); the fills are tints of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..attributes import NODE_TYPE, containers_attribute
-from ..model import Computer
+from ..model import Computer, OtherElement
 from .dot_language import Html, in_html
 
-FONTS = "DejaVu Sans,Verdana,sans-serif"  # wide ones: where a viewer has none of them, what it takes fits into the boxes
+FONTS = "DejaVu Sans,Verdana,sans-serif"  # wide fonts: if a viewer has none of them, its fallback still fits into the boxes
 INK, QUIET, WIRE = "#1c2733", "#3a4550", "#98a2ac"
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a sort of node is drawn. word: what the legend calls it; shape, style: words of Graphviz; line, fill: colours."""
+    """The appearance of a kind of node.
+
+    word: its name in the legend; shape, style: values of Graphviz; line, fill: colours.
+    """
 
     word: str
     shape: str
@@ -51,8 +55,8 @@ _CELLS_OF_A_ROW = 5
 _ROW = '<TR><TD CELLPADDING="0"><TABLE BORDER="0" CELLBORDER="1" CELLSPACING="5" CELLPADDING="4"><TR>{}</TR></TABLE></TD></TR>'
 
 
-def style_of(element) -> Style:
-    """The style of a computer by its kind, in any spelling; of another element by its sort."""
+def style_of(element: Computer | OtherElement) -> Style:
+    """Return the style of a computer by its kind, in any spelling; of another element by its type."""
     if not isinstance(element, Computer):
         return OTHERS.get(element.kind, OTHERS["other"])
     kind = (containers_attribute(element, NODE_TYPE) or "").strip().lower()
@@ -62,14 +66,14 @@ def style_of(element) -> Style:
 _SPELLINGS = {kind.replace("_", ""): style for kind, style in KINDS.items()}
 
 
-def in_order(styles) -> list[Style]:
-    """The styles, each once, in the order of the tables."""
+def in_order(styles: Iterable[Style]) -> list[Style]:
+    """Return the distinct styles in the order of the tables."""
     found = set(styles)
     return [style for style in (*KINDS.values(), *OTHERS.values()) if style in found]
 
 
 def legend(title: str, styles: list[Style], ghosts: bool) -> Html | None:
-    """The title, and below it what the shapes and colours mean that occur; None where there is nothing to say."""
+    """Return the title with the explanation of the given styles below it; None if there is nothing to show."""
     cells = [_cell(style.word, style.line, style.fill, "white" if style is LAN else INK, "rounded" if "rounded" in style.style else "") for style in styles]
     if ghosts:
         cells.append(_cell(GHOST, QUIET, "#ffffff", QUIET, "dashed"))

@@ -1,13 +1,14 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the data of GraphML's nodes, edges and graphs mean: by the names of their keys, in any case, whatever stands between their words.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The meaning of GraphML data of nodes, edges and graphs, by the names of their keys. Case and word separators are ignored.
 
-Data of other names are kept as attributes under their own names, and that is said once.
+Data of other names are kept as attributes under their own names, with one warning.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
@@ -15,13 +16,13 @@ from ..attributes import IMAGE, IP4_ADDRESS, IP4_NETMASK, NODE_TYPE, PARTITION, 
 from ..imports.draft import End, LinkProfile
 from ..imports.quantities import bandwidth_kbps, delay_ms, loss_fraction
 from ..problem_log import ProblemLog
-from ..scope import local_name, shown
+from ..scope import XmlElement, local_name, shown
 
 LABEL, KIND, NAMED_KIND, OSID = "label", "kind", "named kind", "osid"
 KBPS, BPS, DELAY, LOSS_OF = "kbps", "bps", "delay", "loss"
 SOURCE_ADDRESS, TARGET_ADDRESS, SOURCE_INTERFACE, TARGET_INTERFACE = "source address", "target address", "source interface", "target interface"
 
-# {role: names of keys, small letters without what stands between words}
+# {role: names of keys, in lower case without word separators}
 _NODE_ROLES = {
     LABEL: ("label", "name"),
     NAMED_KIND: ("nodetype", "containertype", PREFIX + NODE_TYPE),
@@ -36,7 +37,7 @@ _NODE_ROLES = {
 _EDGE_ROLES = {
     LABEL: ("label", "name"),
     KBPS: ("bandwidth", "bw", "capacity", "rate"),
-    BPS: ("linkspeedraw",),  # the Internet Topology Zoo's, in bits per second
+    BPS: ("linkspeedraw",),  # of the Internet Topology Zoo, in bits per second
     DELAY: ("delay", "latency"),
     LOSS_OF: ("loss", "lossrate", "packetloss", "plr"),
     PREFIX + "cost": ("cost", PREFIX + "cost"),
@@ -53,13 +54,13 @@ KINDS = ("embedded_pnode", "qemu", "openvz", "open_vz", "process")
 LANS = ("lan", "substrate")
 _BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 _MOST_NAMES = 12
-# What defaults may make of a file: characters, and for each time that one is taken some more.
+# Maximum size of all applied defaults: their characters, plus _EACH_TIME for each application.
 _MOST_BY_DEFAULT, _EACH_TIME = 32 * 2**20, 50
 
 
 @dataclass(frozen=True)
 class _Key:
-    """A <key>: the data's name and role ("" for none), and their default."""
+    """A <key> element: the data's name and role ("" for none), and their default."""
 
     name: str
     role: str
@@ -68,9 +69,9 @@ class _Key:
 
 
 class Keys:
-    """The declarations of a file, and what came of the data."""
+    """The key declarations of a file, and a record of the data that became attributes."""
 
-    def __init__(self, root, problems: ProblemLog):
+    def __init__(self, root: XmlElement, problems: ProblemLog):
         self.problems = problems
         self._keys: dict[str, dict[str, _Key]] = {"node": {}, "edge": {}, "graph": {}}
         self._defaults: dict[str, list[_Key]] = {"node": [], "edge": [], "graph": []}
@@ -80,7 +81,7 @@ class Keys:
             if local_name(xml) == "key":
                 self._declare(xml)
 
-    def _declare(self, xml) -> None:
+    def _declare(self, xml: XmlElement) -> None:
         line, key = xml.sourceline or 0, xml.get("id")
         if key is None:
             self.problems.error(line, "key", "has no id", '<key id="d0" for="node" attr.name="kind" attr.type="string"/>')
@@ -93,8 +94,8 @@ class Keys:
             if default:
                 self._defaults[domain].append(declared)
 
-    def data(self, xml, domain: str) -> Data:
-        """What is said of a node, edge, hyperedge or graph, with the defaults of what is not."""
+    def data(self, xml: XmlElement, domain: str) -> Data:
+        """Return the data of a node, edge, hyperedge or graph, including defaults for missing data."""
         declared, data = self._keys[domain], Data(self, domain, xml.sourceline or 0)
         seen = set()
         for child in xml:
@@ -111,14 +112,15 @@ class Keys:
                 self._take(data, key, child)
         for key in self._defaults[domain]:
             if key not in seen:
-                data.add(key.name, key.role, key.default, key.line)
-                self._by_default += len(key.default) + _EACH_TIME
+                default = key.default or ""
+                data.add(key.name, key.role, default, key.line)
+                self._by_default += len(default) + _EACH_TIME
         if self._by_default > _MOST_BY_DEFAULT:
             self.problems.error(0, "", "its defaults make too much of it", "say it where it holds")
             self.problems.raise_errors()
         return data
 
-    def _take(self, data: Data, key: _Key, xml) -> None:
+    def _take(self, data: Data, key: _Key, xml: XmlElement) -> None:
         line = xml.sourceline or 0
         if len(xml):
             label = next((inner.text for inner in xml.iter() if local_name(inner) in ("NodeLabel", "EdgeLabel") and inner.text), None)
@@ -133,7 +135,7 @@ class Keys:
         self._kept[domain][name] = None
 
     def report_kept(self) -> None:
-        """Say which data have become attributes that nothing here knows."""
+        """Warn of the data that became attributes without a known role."""
         for domain, names in self._kept.items():
             if names:
                 listed = ", ".join(shown(name) for name in list(names)[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
@@ -142,16 +144,16 @@ class Keys:
 
 
 def role_of(name: str, domain: str) -> str:
-    """What data called ``name`` mean: a role, an attribute of ours, or "" for nothing that is known here."""
+    """Return the role of data called ``name``: a role, the name of a containers attribute, or "" if unknown."""
     canonical = containers_name(name)
     plain = PREFIX + canonical.lower() if canonical else _BETWEEN_WORDS.sub("", name.lower())
     return _ROLES[domain].get(plain, name if canonical else "")
 
 
 class Data:
-    """What is said of one thing.
+    """The data of one node, edge, hyperedge or graph.
 
-    drawn_label  what yEd wrote beside it
+    drawn_label  the label in yEd's drawing of it
     """
 
     def __init__(self, keys: Keys, domain: str, line: int):
@@ -190,11 +192,11 @@ class Data:
         return any(self._text(role).lower() in LANS for role in (KIND, NAMED_KIND))
 
     def of_graph(self) -> list[tuple[str, str]]:
-        """The attributes of the experiment."""
+        """Return the attributes of the experiment."""
         return [*((role, text) for role, (_name, text, _line) in self._roles.items()), *self._others]
 
     def of_node(self) -> list[tuple[str, str]]:
-        """The attributes of a computer."""
+        """Return the attributes of a computer."""
         pairs = []
         for role, (name, text, line) in self._roles.items():
             if role == NAMED_KIND or role == KIND and text.lower() in KINDS:
@@ -208,24 +210,24 @@ class Data:
         return [*pairs, *self._others]
 
     def of_substrate(self) -> list[tuple[str, str]]:
-        """The attributes of a link or a LAN; of a node that stands for a LAN those that are no machine's."""
+        """Return the attributes of a link or a LAN; for a node that stands for a LAN, only those without a role."""
         known = [(role, text) for role, (_name, text, _line) in self._roles.items() if role.startswith(PREFIX) and self.domain == "edge"]
         return [*known, *self._others]
 
     @property
     def profile(self) -> LinkProfile:
-        """Bandwidth, delay and loss of an edge, one way; what cannot be understood is an error."""
+        """Return the one-way bandwidth, delay and loss of an edge; log an error for an invalid value."""
         kbps = self._number(KBPS, bandwidth_kbps) or self._number(BPS, lambda text: bandwidth_kbps(f"{text}b"))
         return LinkProfile(self._number(DELAY, delay_ms), kbps, self._number(LOSS_OF, loss_fraction))
 
     def ends(self) -> tuple[End, End]:
-        """What is said of the edge's two ends."""
+        """Return the known properties of the edge's two ends."""
         return (
             End(self._text(SOURCE_INTERFACE), tuple(self._address(SOURCE_ADDRESS))),
             End(self._text(TARGET_INTERFACE), tuple(self._address(TARGET_ADDRESS))),
         )
 
-    def _number(self, role: str, parse) -> float:
+    def _number(self, role: str, parse: Callable[[str], float]) -> float:
         if role not in self._roles:
             return 0.0
         name, text, line = self._roles[role]

@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads GraphML, the XML of graphs that NetworkX, yEd, the Internet Topology Zoo and others write (http://graphml.graphdrawing.org/).
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reader of GraphML, the XML of graphs of NetworkX, yEd, the Internet Topology Zoo and others (http://graphml.graphdrawing.org/).
 
-The file goes through the same careful XML parser as TopDL; networkx.read_graphml is not used, for it expands entities and knows no lines.
-What the data of nodes and edges mean is in ``keys.py``. All errors are reported at once, what could not be carried over as warnings.
+It uses the same safe XML parser as TopDL. It does not use networkx.read_graphml, which expands entities and has no line numbers.
+``keys.py`` interprets the data of nodes and edges. All errors are reported at once; warnings report what was not carried over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...errors import Problem
 from ..imports.draft import Draft, End, Medium
 from ..model import Topology
 from ..problem_log import ProblemLog
-from ..scope import local_name, shown
+from ..scope import XmlElement, local_name, shown
 from ..xml_source import parse
 from .keys import Keys
 
@@ -25,12 +25,12 @@ _START_HINT = "a GraphML file begins with <graphml>"
 
 
 def read_graphml_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, ...]]:
-    """(the topology of a GraphML file's content, warnings). Raises InputError with every error of the file."""
+    """Return (the topology of a GraphML file's content, warnings). Raises InputError with all errors of the file."""
     problems = ProblemLog(source)
     if len(text) > MAX_BYTES:
         problems.error(0, "", f"is larger than {MAX_BYTES // 2**20} MB", "is it a topology?")
         problems.raise_errors()
-    root = parse(text, problems, _START_HINT, MOST_ELEMENTS)
+    root: XmlElement = parse(text, problems, _START_HINT, MOST_ELEMENTS)
     problems.raise_errors()
     graphs = [child for child in root if local_name(child) == "graph"]
     if local_name(root) != "graphml" or not graphs:
@@ -46,9 +46,9 @@ def read_graphml_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem
 
 @dataclass(eq=False, slots=True)
 class _Edge:
-    """An edge, and the one that leads back where the graph is directed."""
+    """An edge, and the opposite edge if the graph is directed."""
 
-    xml: object
+    xml: XmlElement
     ends: tuple[str, str]
     directed: bool
     back: _Edge | None = None
@@ -65,7 +65,7 @@ class _Found:
 
 
 class _Reading:
-    """One graph being read."""
+    """A graph being read."""
 
     def __init__(self, problems: ProblemLog, keys: Keys):
         self.problems = problems
@@ -73,7 +73,7 @@ class _Reading:
         self.draft = Draft(problems)
         self.things: dict = {}
 
-    def topology(self, graph) -> Topology:
+    def topology(self, graph: XmlElement) -> Topology:
         found = _Found()
         self._collect(graph, found, graph.get("edgedefault") == "directed")
         self.draft.refuse_too_many(len(found.nodes) + len(found.edges) + len(found.hyperedges))
@@ -89,7 +89,7 @@ class _Reading:
         self.keys.report_kept()
         return self.draft.topology(attributes)
 
-    def _collect(self, graph, found: _Found, directed: bool) -> None:
+    def _collect(self, graph: XmlElement, found: _Found, directed: bool) -> None:
         for xml in graph:
             kind, line = local_name(xml), xml.sourceline or 0
             if kind == "node":
@@ -108,10 +108,10 @@ class _Reading:
                 elif local_name(inner) == "port":
                     self._without_port(inner, f"{kind} {shown(xml.get('id', ''))}")
 
-    def _without_port(self, xml, label: str) -> None:
+    def _without_port(self, xml: XmlElement, label: str) -> None:
         self.problems.warn("ports", xml.sourceline or 0, label, "ports have no place in a topology; every edge has an interface of its own")
 
-    def _node(self, xml, is_frame: bool) -> None:
+    def _node(self, xml: XmlElement, is_frame: bool) -> None:
         line, key = xml.sourceline or 0, xml.get("id")
         if key is None:
             self.problems.error(line, "", "a node without an id", '<node id="…">')
@@ -129,9 +129,9 @@ class _Reading:
                 if machine.name != label:
                     machine.attributes.append(("label", label))
 
-    def _edge(self, xml, directed: bool) -> _Edge | None:
+    def _edge(self, xml: XmlElement, directed: bool) -> _Edge | None:
         line = xml.sourceline or 0
-        ends = tuple(xml.get(end) for end in ("source", "target"))
+        ends = (xml.get("source"), xml.get("target"))
         for end, name in zip(ends, ("source", "target"), strict=True):
             if end is None:
                 self.problems.error(line, "edge", f"has no {name}", '<edge source="…" target="…">')
@@ -144,7 +144,7 @@ class _Reading:
         return _Edge(xml, ends, directed)
 
     def _paired(self, edges: list[_Edge]) -> list[_Edge]:
-        """The edges without those that are another's way back; the first way there goes with the first way back, and so on."""
+        """Return the edges without the opposite ones, which are set as ``back``. Parallel edges are paired in document order."""
         waiting: dict = defaultdict(deque)
         kept = []
         for edge in edges:
@@ -170,12 +170,12 @@ class _Reading:
             back = of_back.profile
             attributes = [*attributes, *of_back.of_substrate()]
             other = of_back.ends()
-            ends = tuple(End(one.name or more.name, (*one.attributes, *more.attributes)) for one, more in zip(ends, other[::-1], strict=True))
+            ends = (_joined(ends[0], other[1]), _joined(ends[1], other[0]))
         first, second = (self.things[end] for end in edge.ends)
         self.draft.link(data.label, edge.xml.sourceline or 0, first, second, there, back, attributes, ends)
 
-    def _hyperedge(self, xml) -> None:
-        """A LAN: TopDL has what the graphs of NetworkX have not."""
+    def _hyperedge(self, xml: XmlElement) -> None:
+        """Add a hyperedge as a LAN; TopDL supports these, the graphs of NetworkX do not."""
         line, data, members = xml.sourceline or 0, self.keys.data(xml, "edge"), []
         for endpoint in _endpoints(xml):
             name = endpoint.get("node")
@@ -193,5 +193,10 @@ class _Reading:
             self.draft.member(lan, machine, data.profile, line)
 
 
-def _endpoints(xml) -> list:
+def _endpoints(xml: XmlElement) -> list:
     return [child for child in xml if local_name(child) == "endpoint"]
+
+
+def _joined(one: End, more: End) -> End:
+    """Return the combined properties of one end of two edges; the first edge's name takes precedence."""
+    return End(one.name or more.name, (*one.attributes, *more.attributes))

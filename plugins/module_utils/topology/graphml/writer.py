@@ -1,12 +1,14 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes a topology as GraphML that NetworkX and the reader beside this file read: nodes, links, LANs, addresses and shaping stay what they are.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The writer of GraphML for NetworkX and for this package's reader. It preserves nodes, links, LANs, addresses and shaping.
 
-A link is an edge, a LAN a node of type ``lan`` with an edge to each member. The graph is directed, with an edge for each way, where any ways differ.
+A link is an edge. A LAN is a node of type ``lan`` with an edge to each member. If any link or hop is asymmetric, the graph is directed, with
+one edge for each direction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Interface
 from xml.sax.saxutils import escape, quoteattr
 
@@ -14,7 +16,7 @@ from ...errors import Problem
 from ..attributes import IMAGE, IP4_ADDRESS, IP4_NETMASK, LATENCY_MODEL, LOSS, LOSS_MODEL, NODE_TYPE, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_name
 from ..checks import check_deployable
 from ..imports.draft import plain_number
-from ..model import Computer, Substrate, Topology
+from ..model import Computer, Element, Substrate, Topology
 from ..ns.hops import Port, ports_of, way_between
 from ..ns.network import HopProfile
 from ..scope import named, shown
@@ -27,7 +29,7 @@ _HEAD = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
 
 
 def write_graphml(topology: Topology) -> tuple[str, tuple[Problem, ...]]:
-    """(the GraphML file's text, warnings about what it cannot say). Raises InputError when the topology cannot be deployed."""
+    """Return (the GraphML file's text, warnings about content it cannot express). Raises InputError if the topology is not deployable."""
     check_deployable(topology)
     writer = _Writer(topology)
     writer.write()
@@ -46,7 +48,7 @@ class _Writer:
         self.ports = {one.name: ports_of(one, attached[one.name], topology.latency_model) for one in topology.substrates}
         self.directed = any(not _alike(*hops) for ports in self.ports.values() for hops in self._ways(ports))
 
-    def warn(self, element, label: str, message: str) -> None:
+    def warn(self, element: Element, label: str, message: str) -> None:
         self.warnings.append(Problem(message, self.topology.source, element.line, label))
 
     def text(self) -> str:
@@ -73,7 +75,8 @@ class _Writer:
     # --- nodes ---------------------------------------------------------------------------------
 
     def _computer(self, computer: Computer) -> None:
-        label, pairs = named("computer", computer.name), {}
+        label = named("computer", computer.name)
+        pairs: dict[str, str] = {}
         for attribute in computer.attributes:
             name = attribute.name
             known = containers_name(name)
@@ -93,7 +96,7 @@ class _Writer:
     # --- links and LANs ------------------------------------------------------------------------
 
     def _ways(self, ports: list[Port]) -> list[tuple[HopProfile, HopProfile]]:
-        """The pairs of ways that edges stand for."""
+        """Return the profiles (forward, backward) of each edge: one pair for a link, one per member for a LAN."""
         if len(ports) == 2:
             return [(way_between(*ports), way_between(*ports[::-1]))]
         return [(port.out, port.into) for port in ports]
@@ -139,7 +142,7 @@ class _Writer:
 
     # --- XML -----------------------------------------------------------------------------------
 
-    def _element(self, tag: str, attributes: str, pairs) -> None:
+    def _element(self, tag: str, attributes: str, pairs: Iterable[tuple[str, str]]) -> None:
         data = [self._data(tag, name, value) for name, value in pairs if value]
         if not data:
             self.lines.append(f"    <{tag} {attributes}/>")
@@ -152,7 +155,7 @@ class _Writer:
 
 
 def _end(port: Port, side: str) -> dict[str, str]:
-    """One end of an edge: the interface and its address."""
+    """Return the data of one end of an edge: the interface and its address."""
     pairs = {f"{side}_interface": port.interface.name}
     address = port.interface.attribute(IP4_ADDRESS)
     if address is not None:

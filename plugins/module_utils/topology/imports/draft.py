@@ -1,12 +1,13 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A topology being made of a graph: machines, links between two of them, LANs, and what each way is like.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A topology under construction from a graph: machines, links between two machines, LANs, and the profile of each hop.
 
-Latencies and losses of the topology are those of hops, as when it comes from an NS file: half of a link's delay at each end.
+Latencies and losses of the result are those of hops, as with NS files: each end has half of a link's delay.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -18,26 +19,26 @@ from ..scope import shown
 from ..topdl.consistency import check_names
 from .names import InterfaceNames, Names
 
-# Nodes, links and LANs; memory and time are bounded for files that nobody would deploy.
+# Maximum number of nodes, links and LANs; it bounds memory and time for files too large to deploy.
 MOST_THINGS = 80_000
 
 
 @dataclass(frozen=True, slots=True)
 class LinkProfile:
-    """What traffic meets on its way, or on one hop of it: delay_ms one way, kbps 0 for no limit, loss a fraction."""
+    """The shaping of a one-way path or of one of its hops: delay_ms, kbps (0 for no limit), loss as a fraction."""
 
     delay_ms: float = 0.0
     kbps: float = 0.0
     loss: float = 0.0
 
     def half(self) -> LinkProfile:
-        """One of two equal hops that together are this way."""
+        """Return one of the two equal hops that together make this path."""
         return LinkProfile(self.delay_ms / 2, self.kbps, 1 - sqrt(1 - self.loss))
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What is known of one end of a link: the interface's name, "" for any, and its attributes."""
+    """The known properties of one end of a link: the interface's name, "" for any, and its attributes."""
 
     name: str = ""
     attributes: tuple[tuple[str, str], ...] = ()
@@ -45,7 +46,7 @@ class End:
 
 @dataclass(eq=False, slots=True)
 class Machine:
-    """A computer, with its interfaces in the order of their making: (member, name)."""
+    """A computer with its interfaces, (member, name), in the order of their creation."""
 
     name: str
     label: str
@@ -68,18 +69,18 @@ class Medium:
 
     @cached_property
     def hops(self) -> frozenset[LinkProfile]:
-        """All that its hops are like; to be asked when it has all its members."""
+        """Return the distinct profiles of all hops. The value is cached, so call this after adding all members."""
         return frozenset(profile for member in self.members for profile in (member.out, member.into))
 
     @property
     def usual(self) -> LinkProfile | None:
-        """The hop that all hops are like, if they are."""
+        """Return the common profile of all hops, None if they differ."""
         return next(iter(self.hops)) if len(self.hops) == 1 else None
 
 
 @dataclass(eq=False, slots=True)
 class Member:
-    """A machine on a medium: the hop that leaves the machine and the one that comes to it."""
+    """A machine's attachment to a medium, with its outbound and its inbound hop."""
 
     medium: Medium
     out: LinkProfile
@@ -89,7 +90,7 @@ class Member:
 
 
 class Draft:
-    """The topology of one file; labels are what its things were called there."""
+    """The topology of one file under construction. Labels are the names in that file."""
 
     def __init__(self, problems: ProblemLog):
         self.problems = problems
@@ -98,25 +99,29 @@ class Draft:
         self.media: list[Medium] = []
 
     def refuse_too_many(self, things: int = 0) -> None:
-        """Raises InputError with this and all errors so far when there are, or will be, too many things."""
+        """Check the number of machines and media, plus ``things`` to come.
+
+        Raises InputError with this and all previous errors if there are more than MOST_THINGS.
+        """
         if len(self.machines) + len(self.media) + things > MOST_THINGS:
             self.problems.error(0, "", f"has more than {MOST_THINGS:,} nodes and links")
             self.problems.raise_errors()
 
-    def machine(self, label: str, line: int, attributes=(), osid: str = "") -> Machine:
+    def machine(self, label: str, line: int, attributes: Iterable[tuple[str, str]] = (), osid: str = "") -> Machine:
         machine = Machine(self.names.give("node", label, line), label, line, list(attributes), osid)
         self.machines.append(machine)
         return machine
 
-    def lan(self, label: str, line: int, attributes=()) -> Medium:
+    def lan(self, label: str, line: int, attributes: Iterable[tuple[str, str]] = ()) -> Medium:
         name = self.names.give("LAN", label, line) if label else self.names.number("lan")
         self.media.append(Medium(name, label, line, list(attributes)))
         return self.media[-1]
 
-    def link(self, label: str, line: int, first, second, there: LinkProfile, back: LinkProfile, attributes=(), ends=(End(), End())) -> None:
-        """A link between two machines, or one hop between a machine and a LAN; ``there`` is from the first to the second.
+    def link(self, label: str, line: int, first: Machine, second: Machine, there: LinkProfile, back: LinkProfile,
+             attributes: Iterable[tuple[str, str]] = (), ends: tuple[End, End] = (End(), End())) -> None:
+        """Add a link between two machines, or one hop between a machine and a LAN; ``there`` is from the first to the second.
 
-        What joins a thing to itself is left out with a warning; what joins two LANs is an error.
+        A link from a thing to itself is left out with a warning. A link between two LANs is an error.
         """
         if first is second:
             self.problems.warn("loops", line, f"node {shown(first.label)}", "is joined to itself; that link is left out")
@@ -139,7 +144,7 @@ class Draft:
             self._join(second, medium, into, out, ends[1], line)
 
     def member(self, medium: Medium, machine: Machine, profile: LinkProfile, line: int) -> None:
-        """Attach a machine to a LAN; traffic between any two members meets ``profile``."""
+        """Attach a machine to a LAN; ``profile`` applies to the traffic between any two members."""
         self._join(machine, medium, profile.half(), profile.half(), End(), line)
 
     def _join(self, machine: Machine, medium: Medium, out: LinkProfile, into: LinkProfile, end: End, line: int) -> None:
@@ -151,8 +156,8 @@ class Draft:
         medium.members.append(member)
         machine.interfaces.append((member, name))
 
-    def topology(self, attributes=()) -> Topology:
-        """Everything as a topology; what is odd about it is logged."""
+    def topology(self, attributes: Iterable[tuple[str, str]] = ()) -> Topology:
+        """Return the draft as a Topology, and log what is unusual about it."""
         topology = Topology(
             latency_model="hop",
             substrates=tuple(_substrate(medium) for medium in self.media),
@@ -175,7 +180,10 @@ def _computer(machine: Machine) -> Computer:
 
 
 def _substrate(medium: Medium) -> Substrate:
-    """Where hops differ, the numbers are the interfaces'; the substrate has the largest rate only, as what it is made for."""
+    """Return a medium as a Substrate.
+
+    If its hops differ, the interfaces carry the numbers; the substrate only gets the largest rate.
+    """
     pairs = list(medium.attributes)
     usual = medium.usual
     kbps = usual.kbps if usual else max((member.out.kbps for member in medium.members), default=0)
@@ -206,7 +214,10 @@ def _interface(member: Member, name: str) -> Interface:
 
 
 def _received(member: Member) -> list[tuple[str, str]]:
-    """The inbound numbers that differ from what a reader takes without them: the node's own, or those of a link's other end."""
+    """Return the inbound numbers as attributes where they differ from a reader's default.
+
+    The default is the node's own outbound number, or that of a link's other end.
+    """
     into = member.into
     usual = [member.out]
     if len(member.medium.members) == 2:
@@ -221,8 +232,8 @@ def _received(member: Member) -> list[tuple[str, str]]:
     return pairs
 
 
-def _attributes(pairs) -> tuple[Attribute, ...]:
-    """Of pairs with one name the first."""
+def _attributes(pairs: Iterable[tuple[str, str]]) -> tuple[Attribute, ...]:
+    """Return the pairs as attributes; of pairs with the same name only the first."""
     first: dict[str, str] = {}
     for name, value in pairs:
         first.setdefault(name, value)
@@ -230,5 +241,5 @@ def _attributes(pairs) -> tuple[Attribute, ...]:
 
 
 def plain_number(number: float) -> str:
-    """A number without an exponent."""
+    """Format a number without an exponent."""
     return f"{number:.15f}".rstrip("0").rstrip(".") or "0"

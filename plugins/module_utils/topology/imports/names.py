@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names for what comes from elsewhere: whatever a thing was called, here it gets a valid name that nothing else has.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Valid, unique names for imported nodes, links and interfaces.
 
-Nodes and links share one space of names, and case makes no difference in it, so that every name can be a host's and stand in an NS file.
+Nodes and links share one case-insensitive namespace, so every name can be a host name and can appear in an NS file.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..scope import shown
 
 LONGEST_NODE, LONGEST_INTERFACE = 32, 15
 _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-# What resolvers take for an address (inet_aton).
+# Names that resolvers parse as an address (inet_aton).
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_RESERVED = RESERVED_NODES | {"ops"}  # the latter at Emulab
+_RESERVED = RESERVED_NODES | {"ops"}  # "ops" at Emulab sites
 
 
 class Names:
-    """The names of one topology."""
+    """The names of nodes and links of one topology."""
 
     def __init__(self, problems: ProblemLog):
         self.problems = problems
@@ -31,7 +31,7 @@ class Names:
         self._next: dict[str, int] = {}
 
     def give(self, kind: str, wanted: str, line: int) -> str:
-        """A name for a node or link that was called ``wanted``; that it is another one is reported."""
+        """Return a name for a node or link called ``wanted``; warn if it differs."""
         base = as_name(wanted, kind)
         name = self._free(base)
         if name != wanted:
@@ -39,11 +39,11 @@ class Names:
         return name
 
     def number(self, kind: str) -> str:
-        """A name for what has none: ``link0``, ``link1``, …"""
+        """Return a name for a thing without one: ``link0``, ``link1``, …"""
         return self._free(f"{kind}{self._next.get(kind, 0)}", kind)
 
     def _free(self, base: str, counted: str = "") -> str:
-        """``base``, or with a number where it is taken."""
+        """Return ``base``, with a number if the name is taken, and mark it as taken."""
         name = base
         while name.lower() in self._taken:
             key = counted or base.lower()
@@ -55,7 +55,7 @@ class Names:
 
 
 def as_name(wanted: str, kind: str = "node") -> str:
-    """The valid name of a node that is nearest to ``wanted``; of letters with marks the letter is taken."""
+    """Return the valid node name closest to ``wanted``; letters lose their diacritics."""
     plain = _plain(wanted)[:LONGEST_NODE].rstrip("-")
     if _NUMBER.fullmatch(plain):
         plain = f"{'n' if kind == 'node' else kind.lower()}-{plain}"[:LONGEST_NODE].rstrip("-")
@@ -69,14 +69,14 @@ class InterfaceNames:
 
     __slots__ = ("_taken",)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def has(self, name: str) -> bool:
         return name in self._taken
 
     def give(self, wanted: str = "") -> str:
-        """The valid name nearest to ``wanted``; without one ``inf000``, ``inf001``, …"""
+        """Return the valid name closest to ``wanted``; without one ``inf000``, ``inf001``, …"""
         name = _plain(wanted)[:LONGEST_INTERFACE].rstrip("-")
         number = len(self._taken)
         while not is_interface_name(name) or name in RESERVED_INTERFACES or name in self._taken:

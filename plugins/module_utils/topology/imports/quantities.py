@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bandwidths, delays and losses as people write them in graphs: ``100Mb``, ``1 Gbit/s``, ``2.5ms``, ``1%``.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bandwidths, delays and losses in the notations of graph files: ``100Mb``, ``1 Gbit/s``, ``2.5ms``, ``1%``.
 
-Without a unit a bandwidth is in kb/s, a delay in milliseconds and a loss a fraction. Each function raises ValueError with (what is wrong, what
-would be right).
+Without a unit, a bandwidth is in kb/s, a delay in milliseconds, and a loss is a fraction. Each function raises ValueError with
+(what is wrong, what is allowed).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MOST_KBPS, _MOST_MS = 1e12, 1e9
 
 
 def bandwidth_kbps(text: str) -> float:
-    """kb/s (1000 bit/s); 0 is no limit. Capital B is bytes, which no bandwidth is given in."""
+    """Parse a bandwidth; return kb/s (1000 bit/s), 0 for no limit. Capital B means bytes and is refused."""
     number, unit = _split(text, "bandwidth", _RATE_HINT)
     if not unit:
         kbps = number
@@ -37,7 +37,7 @@ def bandwidth_kbps(text: str) -> float:
 
 
 def delay_ms(text: str) -> float:
-    """Milliseconds, one way."""
+    """Parse a one-way delay; return milliseconds."""
     number, unit = _split(text, "delay", _TIME_HINT)
     if unit.lower() not in _MS:
         raise ValueError(f"{unit!r} is no unit of delay", _TIME_HINT)
@@ -48,7 +48,7 @@ def delay_ms(text: str) -> float:
 
 
 def loss_fraction(text: str) -> float:
-    """A fraction from 0 to 1."""
+    """Parse a loss; return a fraction from 0 to 1."""
     number, unit = _split(text, "loss", _LOSS_HINT)
     if unit not in ("", "%"):
         raise ValueError(f"{unit!r} is no unit of loss", _LOSS_HINT)

@@ -1,14 +1,15 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a YAML file's bytes to mappings, sequences and texts with their lines, safely.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Safe parsing of YAML files to mappings, sequences and texts with their lines.
 
-PyYAML gives the events; no object of Python is ever made of them. Tags of applications, keys given twice, aliases that grow beyond measure or lead
-into themselves, and deep nesting are errors. Every scalar stays a text: what it means is its reader's to say.
+It builds them from PyYAML's events and never creates Python objects. Application tags, duplicate keys, recursive aliases, aliases that expand
+too far, and deep nesting are errors. Every scalar stays a text; its reader interprets it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...errors import BenitoError
 from ..problem_log import ProblemLog
@@ -18,11 +19,11 @@ from ..topdl.writer import NOT_XML
 try:
     import yaml
 except ImportError:
-    yaml = None
+    yaml = None  # type: ignore[assignment]  # reported where a file is read
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 32
-# How many mappings, sequences and texts a file may have, those counted again that an alias repeats.
+# Maximum number of mappings, sequences and texts in a file; those that an alias repeats count each time.
 MOST_PARTS = 1_000_000
 _NULLS = ("", "~", "null", "Null", "NULL")
 _STANDARD_TAG = "tag:yaml.org,2002:"
@@ -31,7 +32,7 @@ _STANDARD = frozenset(_STANDARD_TAG + name for name in ("str", "int", "float", "
 
 @dataclass(eq=False)
 class Text:
-    """A scalar; ``plain`` is it without quotes."""
+    """A scalar; ``plain`` means that it has no quotes."""
 
     text: str
     line: int
@@ -52,7 +53,7 @@ class Sequence:
 
 @dataclass(eq=False)
 class Mapping:
-    """items is {key: value} in the file's order, lines {key: line}."""
+    """A mapping: items is {key: value} in the file's order, lines is {key: line}."""
 
     line: int
     items: dict = field(default_factory=dict)
@@ -60,8 +61,8 @@ class Mapping:
     size: int = 1
 
 
-def load_yaml(data: bytes, problems: ProblemLog):
-    """The file's only document; None when it has none, or when errors were logged. Raises BenitoError when PyYAML is not installed."""
+def load_yaml(data: bytes, problems: ProblemLog) -> Any:
+    """Return the file's only document; None if it has none, or if errors were logged. Raises BenitoError if PyYAML is not installed."""
     if yaml is None:
         raise BenitoError("reading YAML needs the Python library PyYAML: install it with 'pip install PyYAML'")
     if len(data) > MAX_BYTES:
@@ -93,7 +94,7 @@ def load_yaml(data: bytes, problems: ProblemLog):
 
 
 class _Builder:
-    """Makes the tree of the events, without recursion."""
+    """A builder of the tree from the events, without recursion."""
 
     def __init__(self, problems: ProblemLog):
         self.problems = problems
@@ -102,8 +103,8 @@ class _Builder:
         self._anchors: dict = {}
         self._parts = 0
 
-    def take(self, event) -> bool:
-        """Whether the file may go on."""
+    def take(self, event: Any) -> bool:
+        """Process one event; return whether to continue."""
         line = event.start_mark.line + 1
         kind = type(event).__name__
         if kind == "DocumentStartEvent" and self.root is not None:
@@ -124,15 +125,15 @@ class _Builder:
             return self._anchor(event, thing) and self._sound(thing) and self._put(thing, line)
         if len(self._open) >= MAX_DEPTH:
             return self._refuse(line, f"is nested more than {MAX_DEPTH} deep")
-        thing = Sequence(line) if kind == "SequenceStartEvent" else Mapping(line)
-        self._open.append((thing, None, 0))
-        return self._anchor(event, thing)
+        opened = Sequence(line) if kind == "SequenceStartEvent" else Mapping(line)
+        self._open.append((opened, None, 0))
+        return self._anchor(event, opened)
 
     def _refuse(self, line: int, message: str, hint: str = "") -> bool:
         self.problems.error(line, "", message, hint)
         return False
 
-    def _anchor(self, event, thing) -> bool:
+    def _anchor(self, event: Any, thing: Any) -> bool:
         if event.anchor is not None:
             self._anchors[event.anchor] = thing
         return True
@@ -153,8 +154,8 @@ class _Builder:
         self._parts += parts
         return self._parts <= MOST_PARTS or self._refuse(line, f"has more than {MOST_PARTS:,} parts", "what aliases repeat counts each time")
 
-    def _put(self, thing, line: int) -> bool:
-        """A finished thing goes where it belongs."""
+    def _put(self, thing: Any, line: int) -> bool:
+        """Add a complete value to the innermost open collection; return whether to continue."""
         if not self._open:
             self.root = thing
             return True
@@ -171,7 +172,7 @@ class _Builder:
             self._entry(collection, key, key_line, thing)
         return True
 
-    def _entry(self, mapping: Mapping, key: str, line: int, value) -> None:
+    def _entry(self, mapping: Mapping, key: str, line: int, value: Any) -> None:
         if key == "<<":
             self._merge(mapping, line, value)
         elif key in mapping.items and mapping.lines[key] > 0:
@@ -181,8 +182,8 @@ class _Builder:
             mapping.items[key] = value
             mapping.lines[key] = line
 
-    def _merge(self, mapping: Mapping, line: int, value) -> None:
-        """``<<: *anchor``: what the mapping does not say itself; a line below 0 marks what came so."""
+    def _merge(self, mapping: Mapping, line: int, value: Any) -> None:
+        """Apply ``<<: *anchor``: add the keys that the mapping lacks. A line below 0 marks a merged key."""
         for other in value.items if isinstance(value, Sequence) else [value]:
             if not isinstance(other, Mapping):
                 self.problems.error(line, "", "<< takes a mapping, or a list of them", "<<: *anchor")

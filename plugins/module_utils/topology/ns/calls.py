@@ -1,10 +1,11 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the methods of the simulator, nodes, links, LANs and queues mean (ns.md §4)."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The methods of the simulator, nodes, links, LANs and queues (ns.md §4)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ..scope import shown
 from .interpreter import SourceLocation
@@ -22,7 +23,7 @@ _RED = ("maxthresh_", "thresh_", "q_weight_", "linterm_", "bytes_", "mean_pktsiz
 
 
 def call(reading: Reading, location: SourceLocation, kind: str, name: str, method: str, arguments: tuple[str, ...]) -> None:
-    """Do what ``name method arguments`` means, or note that it cannot be done."""
+    """Carry out ``name method arguments``, or report why that is not possible."""
     thing = reading.network.objects.get(name)
     if kind == "simulator":
         _call_simulator(reading, location, method, arguments)
@@ -41,8 +42,8 @@ def _unknown(reading: Reading, location: SourceLocation, what: str, method: str)
     reading.found.warn("methods that are not known", location, what, f"{shown(method)} is not known; it has no effect")
 
 
-def _counted(reading: Reading, location: SourceLocation, who: str, arguments, least: int, most: int | None = None) -> bool:
-    """Whether there are as many arguments as there must be."""
+def _counted(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str], least: int, most: int | None = None) -> bool:
+    """Check the number of arguments; report an error and return False if it is wrong."""
     most = least if most is None else most
     if least <= len(arguments) <= most:
         return True
@@ -54,7 +55,7 @@ def _counted(reading: Reading, location: SourceLocation, who: str, arguments, le
 # --- the simulator -----------------------------------------------------------------------------
 
 
-def _call_simulator(reading: Reading, location: SourceLocation, method: str, arguments) -> None:
+def _call_simulator(reading: Reading, location: SourceLocation, method: str, arguments: Sequence[str]) -> None:
     methods = {"rtproto": _rtproto, "cost": _cost_between, "at": _at, "attach-agent": _attach_agent, "connect": _connect}
     if method in methods:
         methods[method](reading, location, arguments)
@@ -64,7 +65,7 @@ def _call_simulator(reading: Reading, location: SourceLocation, method: str, arg
         _unknown(reading, location, "the simulator", method)
 
 
-def _rtproto(reading: Reading, location: SourceLocation, arguments) -> None:
+def _rtproto(reading: Reading, location: SourceLocation, arguments: Sequence[str]) -> None:
     if not arguments:
         reading.found.error(location, "rtproto", "names no protocol", "such as Static")
     elif arguments[0] not in PROTOCOLS:
@@ -75,7 +76,7 @@ def _rtproto(reading: Reading, location: SourceLocation, arguments) -> None:
             reading.found.warn("arguments of rtproto", location, "rtproto", f"{shown(' '.join(arguments[1:]))} has no effect")
 
 
-def _cost_between(reading: Reading, location: SourceLocation, arguments) -> None:
+def _cost_between(reading: Reading, location: SourceLocation, arguments: Sequence[str]) -> None:
     if not _counted(reading, location, "cost", arguments, 3):
         return
     first, second = reading.node(location, "cost", arguments[0]), reading.node(location, "cost", arguments[1])
@@ -88,7 +89,7 @@ def _cost_between(reading: Reading, location: SourceLocation, arguments) -> None
         _set_cost(reading, location, medium, arguments[2:])
 
 
-def _set_cost(reading: Reading, location: SourceLocation, medium: Medium, arguments) -> None:
+def _set_cost(reading: Reading, location: SourceLocation, medium: Medium, arguments: Sequence[str]) -> None:
     if not _counted(reading, location, f"{medium.name} cost", arguments, 1):
         return
     try:
@@ -101,7 +102,7 @@ def _set_cost(reading: Reading, location: SourceLocation, medium: Medium, argume
     medium.cost = f"{cost:g}"
 
 
-def _at(reading: Reading, location: SourceLocation, arguments) -> None:
+def _at(reading: Reading, location: SourceLocation, arguments: Sequence[str]) -> None:
     if not _counted(reading, location, "at", arguments, 2):
         return
     if reading.seconds(location, "at", arguments[0]) is None:
@@ -131,7 +132,7 @@ def _few_enough(reading: Reading, location: SourceLocation, more: int) -> bool:
     return reading.network.events <= MOST_EVENTS
 
 
-def _attach_agent(reading: Reading, location: SourceLocation, arguments) -> None:
+def _attach_agent(reading: Reading, location: SourceLocation, arguments: Sequence[str]) -> None:
     if _counted(reading, location, "attach-agent", arguments, 2):
         thing = reading.network.objects.get(arguments[0])
         if not isinstance(thing, Other):
@@ -139,7 +140,7 @@ def _attach_agent(reading: Reading, location: SourceLocation, arguments) -> None
         reading.found.once("traffic", location, "attach-agent", "traffic agents are accepted and have no effect")
 
 
-def _connect(reading: Reading, location: SourceLocation, arguments) -> None:
+def _connect(reading: Reading, location: SourceLocation, arguments: Sequence[str]) -> None:
     if _counted(reading, location, "connect", arguments, 2):
         for text in arguments:
             if not isinstance(reading.network.objects.get(text), Other):
@@ -150,7 +151,7 @@ def _connect(reading: Reading, location: SourceLocation, arguments) -> None:
 # --- nodes ---------------------------------------------------------------------------------------
 
 
-def _call_node(reading: Reading, location: SourceLocation, node: Node, method: str, arguments) -> None:
+def _call_node(reading: Reading, location: SourceLocation, node: Node, method: str, arguments: Sequence[str]) -> None:
     who = f"{node.name} {method}"
     if method == "add-route":
         _add_route(reading, location, node, arguments)
@@ -165,8 +166,8 @@ def _call_node(reading: Reading, location: SourceLocation, node: Node, method: s
         _unknown(reading, location, f"node {node.name}", method)
 
 
-def _add_route(reading: Reading, location: SourceLocation, node: Node, arguments) -> None:
-    """Adjacency and the number of interfaces are checked when the file is at its end."""
+def _add_route(reading: Reading, location: SourceLocation, node: Node, arguments: Sequence[str]) -> None:
+    """Add a static route to ``node``; adjacency and the number of interfaces are checked at the end of the file."""
     who = f"{node.name} add-route"
     if not _counted(reading, location, who, arguments, 2):
         return
@@ -176,7 +177,7 @@ def _add_route(reading: Reading, location: SourceLocation, node: Node, arguments
         node.routes.append((destination, hop, location))
 
 
-def _program_agent(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _program_agent(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     given = dict(zip(arguments[::2], arguments[1::2]))
     if "\n" in given.get("-command", ""):
         reading.found.error(location, who, "the command holds a newline", "one line")
@@ -187,7 +188,7 @@ def _program_agent(reading: Reading, location: SourceLocation, who: str, argumen
 # --- links, LANs and their queues ------------------------------------------------------------------
 
 
-def _call_medium(reading: Reading, location: SourceLocation, medium: Medium, method: str, arguments) -> None:
+def _call_medium(reading: Reading, location: SourceLocation, medium: Medium, method: str, arguments: Sequence[str]) -> None:
     if method == "cost":
         _set_cost(reading, location, medium, arguments)
     elif method in ("trace", "trace_endnode"):
@@ -196,7 +197,7 @@ def _call_medium(reading: Reading, location: SourceLocation, medium: Medium, met
         _unknown(reading, location, f"{'LAN' if medium.kind == 'lan' else 'link'} {medium.name}", method)
 
 
-def _call_queue(reading: Reading, location: SourceLocation, queue: Queue, method: str, arguments) -> None:
+def _call_queue(reading: Reading, location: SourceLocation, queue: Queue, method: str, arguments: Sequence[str]) -> None:
     who = f"queue of {queue.ends.medium.name}"
     if method != "set":
         _unknown(reading, location, who, method)

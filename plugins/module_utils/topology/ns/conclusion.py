@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is checked when the whole file has been seen, as ``$ns run`` does (ns.md §2, §5, §8)."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks at the end of the file, as ``$ns run`` does them (ns.md §2, §5, §8)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from ipaddress import IPv4Network
 
 from ..scope import shown
-from .network import Medium, Node
+from .network import Attachment, Medium, Node
 from .reading import Reading
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")
@@ -19,7 +19,7 @@ _MOST_MEMBERS = 4099
 
 
 def conclude(reading: Reading) -> None:
-    """Note everything that is wrong with the network as a whole."""
+    """Report all errors of the network as a whole."""
     for node in reading.network.nodes:
         _check_node(reading, node)
     for medium in reading.network.media:
@@ -97,7 +97,7 @@ def _check_routes(reading: Reading, node: Node) -> None:
 
 
 def _check_addresses(reading: Reading) -> None:
-    """Impossible addresses are errors; what Emulab accepts and no network would run with is warned of."""
+    """Report impossible addresses as errors, and as warnings those that Emulab accepts but no network would work with."""
     owners: dict[str, str] = {}
     subnets: dict[IPv4Network, Medium] = {}
     for medium in reading.network.media:
@@ -109,19 +109,21 @@ def _check_addresses(reading: Reading) -> None:
             own[network] = None
             _check_host_part(reading, member, network)
             if member.ip in owners:
-                reading.found.warn("addresses given twice", member.ip_place, member.node.name, f"{member.ip} is the address of {owners[member.ip]}, too")
+                place = member.ip_place or medium.location
+                reading.found.warn("addresses given twice", place, member.node.name, f"{member.ip} is the address of {owners[member.ip]}, too")
             owners.setdefault(member.ip, member.node.name)
         _warn_of_subnets(reading, medium, list(own), subnets)
 
 
-def _check_host_part(reading: Reading, member, network: IPv4Network) -> None:
+def _check_host_part(reading: Reading, member: Attachment, network: IPv4Network) -> None:
     if network.prefixlen < 31 and member.ip in (str(network.network_address), str(network.broadcast_address)):
         bits = "zeros" if member.ip == str(network.network_address) else "ones"
-        reading.found.error(member.ip_place, member.node.name, f"{member.ip} has only {bits} in its host part", f"an address within {network}")
+        reading.found.error(member.ip_place or member.medium.location, member.node.name, f"{member.ip} has only {bits} in its host part",
+                            f"an address within {network}")
 
 
 def _warn_of_subnets(reading: Reading, medium: Medium, own: list[IPv4Network], subnets: dict) -> None:
-    location = next((member.ip_place for member in medium.members if member.ip), medium.location)
+    location = next((member.ip_place for member in medium.members if member.ip), None) or medium.location
     if len(own) > 1:
         reading.found.warn("subnets", location, medium.name, "its members are in several subnets: " + ", ".join(str(network) for network in own[:4]))
     for network in own:

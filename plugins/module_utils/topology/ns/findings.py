@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Everything found wrong with an NS file and the files it reads, so that all of it is reported in one run."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The problems of an NS file and the files it reads, all reported by one run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_KEPT = 10_000
 
 
 class Findings:
-    """Errors and warnings of one NS file, each at its place.
+    """The errors and warnings of one NS file, each with its location.
 
     Order: the file itself first, then the files it reads; in each by line.
     """
@@ -30,12 +30,12 @@ class Findings:
         return bool(self._errors)
 
     def error(self, location: SourceLocation, element: str, message: str, hint: str = "") -> None:
-        """Note something that makes the file unusable."""
+        """Report an error: the file is unusable."""
         if len(self._errors) < _MOST_KEPT:
             self._errors.append(self._problem(location, element, message, hint))
 
     def warn(self, kind: str, location: SourceLocation, element: str, message: str, hint: str = "", most: int = SHOWN_OF_A_KIND) -> None:
-        """Note something its author should know; of one ``kind`` the first ``most`` are kept, the others counted; the same again is nothing new."""
+        """Report a warning. Of each ``kind`` the first ``most`` are kept and the others counted; duplicates are ignored."""
         problem = self._problem(location, element, message, hint)
         if problem in self._seen:
             return
@@ -45,18 +45,18 @@ class Findings:
             self._warnings.append(problem)
 
     def once(self, kind: str, location: SourceLocation, element: str, message: str, hint: str = "") -> None:
-        """A warning that is given the first time only."""
+        """Report a warning, unless there is one of this ``kind`` already."""
         if kind not in self._times:
             self.warn(kind, location, element, message, hint, most=1)
 
     def warnings(self) -> tuple[Problem, ...]:
-        """All warnings in order, then what was only counted."""
+        """Return all warnings in order, then one summary for each kind with more than ten."""
         more = [(kind, times - SHOWN_OF_A_KIND) for kind, times in self._times.items() if times > SHOWN_OF_A_KIND]
         counted = [Problem(f"{number} more warnings about {kind}", self.source) for kind, number in more]
         return (*sorted(self._warnings, key=self._order), *counted)
 
     def raise_errors(self) -> None:
-        """Raise InputError with every error in order, if there is one."""
+        """Raise InputError with the errors in order, at most MOST_ERRORS of them and the number of the rest, if there are any."""
         if not self._errors:
             return
         problems = sorted(dict.fromkeys(self._errors), key=self._order)
@@ -66,10 +66,10 @@ class Findings:
     def _problem(self, location: SourceLocation, element: str, message: str, hint: str) -> Problem:
         return Problem(_one_line(message), location.file or self.source, location.line, _one_line(element), _one_line(hint))
 
-    def _order(self, problem: Problem):
+    def _order(self, problem: Problem) -> tuple[bool, str, int]:
         return (problem.file != self.source, problem.file, problem.line)
 
 
 def _one_line(text: str) -> str:
-    """Names and texts of a file may hold anything; a message is a line that can be printed."""
+    """Replace unprintable characters: a message is one printable line, but names and texts of a file may hold anything."""
     return text if text.isprintable() else "".join(character if character.isprintable() else "?" for character in text)

@@ -1,12 +1,13 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What shapes each hop of a topology, out of its capacities, latencies, losses and ``rx_`` attributes (topdl.md "Latency meaning").
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shaping of each hop of a topology: capacities, latencies, losses and ``rx_`` attributes (topdl.md "Latency meaning").
 
-A way from A to B is two hops: A's outbound and B's inbound one. Delays add up, the smaller rate counts, losses follow each other.
+A path from A to B has two hops: A's outbound and B's inbound one. Delays add up, the smaller rate counts, and losses combine.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -25,10 +26,10 @@ class Port:
     into: HopProfile
 
 
-def ports_of(substrate: Substrate, members, latency_model: str) -> list[Port]:
-    """The ports of a substrate whose members are (computer, interface) pairs.
+def ports_of(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> list[Port]:
+    """Return the ports of a substrate, whose members are (computer, interface) pairs.
 
-    With latency model ``path`` and members that differ, two members are exact; of more, each hop has half of its own latency.
+    With latency model ``path`` and different latencies, two members are exact. With more members, each hop has half of its own latency.
     """
     outs = [_out(substrate, interface, latency_model, len(members)) for _computer, interface in members]
     if latency_model == "path" and len(members) == 2:
@@ -48,7 +49,7 @@ def ports_of(substrate: Substrate, members, latency_model: str) -> list[Port]:
 
 
 def way_between(sender: Port, receiver: Port) -> HopProfile:
-    """The whole way; kbps 0 when neither hop has a limit."""
+    """Return the profile of the whole path from sender to receiver; kbps is 0 if neither hop has a limit."""
     limits = [kbps for kbps in (sender.out.kbps, receiver.into.kbps) if kbps]
     loss = 1 - (1 - sender.out.loss) * (1 - receiver.into.loss)
     return HopProfile(sender.out.delay_ms + receiver.into.delay_ms, min(limits, default=0), loss)
@@ -73,7 +74,7 @@ def _given(interface: Interface, name: str, usual: float) -> float:
 
 
 def _number(text: str | None) -> float:
-    """A number that check_deployable would let pass, else 0; losses above 1 do not come here."""
+    """Return a non-negative number, 0 for an invalid text; losses above 1 are excluded before."""
     try:
         return max(0.0, float(text or 0))
     except ValueError:

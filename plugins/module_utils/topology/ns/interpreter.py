@@ -1,9 +1,9 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs an NS file with tclsh, in a child process that can neither do harm nor go on for ever, and gives what it recorded.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Execution of an NS file with tclsh, in a child process without access to the system and with limits; the result is its records.
 
 The file itself runs in a safe interpreter within the child (``prelude.py``): no files, no network, no processes. The child
-has limits on commands, processor time, memory, output and files besides, and is killed when its time is over.
+also has limits on commands, CPU time, memory, output and files, and is killed on timeout.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...errors import BenitoError, InputError, Problem
 from .prelude import PRELUDE
 
-# Of the processor's time: SECONDS the file may take, CPU_SECONDS the child until the kernel ends it. By the clock a busy machine may take longer.
+# CPU time: SECONDS for the file, CPU_SECONDS until the kernel kills the child. Wall-clock time is longer on a busy machine.
 SECONDS = 6
 CPU_SECONDS = 8
 WALL_SECONDS = 45
@@ -40,28 +41,28 @@ _FILE = re.compile(r'\(file "([^"\n]*)" line (\d+)\)')
 
 
 class SourceLocation(NamedTuple):
-    """Where in which file, as the user named it; line 0 where that is not known."""
+    """A location in a file: the file's name as the user gave it, and the line, 0 if unknown."""
 
     file: str
     line: int = 0
 
 
 class Record(NamedTuple):
-    """One thing the file did: what sort, where, and its texts."""
+    """One action of the file: its kind, its location, and its texts."""
 
     kind: str
     location: SourceLocation
     fields: tuple[str, ...]
 
 
-def run_file(text: bytes, source: str, folder: str, testbed_commands) -> list[Record]:
-    """What the NS file ``text`` did, in order; what ended it too early is its last record, of kind ``fault`` or ``limit``.
+def run_file(text: bytes, source: str, folder: str, testbed_commands: Iterable[str]) -> list[Record]:
+    """Run the NS file ``text`` and return its records in order. If it ended early, the last one is of kind ``fault`` or ``limit``.
 
     source            the file as the user named it
-    folder            below it, other files may be read with ``source``
-    testbed_commands  names of the commands that exist beside Tcl's own
+    folder            the folder of other files that may be read with ``source``
+    testbed_commands  names of the commands in addition to Tcl's own
 
-    Raises InputError when there is nothing to run, BenitoError when there is no tclsh.
+    Raises InputError if the text is not a script, and BenitoError if tclsh is missing or cannot be run.
     """
     _refuse_what_is_no_script(text, source)
     program = shutil.which("tclsh", path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/local/bin")
@@ -75,8 +76,8 @@ def run_file(text: bytes, source: str, folder: str, testbed_commands) -> list[Re
     return _with_ending(records, ended, source)
 
 
-def _run(program: str, text: bytes, folder: str, testbed_commands) -> tuple[bytes, str, tuple[str, ...]]:
-    """(what the child wrote, how it ended, the names by which it may call the file)."""
+def _run(program: str, text: bytes, folder: str, testbed_commands: Iterable[str]) -> tuple[bytes, str, tuple[str, ...]]:
+    """Return (the child's output, why it ended, the child's names for the file)."""
     with tempfile.TemporaryDirectory(prefix="benito-ns-") as work:
         driver, script = os.path.join(work, "prelude.tcl"), os.path.join(work, "experiment.tcl")
         for path, content in ((driver, PRELUDE.encode()), (script, _utf8(text))):
@@ -101,7 +102,7 @@ def _refuse_what_is_no_script(text: bytes, source: str) -> None:
 
 
 def _utf8(text: bytes) -> bytes:
-    """The script in UTF-8, without a byte order mark; what is in no known encoding is taken for Latin 1."""
+    """Return the script in UTF-8 without a byte order mark; if it is not UTF-8, it is decoded as Latin 1."""
     try:
         return text.decode("utf-8-sig").encode()
     except UnicodeDecodeError:
@@ -109,7 +110,7 @@ def _utf8(text: bytes) -> bytes:
 
 
 class _Names:
-    """Paths of the child as the user would write them."""
+    """The user's names for the child's paths."""
 
     def __init__(self, names: dict[str, str], source: str, folder: str):
         self.names = names
@@ -124,9 +125,9 @@ class _Names:
 
 
 def _limited(arguments: list[str]) -> list[str]:
-    """The command with its limits: a shell sets them, where the system's are not lower, and becomes it.
+    """Return the command with its limits: a shell sets those that are stricter than the system's, then executes the command.
 
-    Not by ``preexec_fn``: a Python that has more memory than the child may have would fail in it.
+    It does not use ``preexec_fn``, which would fail if Python needs more memory than the child's limit.
     """
     limits = {"v": MEMORY_MB * 1024, "t": CPU_SECONDS, "f": 0, "n": 32, "c": 0}
     setting = "; ".join(f"ulimit -{name} {value} 2>/dev/null" for name, value in limits.items())
@@ -134,7 +135,7 @@ def _limited(arguments: list[str]) -> list[str]:
 
 
 def _output(arguments: list[str], work: str) -> tuple[bytes, str]:
-    """(what the child wrote, how it ended: "" by itself, or what was too much)."""
+    """Return (the child's output, why it ended: "" for a normal end, else the exceeded limit or the crash)."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     child = subprocess.Popen(
         _limited(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=work, env=environment
@@ -165,13 +166,13 @@ def _output(arguments: list[str], work: str) -> tuple[bytes, str]:
         child.kill()
         child.wait()
         ended = "time"
-    child.stdout.close()
-    child.stderr.close()
+    for stream in parts:
+        stream.close()
     return b"".join(parts[child.stdout]), ended or _death(child.returncode, b"".join(parts[child.stderr]))
 
 
 def _death(status: int, complaint: bytes) -> str:
-    """What ended a child that was not stopped by us."""
+    """Return the reason why a child ended that was not killed here; "" for success."""
     if status == 0:
         return ""
     if status == -signal.SIGXCPU or status == -signal.SIGKILL:
@@ -184,7 +185,7 @@ def _death(status: int, complaint: bytes) -> str:
 
 
 def _records(output: bytes, names: _Names) -> list[Record]:
-    """The records of the output; one that was cut off at its end is left out."""
+    """Return the records of the output, without an incomplete last one."""
     records = []
     places: dict = {}
     for line in output.decode("utf-8", "replace").split("\n")[:-1]:
@@ -201,7 +202,7 @@ def _records(output: bytes, names: _Names) -> list[Record]:
 
 
 def _placed(record: Record, names: _Names) -> Record:
-    """A fault or a limit with its place, from Tcl's account of what it was doing where that was not known at once."""
+    """Return a fault or a limit with its location; if that is unknown, it is derived from Tcl's error trace."""
     trail = record.fields[1]
     found = _FILE.search(trail)
     if record.location.line or found is None:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an NS file has built so far: nodes, and links and LANs with what shapes each way in and out of them (ns.md §6)."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The network that an NS file has built so far: nodes, links and LANs, and the shaping of each hop (ns.md §6)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class HopProfile:
 
 @dataclass(eq=False)
 class Node:
-    """A node.
+    """A node of the network.
 
     attributes  (name, value) pairs that the file added, in order
-    routes      (destination, next hop, place): objects, not names
+    routes      (destination, next hop, location): objects, not names
     """
 
     name: str
@@ -58,7 +58,7 @@ class Attachment:
 
 @dataclass(eq=False)
 class Medium:
-    """A link, which has two members, or a LAN, which has any number; members in the order of the file."""
+    """A link, which has two members, or a LAN, which has any number; members are in the order of the file."""
 
     name: str
     location: SourceLocation
@@ -79,18 +79,18 @@ class Medium:
         self.by_node.setdefault(id(node), member)
 
     def attachment(self, node: Node) -> Attachment | None:
-        """The first attachment of ``node``."""
+        """Return the first attachment of ``node``, None if it is not a member."""
         return self.by_node.get(id(node))
 
     def has(self, quantity: str) -> bool:
-        """Whether any member has a ``quantity`` (delay_ms, kbps or loss) outbound. For a network that does not change any more."""
+        """Return whether any member has a non-zero outbound ``quantity`` (delay_ms, kbps or loss). Cached: the network must be complete."""
         if not self._has:
             for name in ("delay_ms", "kbps", "loss"):
                 self._has[name] = any(getattr(member.out, name) for member in self.members)
         return self._has[quantity]
 
     def other(self, member: Attachment) -> Attachment:
-        """The other end of a link."""
+        """Return the other end of a link."""
         return self.members[1] if self.members[0] is member else self.members[0]
 
     @property
@@ -100,7 +100,7 @@ class Medium:
 
 @dataclass(eq=False)
 class Ends:
-    """A link or LAN seen from one of its members: what ``$ns link a b`` and ``$ns lanlink lan a`` give."""
+    """A link or LAN from the point of view of one member, as returned by ``$ns link a b`` and ``$ns lanlink lan a``."""
 
     medium: Medium
     member: Attachment
@@ -108,21 +108,21 @@ class Ends:
 
 @dataclass(eq=False)
 class Queue:
-    """The queue at the start of one way into a link or LAN."""
+    """The queue at the start of one direction into a link or LAN."""
 
     ends: Ends
 
 
 @dataclass(eq=False)
 class Other:
-    """An object that has no part in an experiment here: a program agent, traffic, a call that is not known."""
+    """An object without effect on an experiment: a program agent, a traffic source, an object of an unknown class."""
 
     kind: str
 
 
 @dataclass
 class Network:
-    """All of it, by name as the file calls it."""
+    """The whole network, with its objects by their names in the file."""
 
     objects: dict = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
@@ -135,9 +135,9 @@ class Network:
     compatible: bool = False
     first_testbed_command: tuple[SourceLocation, str] | None = None
     events: int = 0
-    sourced: dict[str, bytes] = field(default_factory=dict)  # what the file read with source, by its path below the folder
+    sourced: dict[str, bytes] = field(default_factory=dict)  # {path below the folder: content} of files read with source
 
     def between(self, first: Node, second: Node) -> Medium | None:
-        """The link or LAN created last that both are on."""
+        """Return the most recent link or LAN that both nodes are members of; None if there is none."""
         fewer, other = sorted((first, second), key=lambda node: len(node.attachments))
         return next((attachment.medium for attachment in reversed(fewer.attachments) if attachment.medium.attachment(other)), None)

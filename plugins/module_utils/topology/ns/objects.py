@@ -1,10 +1,11 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the creation of an object means: nodes, links, the several sorts of LAN, and the classes of ``new`` (ns.md §4)."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The creation of objects: nodes, links, all kinds of LANs, and the classes of ``new`` (ns.md §4)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 from ..scope import shown
 from .interpreter import SourceLocation
@@ -19,7 +20,7 @@ _DEFAULT_KBPS = 1_000_000
 
 
 def create(reading: Reading, location: SourceLocation, kind: str, name: str, arguments: tuple[str, ...]) -> None:
-    """Make the object that the file made, with the name it has for now."""
+    """Create an object of the file under its provisional name."""
     makers = {"node": _node, "bridge": _node, "link": _link, "lan": _lan, "ends": _ends, "queue": _queue}
     if kind in makers:
         makers[kind](reading, location, kind, name, arguments)
@@ -28,7 +29,7 @@ def create(reading: Reading, location: SourceLocation, kind: str, name: str, arg
 
 
 def create_other(reading: Reading, location: SourceLocation, name: str, kind: str, arguments: tuple[str, ...]) -> None:
-    """An object of a class that has no part here, or of one that does not exist."""
+    """Create an object of a class that is unsupported or unknown."""
     reading.network.objects[name] = Other(kind)
     if name.startswith("null"):
         reading.found.warn("classes that are not known", location, f"new {shown(kind)}", "there is no such class; what is done with the object has no effect")
@@ -38,12 +39,12 @@ def create_other(reading: Reading, location: SourceLocation, name: str, kind: st
         reading.found.once(f"class {kind}", location, f"new {kind}", "is accepted and has no effect")
 
 
-def _program_has_a_place(reading: Reading, arguments) -> bool:
+def _program_has_a_place(reading: Reading, arguments: Sequence[str]) -> bool:
     thing = reading.network.objects.get(arguments[0]) if arguments else None
     return isinstance(thing, Other) and thing.kind == "simulator"
 
 
-def _node(reading: Reading, location: SourceLocation, kind: str, name: str, arguments) -> None:
+def _node(reading: Reading, location: SourceLocation, kind: str, name: str, arguments: Sequence[str]) -> None:
     node = Node(name, location, bridge=kind == "bridge")
     reading.network.objects[name] = node
     reading.network.nodes.append(node)
@@ -51,7 +52,7 @@ def _node(reading: Reading, location: SourceLocation, kind: str, name: str, argu
         reading.found.warn("arguments of nodes", location, kind, f"its arguments have no effect: {shown(' '.join(arguments))}")
 
 
-def _link(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+def _link(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments: Sequence[str]) -> None:
     first, second, bandwidth, delay, queue, *more = arguments
     who = "duplex-link"
     if more:
@@ -63,7 +64,7 @@ def _link(reading: Reading, location: SourceLocation, _sort: str, name: str, arg
     _medium(reading, location, "link", name, (first, second), who, bandwidth, delay)
 
 
-def _lan(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+def _lan(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments: Sequence[str]) -> None:
     who, number, *texts = arguments
     nodes, rest = texts[: int(number)], texts[int(number) :]
     if who in ("make-new-lan", "make-deter-lan"):
@@ -75,8 +76,8 @@ def _lan(reading: Reading, location: SourceLocation, _sort: str, name: str, argu
     _medium(reading, location, "lan", name, nodes, who, bandwidth, delay)
 
 
-def _medium(reading: Reading, location: SourceLocation, kind: str, name: str, nodes, who: str, bandwidth: str, delay: str) -> Medium:
-    """Each hop gets half of the delay, in both directions."""
+def _medium(reading: Reading, location: SourceLocation, kind: str, name: str, nodes: Iterable[str], who: str, bandwidth: str, delay: str) -> Medium:
+    """Create a link or LAN; each hop gets half of the delay, in both directions."""
     kbps = reading.bandwidth(location, who, bandwidth)
     delay_ms = reading.delay(location, who, delay)
     if kind == "lan" and reading.profile.whole_ms and delay_ms and delay_ms % 2:
@@ -84,7 +85,8 @@ def _medium(reading: Reading, location: SourceLocation, kind: str, name: str, no
     return _joined(reading, location, kind, name, nodes, who, kbps or 0, (delay_ms or 0.0) / 2)
 
 
-def _joined(reading: Reading, location: SourceLocation, kind: str, name: str, nodes, who: str, kbps: int, hop_ms: float, hop_loss: float = 0.0) -> Medium:
+def _joined(reading: Reading, location: SourceLocation, kind: str, name: str, nodes: Iterable[str], who: str, kbps: int, hop_ms: float,
+            hop_loss: float = 0.0) -> Medium:
     medium = Medium(name, location, kind)
     reading.network.objects[name] = medium
     reading.network.media.append(medium)
@@ -98,8 +100,8 @@ def _joined(reading: Reading, location: SourceLocation, kind: str, name: str, no
     return medium
 
 
-def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes, who: str, rest) -> None:
-    """DETER's LAN with delays and losses of several sorts; here it has their means."""
+def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes: Iterable[str], who: str, rest: Sequence[str]) -> None:
+    """Create a DETER LAN. A delay or loss with a random distribution is replaced by its mean."""
     given = _keywords(reading, location, who, rest)
     kbps = reading.bandwidth(location, who, given["bw"]) if "bw" in given else _DEFAULT_KBPS
     mean = 0.0
@@ -119,7 +121,7 @@ def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes, who
 
 
 def _deter_loss(reading: Reading, location: SourceLocation, who: str, given: dict[str, str]) -> float:
-    """The loss of each hop: threshold T makes 1-(1-T)² from node to node."""
+    """Return the loss of each hop: a threshold T results in 1-(1-T)² from node to node."""
     kind = reading.one_of(location, f"{who}, loss", given["loss"], _LOSSES)
     if kind not in (None, "static"):
         reading.found.warn("sorts of loss", location, who, f"a {kind} loss is static here")
@@ -133,7 +135,7 @@ def _deter_loss(reading: Reading, location: SourceLocation, who: str, given: dic
     return threshold or 0.0
 
 
-def _keywords(reading: Reading, location: SourceLocation, who: str, rest) -> dict[str, str]:
+def _keywords(reading: Reading, location: SourceLocation, who: str, rest: Sequence[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     words = list(rest)
     known = ("bw", "delay", "mean", "std", "loss", "threshold", "rate")
@@ -151,20 +153,23 @@ def _keywords(reading: Reading, location: SourceLocation, who: str, rest) -> dic
     return given
 
 
-def _ends(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+def _ends(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments: Sequence[str]) -> None:
     ends = _ends_of(reading, location, *arguments)
     if ends:
         reading.network.objects[name] = ends
 
 
-def _queue(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments) -> None:
+def _queue(reading: Reading, location: SourceLocation, _sort: str, name: str, arguments: Sequence[str]) -> None:
     ends = _ends_of(reading, location, *arguments)
     if ends:
         reading.network.objects[name] = Queue(ends)
 
 
 def _ends_of(reading: Reading, location: SourceLocation, medium_name: str, end: str) -> Ends | None:
-    """``to`` is the way from a link's first node, ``from`` the one from its second; of a LAN an end is a node's name."""
+    """Return one direction of a medium; None after an error.
+
+    ``to`` starts at a link's first node, ``from`` at its second one. For a LAN, ``end`` is the name of a node.
+    """
     medium = reading.medium(location, "queue", medium_name)
     if medium is None or not medium.members:
         return None

@@ -1,11 +1,11 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The Tcl half of reading NS files, second part: commands, and the safe interpreter that the file runs in.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Tcl half of the NS reader, second part: the commands, and the safe interpreter that runs the file.
 
-It is text in Python, since Ansible carries only Python files of module_utils to where a module runs.
+It is Tcl text in a Python file, since Ansible only transfers Python files of module_utils to the host of a module.
 
-It knows only what the file needs an answer to: which objects there are, their class, their names, and who is a member of what. What a
-call means, and whether its values make sense, is decided in Python from the records that are written.
+It only knows what the file can query: the objects, their classes, their names, and the members of links and LANs. Python interprets the calls
+and checks their values, from the records that this part writes.
 """
 
 from __future__ import annotations

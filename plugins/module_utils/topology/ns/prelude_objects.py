@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The Tcl half of reading NS files, first part: records, and the objects that a file makes.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Tcl half of the NS reader, first part: the records, and the objects that a file creates.
 
-A record is a line of fields with a tab between, in UTF-8, in which tab, newline, carriage return and backslash are written with a backslash.
+A record is a line of tab-separated fields in UTF-8. A backslash escapes tab, newline, carriage return and backslash.
 The first three fields are its kind, the file (empty for the main one) and the line.
-The naming of objects and the numbers in provisional names follow parse.tcl and sim.tcl of Emulab.
+The names of objects and the numbers in provisional names follow parse.tcl and sim.tcl of Emulab.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Texts and names in Tcl: what is written is one word, and means exactly what it was."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quoting of texts and names for Tcl: each text becomes exactly one word with its literal meaning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SPECIAL = re.compile(r'[\\\s"$\[\]{};#]')
 _INDEXED = re.compile(r"([A-Za-z][A-Za-z0-9]*)-([0-9]+)")
 _CONTROL = {"\n": r"\n", "\t": r"\t", "\r": r"\r", "\v": r"\v", "\f": r"\f"}
 
-# Commands of Tcl 8.6, and the array of options: no object can have one of these names.
+# Commands of Tcl 8.6 and the array of options; no object can have one of these names.
 TCL_COMMANDS = frozenset(
     """after append apply array binary break catch chan clock close concat continue coroutine dict encoding eof error eval exec exit expr
     fblocked fconfigure fcopy file fileevent flush for foreach format gets glob global if incr info interp join lappend lassign lindex linsert
@@ -22,7 +22,7 @@ TCL_COMMANDS = frozenset(
 
 
 def quoted(text: str) -> str:
-    """``text`` as one word of Tcl."""
+    """Return ``text`` as one word of Tcl."""
     if _PLAIN_WORD.fullmatch(text):
         return text
     if text and "\\" not in text and "\n" not in text and "\r" not in text and _balanced(text):
@@ -41,7 +41,7 @@ def _balanced(text: str) -> bool:
 
 
 class Variables:
-    """The variables that objects get their names from: ``n-3`` is ``n(3)``, unless ``n`` is a name itself."""
+    """The variables that give objects their names: ``n-3`` is ``n(3)``, unless an object is called ``n``."""
 
     def __init__(self, names: list[str]):
         self._names = set(names)
@@ -54,13 +54,13 @@ class Variables:
         return name in self._names
 
     def target(self, name: str) -> str:
-        """What stands after ``set``."""
+        """Return the variable of an object for ``set``."""
         found = _INDEXED.fullmatch(name)
         if found and found.group(1) not in self._names and found.group(1) != "opt":
             return f"{found.group(1)}({found.group(2)})"
         return name
 
     def value(self, name: str) -> str:
-        """What stands where the object is meant."""
+        """Return the reference to an object."""
         target = self.target(name)
         return f"${{{target}}}" if "-" in target else f"${target}"

@@ -1,25 +1,26 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads NS files, the Emulab and DETER dialect of ns-2's Tcl.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reader of NS files, the Emulab and DETER dialect of ns-2's Tcl.
 
-``interpreter.py`` runs the file; here what it did is gone through in order. All that is wrong with a file is reported at once, as one
-InputError; what is merely odd, or has no effect here, comes back as warnings beside the topology.
+``interpreter.py`` runs the file; this module replays its records in order. All errors of a file are reported at once, as one
+InputError. Warnings are returned beside the topology, also about statements without effect.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from ...errors import Problem
 from ..model import Topology
 from ..scope import shown
 from ..topdl.writer import NOT_XML
-from ..xml_source import load
 from . import testbed_commands
 from .calls import call
 from .conclusion import conclude
 from .interpreter import MEMORY_MB, OUTPUT_BYTES, SECONDS, Record, SourceLocation, run_file
 from .objects import create, create_other
 from .reading import Reading
-from .sourced import folder_of_sources, keep_source
+from .sourced import keep_source
 from .to_topology import to_topology
 from .units import PROFILES
 
@@ -30,29 +31,20 @@ _LIMITS = {
     "memory": (f"it needs more than {MEMORY_MB} MB of memory", "does a text or a list grow for ever, or is there a loop without an end?"),
     "depth": ("it is nested too deep", "is there a procedure that calls itself?"),
 }
-# What is gone through of a file that was stopped, to find what else is wrong with it.
+# Maximum number of records to replay after a limit was exceeded, to find further errors.
 MOST_AFTER_A_LIMIT = 20_000
 _NO_EFFECT = ("object", "call", "testbed", "new", "option", "name")
 
 
-def read_ns(path: str, source: str | None = None, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
-    """The topology of the NS file ``path`` and the warnings about it.
+def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...], dict[str, bytes]]:
+    """Read an NS file's text; return the topology, warnings, and the files that it reads, {path below ``folder``: content}.
 
-    source   what to call the file in messages; the path by default
+    source   the name of the file in messages
+    folder   the folder of the files that it may read with ``source``
     profile  ``default``, or ``emulab`` for the rules of an Emulab site where they are stricter
-    Raises InputError with every error of the file, each with file and line; BenitoError when there is no tclsh.
+
+    Raises InputError with all errors of the file, each with file and line; BenitoError if tclsh is not installed.
     """
-    source = str(path) if source is None else source
-    return read_ns_text(load(path, source), source, folder_of_sources(path), profile)
-
-
-def read_ns_text(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:
-    """As read_ns, from the file's content; files that it reads with ``source`` must be below ``folder``."""
-    return read_ns_whole(text, source, folder, profile)[:2]
-
-
-def read_ns_whole(text: bytes, source: str, folder: str, profile: str = "default") -> tuple[Topology, tuple[Problem, ...], dict[str, bytes]]:
-    """As read_ns_text, and the files it reads: {path below ``folder``: content}."""
     reading = Reading(source, PROFILES[profile])
     records = run_file(text, source, folder, tuple(testbed_commands.COMMANDS))
     if records and (records[-1].kind == "limit" or _is_out_of_memory(records[-1])):
@@ -67,7 +59,7 @@ def read_ns_whole(text: bytes, source: str, folder: str, profile: str = "default
 
 
 def _replay(reading: Reading, records: list[Record], folder: str) -> tuple[bool, bool]:
-    """Go through what the file did. (whether it came to ``$ns run``, whether it ended too early)."""
+    """Replay the records. Return (whether the file reached ``$ns run``, whether it ended early)."""
     ran = ended = False
     for record in records:
         if record.kind == "run":
@@ -75,7 +67,8 @@ def _replay(reading: Reading, records: list[Record], folder: str) -> tuple[bool,
                 reading.found.error(record.location, "", "$ns run stands twice", "once, as the last line")
             ran = True
         elif record.kind == "source":
-            keep_source(reading, record.location, *record.fields, folder)
+            given, path = record.fields
+            keep_source(reading, record.location, given, path, folder)
         elif record.kind in ("fault", "limit"):
             ended = True
             _note_end(reading, record)
@@ -95,7 +88,7 @@ def _refuse_what_topdl_cannot_hold(reading: Reading, record: Record) -> None:
 
 
 def _is_out_of_memory(record: Record) -> bool:
-    """Tcl has no limit on memory; what it says when the system gives it no more is an error like any other."""
+    """Return whether Tcl ran out of memory; it has no limit on memory, so this is an ordinary error to it."""
     return record.kind == "fault" and "out of memory" in record.fields[0]
 
 
@@ -125,7 +118,7 @@ def _new(reading: Reading, location: SourceLocation, name: str, kind: str, *argu
 def _name(reading: Reading, _place: SourceLocation, old: str, new: str) -> None:
     thing = reading.network.objects.get(old)
     reading.network.objects[new] = thing
-    if hasattr(thing, "name"):
+    if thing is not None and hasattr(thing, "name"):
         thing.name = new
 
 
@@ -167,7 +160,7 @@ def _unconnected(reading: Reading, location: SourceLocation, first: str, second:
     reading.found.error(location, "link", f"there is no link between {first} and {second}")
 
 
-_STEPS = {
+_STEPS: dict[str, Callable[..., None]] = {
     "object": _object,
     "new": _new,
     "name": _name,

@@ -1,12 +1,15 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The state of reading one NS file, and how the texts that its calls were given become objects and numbers.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of reading one NS file, and the conversion of the arguments of its calls to objects and numbers.
 
-Every function gives None when a text is not what it should be; the error is then noted. A text that an earlier error left empty
+Each function returns None for an invalid text and reports the error. An empty text that results from an earlier error
 (``set link [$ns duplex-link …]`` that failed) is not reported again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from ..scope import shown
 from . import units
@@ -14,9 +17,11 @@ from .findings import Findings
 from .interpreter import SourceLocation
 from .network import Attachment, Ends, Medium, Network, Node
 
+T = TypeVar("T")
+
 
 class Reading:
-    """One file being read: what it built, what is wrong with it, and by which rules."""
+    """One file being read: the network it built, its problems, and the profile of rules."""
 
     def __init__(self, source: str, profile: units.Profile):
         self.source = source
@@ -36,7 +41,7 @@ class Reading:
         return None
 
     def medium(self, location: SourceLocation, who: str, text: str, kind: str = "") -> Medium | None:
-        """Return a link or LAN; ``kind`` is "link" or "lan" where only that will do."""
+        """Return a link or LAN; ``kind`` is "link" or "lan" if only that is valid."""
         thing = self.network.objects.get(text)
         if isinstance(thing, Medium) and kind in ("", thing.kind):
             return thing
@@ -50,7 +55,7 @@ class Reading:
         return None
 
     def attachment(self, location: SourceLocation, who: str, node: Node | None, medium: Medium | None) -> Attachment | None:
-        """Where ``node`` is on ``medium``, of which either may be None."""
+        """Return the attachment of ``node`` to ``medium``; None if either is None or, with an error, if there is no attachment."""
         if node is None or medium is None:
             return None
         attachment = medium.attachment(node)
@@ -60,7 +65,7 @@ class Reading:
         return attachment
 
     def destination(self, location: SourceLocation, who: str, text: str) -> Node | Medium | None:
-        """What a route leads to."""
+        """Return the destination of a route."""
         thing = self.network.objects.get(text)
         if isinstance(thing, Ends):
             return thing.medium
@@ -87,7 +92,7 @@ class Reading:
         return self._number(location, who, lambda: units.seconds(text))
 
     def address(self, location: SourceLocation, who: str, text: str) -> str | None:
-        """Four numbers from 0 to 255 with dots between, without leading zeros."""
+        """Parse four numbers from 0 to 255 with dots between them; return the address without leading zeros."""
         parts = text.split(".")
         if len(parts) == 4 and all(part.isascii() and part.isdigit() and len(part) <= 3 and int(part) <= 255 for part in parts):
             return ".".join(str(int(part)) for part in parts)
@@ -95,19 +100,19 @@ class Reading:
         return None
 
     def whole(self, location: SourceLocation, who: str, text: str, least: int, most: int) -> int | None:
-        """A whole number from ``least`` to ``most``."""
+        """Parse a whole number from ``least`` to ``most``."""
         if text.isascii() and text.isdigit() and len(text) <= 12 and least <= int(text) <= most:
             return int(text)
         self.found.error(location, who, f"{shown(text)} is not allowed", f"a whole number from {least} to {most}")
         return None
 
-    def one_of(self, location: SourceLocation, who: str, text: str, allowed) -> str | None:
+    def one_of(self, location: SourceLocation, who: str, text: str, allowed: Sequence[str]) -> str | None:
         if text in allowed:
             return text
         self.found.error(location, who, f"{shown(text)} is not allowed", "one of " + ", ".join(allowed))
         return None
 
-    def _number(self, location: SourceLocation, who: str, parse):
+    def _number(self, location: SourceLocation, who: str, parse: Callable[[], T]) -> T | None:
         try:
             return parse()
         except ValueError as exc:

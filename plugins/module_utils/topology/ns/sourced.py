@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files that an NS file reads with ``source``: they are kept with it, in a folder ``FILE.d`` beside it, by their paths.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files that an NS file reads with ``source``. They are kept in a folder ``FILE.d`` beside it, by their paths.
 
-A file that has such a folder reads them from there, so that what was kept can be read again.
+An NS file with such a folder reads them from there, so the kept copy can be read again.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 1000
 
 
 def folder_of_sources(path: str) -> str:
-    """The folder below which the NS file ``path`` may read others: ``FILE.d`` where there is one, else its own."""
+    """Return the folder of the files that the NS file ``path`` may read: ``FILE.d`` if it exists, else its own folder."""
     path = os.path.abspath(path)
     return path + SUFFIX if os.path.isdir(path + SUFFIX) else os.path.dirname(path)
 
 
 def keep_source(reading: Reading, location: SourceLocation, given: str, path: str, folder: str) -> None:
-    """Note the content of ``path``, which the file just read as ``given``; what cannot be kept is an error."""
+    """Keep the content of ``path``, which the file just read as ``given``; report an error if that is not possible."""
     kept = reading.network.sourced
     relative = _name(given, path, os.path.realpath(folder))
     if relative in kept:
@@ -46,13 +46,13 @@ def keep_source(reading: Reading, location: SourceLocation, given: str, path: st
 
 
 def _name(given: str, path: str, root: str) -> str:
-    """The path below ``root`` by which the file is asked for, that of the file itself where the two do not agree."""
+    """Return the path of the file below ``root``: ``given`` if it denotes the file, else relative to ``root``."""
     asked = os.path.normpath(given)
     return asked if os.path.realpath(os.path.join(root, asked)) == path and not os.path.isabs(asked) else os.path.relpath(path, root)
 
 
 def _wrong_path(relative: str) -> str:
-    """What keeps a path from being one inside an experiment's directory, "" for nothing."""
+    """Return the reason why a path is not usable in an experiment's directory, "" if it is."""
     parts = relative.split("/")
     if ".." in parts or os.path.isabs(relative):
         return "it is not below the folder of this file"

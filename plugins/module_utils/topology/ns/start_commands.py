@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A node's start command: one for each node, one line."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A node's start command: at most one per node, in one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST = 256
 
 
 def set_start_command(reading: Reading, location: SourceLocation, node: Node, who: str, command: str) -> None:
-    """Emulab refuses a second start command and long ones; here the last one counts."""
+    """Set the node's start command. Emulab refuses a second one and long ones; in the default profile the last one counts."""
     if "\n" in command or "\r" in command:
         reading.found.error(location, f"{who} {node.name}", "the command holds a newline", "one line, or a script that it calls")
     if "\0" in command:

@@ -1,16 +1,16 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ``tb-`` commands: what each wants and does (ns.md §5)."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ``tb-`` commands: their arguments and their effect (ns.md §5)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..scope import shown
 from .interpreter import SourceLocation
-from .network import Node
+from .network import Attachment, Node
 from .reading import Reading
 from .shaping_commands import SHAPING
 from .start_commands import set_start_command
@@ -26,7 +26,7 @@ _NETMASK_TOP = 0xFFFF0000
 
 @dataclass(frozen=True)
 class Command:
-    """run(reading, place, command, arguments); how many arguments there must be (most None: any number)."""
+    """A command: run(reading, location, command, arguments), and the allowed number of arguments (most None: any number)."""
 
     run: Callable
     least: int
@@ -34,7 +34,7 @@ class Command:
 
 
 def run(reading: Reading, location: SourceLocation, name: str, arguments: tuple[str, ...]) -> None:
-    """Do what a command means, or note what keeps it from being done."""
+    """Run a command, or report why that is not possible."""
     if not reading.network.compatible:
         reading.network.first_testbed_command = reading.network.first_testbed_command or (location, name)
     command = COMMANDS[name]
@@ -48,7 +48,7 @@ def run(reading: Reading, location: SourceLocation, name: str, arguments: tuple[
 # --- addresses ---------------------------------------------------------------------------------
 
 
-def _set_ip(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _set_ip(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     node = reading.node(location, who, arguments[0])
     ip = reading.address(location, who, arguments[1])
     if node is None:
@@ -61,7 +61,7 @@ def _set_ip(reading: Reading, location: SourceLocation, who: str, arguments) -> 
 
 
 def _set_ip_on(kind: str) -> Callable:
-    def set_ip(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    def set_ip(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
         node = reading.node(location, who, arguments[0])
         attachment = reading.attachment(location, who, node, reading.medium(location, who, arguments[1], kind))
         _fix(attachment, location, reading.address(location, who, arguments[2]))
@@ -69,7 +69,7 @@ def _set_ip_on(kind: str) -> Callable:
     return set_ip
 
 
-def _set_ip_interface(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _set_ip_interface(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     node, peer = reading.node(location, who, arguments[0]), reading.node(location, who, arguments[1])
     ip = reading.address(location, who, arguments[2])
     if node is None or peer is None:
@@ -81,12 +81,12 @@ def _set_ip_interface(reading: Reading, location: SourceLocation, who: str, argu
     _fix(medium.attachment(node), location, ip)
 
 
-def _fix(attachment, location: SourceLocation, ip: str | None) -> None:
+def _fix(attachment: Attachment | None, location: SourceLocation, ip: str | None) -> None:
     if attachment is not None and ip is not None:
         attachment.ip, attachment.ip_place = ip, location
 
 
-def _set_netmask(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _set_netmask(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     medium = reading.medium(location, who, arguments[0])
     mask = reading.address(location, who, arguments[1])
     if mask is None:
@@ -104,9 +104,9 @@ def _set_netmask(reading: Reading, location: SourceLocation, who: str, arguments
 
 
 def _of_node(act: Callable) -> Callable:
-    """A command whose first argument is a node."""
+    """Return a command whose first argument is a node."""
 
-    def command(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    def command(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
         node = reading.node(location, who, arguments[0])
         if node is not None:
             act(reading, location, who, node, arguments[1:])
@@ -114,26 +114,26 @@ def _of_node(act: Callable) -> Callable:
     return command
 
 
-def _hardware(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments) -> None:
+def _hardware(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments: Sequence[str]) -> None:
     node.hardware = arguments[0]
 
 
-def _node_os(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+def _node_os(reading: Reading, location: SourceLocation, who: str, node: Node, arguments: Sequence[str]) -> None:
     node.os = arguments[0]
     if len(arguments) > 1:
         reading.found.once("parents of operating systems", location, who, f"the parent {shown(arguments[1])} has no effect")
 
 
-def _start(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+def _start(reading: Reading, location: SourceLocation, who: str, node: Node, arguments: Sequence[str]) -> None:
     set_start_command(reading, location, node, who, arguments[0])
 
 
-def _rpms(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+def _rpms(reading: Reading, location: SourceLocation, who: str, node: Node, arguments: Sequence[str]) -> None:
     for url in _words(reading, location, who, arguments):
         node.software.append((url, None))
 
 
-def _tarfiles(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+def _tarfiles(reading: Reading, location: SourceLocation, who: str, node: Node, arguments: Sequence[str]) -> None:
     words = _words(reading, location, who, arguments)
     if len(words) % 2:
         reading.found.error(location, who, "there must be pairs of a directory and a tar file", "tb-set-node-tarfiles $node /usr/local /proj/P/x.tar.gz")
@@ -149,12 +149,12 @@ def _tarfiles(reading: Reading, location: SourceLocation, who: str, node: Node, 
 
 
 def is_shared(folder: str) -> bool:
-    """Whether a folder of a node is one that all nodes of an Emulab site share."""
+    """Return whether ``folder`` is shared by all nodes of an Emulab site."""
     return any((folder + "/").startswith(root + "/") for root in NFS_ROOTS)
 
 
-def _words(reading: Reading, location: SourceLocation, who: str, arguments) -> list[str]:
-    """Several arguments, or one that holds several words."""
+def _words(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> list[str]:
+    """Return several arguments, or the words of a single one."""
     words = arguments[0].split() if len(arguments) == 1 else list(arguments)
     if len(words) > _MOST_WORDS:
         reading.found.error(location, who, f"names {len(words):,} things", f"at most {_MOST_WORDS:,}")
@@ -162,11 +162,11 @@ def _words(reading: Reading, location: SourceLocation, who: str, arguments) -> l
     return words
 
 
-def _failure_action(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+def _failure_action(reading: Reading, location: SourceLocation, who: str, node: Node, arguments: Sequence[str]) -> None:
     node.failure_action = reading.one_of(location, who, arguments[0], FAILURE_ACTIONS)
 
 
-def _node_attribute(reading: Reading, location: SourceLocation, who: str, node: Node, arguments) -> None:
+def _node_attribute(reading: Reading, location: SourceLocation, who: str, node: Node, arguments: Sequence[str]) -> None:
     _add(reading, location, who, node.attributes, *arguments)
 
 
@@ -179,46 +179,46 @@ def _add(reading: Reading, location: SourceLocation, who: str, attributes: list,
     attributes.append((name, value))
 
 
-def _fix_node(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments) -> None:
+def _fix_node(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments: Sequence[str]) -> None:
     node.fixed = arguments[0]
 
 
-def _node_testbed(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments) -> None:
+def _node_testbed(_reading: Reading, _place: SourceLocation, _who: str, node: Node, arguments: Sequence[str]) -> None:
     node.testbed = arguments[0]
 
 
-def _sync_server(reading: Reading, _place: SourceLocation, _who: str, node: Node, _arguments) -> None:
+def _sync_server(reading: Reading, _place: SourceLocation, _who: str, node: Node, _arguments: Sequence[str]) -> None:
     reading.network.sync_server = node
 
 
 # --- the rest ------------------------------------------------------------------------------------
 
 
-def _default_failure_action(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _default_failure_action(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     reading.network.default_failure_action = reading.one_of(location, who, arguments[0], FAILURE_ACTIONS)
 
 
-def _link_failure_action(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _link_failure_action(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     medium = reading.medium(location, who, arguments[0])
     action = reading.one_of(location, who, arguments[1], FAILURE_ACTIONS[:2])
     if medium is not None and action is not None:
         medium.attributes.append(("failureaction", action))
 
 
-def _network_attribute(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _network_attribute(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     medium = reading.medium(location, who, arguments[0])
     if medium is not None:
         _add(reading, location, who, medium.attributes, *arguments[1:])
 
 
-def _interface_attribute(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _interface_attribute(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     attachment = reading.attachment(location, who, reading.node(location, who, arguments[0]), reading.medium(location, who, arguments[1]))
     if attachment is not None:
         _add(reading, location, who, attachment.attributes, *arguments[2:])
 
 
-def _vtype(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
-    """A set of hardware types under one name, of which one is taken."""
+def _vtype(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
+    """Define a set of hardware types under one name; a node gets one of them."""
     strength = {"tb-make-soft-vtype": "soft", "tb-make-hard-vtype": "hard"}.get(who, "weighted")
     name, *rest = arguments
     if strength == "weighted":
@@ -232,26 +232,26 @@ def _vtype(reading: Reading, location: SourceLocation, who: str, arguments) -> N
     reading.network.attributes.append((f"containers:vtype:{name}", f"{strength} {types}"))
 
 
-def _ip_routing(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _ip_routing(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
     kind = reading.one_of(location, who, arguments[0], ("none", "ospf"))
     if kind is not None:
         reading.network.attributes.append(("containers:ip_routing", kind))
 
 
-def _ignored(reading: Reading, location: SourceLocation, who: str, _arguments) -> None:
+def _ignored(reading: Reading, location: SourceLocation, who: str, _arguments: Sequence[str]) -> None:
     reading.found.once(who, location, who, "is accepted and has no effect")
 
 
 def _ignored_number(least: int, most: int) -> Callable:
-    def command(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+    def command(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
         reading.whole(location, who, arguments[-1], least, most)
         _ignored(reading, location, who, arguments)
 
     return command
 
 
-def _ignored_word(allowed) -> Callable:
-    def command(reading: Reading, location: SourceLocation, who: str, arguments) -> None:
+def _ignored_word(allowed: Sequence[str]) -> Callable:
+    def command(reading: Reading, location: SourceLocation, who: str, arguments: Sequence[str]) -> None:
         reading.one_of(location, who, arguments[-1], allowed)
         _ignored(reading, location, who, arguments)
 

@@ -1,8 +1,10 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From what an NS file built to a Topology (ns.md §7). Latency and loss are those of hops: ``latency_model`` and ``loss_model`` hop."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The conversion of an NS file's network to a Topology (ns.md §7). Latencies and losses are per hop: the models are ``hop``."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from ..attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP
 from ..model import Attribute, Capacity, Computer, Interface, Latency, OperatingSystem, Software, Substrate, Topology
@@ -11,7 +13,7 @@ from .network import Attachment, HopProfile, Medium, Network, Node
 
 
 def to_topology(network: Network, source: str) -> Topology:
-    """Computers and substrates in the order of their creation."""
+    """Return the network as a Topology, with computers and substrates in the order of their creation."""
 
     def line(location: SourceLocation) -> int:
         return location.line if location.file == source else 0
@@ -36,7 +38,7 @@ def _root_attributes(network: Network) -> tuple[Attribute, ...]:
 
 
 def _substrate(medium: Medium, line: int) -> Substrate:
-    """Its numbers are the largest of its members'."""
+    """Return a link or LAN as a Substrate with the largest outbound numbers of its members."""
     outs = [member.out for member in medium.members]
     kbps = 0 if medium.unshaped else max((hop.kbps for hop in outs), default=0)
     delay = max((hop.delay_ms for hop in outs), default=0)
@@ -74,9 +76,10 @@ def _computer(network: Network, node: Node, line: int) -> Computer:
 
 
 def _interface(member: Attachment, number: int, line: int) -> Interface:
-    """What leaves the node stands in the usual places, what comes to it in ``rx_`` attributes where that is not the same.
+    """Return an attachment as an Interface.
 
-    A zero is written where the substrate's own number, which is the largest, would be taken otherwise.
+    Outbound numbers are in the usual places, inbound numbers in ``rx_`` attributes if they differ. A zero is written explicitly
+    where a reader would otherwise use the substrate's own number, which is the largest.
     """
     medium, out = member.medium, member.out
     pairs = list(member.attributes)
@@ -99,10 +102,10 @@ def _interface(member: Attachment, number: int, line: int) -> Interface:
 
 
 def _received(member: Attachment) -> list[tuple[str, str]]:
-    """The inbound numbers that a reader would not take for granted.
+    """Return the inbound numbers as attributes where they differ from a reader's default.
 
-    Without them a reader takes a node's own outbound numbers; for the latency and the loss of a link with two members those of
-    the other end.
+    The default is the node's own outbound number. For the latency and the loss of a link with two members, it is that of the
+    other end.
     """
     medium, into = member.medium, member.into
     usual: list[HopProfile] = [member.out]
@@ -126,10 +129,10 @@ def _latency(time_ms: float) -> Latency | None:
     return Latency(time_ms) if time_ms else None
 
 
-def _attributes(pairs) -> tuple[Attribute, ...]:
+def _attributes(pairs: Iterable[tuple[str, str]]) -> tuple[Attribute, ...]:
     return tuple(Attribute(name, value) for name, value in pairs)
 
 
 def _text(number: float) -> str:
-    """A number as TopDL has it, without an exponent."""
+    """Format a number for TopDL, without an exponent."""
     return f"{number:.15f}".rstrip("0").rstrip(".") or "0"

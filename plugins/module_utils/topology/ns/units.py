@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Numbers with units as NS files write them (ns.md §3). Case matters: ``10Mb`` is a bandwidth, ``10mb`` is none.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Numbers with units in NS files (ns.md §3). Units are case-sensitive: ``10Mb`` is a bandwidth, ``10mb`` is invalid.
 
-Each function raises ValueError with (what is wrong, what would be right).
+Each function raises ValueError with (what is wrong, what is allowed).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ SMALLEST_LOSS = 0.000005
 
 @dataclass(frozen=True)
 class Profile:
-    """What a file may say.
+    """The rules for values in a file.
 
     largest_kbps       the highest bandwidth
-    smallest_delay_ms  the smallest delay that is not 0
-    whole_ms           delays are cut to whole milliseconds
-    strict             the rules are Emulab's, also where they are of no use here
+    smallest_delay_ms  the smallest delay other than 0
+    whole_ms           whether delays are truncated to whole milliseconds
+    strict             whether Emulab's rules apply even where they serve no purpose here
     """
 
     name: str
@@ -51,7 +51,7 @@ PROFILES = {
 
 
 def bandwidth_kbps(text: str, profile: Profile) -> int:
-    """A bandwidth in whole kb/s; 0 for ``*``, which means that none was asked for."""
+    """Parse a bandwidth; return whole kb/s, 0 for ``*`` (no request)."""
     if text.strip() == "*":
         return 0
     number, unit = _split(text, "bandwidth", _BANDWIDTH_HINT)
@@ -68,7 +68,7 @@ def bandwidth_kbps(text: str, profile: Profile) -> int:
 
 
 def delay_ms(text: str, profile: Profile) -> tuple[float, str]:
-    """(a delay in milliseconds, a warning or ""). Without a unit it is in seconds."""
+    """Parse a delay; return (milliseconds, a warning or ""). A number without a unit is in seconds."""
     number, unit = _split(text, "delay", "a number with ms or s, such as 10ms")
     warning = ""
     if unit in ("", "s"):
@@ -90,7 +90,7 @@ def delay_ms(text: str, profile: Profile) -> tuple[float, str]:
 
 
 def loss_fraction(text: str) -> float:
-    """A loss from 0 to 1, in plain decimals."""
+    """Parse a loss in plain decimals; return a fraction from 0 to 1."""
     hint = "0, or a plain number from 0.000005 to 1, such as 0.01"
     if not _LOSS.fullmatch(text.strip()):
         raise ValueError(f"{text!r} is no loss", hint)
@@ -101,7 +101,7 @@ def loss_fraction(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """A time, ``2.5`` or ``1h20m3s``, in seconds."""
+    """Parse a time, ``2.5`` or ``1h20m3s``; return seconds."""
     if _TIME.fullmatch(text.strip()):
         return float(text)
     clock = _CLOCK.fullmatch(text.strip())

@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes a topology as an NS file that Emulab, DETER and this collection read: nodes, links, addresses and shaping stay what they are.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The writer of NS files for Emulab, DETER and this collection. It preserves nodes, links, addresses and shaping.
 
-A substrate with two members becomes a duplex-link, one with more a make-lan; where hops differ, they are set one by one.
+A substrate with two members becomes a duplex-link, one with more a make-lan. Hops that differ are set one by one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from ...errors import InputError, Problem
 from ..attributes import IP4_ADDRESS, IP4_NETMASK, LATENCY_MODEL, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_name
 from ..checks import check_deployable
-from ..model import Computer, Substrate, Topology
+from ..model import Computer, Element, Software, Substrate, Topology
 from ..scope import named, shown
 from .hops import Port, ports_of, way_between
 from .network import HopProfile
@@ -26,17 +26,17 @@ _NUMBERED = re.compile(r"inf[0-9]{3,}")
 _DEFAULT_MASK = "255.255.255.0"
 _LARGEST_KBPS = 10_000_000
 _LONGEST_MS = 1e9
-# What the writer says in another way than by an attribute.
+# Attributes with a command of their own.
 _OF_NODES = {"type": "tb-set-hardware", "fixed": "tb-fix-node", "testbed": "tb-set-node-testbed", STARTUP: "tb-set-node-startcmd"}
 _OF_INTERFACES = (RX_RATE, RX_LATENCY, RX_LOSS)
 
 
 def write_ns(topology: Topology, physical: bool = False) -> tuple[str, tuple[Problem, ...]]:
-    """(the NS file's text, warnings about what it cannot say).
+    """Return (the NS file's text, warnings about content it cannot express).
 
-    physical  its computers are the machines themselves, and may be called like them
+    physical  whether the computers are physical machines, which may have the reserved names of such
 
-    Raises InputError when the topology cannot be deployed, or has names that NS does not allow.
+    Raises InputError if the topology is not deployable, or has names that NS does not allow.
     """
     if not physical:
         check_deployable(topology)
@@ -56,7 +56,7 @@ class _Writer:
         self.members = topology.attachments()
         self.variables = Variables([*(one.name for one in topology.computers), *(one.name for one in topology.substrates)])
 
-    def warn(self, element, label: str, message: str, hint: str = "") -> None:
+    def warn(self, element: Element, label: str, message: str, hint: str = "") -> None:
         self.warnings.append(Problem(message, self.topology.source, element.line, label, hint))
 
     def add(self, *words: str) -> None:
@@ -99,7 +99,7 @@ class _Writer:
         self.add(f"${self.variables.simulator} run")
 
     def _warn_of_interface_names(self) -> None:
-        """An NS file numbers them; one warning for all."""
+        """Warn once of all names of interfaces that are lost: an NS file numbers interfaces."""
         own = [
             f"{interface.name} of {computer.name}"
             for computer in self.topology.computers
@@ -125,7 +125,7 @@ class _Writer:
                 self.warn(self.topology, "", f"the attribute {shown(name)} of the experiment has no place in an NS file")
 
     def _vtype(self, name: str, value: str) -> None:
-        """``soft pc600 pc850``, ``hard …`` or ``0.5 …``."""
+        """Write a vtype, given as ``soft pc600 pc850``, ``hard …`` or ``0.5 …``."""
         strength, _space, types = value.partition(" ")
         if not types.strip():
             self.warn(self.topology, "", f"the vtype {shown(name)} names no type and is left out")
@@ -167,7 +167,7 @@ class _Writer:
             self.add("tb-set-link-simplex-params", link, nodes[1], *self._numbers(substrate, label, back))
 
     def _lan(self, substrate: Substrate, label: str, ports: list[Port]) -> None:
-        """The LAN has the numbers of its first member; others are set hop by hop."""
+        """Write a LAN with the numbers of its first member, then set each hop that differs."""
         usual = ports[0].out
         nodes = " ".join(self.variables.value(port.computer.name) for port in ports)
         hop = self._numbers(substrate, label, usual)
@@ -183,7 +183,7 @@ class _Writer:
                 self.add("tb-set-node-lan-loss", node, lan, hop[2])
 
     def _numbers(self, substrate: Substrate, label: str, hop: HopProfile) -> tuple[str, str, str]:
-        """Delay, bandwidth and loss as NS says them."""
+        """Return delay, bandwidth and loss in NS notation; warn of values that NS does not allow, and adjust them."""
         kbps, loss, delay = hop.kbps, hop.loss, hop.delay_ms
         if delay > _LONGEST_MS:
             self.warn(substrate, label, f"an NS file cannot have a delay of {delay:g} ms", f"at most {_LONGEST_MS:g} ms")
@@ -197,14 +197,14 @@ class _Writer:
         return f"{_plain(delay)}ms", f"{kbps}kb" if kbps else "*", _plain(loss)
 
     def _of_substrate(self, substrate: Substrate, ports: list[Port]) -> None:
-        """Attributes, addresses and queues."""
+        """Write the attributes, addresses and queues of a substrate."""
         medium = self.variables.value(substrate.name)
         for attribute in substrate.attributes:
             if attribute.name == f"{PREFIX}cost":
                 self.add(medium, "cost", quoted(attribute.value))
             elif attribute.name != LOSS and containers_name(attribute.name) != LOSS_MODEL:
                 self.add("tb-add-network-attribute", medium, quoted(attribute.name), quoted(attribute.value))
-        masks = {port.interface.attribute(IP4_NETMASK, _DEFAULT_MASK) for port in ports if port.interface.attribute(IP4_ADDRESS)}
+        masks = {str(port.interface.attribute(IP4_NETMASK, _DEFAULT_MASK)) for port in ports if port.interface.attribute(IP4_ADDRESS)}
         if len(masks) > 1:
             self.warn(substrate, named("substrate", substrate.name), "its members have different netmasks; the NS file has one")
         for mask in sorted(masks - {_DEFAULT_MASK})[:1]:
@@ -276,8 +276,8 @@ class _Writer:
                 self.warn(computer, label, f"its <{what}> has no place in an NS file")
 
 
-def _can_be_written(software) -> bool:
-    """A package's name without white space; a tar file with a folder to unpack it in."""
+def _can_be_written(software: Software) -> bool:
+    """Return whether this is a package's name without white space, or a tar file with a folder to unpack it in."""
     location, folder = software.location, software.install
     if not location or location.split() != [location]:
         return False
@@ -289,5 +289,5 @@ def _alike(one: HopProfile, other: HopProfile) -> bool:
 
 
 def _plain(number: float) -> str:
-    """A number without an exponent."""
+    """Format a number without an exponent."""
     return f"{number:.15f}".rstrip("0").rstrip(".") or "0"

@@ -1,13 +1,14 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What must hold between the parts of a topology that was read (spec/topdl.md "Consistency")."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of consistency between the parts of a topology after reading (spec/topdl.md "Consistency")."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from ..model import Computer, OtherElement
+from ..model import Computer, Interface, OtherElement, Substrate
 from ..problem_log import ProblemLog
 from ..scope import named, shown
 
@@ -15,24 +16,24 @@ _MOST_SUGGESTIONS = 10
 
 
 class _Namespace:
-    """The topology itself or one fragment: names hold within it.
+    """A scope in which names are unique: the topology itself or one fragment.
 
-    prefix  what stands before the labels of its elements: "" or "fragment f, "
+    prefix  the start of the labels of its elements: "" or "fragment f, "
     """
 
-    def __init__(self, problems: ProblemLog, substrates, elements, prefix: str):
+    def __init__(self, problems: ProblemLog, substrates: Sequence[Substrate], elements: Sequence[Computer | OtherElement], prefix: str):
         self.problems = problems
         self.substrates = substrates
         self.elements = elements
         self.prefix = prefix
         self.suggestions = 0
 
-    def label(self, element) -> str:
+    def label(self, element: Computer | OtherElement) -> str:
         kind = element.kind if isinstance(element, OtherElement) else "computer"
         return self.prefix + named(kind, element.name)
 
-    def suggestion(self, wrong: str, right) -> str:
-        """A name that was probably meant; the search is slow, so only for the first few."""
+    def suggestion(self, wrong: str, right: Iterable[str]) -> str:
+        """Return a hint with the closest known name. The search is slow, so only the first few get one."""
         self.suggestions += 1
         if self.suggestions > _MOST_SUGGESTIONS:
             return ""
@@ -40,11 +41,11 @@ class _Namespace:
         return f"did you mean {shown(close[0])}?" if close else "every substrate needs a <substrates> of its own"
 
 
-def check_names(problems: ProblemLog, substrates, elements, fragment: str = "") -> None:
-    """Log duplicate names, unknown substrates, and what a careful author would want to know.
+def check_names(problems: ProblemLog, substrates: Sequence[Substrate], elements: Sequence[Computer | OtherElement], fragment: str = "") -> None:
+    """Log duplicate names and unknown substrates as errors, and unusual attachments as warnings.
 
-    fragment  name of the fragment this is the inside of; there interfaces and substrates may be
-              completed from outside, so that missing members are no news
+    fragment  name of the fragment that is being checked. Its interfaces and substrates may be completed
+              from outside, so missing members are not reported
     """
     namespace = _Namespace(problems, substrates, elements, named("fragment", fragment) + ", " if fragment else "")
     _check_unique(problems, [(namespace.prefix + named("substrate", substrate.name), substrate) for substrate in substrates])
@@ -54,8 +55,8 @@ def check_names(problems: ProblemLog, substrates, elements, fragment: str = "") 
         _warn_of_lonely_substrates(namespace, members)
 
 
-def check_several_substrates(problems: ProblemLog, elements) -> None:
-    """Log interfaces with more than one substrate, which version 2.0 does not have."""
+def check_several_substrates(problems: ProblemLog, elements: Sequence[Computer | OtherElement]) -> None:
+    """Log interfaces with more than one substrate as errors: version 2.0 does not allow them."""
     for element in elements:
         for interface in element.interfaces:
             if len(interface.substrates) > 1:
@@ -64,7 +65,7 @@ def check_several_substrates(problems: ProblemLog, elements) -> None:
                 problems.error(interface.line, label, "has more than one <substrate>, which TopDL 2.0 does not allow", "one interface for each substrate")
 
 
-def _check_unique(problems: ProblemLog, labelled) -> None:
+def _check_unique(problems: ProblemLog, labelled: Iterable[tuple[str, Substrate | Computer | OtherElement]]) -> None:
     first_lines: dict[str, int] = {}
     for label, item in labelled:
         if not item.name:
@@ -76,7 +77,7 @@ def _check_unique(problems: ProblemLog, labelled) -> None:
 
 
 def _check_attachments(namespace: _Namespace) -> Counter:
-    """Number of members of each substrate; faults of single interfaces are logged."""
+    """Return the number of members of each substrate, and log the errors of single interfaces."""
     known = {substrate.name for substrate in namespace.substrates}
     members: Counter = Counter()
     for element in namespace.elements:
@@ -95,7 +96,7 @@ def _check_attachments(namespace: _Namespace) -> Counter:
     return members
 
 
-def _report_attachment(namespace: _Namespace, element, interface, known) -> None:
+def _report_attachment(namespace: _Namespace, element: Computer | OtherElement, interface: Interface, known: set[str]) -> None:
     label = f"{namespace.label(element)}, {named('interface', interface.name)}"
     if not interface.substrates and not namespace.prefix:
         namespace.problems.error(interface.line, label, "has no <substrate>", "name the substrate it is attached to")

@@ -1,8 +1,10 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The elements of a topology, each read from its XML: one function for each type of spec/topdl.md "Types"."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The readers of the elements of a topology: one function for each type of spec/topdl.md "Types"."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ...names import NODE_RULE, is_node_name
 from ..model import Capacity, Computer, Cpu, Interface, Latency, OperatingSystem, OtherElement, Service, ServiceParam, Software, Storage, Substrate
@@ -18,7 +20,7 @@ ELEMENT_TAGS = ("computer", *_FIELDS)
 
 
 def read_substrate(scope: Scope) -> Substrate:
-    """A substrate; its name is required and has the alphabet of nodes."""
+    """Read a substrate; its name is required and follows the rule for node names."""
     return Substrate(
         name=_node_name(scope),
         capacity=scope.only("capacity", _capacity),
@@ -34,7 +36,7 @@ def read_substrate(scope: Scope) -> Substrate:
 
 
 def read_computer(scope: Scope) -> Computer:
-    """A computer; its name is required."""
+    """Read a computer; its name is required."""
     return Computer(
         name=_node_name(scope),
         cpus=scope.each("cpu", _cpu),
@@ -53,7 +55,7 @@ def read_computer(scope: Scope) -> Computer:
 
 
 def read_other(scope: Scope) -> OtherElement:
-    """A testbed, segment, region or other; only a region must have a name."""
+    """Read a testbed, segment, region or other; only a region requires a name."""
     kind = local_name(scope.xml)
     scope.name = scope.text("name") or ""
     if kind == "region" and not scope.name:
@@ -90,7 +92,7 @@ def _node_name(scope: Scope) -> str:
 
 
 def _interfaces(scope: Scope) -> tuple[Interface, ...]:
-    """The interfaces; those without a name get inf000, inf001, …, leaving out names that are taken."""
+    """Read the interfaces; name unnamed ones inf000, inf001, …, skipping names that are taken."""
     found = scope.each("interface", _interface)
     if not all(interface.name for interface in found):
         taken = {interface.name for interface in found}
@@ -113,7 +115,7 @@ def _renamed(interface: Interface, name: str) -> Interface:
     )
 
 
-def _report_repeated_interfaces(scope: Scope, interfaces) -> None:
+def _report_repeated_interfaces(scope: Scope, interfaces: Sequence[Interface]) -> None:
     seen: dict[str, Interface] = {}
     for interface in interfaces:
         first = seen.setdefault(interface.name, interface)
@@ -148,7 +150,7 @@ def _latency(scope: Scope) -> Latency:
 
 
 def _kind(scope: Scope) -> tuple[str, str | None]:
-    """The kind, and the file's word for it where that is another."""
+    """Return (kind, the file's spelling of it if that differs, else None)."""
     text = scope.text("kind") or ""
     kind = _KINDS.get(text.lower())
     if kind is None:
@@ -190,7 +192,7 @@ def _service_param(scope: Scope) -> ServiceParam:
 
 
 def _cpu(scope: Scope) -> Cpu:
-    """Version 1.0 has the count as an XML attribute, 2.0 as an element; both are read in both."""
+    """Read a cpu. Its count is an XML attribute in version 1.0 and an element in 2.0; both are accepted in both."""
     inside = scope.text("count")
     outside = scope.xml_attribute("count")
     if inside is not None and outside is not None and inside != outside.strip():
@@ -242,7 +244,7 @@ def _storage(scope: Scope) -> Storage:
 
 
 def _fields(scope: Scope, kind: str) -> tuple[tuple[str, str], ...]:
-    """The scalar children of an element that is no computer, in document order."""
+    """Return the scalar children of an element that is not a computer, as (tag, text) in document order."""
     tags = _FIELDS[kind]
     order = list(dict.fromkeys(tag for tag in map(local_name, scope.xml) if tag in tags))
     fields = []
@@ -250,7 +252,7 @@ def _fields(scope: Scope, kind: str) -> tuple[tuple[str, str], ...]:
         if tag == "id":
             fields += _identity(scope)
             continue
-        text = scope.text(tag)
+        text = scope.text(tag) or ""
         if tag == "level":
             scope.integer("<level>", text)
         fields.append((tag, text))
@@ -258,7 +260,7 @@ def _fields(scope: Scope, kind: str) -> tuple[tuple[str, str], ...]:
 
 
 def _identity(scope: Scope) -> list[tuple[str, str]]:
-    """The id of a segment: one of uuid, fedid, uri, localname, kerberosUsername. Anything else is kept as it is."""
+    """Return the id of a segment: one of uuid, fedid, uri, localname, kerberosUsername. Keep anything else as unknown."""
     found = scope.take("id")
     if len(found) > 1:
         scope.error("more than one <id>", "there may be one only")

@@ -1,22 +1,22 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads TopDL, versions 1.0 and 2.0, as spec/topdl.md describes it.
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reader of TopDL, versions 1.0 and 2.0, as described in spec/topdl.md.
 
-All that is wrong with a file is reported at once, as one InputError; what is merely odd comes back
-as warnings beside the topology.
+All errors of a file are reported at once, as one InputError. Warnings are returned beside the topology.
 """
 
 from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 
 from ...errors import Problem
 from ..attributes import LATENCY_MODEL, containers_attribute, containers_name
-from ..model import Fragment, IfMap, NameMap, OtherElement, Topology
+from ..model import Attribute, Computer, Fragment, IfMap, NameMap, OtherElement, Substrate, Topology
 from ..problem_log import ProblemLog
-from ..scope import Scope, local_name, named, raw_xml, shown
+from ..scope import Scope, XmlElement, local_name, named, raw_xml, shown
 from ..xml_source import load, parse
 from .consistency import check_names, check_several_substrates
 from .elements import ELEMENT_TAGS, read_computer, read_other, read_substrate
@@ -29,17 +29,17 @@ _MODEL_OF_VERSION = {"1.0": "hop", "2.0": "path"}
 
 
 def read_topdl(path: str, source: str | None = None) -> tuple[Topology, tuple[Problem, ...]]:
-    """The topology in the file ``path`` and the warnings about it.
+    """Read the TopDL file ``path``; return the topology and the warnings about it.
 
-    source  what to call the file in messages; the path by default
-    Raises InputError with every error of the file, each with line and element.
+    source  the name of the file in messages; the path by default
+    Raises InputError with all errors of the file, each with line and element.
     """
     source = str(path) if source is None else source
     return read_topdl_text(load(path, source), source)
 
 
 def read_topdl_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, ...]]:
-    """As read_topdl, from the file's content."""
+    """Read TopDL from the content of a file; see ``read_topdl``."""
     problems = ProblemLog(source)
     with _collector_at_rest():
         root = parse(text, problems)
@@ -50,8 +50,8 @@ def read_topdl_text(text: bytes, source: str) -> tuple[Topology, tuple[Problem, 
 
 
 @contextmanager
-def _collector_at_rest():
-    """Nothing becomes garbage while a topology is built, yet the collector would walk all of it again and again."""
+def _collector_at_rest() -> Iterator[None]:
+    """Disable the garbage collector: a topology being built has no garbage, yet each collection traverses all of it."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -61,8 +61,8 @@ def _collector_at_rest():
             gc.enable()
 
 
-def _topology_element(root, problems: ProblemLog):
-    """The element that holds the topology: the root, or deeper where TopDL is embedded in something else."""
+def _topology_element(root: XmlElement, problems: ProblemLog) -> XmlElement | None:
+    """Return the element that holds the topology: the root, or a deeper one if TopDL is embedded in another format."""
     if any(local_name(child) in _ROOT_CHILDREN for child in root):
         return root
     for inner in root.iterdescendants():
@@ -76,7 +76,7 @@ def _topology_element(root, problems: ProblemLog):
     return None
 
 
-def _topology(xml, problems: ProblemLog) -> Topology:
+def _topology(xml: XmlElement, problems: ProblemLog) -> Topology:
     scope = Scope(problems, xml, "")
     declared = _version(scope)
     substrates = _substrates(scope)
@@ -126,8 +126,9 @@ def _version(scope: Scope) -> str:
     return "1.0"
 
 
-def _effective_version(scope: Scope, declared: str, elements, fragments, namemaps) -> str:
-    """2.0 where there is something that only 2.0 has."""
+def _effective_version(scope: Scope, declared: str, elements: Sequence[Computer | OtherElement], fragments: Sequence[Fragment],
+                       namemaps: Sequence[NameMap]) -> str:
+    """Return 2.0 if the topology uses a feature of version 2.0, else the declared version."""
     regions = any(isinstance(element, OtherElement) and element.kind == "region" for element in elements)
     if declared == "1.0" and (regions or fragments or namemaps):
         scope.warn("version", "regions, fragments and namemaps are of TopDL 2.0; the file is read as that", "<version>2.0</version>")
@@ -135,8 +136,8 @@ def _effective_version(scope: Scope, declared: str, elements, fragments, namemap
     return declared
 
 
-def _latency_model(scope: Scope, attributes, declared: str) -> str:
-    """``hop`` or ``path``: what the root attribute says, else what the version implies."""
+def _latency_model(scope: Scope, attributes: tuple[Attribute, ...], declared: str) -> str:
+    """Return ``hop`` or ``path``: the value of the root attribute, else the default of the version."""
     said = containers_attribute(Topology(attributes=attributes), LATENCY_MODEL)
     if said is None:
         return _MODEL_OF_VERSION[declared]
@@ -146,8 +147,8 @@ def _latency_model(scope: Scope, attributes, declared: str) -> str:
 
 
 def _substrates(scope: Scope) -> tuple:
-    """The substrates. A wrapper is the substrate itself; one that holds <substrate> elements holds several."""
-    found = []
+    """Read the substrates. A wrapper is itself a substrate, unless it holds several <substrate> elements."""
+    found: list[Substrate] = []
     for wrapper in scope.take("substrates"):
         inner = [child for child in wrapper if local_name(child) == "substrate"]
         several = inner and not any(local_name(child) == "name" for child in wrapper)
@@ -160,7 +161,7 @@ def _substrates(scope: Scope) -> tuple:
 
 
 def _elements(scope: Scope) -> tuple:
-    """The computers, testbeds, segments, regions and others, of all wrappers."""
+    """Read the computers, testbeds, segments, regions and others of all wrappers."""
     found = []
     numbers: Counter = Counter()
     for wrapper in scope.take("elements"):
@@ -174,8 +175,8 @@ def _elements(scope: Scope) -> tuple:
     return tuple(found)
 
 
-def _keep_rest(scope: Scope, wrapper, known) -> None:
-    """Keep what else a wrapper holds, in a wrapper of its own."""
+def _keep_rest(scope: Scope, wrapper: XmlElement, known: Container[str]) -> None:
+    """Keep the other content of a wrapper, in a wrapper of its own."""
     rest = [local_name(child) for child in wrapper if local_name(child) not in known]
     line = wrapper.sourceline or 0
     if rest:
@@ -185,7 +186,7 @@ def _keep_rest(scope: Scope, wrapper, known) -> None:
 
 
 def _fragment(scope: Scope) -> Fragment:
-    """A fragment; its substrates and elements stand in a <topology> or, as one reader accepts, without it."""
+    """Read a fragment. Its substrates and elements are in a <topology> or, as one reader accepts, directly in it."""
     scope.name = scope.text("name") or ""
     if not scope.name:
         scope.absence("a fragment without a name")

@@ -1,19 +1,38 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes TopDL that every reader of it accepts (spec/topdl.md "Writer rules" and "Round trip").
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The writer of TopDL that all TopDL readers accept (spec/topdl.md "Writer rules" and "Round trip").
 
-Version 1.0, unless there is something that only 2.0 has. Order is version 1.0's; what a reader did
-not understand comes after the known children of the element it was found in.
+It writes version 1.0, unless the topology uses a feature of 2.0. The order of elements is that of version
+1.0. Unknown content comes after the known children of the element that it was found in.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from ...errors import InputError, Problem
 from ..attributes import LATENCY_MODEL, PREFIX
-from ..model import Attribute, Capacity, Computer, Fragment, Interface, Latency, NameMap, OtherElement, Service, Substrate, Topology
+from ..model import (
+    Attribute,
+    Capacity,
+    Computer,
+    Cpu,
+    Fragment,
+    IfMap,
+    Interface,
+    Latency,
+    NameMap,
+    OperatingSystem,
+    OtherElement,
+    Service,
+    Software,
+    Storage,
+    Substrate,
+    Topology,
+    Unknown,
+)
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LARGEST_PLAIN = 1e15
@@ -21,9 +40,9 @@ _FIELDS_AFTER_ATTRIBUTES = ("level", "fragname")
 
 
 def write_topdl(topology: Topology) -> str:
-    """The topology as XML text: declaration, UTF-8, two spaces a level, a newline at the end.
+    """Return the topology as XML text: declaration, UTF-8, indented by two spaces per level, with a final newline.
 
-    Raises InputError when a text holds a character that XML cannot carry.
+    Raises InputError if a text holds a character that XML cannot represent.
     """
     out = _Out(_version(topology))
     out.open("experiment", topology.unknown)
@@ -60,40 +79,40 @@ def _refuse_what_xml_cannot_carry(text: str, source: str) -> None:
 
 
 class _Out:
-    """Lines of XML being written, in one version of TopDL, and the depth they are at."""
+    """The lines of an XML document being written in one version of TopDL, and the current indentation."""
 
     def __init__(self, version: str):
         self.version = version
         self.lines = ['<?xml version="1.0" encoding="UTF-8"?>']
         self.pad = ""
 
-    def open(self, tag: str, unknown=(), extra: str = "") -> None:
-        """Start an element; ``extra`` is XML attributes that are known."""
+    def open(self, tag: str, unknown: tuple[Unknown, ...] = (), extra: str = "") -> None:
+        """Start an element; ``extra`` has its known XML attributes."""
         attributes = extra + _xml_attributes(unknown, "") if unknown else extra
         self.lines.append(f"{self.pad}<{tag}{attributes}>")
         self.pad += "  "
 
-    def wrap(self, tag: str, unknown=()) -> None:
+    def wrap(self, tag: str, unknown: tuple[Unknown, ...] = ()) -> None:
         """Start the wrapper around one item; its XML attributes were kept with the item."""
         attributes = _xml_attributes(unknown, "..") if unknown else ""
         self.lines.append(f"{self.pad}<{tag}{attributes}>")
         self.pad += "  "
 
-    def close(self, tag: str, unknown=()) -> None:
-        """End an element, after what was not understood in it."""
+    def close(self, tag: str, unknown: tuple[Unknown, ...] = ()) -> None:
+        """Write the unknown elements of an element, then end it."""
         for kept in unknown:
             if _is_element(kept.tag):
                 self.lines.append(f"{self.pad}{kept.text}")
         self.pad = self.pad[:-2]
         self.lines.append(f"{self.pad}</{tag}>")
 
-    def leaf(self, tag: str, text: str | None, unknown=(), number: int = 1) -> None:
-        """An element that holds text only; none when there is no text and nothing kept about it."""
+    def leaf(self, tag: str, text: str | None, unknown: tuple[Unknown, ...] = (), number: int = 1) -> None:
+        """Write an element with text only; write nothing if it has neither text nor kept XML attributes."""
         attributes = _xml_attributes(unknown, f"{tag}/{number}") if unknown else ""
         if text is not None or attributes:
             self.lines.append(f"{self.pad}<{tag}{attributes}>{_escaped(text or '')}</{tag}>")
 
-    def leaves(self, tag: str, texts, unknown=()) -> None:
+    def leaves(self, tag: str, texts: Iterable[str], unknown: tuple[Unknown, ...] = ()) -> None:
         for number, text in enumerate(texts, 1):
             self.leaf(tag, text, unknown, number)
 
@@ -106,17 +125,17 @@ def _is_element(tag: str) -> bool:
     return tag not in ("", "..") and "/" not in tag
 
 
-def _xml_attributes(unknown, tag: str) -> str:
+def _xml_attributes(unknown: tuple[Unknown, ...], tag: str) -> str:
     return "".join(f" {kept.text}" for kept in unknown if kept.tag == tag)
 
 
 def _number(value: float) -> str:
-    """Six decimals, which every reader takes; more only where the value would change."""
+    """Format a number with six decimals, which every reader accepts; with more only if the value would change."""
     text = f"{value:.6f}" if value < _LARGEST_PLAIN else repr(value)
     return text if float(text) == value else repr(value)
 
 
-def _attributes(out: _Out, attributes) -> None:
+def _attributes(out: _Out, attributes: Iterable[Attribute]) -> None:
     pad = out.pad
     for attribute in attributes:
         if attribute.unknown:
@@ -138,7 +157,7 @@ def _shape(out: _Out, capacity: Capacity | None, latency: Latency | None) -> Non
         _shape_element(out, "latency", "time", latency.time_ms, latency)
 
 
-def _shape_element(out: _Out, tag: str, number_tag: str, value: float, shape) -> None:
+def _shape_element(out: _Out, tag: str, number_tag: str, value: float, shape: Capacity | Latency) -> None:
     out.open(tag, shape.unknown)
     out.leaf(number_tag, _number(value), shape.unknown)
     kind = shape.kind if shape.kind_text is None else shape.kind_text
@@ -156,8 +175,8 @@ def _substrate(out: _Out, substrate: Substrate) -> None:
     out.close("substrates", unknown)
 
 
-def _tail(out: _Out, element) -> None:
-    """What substrates and elements end with."""
+def _tail(out: _Out, element: Substrate | Computer | OtherElement) -> None:
+    """Write the common last children of substrates and elements."""
     out.leaves("localname", element.localnames, element.unknown)
     out.leaf("status", element.status, element.unknown)
     for service in element.services:
@@ -214,8 +233,8 @@ def _hardware(out: _Out, computer: Computer) -> None:
         _part(out, "storage", storage, {"amount": _number(storage.amount_mb), "persistence": storage.persistence or None})
 
 
-def _part(out: _Out, tag: str, part, texts: dict[str, str | None], known: str = "") -> None:
-    """A cpu, os, software or storage: some texts, then attributes. ``known`` is XML attributes that are known."""
+def _part(out: _Out, tag: str, part: Cpu | OperatingSystem | Software | Storage, texts: dict[str, str | None], known: str = "") -> None:
+    """Write a cpu, os, software or storage: its texts, then its attributes. ``known`` has its known XML attributes."""
     out.open(tag, part.unknown, known)
     for name, text in texts.items():
         out.leaf(name, text, part.unknown)
@@ -246,7 +265,7 @@ def _other(out: _Out, element: OtherElement) -> None:
     out.close(element.kind, unknown)
 
 
-def _fields(out: _Out, fields, unknown) -> None:
+def _fields(out: _Out, fields: Iterable[tuple[str, str]], unknown: tuple[Unknown, ...]) -> None:
     for tag, text in fields:
         outer, _slash, inner = tag.partition("/")
         if inner:
@@ -279,7 +298,7 @@ def _namemap(out: _Out, namemap: NameMap) -> None:
     out.close("namemaps", namemap.unknown)
 
 
-def _maps(out: _Out, tag: str, maps) -> None:
+def _maps(out: _Out, tag: str, maps: Iterable[IfMap]) -> None:
     for one in maps:
         out.open(tag, one.unknown)
         out.leaf("inner", one.inner, one.unknown)

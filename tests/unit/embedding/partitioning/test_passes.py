@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Passes and the options that say how each is divided, with what DETER's guide to Containers documents for its example6."""
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.embedding.computers import partition_of
 from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed
+from ansible_collections.deter.benito.plugins.module_utils.embedding.node_view import read_nodes
 from ansible_collections.deter.benito.plugins.module_utils.embedding.partitioning.passes import machine_types
 from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
@@ -79,23 +79,23 @@ def test_partitions_of_the_author_s_stay_unless_they_are_to_be_given_up():
         "setting pass_pack: has no effect: the topology is partitioned by its author (force_partition gives that up)"]
     forced = embed(topology, EmbeddingSettings(force_partition=True))
     assert forced.assignment == {"pnode-0000": ("a", "b", "c")}
-    assert {partition_of(computer) for computer in forced.partitioned.computers} == {"0"}
-    assert {partition_of(computer) for computer in forced.annotated.computers} == {None}
+    assert {node.partition for node in read_nodes(forced.partitioned).values()} == {"0"}
+    assert {node.partition for node in read_nodes(forced.annotated).values()} == {None}
 
 
 def test_every_pass_has_the_types_of_machine_that_are_said_for_it_and_the_others_those_of_all():
     chosen = EmbeddingSettings(packing=20, pnode_types=("small",), pass_pnodes={"0": ["big"], "3": ["big", "huge"]})
     embedding = embed(example6(), chosen)
-    assert machine_types(embedding.machines, embedding.partitioned, chosen) == {
+    assert machine_types(embedding.machines, embedding.nodes, chosen) == {
         "pnode-0000": ("big",), "pnode-0001": ("small",), "pnode-0002": ("small",), "pnode-0003": ("big", "huge")}
-    assert set(machine_types(embedding.machines, embedding.partitioned, EmbeddingSettings()).values()) == {()}
+    assert set(machine_types(embedding.machines, embedding.nodes, EmbeddingSettings()).values()) == {()}
 
 
 def test_a_partition_across_passes_needs_a_machine_that_all_of_them_allow():
     topology = vtopo({"lan": "a b"}, a={"partition": "x", "PartitionPass": "0"}, b={"partition": "x", "PartitionPass": "1"})
     both = EmbeddingSettings(pass_pnodes={"0": ["big", "huge"], "1": ["small", "huge"]})
     embedding = embed(topology, both)
-    assert machine_types(embedding.machines, embedding.partitioned, both) == {"pnode-0000": ("huge",)}
+    assert machine_types(embedding.machines, embedding.nodes, both) == {"pnode-0000": ("huge",)}
     with pytest.raises(InputError) as caught:
         embed(topology, EmbeddingSettings(pnode_types=("small",), pass_pnodes={"0": ["big"]}))
     assert str(caught.value) == ("test.xml: partition x: no type of machine is allowed by all passes of its nodes (pass 0: big; pass 1: small) "
@@ -108,6 +108,10 @@ seeds = st.integers(0, 1000)
 def division(topology, **chosen):
     embedding = embed(topology, EmbeddingSettings(default_container="process", **chosen))
     return [machine.nodes for machine in embedding.machines]
+
+
+def chosen_partitions(embedding):
+    return {name: node.partition for name, node in embedding.nodes.items()}
 
 
 @settings(max_examples=25, deadline=None)
@@ -137,10 +141,6 @@ def test_what_the_author_partitioned_stays_unless_it_is_given_up(topology, words
     given_words = {computer.name: word for computer, word in zip(topology.computers, words)}
     members = {name: " ".join(computer.name for computer, _interface in found) for name, found in topology.attachments().items()}
     written = vtopo(members, nodes=" ".join(given_words), **{name: {"partition": word} for name, word in given_words.items()})
-    partitioned = embed(written, EmbeddingSettings(default_container="process", packing=packing, force_partition=forced)).partitioned
-    found = {computer.name: partition_of(computer) for computer in partitioned.computers}
-    if forced:
-        assert found == {computer.name: partition_of(computer) for computer in
-                         embed(topology, EmbeddingSettings(default_container="process", packing=packing)).partitioned.computers}
-    else:
-        assert found == given_words
+    found = chosen_partitions(embed(written, EmbeddingSettings(default_container="process", packing=packing, force_partition=forced)))
+    unwritten = embed(topology, EmbeddingSettings(default_container="process", packing=packing))
+    assert found == (chosen_partitions(unwritten) if forced else given_words)

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which image a node is made of, and how much memory, processor and disk it gets."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.deter.benito.plugins.module_utils.embedding.node_view import read_nodes
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.catalogue import (
     BUILD,
     BUILT_IN,
@@ -43,7 +44,7 @@ def a_node(kind="qemu", os=None, cpus=(), **containers):
 
 
 def chosen(topology):
-    choice = choose_images(topology, IMAGES, "debian-12")
+    choice = choose_images(read_nodes(topology), IMAGES, "debian-12")
     return choice.images["a"][0], choice.warnings
 
 
@@ -114,14 +115,14 @@ def test_what_cannot_be_had_is_an_error_that_names_the_computer(node, problem):
 def test_all_errors_come_at_once_and_other_kinds_have_no_image():
     topology = vtopo({"lan0": "a b c"}, a={"node_type": "qemu", "image": "x"}, b={"node_type": "process", "image": "y"}, c={"node_type": "qemu", "image": "z"})
     with pytest.raises(InputError) as caught:
-        choose_images(topology, IMAGES, "debian-12")
+        choose_images(read_nodes(topology), IMAGES, "debian-12")
     assert [problem.element for problem in caught.value.problems] == ["computer a", "computer c"]
 
 
 def test_virtual_machines_that_are_no_computers_are_made_of_the_default():
-    assert choose_images(vtopo({}), IMAGES, "tools", ["vm-0"]).images == {"vm-0": (IMAGES["tools"], "disk")}
+    assert choose_images(read_nodes(vtopo({})), IMAGES, "tools", ["vm-0"]).images == {"vm-0": (IMAGES["tools"], "disk")}
     with pytest.raises(InputError, match="old-root, which is no disk"):
-        choose_images(vtopo({}), IMAGES, "old-root", ["vm-0"])
+        choose_images(read_nodes(vtopo({})), IMAGES, "old-root", ["vm-0"])
 
 
 def test_a_site_may_replace_a_built_in_image():
@@ -145,12 +146,12 @@ def test_a_site_may_replace_a_built_in_image():
     ],
 )
 def test_resources_come_from_the_topology_else_from_the_site(node, expected):
-    assert node_resources(a_node(**node), EmbeddingSettings()) == {"a": expected}
+    assert node_resources(read_nodes(a_node(**node)), EmbeddingSettings()) == {"a": expected}
 
 
 def test_the_site_says_what_the_topology_does_not_and_hidden_machines_have_only_that():
     settings = EmbeddingSettings(qemu_memory_mb=700, qemu_cpus=3, qemu_disk_mb=9000)
-    assert node_resources(a_node(), settings, ["vm-0"]) == dict.fromkeys(("vm-0", "a"), Resources(700, 3, 9000))
+    assert node_resources(read_nodes(a_node()), settings, ["vm-0"]) == dict.fromkeys(("vm-0", "a"), Resources(700, 3, 9000))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_the_site_says_what_the_topology_does_not_and_hidden_machines_have_only_
 )
 def test_a_size_that_is_none_is_an_error(node, problem):
     with pytest.raises(InputError) as caught:
-        node_resources(a_node(**node), EmbeddingSettings())
+        node_resources(read_nodes(a_node(**node)), EmbeddingSettings())
     assert problem in str(caught.value)
 
 
@@ -172,7 +173,7 @@ def test_a_size_that_is_none_is_an_error(node, problem):
 def test_a_number_of_processors_that_is_none_is_an_error(text):
     topology = vtopo({"lan0": "a"}, a={"node_type": "openvz", "cpus": text})
     with pytest.raises(InputError, match="is not a number of processors"):
-        node_resources(topology, EmbeddingSettings())
+        node_resources(read_nodes(topology), EmbeddingSettings())
 
 
 def test_a_hidden_machine_is_made_of_what_its_processes_say():
@@ -182,12 +183,12 @@ def test_a_hidden_machine_is_made_of_what_its_processes_say():
         return {"node_type": "process", "vhost": "carrier", **image}
 
     topology = vtopo({"lan0": "p q"}, p=inside(), q=inside(image="irc"))
-    assert choose_images(topology, images, "debian-12", ["carrier"]).images["carrier"][0].name == "irc"
-    assert choose_images(vtopo({"lan0": "p"}, p=inside()), images, "debian-12", ["carrier"]).images["carrier"][0].name == "debian-12"
+    assert choose_images(read_nodes(topology), images, "debian-12", ["carrier"]).images["carrier"][0].name == "irc"
+    assert choose_images(read_nodes(vtopo({"lan0": "p"}, p=inside())), images, "debian-12", ["carrier"]).images["carrier"][0].name == "debian-12"
     with pytest.raises(InputError, match="computer q: its vhost carrier would be made of web and irc"):
-        choose_images(vtopo({"lan0": "p q"}, p=inside(image="web"), q=inside(image="irc")), images, "debian-12", ["carrier"])
+        choose_images(read_nodes(vtopo({"lan0": "p q"}, p=inside(image="web"), q=inside(image="irc"))), images, "debian-12", ["carrier"])
     with pytest.raises(InputError, match="there is no image 'ircd'"):
-        choose_images(vtopo({"lan0": "p"}, p=inside(image="ircd")), images, "debian-12", ["carrier"])
+        choose_images(read_nodes(vtopo({"lan0": "p"}, p=inside(image="ircd"))), images, "debian-12", ["carrier"])
 
 
 @pytest.mark.parametrize(("node", "template", "image"), [
@@ -200,6 +201,6 @@ def test_a_hidden_machine_is_made_of_what_its_processes_say():
     ({"kind": "qemu"}, "debian-13", "debian-12"),
 ])
 def test_the_template_of_the_setting_is_the_image_of_openvz_nodes_that_ask_for_none(node, template, image):
-    choice = choose_images(a_node(**node), IMAGES, "debian-12", (), template)
+    choice = choose_images(read_nodes(a_node(**node)), IMAGES, "debian-12", (), template)
     assert choice.images["a"][0].name == image
     assert any("ubuntu-10.04-x86" in str(warning) for warning in choice.warnings) == (template == "ubuntu-10.04-x86")

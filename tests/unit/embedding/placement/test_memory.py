@@ -1,11 +1,12 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How much memory a machine's nodes need, and how much of a machine they may have."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed
+from ansible_collections.deter.benito.plugins.module_utils.embedding.node_view import read_nodes
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.machines import Machine, Nested, machines
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.memory import (
     OPENVZ_MB,
@@ -30,9 +31,10 @@ def needs(topology, settings=None):
     """{pnode: MemoryNeed} of a topology, as swap-in sees it."""
     settings = settings or EmbeddingSettings()
     partitioned = embed(topology, settings).partitioned
-    carrying = machines(partitioned)
-    resources = node_resources(partitioned, settings, [name for machine in carrying for name in machine.hidden])
-    return {machine.vhost: memory_need(machine, partitioned, resources) for machine in carrying}
+    nodes = read_nodes(partitioned)
+    carrying = machines(nodes)
+    resources = node_resources(nodes, settings, [name for machine in carrying for name in machine.hidden])
+    return {machine.vhost: memory_need(machine, nodes, resources) for machine in carrying}
 
 
 @pytest.mark.parametrize(("nodes", "settings", "memory_mb", "words"), [
@@ -59,14 +61,14 @@ def test_a_machine_needs_what_its_nodes_were_given_and_what_runs_them(nodes, set
 ])
 def test_a_clone_needs_what_such_a_clone_takes_and_its_template_once(warm, memory_mb, words):
     topology = vtopo({"lan": "a b"}, a={"node_type": "qemu"}, b={"node_type": "qemu"})
-    need = memory_need(Machine("pnode-0000", "0", ("a", "b")), topology, {"a": Resources(512), "b": Resources(512)}, warm)
+    need = memory_need(Machine("pnode-0000", "0", ("a", "b")), read_nodes(topology), {"a": Resources(512), "b": Resources(512)}, warm)
     assert need == MemoryNeed(memory_mb, words)
 
 
 def test_a_clone_that_carries_processes_needs_all_of_its_memory():
     partitioned = embed(vtopo({"lan": "v p"}, v={"node_type": "qemu"}, p={"node_type": "process", "vhost": "v"}), EmbeddingSettings()).partitioned
-    (machine,) = machines(partitioned)
-    assert memory_need(machine, partitioned, {"v": Resources(512)}, {"v": WarmMemory("t", 200, 90)}).memory_mb == 512 + QEMU_MB
+    (machine,) = machines(read_nodes(partitioned))
+    assert memory_need(machine, read_nodes(partitioned), {"v": Resources(512)}, {"v": WarmMemory("t", 200, 90)}).memory_mb == 512 + QEMU_MB
 
 
 def test_of_many_sizes_the_words_name_those_that_take_most():
@@ -80,10 +82,10 @@ def test_every_node_counts_once_and_what_is_inside_a_virtual_machine_does_not(gi
     nodes = {f"n{number}": {"node_type": kind} for number, (kind, _memory) in enumerate(given_nodes)}
     topology = vtopo({"lan": " ".join(nodes)}, **nodes)
     resources = {name: Resources(memory) for name, (kind, memory) in zip(nodes, given_nodes) if kind != "process"}
-    whole = memory_need(Machine("pnode-0000", "0", tuple(nodes)), topology, resources).memory_mb
-    one_by_one = sum(memory_need(Machine("pnode-0000", "0", (name,)), topology, resources).memory_mb for name in nodes)
+    whole = memory_need(Machine("pnode-0000", "0", tuple(nodes)), read_nodes(topology), resources).memory_mb
+    one_by_one = sum(memory_need(Machine("pnode-0000", "0", (name,)), read_nodes(topology), resources).memory_mb for name in nodes)
     carrier = Nested("vm", tuple(f"p{number}" for number in range(inside)), hidden=True)
-    carrying = memory_need(Machine("pnode-0000", "0", tuple(nodes), (carrier,)), topology, {**resources, "vm": Resources(700)}).memory_mb
+    carrying = memory_need(Machine("pnode-0000", "0", tuple(nodes), (carrier,)), read_nodes(topology), {**resources, "vm": Resources(700)}).memory_mb
     assert whole == one_by_one
     assert carrying == whole + 700 + QEMU_MB
 
@@ -99,9 +101,9 @@ def test_a_machine_keeps_something_for_itself_and_what_others_have_reserved(memo
 def refused(topology, **settings):
     settings = EmbeddingSettings(**settings)
     partitioned = embed(topology, settings).partitioned
-    hidden = [name for machine in machines(partitioned) for name in machine.hidden]
+    hidden = [name for machine in machines(read_nodes(partitioned)) for name in machine.hidden]
     with pytest.raises(InputError) as caught:
-        refuse_cramped_carriers(partitioned, node_resources(partitioned, settings, hidden))
+        refuse_cramped_carriers(read_nodes(partitioned), node_resources(read_nodes(partitioned), settings, hidden))
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -114,4 +116,4 @@ def test_a_virtual_machine_that_is_too_small_for_its_processes_is_named():
     assert refused(hidden, packing=300, qemu_memory_mb=300) == [
         "test.xml:100: computer p0: its vhost v: 300 MiB of memory are too few to carry 200 processes (a setting qemu_memory_mb of at least 328)"]
     enough = EmbeddingSettings(packing=300, qemu_memory_mb=328)
-    refuse_cramped_carriers(embed(hidden, enough).partitioned, node_resources(hidden, enough, ["v"]))
+    refuse_cramped_carriers(embed(hidden, enough).nodes, node_resources(read_nodes(hidden), enough, ["v"]))

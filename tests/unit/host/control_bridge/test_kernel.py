@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """control0 over a real interface, in a network namespace of its own."""
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def test_what_a_manager_did_not_bring_is_completed_and_what_it_leases_is_not():
     ("", "lo", "lo is not an Ethernet interface"),
     ("", "none0", "there is no interface none0"),
     ("link add net0 up type veth peer name far0\nlink set far0 up\naddress add 192.0.2.1/24 dev net0\n"
-     "route add 10.0.0.0/8 nexthop via 192.0.2.2 nexthop via 192.0.2.3", "net0", "net0 is one of several ways of the route 10.0.0.0/8"),
+     "route add 10.0.0.0/8 nexthop via 192.0.2.2 nexthop via 192.0.2.3", "net0", "net0 is one of several hops of the route 10.0.0.0/8"),
 ])
 def test_an_arrangement_that_is_not_understood_is_refused_by_name(setup, interface, why):
     assert why in run(f"""

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What runs inside a clone, as far as it can be tried outside of one: what it reads from the host, and the files it puts over the template's."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Openvz nodes: what LXC, systemd and the node are told, and files among a hostile node's."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NODE = PLAN.vnodes[0]
 
 
 def test_a_node_has_the_devices_of_a_container_and_no_others():
-    lines = lxc_config(PLAN, PLACE, NODE, "/sbin/init").splitlines()
+    lines = lxc_config(PLACE, NODE, "/sbin/init").splitlines()
     for version in ("cgroup", "cgroup2"):
         assert f"lxc.{version}.devices.deny = a" in lines
         allowed = [line.split(" = ")[1] for line in lines if line.startswith(f"lxc.{version}.devices.allow")]
@@ -35,7 +35,7 @@ def test_a_node_has_the_devices_of_a_container_and_no_others():
 
 
 def test_interfaces_are_handed_over_by_the_name_they_have_inside():
-    text = lxc_config(PLAN, PLACE, NODE, "/sbin/init")
+    text = lxc_config(PLACE, NODE, "/sbin/init")
     assert "lxc.net.0.link = bicontrol0000\nlxc.net.0.name = control0\n" in text
     assert f"lxc.net.1.link = bi{NODE.interfaces[0].port[2:]}\nlxc.net.1.name = inf000\n" in text
 

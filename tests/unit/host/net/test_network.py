@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Substrates in a kernel of their own: bridges, tunnels, the firewall."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base import syscalls
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
-from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink, substrates
+from ansible_collections.deter.benito.plugins.module_utils.host.net import bridge_driver, netlink
 from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall import apply_firewall, remove_firewall, ruleset
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network
 from ansible_collections.deter.benito.plugins.module_utils.host.run.apply import apply, down
@@ -32,7 +32,7 @@ def underlay():
 
 
 def ours():
-    return {name: link for name, link in netlink.links().items() if link.get("ifalias", "").startswith(PLACE.mark)}
+    return {name: link for name, link in netlink.links().items() if link.alias.startswith(PLACE.mark)}
 
 
 def with_tunnel(**changes):
@@ -53,9 +53,9 @@ def test_substrates_are_made_once_and_repaired_where_they_differ():
     apply_network(plan(), PLACE)
     links = ours()
     assert sorted(links) == ["bblan00000000", "bblan10000000", "bxtunnel00000"]
-    bridge = links["bblan00000000"]["linkinfo"]["info_data"]
-    assert (bridge["stp_state"], bridge["mcast_snooping"], bridge["forward_delay"], bridge["nf_call_iptables"]) == (0, 0, 0, 0)
-    assert (links[TUNNEL.device]["master"], links[TUNNEL.device]["mtu"], links["bblan10000000"]["mtu"]) == ("bblan10000000", 1500, 1500)
+    bridge = links["bblan00000000"].data
+    assert [bridge[f"IFLA_BR_{name}"] for name in ("STP_STATE", "MCAST_SNOOPING", "FORWARD_DELAY", "NF_CALL_IPTABLES")] == [0, 0, 0, 0]
+    assert (links[TUNNEL.device].master, links[TUNNEL.device].mtu, links["bblan10000000"].mtu) == ("bblan10000000", 1500, 1500)
     assert not [a for a in netlink.ip_json("address", "show") if a["ifname"] in links and a["addr_info"]], "no address of the vhost's own"
     assert flood_entries() == [REMOTE]
     assert apply_network(plan(), PLACE) == []
@@ -75,7 +75,7 @@ def test_a_changed_plan_changes_what_differs_and_removes_what_is_not_planned():
         f"tunnel {TUNNEL.device}: floods to 192.0.2.3", f"tunnel {TUNNEL.device}: floods to 192.0.2.4", f"tunnel {TUNNEL.device}: no longer floods to {REMOTE}"]
     assert flood_entries() == ["192.0.2.3", "192.0.2.4"]
     assert apply_network(with_tunnel(mode="multicast", group="239.192.1.1"), PLACE) == [f"tunnel {TUNNEL.device} of substrate lan1: changed"]
-    assert ours()[TUNNEL.device]["linkinfo"]["info_data"]["group"] == "239.192.1.1"
+    assert ours()[TUNNEL.device].data["IFLA_VXLAN_GROUP"] == "239.192.1.1"
     assert apply_network(with_tunnel(mode="multicast", group="239.192.1.1"), PLACE) == []
     assert len(apply_network(plan(substrates=plan().substrates[:1]), PLACE)) == 2
     assert sorted(ours()) == ["bblan00000000"]
@@ -88,7 +88,7 @@ def test_a_strangers_device_of_the_same_name_is_named_and_not_touched(name):
     ip(f"link add {name} type bridge\nlink set {name} alias benito:Proj.exp2:substrate:lan0")
     with pytest.raises(HostError, match=f"a device named {name} exists on this host and is not this experiment's"):
         apply_network(plan(), PLACE)
-    assert netlink.links()[name]["ifalias"] == "benito:Proj.exp2:substrate:lan0"
+    assert netlink.links()[name].alias == "benito:Proj.exp2:substrate:lan0"
     down(PLACE)
     assert name in netlink.links()
 
@@ -109,7 +109,7 @@ def test_links_of_an_interrupted_making_are_taken_over_and_taken_away():
 
 @sandboxed
 def test_a_multicast_tunnel_without_its_underlay_says_what_is_missing(monkeypatch):
-    monkeypatch.setattr(substrates._underlay_index, "__defaults__", (0.2,))  # it waits for an address that comes late
+    monkeypatch.setattr(bridge_driver._underlay_index, "__defaults__", (0.2,))  # it waits for an address that comes late
     with pytest.raises(HostError, match=f"no interface of this host has the address {LOCAL} of its experiment network"):
         apply_network(with_tunnel(mode="multicast", group="239.192.1.1"), PLACE)
 
@@ -136,7 +136,6 @@ def test_a_plan_without_tunnels_has_no_firewall():
 def test_down_works_where_nothing_is_installed():
     for folder in ("/usr/sbin", "/usr/bin", "/usr/local"):  # no ip, nft, systemctl
         syscalls.mount("tmpfs", folder, "tmpfs")
-    netlink.HAS_PYROUTE2 = False
     for _again in range(2):
         assert down(PLACE) == {"changed": False, "changes": []}
     assert not os.path.exists("/run/benito") and not os.path.exists("/var/benito")

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A machine that is a node itself: made, repaired, changed, interrupted, removed, and never cut off from what it had."""
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def look():
     routes = subprocess.run(["ip", "-4", "route", "show", "table", "all"], capture_output=True, text=True, check=True).stdout
     forwarding = [open(f"/proc/sys/net/ipv4/{name}", encoding="ascii").read() for name in ("ip_forward", "conf/all/rp_filter", "conf/eth0/forwarding")]
     left = [path for path in ("/var/benito", "/run/benito", "/etc/hosts.benito-new") if os.path.exists(path)]
-    return hosts, mode, routes, forwarding, sorted(netlink.devices()), left, os.uname().nodename
+    return hosts, mode, routes, forwarding, sorted(netlink.links()), left, os.uname().nodename
 
 
 def neighbour():
@@ -84,8 +84,8 @@ def test_the_machine_becomes_the_node_and_then_the_machine_again():
     assert "r: interface inf000: made" in changes and "r: route to 10.0.0.0/16 via 10.0.1.1: made" in changes
     assert built() == []
     links = netlink.links()
-    assert [(links[name]["mtu"], links[name]["address"]) for name in ("inf000", "inf001")] == [(1400, "02:00:00:00:72:00"), (1500, "02:00:00:00:72:01")]
-    assert links["bvr1000000000"]["master"] == "bblan10000000" and links["bvr1000000000"]["ifalias"] == "benito:Proj.exp:port:r:inf001"
+    assert [(links[name].mtu, links[name].mac_address) for name in ("inf000", "inf001")] == [(1400, "02:00:00:00:72:00"), (1500, "02:00:00:00:72:01")]
+    assert links["bvr1000000000"].master == "bblan10000000" and links["bvr1000000000"].alias == "benito:Proj.exp:port:r:inf001"
     assert subprocess.run(["getent", "hosts", "b"], capture_output=True, text=True, check=True).stdout.split()[0] == "10.0.1.1"
     assert subprocess.run(["getent", "hosts", "keeper"], check=False).returncode == 0
     assert os.uname().nodename == before[-1], "the machine keeps its own name"
@@ -125,7 +125,7 @@ def test_checking_tells_what_would_change_and_changes_nothing():
     ("link set inf001 down", ["interface inf001: set up", "route to 10.0.0.0/16 via 10.0.1.1: made"]),
     ("address delete 10.0.0.254/24 dev inf000", ["interface inf000: set up"]),
     ("route delete 10.0.0.0/16", ["route to 10.0.0.0/16 via 10.0.1.1: made"]),
-    ("link set bvr0000000000 nomaster", ["port bvr0000000000 of interface inf000: put on bblan00000000 with MTU 1400"]),
+    ("link set bvr0000000000 nomaster", ["port bvr0000000000 of r:inf000: put on bblan00000000 with MTU 1400"]),
     ("link delete bvr1000000000", ["interface inf001: made", "route to 10.0.0.0/16 via 10.0.1.1: made"]),
 ])
 @sandboxed
@@ -182,9 +182,9 @@ def test_a_changed_plan_changes_what_differs():
     words = built(moved)
     assert {"r: interface inf001: removed", "r: interface inf000: address 10.0.0.254/24 taken back", "r: route to 10.0.9.0/24 via 10.0.1.9: made"} <= set(words)
     assert built(moved) == []
-    assert netlink.links()["bvr0000000000"]["master"] == "bblan10000000" and "bvr1000000000" not in netlink.devices()
+    assert netlink.links()["bvr0000000000"].master == "bblan10000000" and "bvr1000000000" not in netlink.links()
     assert built(with_vnode(moved, "r", ghost=True))
-    assert "inf000" not in netlink.devices() and look()[0] == HOSTS, "a ghost is not there"
+    assert "inf000" not in netlink.links() and look()[0] == HOSTS, "a ghost is not there"
     down(PLACE)
     assert look() == before
 

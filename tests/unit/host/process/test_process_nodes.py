@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Process nodes in a kernel of their own: made, repaired, changed, interrupted, removed."""
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def inside(name, command):
 
 def traces():
     """All that could be left of an experiment on this host."""
-    found = [name for name in netlink.devices() if name.startswith("b")]
+    found = [name for name in netlink.links() if name.startswith("b")]
     found += [folder for folder in ("/run/benito", "/var/benito") if os.path.exists(folder)]
     with open("/proc/self/mountinfo", encoding="utf-8") as lines:
         found += [line for line in lines if "benito" in line]
@@ -145,7 +145,7 @@ def test_a_changed_plan_changes_what_differs():
     assert "a: address 10.0.0.1/24 taken back" in changes and "a: route to 10.0.1.0/24 via 10.0.0.254" in changes
     assert built(without_b) == []
     assert "10.0.0.1/24" not in inside("a", "ip address")
-    assert "bvb0000000000" not in netlink.devices()
+    assert "bvb0000000000" not in netlink.links()
     other = with_vnode(plan(), "a", interfaces=(interface("a", 0, "lan1", "10.0.1.7/24"),), routes=())
     built(other)
     assert built(other) == []
@@ -161,7 +161,7 @@ def test_a_changed_mtu_reaches_both_ends_and_one_set_inside_stays():
     assert "a: interface inf000 has MTU 1400" in built(smaller)
     assert built(smaller) == []
     assert inside("r", "cat /sys/class/net/*/mtu").split()[:2] == ["1400", "1400"]
-    assert {netlink.links()[port]["mtu"] for port in ("bva0000000000", "bvr0000000000", "bvr1000000000")} == {1400}
+    assert {netlink.links()[port].mtu for port in ("bva0000000000", "bvr0000000000", "bvr1000000000")} == {1400}
     assert "1 received" in inside("a", "ping -c 1 -W 3 -M do -s 1372 10.0.1.1")
 
 
@@ -236,13 +236,12 @@ def test_killed_at_any_moment_it_goes_on_or_goes_away():
 @sandboxed
 def test_a_node_that_is_rebooted_is_made_anew_and_nothing_else_is():
     built()
-    inside("a", "ip address add 10.200.0.1/32 dev lo; ip route flush 10.0.0.0/16; echo mine > /var/benito/mine")
-    before = {name: inside(name, "readlink /proc/self/ns/net") for name in "arb"}
+    inside("a", "ip route flush 10.0.0.0/16; echo mine > /var/benito/mine")
+    for name in "arb":  # the number of a namespace that went may be the new one's
+        inside(name, "ip address add 10.200.0.1/32 dev lo")
     assert reboot_process_nodes(read_plan(PLACE), PLACE, ("a", "b")) == ["a: rebooted", "b: rebooted"]
     assert built() == []
-    after = {name: inside(name, "readlink /proc/self/ns/net") for name in "arb"}
-    assert after["r"] == before["r"] and after["a"] != before["a"] and after["b"] != before["b"]
-    assert "10.200.0.1" not in inside("a", "ip address") and inside("a", "cat /var/benito/mine") == "mine"
+    assert [name for name in "arb" if "10.200.0.1" in inside(name, "ip address")] == ["r"] and inside("a", "cat /var/benito/mine") == "mine"
     assert "1 received" in inside("a", "ping -c 1 -W 3 10.0.1.1")
 
 

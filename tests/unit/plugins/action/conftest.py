@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Actions as Ansible runs them, on a vhost that is a directory: the connection is Ansible's own to this machine, all paths of ours lead into it."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Warm templates are listed and removed on a host that has nothing of ours; they are begun by the benito-host of one that has."""
 
 from __future__ import annotations

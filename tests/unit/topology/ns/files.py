@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Read NS files in tests, and extract parts of the topology."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST = HEAD.count("\n") + 1
 def read(body, profile="default", folder="/nonexistent", whole=False):
     """Return (topology, warnings as texts) of an NS file with ``body`` between its first and last lines."""
     text = body if whole else HEAD + body + TAIL
-    topology, warnings = read_ns_text(text if isinstance(text, bytes) else text.encode(), "lab.tcl", str(folder), profile)
+    topology, warnings, _sources = read_ns_text(text if isinstance(text, bytes) else text.encode(), "lab.tcl", str(folder), profile)
     return topology, [str(warning) for warning in warnings]
 
 

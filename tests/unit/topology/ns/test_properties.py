@@ -1,10 +1,10 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Any file, however mutilated, is read or refused with line numbers. What is read can be written and read again."""
 
 from __future__ import annotations
 
-import time
+import os
 
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns import interpreter
@@ -44,14 +44,14 @@ bounded = settings(max_examples=60, deadline=None, suppress_health_check=[Health
 
 def outcome(text: bytes):
     """Return the topology, or None if the file is refused properly."""
-    began = time.monotonic()
+    began = sum(os.times()[:4])
     try:
-        topology, warnings = read_ns_text(text, "lab.tcl", "/nonexistent")
+        topology, warnings, _sources = read_ns_text(text, "lab.tcl", "/nonexistent")
         assert all(str(warning).startswith("lab.tcl") and str(warning).isprintable() for warning in warnings)
     except InputError as exc:
         topology = None
         assert exc.problems and all(str(problem).startswith("lab.tcl") and str(problem).isprintable() for problem in exc.problems)
-    assert time.monotonic() - began < 10
+    assert sum(os.times()[:4]) - began < 10, "processor seconds, because other work on the machine does not count"
     return topology
 
 

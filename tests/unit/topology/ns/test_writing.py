@@ -1,5 +1,5 @@
 # Copyright: deter.benito contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Nodes, links, addresses and shaping survive the way from TopDL to NS and back."""
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def deployable(topology):
 @given(strategies.topologies().map(deployable))
 def test_nodes_and_links_of_any_topology_survive_a_round_trip(topology):
     text, warnings = write_ns(topology)
-    back, _warnings = read_ns_text(text.encode(), "back.tcl", "/nonexistent")
+    back, _warnings, _sources = read_ns_text(text.encode(), "back.tcl", "/nonexistent")
     assert names(back) == names(topology)
     assert members_of(back) == {name: members for name, members in members_of(topology).items() if len(members) > 1}
     if not warnings:
