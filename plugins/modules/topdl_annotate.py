@@ -39,7 +39,7 @@ options:
     type: bool
     default: false
   element:
-    description: The sort of the elements. Computers, if not given.
+    description: The type of the elements. The default is computers.
     type: str
     choices: [computer, substrate, interface, other, experiment]
   name:

@@ -135,7 +135,7 @@ class _Work:
         """Return a hint that lists the existing elements, for a rule that selects nothing."""
         there = [self._draft.name(ref) for ref in self._draft.refs(rule.select.element_type)]
         if not there:
-            return f"there is no element of the sort {rule.select.element_type}"
+            return f"there is no element of type {rule.select.element_type}"
         return f"there are {_some(there)}" if rule.select.names else ""
 
 

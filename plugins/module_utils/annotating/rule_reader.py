@@ -106,7 +106,7 @@ class _Reader:
         data = self._map(data, SELECT_KEYS, "select")
         element_type = data.get("element", COMPUTER)
         if element_type not in ELEMENT_TYPES:
-            self.wrong(f"{_short(element_type)} is no sort of element", f"one of {', '.join(ELEMENT_TYPES)}", "select", "element")
+            self.wrong(f"{_short(element_type)} is not a type of element", f"one of {', '.join(ELEMENT_TYPES)}", "select", "element")
             element_type = COMPUTER
         self._refuse_meaningless(data, element_type)
         return Select(
@@ -128,7 +128,7 @@ class _Reader:
         meaningful = (*always, *MEANINGFUL.get(element_type, ()))
         for key in data:
             if key in SELECT_KEYS and key not in meaningful and element_type in ELEMENT_TYPES:
-                self.wrong(f"says nothing about elements of the sort {element_type}", f"these do: {', '.join(meaningful[1:])}", "select", key)
+                self.wrong(f"says nothing about elements of type {element_type}", f"these do: {', '.join(meaningful[1:])}", "select", key)
 
     def _kinds(self, data: Any) -> tuple[str, ...]:
         found = []

@@ -111,7 +111,7 @@ def parse_cost(text: str) -> int:
     number = float(text) if _COST.fullmatch(text.strip()) else 0.0
     cost = round(number * COST_UNIT) if number <= _LARGEST_COST else 0
     if not cost:
-        raise _wrong(f"its cost {text!r} is none", f"a number from {1 / COST_UNIT:f} to {_LARGEST_COST:,.0f}")
+        raise _wrong(f"its cost {text!r} is invalid", f"a number from {1 / COST_UNIT:f} to {_LARGEST_COST:,.0f}")
     return cost
 
 

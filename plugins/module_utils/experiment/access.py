@@ -12,8 +12,8 @@ from .directory import ExperimentDirectory
 from .keys import ACCESS_KEY
 
 KNOWN_HOSTS, SSH_CONFIG = "known_hosts", "ssh_config"
-_PATIENCE_S = 60
-"""What an emulated machine on a busy host may take to answer who logs in, where Ansible would wait for 10 s."""
+_SSH_TIMEOUT_S = 60
+"""The seconds that an emulated machine on a busy host may take to answer a login. Ansible by itself would wait for 10 s."""
 
 
 def with_login(plans: dict[str, HostPlan]) -> dict[str, str]:
@@ -58,7 +58,7 @@ def reach(path: str, address: str) -> dict[str, str | int]:
         "ansible_connection": "ssh", "ansible_host": address, "ansible_user": "root", "ansible_ssh_private_key_file": f"{path}/{ACCESS_KEY}",
         "ansible_ssh_common_args": f"-o {known} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes "
                                    "-o ServerAliveInterval=5 -o ServerAliveCountMax=6",
-        "ansible_ssh_timeout": _PATIENCE_S,
+        "ansible_ssh_timeout": _SSH_TIMEOUT_S,
         "ansible_python_interpreter": "/usr/bin/python3",
     }
 

@@ -98,7 +98,7 @@ def creation_pictures(name: str, partitioned: Topology, seconds: float) -> tuple
         drawn = _drawn(partitioned, _title(name, partitioned), tuple(AT_CREATION), Placement(carriers=_carriers(partitioned)), None, None, seconds)
     except BenitoError as exc:
         return {}, (Problem(f"none was drawn: {exc}", element="picture", hint=hint),)
-    return {AT_CREATION[form]: content for form, content in drawn.files.items()}, _said(drawn)
+    return {AT_CREATION[form]: content for form, content in drawn.files.items()}, _failures(drawn)
 
 
 def experiment_named(experiment: str | None, pid: str | None, eid: str | None) -> str:
@@ -126,7 +126,7 @@ def picture(request: PictureRequest) -> Picture:
     if request.partitions and pnodes and drawn.program not in DRAW_BOXES:
         more = Problem(f"{drawn.program} draws no boxes: each node names its pnode", element="picture", hint=f"{' and '.join(DRAW_BOXES)} do")
         warnings.append(more)
-    return Picture(_title(name, topology), path, drawn.files[form], drawn.program, (*warnings, *_said(drawn)))
+    return Picture(_title(name, topology), path, drawn.files[form], drawn.program, (*warnings, *_failures(drawn)))
 
 
 def _drawn(topology: Topology, title: str, formats: tuple[str, ...], placement: Placement, program: str | None, addresses: bool | None,
@@ -134,7 +134,7 @@ def _drawn(topology: Topology, title: str, formats: tuple[str, ...], placement: 
     return render(attempts(topology, Wanted(title, addresses), placement, program), formats, seconds)
 
 
-def _said(drawn: Rendering) -> tuple[Problem, ...]:
+def _failures(drawn: Rendering) -> tuple[Problem, ...]:
     return tuple(Problem(f"{failed}, so {drawn.program} drew it{drawn.note}", element="picture") for failed in drawn.failed)
 
 

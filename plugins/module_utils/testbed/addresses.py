@@ -62,7 +62,7 @@ class Subnets:
 
 
 NO_SUBNETS = Subnets("", "")
-"""For those who only look at a testbed or remove it: asking it for an address is an error."""
+"""The subnets of a caller that only lists or removes a testbed. Asking them for an address is an error."""
 
 
 def choose_subnets(taken: Iterable[str], start: int = 0) -> Subnets:

@@ -172,7 +172,7 @@ def test_experiment_variables_keep_their_case_and_the_latency_model_can_be_set()
 
 @pytest.mark.parametrize(("rule", "fault"), [
     ({"select": {"name": "x-*"}, "set": {"a": 1}}, "rule 1, select: selects nothing (there are r, n-0, n-1, n-2, n-3, n-4 and 2 more)"),
-    ({"select": {"element": "other"}, "set": {"a": 1}}, "rule 1, select: selects nothing (there is no element of the sort other)"),
+    ({"select": {"element": "other"}, "set": {"a": 1}}, "rule 1, select: selects nothing (there is no element of type other)"),
     ({"select": {"regex": "n-("}, "set": {"a": 1}}, "rule 1, select.regex: 'n-(' is no regular expression: missing ), unterminated subpattern at position 2"),
     ({**SEVEN, "set": {"containers:node_type": "vmware"}},
      "rule 1, set.containers:node_type: 'vmware' is not one of its values (one of embedded_pnode, qemu, openvz, process)"),
@@ -255,12 +255,12 @@ def test_endless_regular_expression_is_aborted():
     ([{"select": {"name": "a"}}], "rule 1: neither sets nor removes anything"),
     ([{"select": {"names": "a"}, "remove": "a"}], "rule 1, select.names: there is no such key (perhaps name)"),
     ([{"select": {"name": "a"}, "sett": {"a": 1}, "remove": "a"}], "rule 1, sett: there is no such key (perhaps set)"),
-    ([{"select": {"element": "node"}, "remove": "a"}], "rule 1, select.element: 'node' is no sort of element (one of computer, substrate, interface, other"),
+    ([{"select": {"element": "node"}, "remove": "a"}], "rule 1, select.element: 'node' is not a type of element (one of computer, substrate, interface, other"),
     ([{"select": {"kind": "vm"}, "remove": "a"}], "rule 1, select.kind: 'vm' is no container kind (one of embedded_pnode"),
     ([{"select": {"degree": "two"}, "remove": "a"}], "rule 1, select.degree: 'two' is not a number (from 0 to 1,000,000)"),
     ([{"select": {"degree": {"min": 3, "max": 2}}, "remove": "a"}], "rule 1, select.degree: from 3 to 2 there is no number"),
     ([{"select": {"degree": {"least": 3}}, "remove": "a"}], "rule 1, select.degree.least: there is no such key (there are min, max)"),
-    ([{"select": {"element": "substrate", "kind": "qemu"}, "remove": "a"}], "rule 1, select.kind: says nothing about elements of the sort substrate"),
+    ([{"select": {"element": "substrate", "kind": "qemu"}, "remove": "a"}], "rule 1, select.kind: says nothing about elements of type substrate"),
     ([{"select": {"name": ["a", ""]}, "remove": "a"}], "rule 1, select.name: has an empty word"),
     ([{"select": {"regex": "a" * 2000}, "remove": "a"}], "rule 1, select.regex: is longer than 1,000 characters"),
     ([{"select": {"name": "a"}, "set": {"b": None}}], "rule 1, set.b: has no value ('' for an empty value; remove: takes an attribute away)"),

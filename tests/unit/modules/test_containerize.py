@@ -377,7 +377,7 @@ ENTITIES = "".join(f"<!ENTITY {name} '&{former};&{former};'>" for former, name i
 BOMB = f"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>{ENTITIES}]>"
 DEEP = "<a>" * 100 + "</a>" * 100
 
-# sort of bad input: (changed options, {file: content}, what the message must hold)
+# kind of bad input: (changed options, {file: content}, what the message must hold)
 BAD_TOPOLOGIES = {
     "malformed XML": ("<experiment><version>1.0</version>", "bad.xml:1"),
     "two mistakes": (topology(computer("a", ("nowhere",)), computer("a")), "nowhere"),

@@ -138,7 +138,7 @@ def _shortage(needs: Mapping[str, Need], offers: Sequence[Offer], vhost: str, se
     need, too_few = needs[vhost], len(usable) < len(needs)
     lines = [f"the pool is too small: the experiment needs {_count(len(needs), 'pnode')}, {len(usable)} of {_count(len(offers), 'machine')} can be had"]
     if not too_few:
-        memory = f" and needs {need.memory.memory_mb:,} MiB: {need.memory.words}" if need.memory.words else ""
+        memory = f" and needs {need.memory.memory_mb:,} MiB: {need.memory.parts}" if need.memory.parts else ""
         lines[0] = f"no machine of the pool has room for {vhost}, which carries {_count(need.vnodes, 'vnode')}{memory}"
     holders = {machine: holder for holder, machine in seats.items()}
     for offer in sorted(offers, key=_natural):

@@ -21,23 +21,23 @@ from .machines import Machine
 from .provisioning import Resources
 
 OPENVZ_MB = 8
-"""A system container that has no limit: Debian's init and services take 4.7 (RSS), the rest is for the kernel's side of it."""
+"""A system container without a limit. Debian's init and services use 4.7 (RSS). The rest is for the kernel's data about it."""
 
 PROCESS_MB = 1
-"""A process node: 0.2 for its namespaces and one port, 0.45 for a shell in it. What start commands really take nobody knows before."""
+"""A process node: 0.2 for its namespaces and one port, 0.45 for a shell in it. The memory of start commands is unknown beforehand."""
 
 GUEST_MB = 128
-"""What a virtual machine that carries processes needs for its own system."""
+"""The system of a virtual machine that carries processes."""
 
 _MOST_GROUPS = 4
 
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """The memory that all nodes of a machine need together. ``words`` describes its parts, for a message."""
+    """The memory that all nodes of a machine need together. ``parts`` lists what they need it for, for a message."""
 
     memory_mb: int = 0
-    words: str = ""
+    parts: str = ""
 
 
 @dataclass(frozen=True)

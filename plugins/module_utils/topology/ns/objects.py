@@ -114,7 +114,7 @@ def _deter_lan(reading: Reading, location: SourceLocation, name: str, nodes: Ite
         if kind == "normal" and "std" not in given:
             reading.found.error(location, f"{who}, delay", "a normal delay needs its deviation", "such as std 5")
         if kind not in (None, "static"):
-            reading.found.warn("sorts of delay", location, who, f"a {kind} delay is always its mean here")
+            reading.found.warn("kinds of delay", location, who, f"a {kind} delay is always its mean here")
         mean = float(found.group(1)) if found else 0.0
     hop_loss = _deter_loss(reading, location, who, given) if "loss" in given else 0.0
     _joined(reading, location, "lan", name, nodes, who, kbps or 0, mean / 2, hop_loss)
@@ -124,7 +124,7 @@ def _deter_loss(reading: Reading, location: SourceLocation, who: str, given: dic
     """Return the loss of each hop: a threshold T results in 1-(1-T)² from node to node."""
     kind = reading.one_of(location, f"{who}, loss", given["loss"], _LOSSES)
     if kind not in (None, "static"):
-        reading.found.warn("sorts of loss", location, who, f"a {kind} loss is static here")
+        reading.found.warn("kinds of loss", location, who, f"a {kind} loss is static here")
     if "rate" in given:
         reading.whole(location, f"{who}, rate", given["rate"], 1, 2**31 - 1)
     else:

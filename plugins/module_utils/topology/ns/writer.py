@@ -266,7 +266,7 @@ class _Writer:
                 self.add("tb-set-node-os", node, quoted(name))
         for software in computer.software:
             if not _can_be_written(software):
-                self.warn(computer, label, f"the software {shown(software.location)} is not of a sort that an NS file can name, and is left out")
+                self.warn(computer, label, f"the software {shown(software.location)} cannot be named in an NS file, and is left out")
             elif software.install is None:
                 self.add("tb-set-node-rpms", node, quoted(software.location))
             else:

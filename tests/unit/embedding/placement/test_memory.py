@@ -71,9 +71,9 @@ def test_a_clone_that_carries_processes_needs_all_of_its_memory():
     assert memory_need(machine, read_nodes(partitioned), {"v": Resources(512)}, {"v": WarmMemory("t", 200, 90)}).memory_mb == 512 + QEMU_MB
 
 
-def test_of_many_sizes_the_words_name_those_that_take_most():
+def test_of_many_sizes_the_parts_name_those_that_take_most():
     sizes = {f"n{number}": {"node_type": "qemu", "memory": str(200 + number)} for number in range(6)}
-    words = needs(vtopo({"lan": " ".join(sizes)}, **sizes))["pnode-0000"].words
+    words = needs(vtopo({"lan": " ".join(sizes)}, **sizes))["pnode-0000"].parts
     assert words.startswith("1 qemu of 205 and 160 for each QEMU, 1 qemu of 204") and words.endswith("1 qemu of 202 and 160 for each QEMU, 2 more nodes")
 
 

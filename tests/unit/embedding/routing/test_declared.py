@@ -216,9 +216,9 @@ def test_a_route_to_what_a_node_is_on_itself_has_no_effect():
 def test_all_that_is_wrong_with_routes_and_costs_is_said_at_once():
     topology = vtopo(LINE, a={"route": "l1; l9 r; l1 b; l2 r; l2 r; s r; a r; b a"})
     assert refused(costing(topology, l0="0", l1="x", l2="1e10")) == [
-        "test.xml:2: substrate l0: its cost '0' is none (a number from 0.000001 to 1,000,000,000)",
-        "test.xml:3: substrate l1: its cost 'x' is none (a number from 0.000001 to 1,000,000,000)",
-        "test.xml:4: substrate l2: its cost '1e10' is none (a number from 0.000001 to 1,000,000,000)",
+        "test.xml:2: substrate l0: its cost '0' is invalid (a number from 0.000001 to 1,000,000,000)",
+        "test.xml:3: substrate l1: its cost 'x' is invalid (a number from 0.000001 to 1,000,000,000)",
+        "test.xml:4: substrate l2: its cost '1e10' is invalid (a number from 0.000001 to 1,000,000,000)",
         "test.xml:100: computer a: its route 'l1': is not a destination and a next hop (such as 'lan0 router; server router')",
         "test.xml:100: computer a: its route 'l9 r': there is no computer or substrate 'l9' (names of the topology)",
         "test.xml:100: computer a: its route 'l1 b': the next hop 'b' is on no substrate of a (a neighbour)",

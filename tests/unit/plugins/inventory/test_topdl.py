@@ -218,12 +218,12 @@ def test_composed_variables_and_groups_know_everything_of_a_host(tmp_path, sourc
 strict: true
 compose: {where: "benito_experiment + ':' + benito_vhost"}
 groups: {routers: "benito_interfaces | default([]) | length > 1"}
-keyed_groups: [{key: benito_kind, prefix: sort}]
+keyed_groups: [{key: benito_kind, prefix: by_kind}]
 """
     )
     inventory = inventory_of(tmp_path / "mine.benito.yml", **NAMED)
     assert members(inventory)["routers"] == ["router"]
-    assert members(inventory)["sort_pnode"] == ["pnode-0000", "pnode-0001"]
+    assert members(inventory)["by_kind_pnode"] == ["pnode-0000", "pnode-0001"]
     assert variables(inventory, "client")["where"] == "P-1.E:pnode-0000"
 
 
