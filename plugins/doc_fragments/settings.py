@@ -10,6 +10,7 @@ from ansible_collections.deter.benito.plugins.module_utils.settings.options impo
 class ModuleDocFragment:
     """All settings; C(.machine_types), those of choosing machines; C(.ns_profile), that of reading NS files, with its default."""
 
-    DOCUMENTATION = documentation()
-    MACHINE_TYPES = documentation_of("pnode_types", "pass_pnodes")
-    NS_PROFILE = documentation_of("ns_profile", with_default=True)
+    # annotated, because the yamllint of ansible-test takes a plain assignment for literal text
+    DOCUMENTATION: str = documentation()
+    MACHINE_TYPES: str = documentation_of("pnode_types", "pass_pnodes")
+    NS_PROFILE: str = documentation_of("ns_profile", with_default=True)

@@ -177,8 +177,13 @@ def hand_over_leases(source: str, target: str) -> None:
 
 
 Manager = Union[networkd.Networkd, networkmanager.NetworkManager, Moved]
-_MANAGERS: dict[str, Callable[[], Manager]] = {"networkd": networkd.Networkd, "netplan": networkd.Networkd, "NetworkManager": networkmanager.NetworkManager,
-             "ifupdown": Ifupdown, "none": Unmanaged}
+_MANAGERS: dict[str, Callable[[], Manager]] = {
+    "networkd": networkd.Networkd,
+    "netplan": networkd.Networkd,
+    "NetworkManager": networkmanager.NetworkManager,
+    "ifupdown": Ifupdown,
+    "none": Unmanaged,
+}
 
 
 def manager(name: str) -> Manager:

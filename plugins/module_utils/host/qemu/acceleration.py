@@ -44,7 +44,8 @@ def _probe() -> tuple[str, str]:
     command = ["/usr/bin/qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "pc", "-accel", "kvm", "-cpu", "host", "-m", "256M",
                "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", kernels[0], "-append", "console=ttyS0 earlyprintk=serial,ttyS0 panic=-1"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        assert process.stdout
+        if not process.stdout:
+            raise AssertionError("stdout is a pipe")  # for mypy
         output = b""
         deadline = time.monotonic() + _LIMIT_S
         try:

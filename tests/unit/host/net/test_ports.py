@@ -192,8 +192,8 @@ def test_a_virtual_machine_has_a_port_for_its_control_network_its_interfaces_and
     with pytest.raises(HostError, match="^port bvcontrol of m:control0: there is no bridge control0 on this host: the role deter.benito.control_bridge"):
         apply_taps(without_tunnels(), [machine()], PATHS)
     ip("link add control0 mtu 1300 up type bridge")
-    assert apply_taps(without_tunnels(), [machine()], PATHS) == ["port bvcontrol of m:control0: made", "port bvm0000000000 of m:inf000: made",
-                                                                "port bvup of m:uplink-lan1: made"]
+    changes = apply_taps(without_tunnels(), [machine()], PATHS)
+    assert changes == ["port bvcontrol of m:control0: made", "port bvm0000000000 of m:inf000: made", "port bvup of m:uplink-lan1: made"]
     live = netlink.links()
     assert [(live[name].master, live[name].mtu) for name in ("bvcontrol", "bvm0000000000", "bvup")] == [
         ("control0", 1300), ("bblan00000000", 1500), ("bblan10000000", 1500)]
