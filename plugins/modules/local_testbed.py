@@ -48,6 +48,9 @@ options:
     description: Processors of each pnode, with O(backend=qemu).
     type: int
     default: 1
+  _program:
+    description: The text of benito-host, which the action plugin of this module fills in. A playbook does not give it.
+    type: dict
   home:
     description: E(BENITO_HOME), where the testbed and its inventory are kept.
     type: path
