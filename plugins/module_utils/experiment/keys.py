@@ -11,7 +11,7 @@ try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 except ImportError:
-    Ed25519PrivateKey = None  # type: ignore[assignment, misc]  # said where keys are made
+    Ed25519PrivateKey = None  # type: ignore[assignment, misc]  # reported where keys are made
 
 ACCESS_KEY = "secrets/ssh_key"
 

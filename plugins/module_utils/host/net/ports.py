@@ -191,11 +191,7 @@ def remove_ports(paths: ExperimentPaths, but: Collection[str] = (), owners: Coll
     mark = f"{paths.mark}port:"
     marks = (mark,) if owners is None else tuple(f"{mark}{owner}:" for owner in owners)
     surplus = [link for link in (netlink.links() if live is None else live).values() if link.alias.startswith(marks) and link.name not in but]
-    batch = Batch()
-    for link in surplus:
-        batch.delete_link(f"removing port {link.name}", link.index)
-    if not dry_run:
-        batch.send()
+    _delete(surplus, "port", dry_run)
     return [f"port {link.name} ({link.alias}): removed" for link in surplus]
 
 
@@ -213,12 +209,17 @@ def remove_interfaces(paths: ExperimentPaths, but: Collection[str] = (), dry_run
     live  {name: device} of the vhost, if the caller has listed them already
     """
     surplus = [link for link in (netlink.links() if live is None else live).values() if is_interface(link, paths) and link.name not in but]
+    _delete(surplus, "interface", dry_run)
+    return [f"interface {link.name}: removed" for link in surplus]
+
+
+def _delete(links: Iterable[Link], what: str, dry_run: bool) -> None:
+    """Delete live devices in one batch, unless it is a dry run. Raises HostError, in which ``what`` names the kind of device."""
     batch = Batch()
-    for link in surplus:
-        batch.delete_link(f"removing interface {link.name}", link.index)
+    for link in links:
+        batch.delete_link(f"removing {what} {link.name}", link.index)
     if not dry_run:
         batch.send()
-    return [f"interface {link.name}: removed" for link in surplus]
 
 
 def media(plan: HostPlan, live: dict[str, Link]) -> dict[str, Medium]:
