@@ -41,4 +41,10 @@ substrates:
   description: Whether each substrate's bridge is there.
   returned: success
   type: dict
+filter:
+  description:
+    - Whether the packet filter that keeps the nodes away from this machine is loaded.
+    - It is C(up), C(missing), or C(changed) by another program, and empty when the experiment needs none here.
+  returned: success
+  type: str
 """

@@ -1,8 +1,10 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SSH keys of an experiment. Host keys are made at creation (design §5.12), so that known_hosts is complete before the first login."""
+"""SSH keys and other secrets of an experiment. Host keys are made at creation (design §5.12), so that known_hosts is complete before the first login."""
 
 from __future__ import annotations
+
+import secrets
 
 from ..errors import BenitoError
 from ..hostplan import HOST_KEY
@@ -14,6 +16,8 @@ except ImportError:
     Ed25519PrivateKey = None  # type: ignore[assignment, misc]  # reported where keys are made
 
 ACCESS_KEY = "secrets/ssh_key"
+TUNNEL_SALT = "secrets/tunnel_salt"
+"""The secret of which the VXLAN identifiers are made: who knows the names of an experiment cannot tell its identifiers."""
 
 
 def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
@@ -34,6 +38,11 @@ def host_key_files(nodes: list[str], domain: str) -> dict[str, bytes]:
 def access_key_files(experiment: str) -> dict[str, bytes]:
     """Make a new key pair that may log in as root on every node. Return {path inside the experiment directory: content}."""
     return _pair(ACCESS_KEY, experiment)
+
+
+def new_salt() -> str:
+    """Return a new secret for TUNNEL_SALT."""
+    return secrets.token_hex(16)
 
 
 def _pair(path: str, comment: str) -> dict[str, bytes]:

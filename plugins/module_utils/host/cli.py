@@ -178,6 +178,12 @@ def _status(options: argparse.Namespace) -> dict:
     return status(_paths(options))
 
 
+def _restore_filter(options: argparse.Namespace) -> dict:
+    from .run.apply import restore_filter
+
+    return restore_filter(_paths(options))
+
+
 def _down(options: argparse.Namespace) -> dict:
     from .run.apply import down
 
@@ -228,6 +234,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], dict | None] | None, s
     "status": (_status, "show the state of nodes and substrates"),
     "down": (_down, "remove the experiment from this machine"),
     "supervise": (_supervise, "run as the main process of the experiment's unit"),
+    "restore-filter": (_restore_filter, "load the packet filter again if another program has changed it"),
     "enter": (_enter, "run a command in a process node"),
     "make-templates": (_make_templates, "make the missing warm templates that the plan's virtual machines need"),
     "templates": (_templates, "list the warm templates on this machine, or remove some"),

@@ -25,7 +25,7 @@ from ..embedding.placement.resources import node_resources
 from ..errors import BenitoError, ExperimentError
 from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
 from ..experiment.directory import ExperimentDirectory
-from ..experiment.keys import ACCESS_KEY
+from ..experiment.keys import ACCESS_KEY, TUNNEL_SALT, new_salt
 from ..hostplan import HostPlan, ImagePlan, UserPlan, to_json
 from ..settings.site_settings import SiteSettings, load_site
 from ..topology.topdl.reader import read_topdl
@@ -75,13 +75,14 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
         chosen = choose(needs, presented, kept)
         control = _control_addresses(directory, carrying, nodes, chosen, offers)
+        salt = _salt(directory)
         allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
-        plans = bind(directory.pid, directory.eid, topology, allocation, settings, _provisioning(directory, settings) if control else NOTHING)
+        plans = bind(directory.pid, directory.eid, topology, allocation, settings, _provisioning(directory, settings) if control else NOTHING, salt)
     except BenitoError as exc:
         if not dry_run:
             abandon(directory, str(exc).splitlines()[0])
         raise
-    files = {"allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
+    files = {TUNNEL_SALT: salt, "allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
     files.update(_access(directory, plans))
     write = directory.differs if dry_run else directory.write
     changed = [write(name, text) for name, text in files.items()]
@@ -105,6 +106,11 @@ def _access(directory: ExperimentDirectory, plans: dict[str, HostPlan]) -> dict[
         SSH_CONFIG: ssh_config_text(directory, nodes, users[0].name if users else "root"),
         **{f"secrets/plan/{vhost}.json": secrets_json(directory, plan) for vhost, plan in plans.items() if plan.images},
     }
+
+
+def _salt(directory: ExperimentDirectory) -> str:
+    """Return the secret of the experiment's tunnels, a new one if it has none yet."""
+    return directory.read(TUNNEL_SALT) if os.path.exists(directory.file(TUNNEL_SALT)) else new_salt()
 
 
 def _needs(nodes: Nodes, carrying: tuple[Machine, ...], settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:

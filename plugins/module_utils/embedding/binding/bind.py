@@ -39,13 +39,15 @@ _PROBE_ADDRESSES = 254 * 254
 
 
 def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings,
-         provisioning: Provisioning = NOTHING) -> dict[str, HostPlan]:
+         provisioning: Provisioning = NOTHING, salt: str = "") -> dict[str, HostPlan]:
     """Return {vhost: its plan}: every machine of the partitioned topology (``embed.embed``) in order, then every nested vhost.
+
+    salt  the experiment's secret, of which the VXLAN identifiers are made
 
     Raises HostError when a lent machine cannot carry the tunnels. Raises BenitoError when a machine, an image or a control address is
     missing.
     """
-    binding = _Binding(pid, eid, partitioned, allocation, settings, provisioning)
+    binding = _Binding(pid, eid, partitioned, allocation, settings, provisioning, salt)
     plans = {machine.vhost: binding.plan(machine) for machine in binding.machines}
     return {**plans, **{nested.vhost: binding.nested_plan(nested) for machine in binding.machines for nested in machine.nested}}
 
@@ -60,9 +62,10 @@ def mtu_notes(plans: dict[str, HostPlan]) -> tuple[Problem, ...]:
 class _Binding:
     """The values that all plans of one experiment share."""
 
-    def __init__(self, pid: str, eid: str, topology: Topology, allocation: Allocation, settings: EmbeddingSettings, provisioning: Provisioning):
+    def __init__(self, pid: str, eid: str, topology: Topology, allocation: Allocation, settings: EmbeddingSettings, provisioning: Provisioning,
+                 salt: str):
         self.pid, self.eid, self.settings, self.provisioning, self.control = pid, eid, settings, provisioning, allocation.control
-        self.identifiers = Identifiers(pid, eid)
+        self.identifiers = Identifiers(pid, eid, salt)
         self.nodes = read_nodes(topology)
         self.machines = machines(self.nodes)
         self.lent = _lent(self.machines, allocation)

@@ -21,10 +21,13 @@ _VNIS = (1 << 24) - 1
 
 
 class Identifiers:
-    """The identifiers of one experiment."""
+    """The identifiers of one experiment.
 
-    def __init__(self, pid: str, eid: str):
-        self._experiment = f"{pid}\0{eid}"
+    salt  a secret, so that nobody else can tell the experiment's VXLAN identifiers
+    """
+
+    def __init__(self, pid: str, eid: str, salt: str = ""):
+        self._experiment, self._salt = f"{pid}\0{eid}", salt
 
     def device(self, prefix: str, parts: tuple[str, ...], taken: set[str]) -> str:
         """Return a device name of 15 characters that is not in ``taken``, and add it to ``taken``."""
@@ -32,7 +35,7 @@ class Identifiers:
 
     def vni(self, substrate: str, taken: set[int]) -> int:
         """Return a VXLAN network identifier, 1 to 2^24-1, that is not in ``taken``, and add it to ``taken``."""
-        return self._first(lambda digest: int.from_bytes(digest[:8], "big") % _VNIS + 1, ("vni", substrate), taken)
+        return self._first(lambda digest: int.from_bytes(digest[:8], "big") % _VNIS + 1, ("vni", self._salt, substrate), taken)
 
     def mac_address(self, node: str, interface: str, taken: set[str]) -> str:
         """Return a locally administered MAC address that is not in ``taken``, and add it to ``taken``."""

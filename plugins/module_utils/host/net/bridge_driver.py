@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Realise substrates as Linux bridges. A substrate that spans several vhosts also has a VXLAN device on each of them.
 
-A bridge has no STP and no snooping, so the first packet of a node passes. The vhost has no IPv6 address on it, so the ptopo stays
+A bridge has no STP and no snooping, so the first packet of a node passes. The vhost is silent on it, so the ptopo stays
 invisible from inside. Only what differs from the plan is changed.
 """
 
@@ -11,16 +11,16 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
 from collections.abc import Sequence
 
 from ...errors import HostError
 from ...hostplan import SubstratePlan, Tunnel
 from ..base.paths import ExperimentPaths
 from . import netlink
-from .marks import NO_IPV6_ADDRESS, QUIET_BRIDGE, is_ours, marking, refuse_stranger, remove_marked
+from .marks import QUIET_BRIDGE, SILENCE, disable_ipv6, is_ours, is_silent, mark, refuse_stranger, remove_marked
 from .netlink import Batch, Link
-from .netlink_messages import TYPE_CHECKING
+from .netlink_messages import IFINFOMSG, RTM_NEWLINK, TYPE_CHECKING, encode
+from .underlay import underlay_index
 
 if TYPE_CHECKING:
     from typing import Any
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Frames to 01:80:c2:00:00:0x (LLDP, LACP, 802.1X …) belong to the experiment. The kernel allows no bridge to pass 0, 1 and 2.
 _PASS_LINK_LOCAL_FRAMES = 0xFFF8
 _MULTICAST_TTL = 16
+MOST_ADDRESSES = 16384
+"""The most MAC addresses that a bridge or a tunnel learns. A node that sends from more cannot fill the memory of the vhost."""
 
 remove = remove_marked  # the experiment's mark is enough to find bridges, tunnels and ports
 
@@ -50,11 +52,12 @@ def is_up(paths: ExperimentPaths, substrate: SubstratePlan, live: dict[str, Link
 def apply(paths: ExperimentPaths, substrates: Sequence[SubstratePlan], live: dict[str, Link], dry_run: bool) -> list[str]:
     """Make bridges and tunnels as planned, and remove those that are not planned. Return the changes as text. Raises HostError."""
     changes = _remove_unplanned(paths, substrates, live, dry_run)
-    batch = Batch()
+    batch, raising = Batch(), Batch()
     for substrate in substrates:
-        changes += _bridge(substrate, paths, live, batch)
+        changes += _bridge(substrate, paths, live, batch, raising)
     if not dry_run:
         batch.send()
+        raising.send()  # a bridge is silent before it is up
     batch = Batch()
     for substrate in substrates:
         if substrate.uplink:
@@ -69,18 +72,27 @@ def apply(paths: ExperimentPaths, substrates: Sequence[SubstratePlan], live: dic
     return changes
 
 
-def _bridge(substrate: SubstratePlan, paths: ExperimentPaths, live: dict[str, Link], batch: Batch) -> list[str]:
+def _bridge(substrate: SubstratePlan, paths: ExperimentPaths, live: dict[str, Link], batch: Batch, raising: Batch) -> list[str]:
     name, what = substrate.bridge, f"bridge {substrate.bridge} of substrate {substrate.name}"
     link = live.get(name)
     refuse_stranger(link, paths, what)
-    if link and link.mtu == substrate.mtu and link.up and link.alias:
+    if link and link.mtu == substrate.mtu and link.up and link.alias and is_silent(link) and _is_bounded(link):
         return []
+    bound = ("IFLA_BR_FDB_MAX_LEARNED", MOST_ADDRESSES)
+    data = [bound] if link else [*QUIET_BRIDGE, ("IFLA_BR_GROUP_FWD_MASK", _PASS_LINK_LOCAL_FRAMES), bound]
+    info = ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", data)])
     if not link:
-        info = [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", [*QUIET_BRIDGE, ("IFLA_BR_GROUP_FWD_MASK", _PASS_LINK_LOCAL_FRAMES)])]
-        batch.add_link(what, [("IFLA_IFNAME", name), ("IFLA_GROUP", paths.group), ("IFLA_LINKINFO", info)])
-    batch.set_link(what, [("IFLA_IFNAME", name), *marking(f"{paths.mark}substrate:{substrate.name}")])
-    batch.set_link(what, [("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu)], up=True)
+        batch.add_link(what, [("IFLA_IFNAME", name), ("IFLA_GROUP", paths.group), info])
+    elif not _is_bounded(link):
+        batch.request(what, RTM_NEWLINK, 0, IFINFOMSG.encode(ifi_index=link.index) + encode([info]))
+    mark(batch, what, name, f"{paths.mark}substrate:{substrate.name}")
+    raising.set_link(what, [("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu)], up=True)
     return [f"{what}: {'changed' if link else 'made'}"]
+
+
+def _is_bounded(link: Link) -> bool:
+    """Return whether the bridge learns no more addresses than planned. A kernel before 6.7 cannot bound that; then firewall.py does."""
+    return link.data.get("IFLA_BR_FDB_MAX_LEARNED", MOST_ADDRESSES) == MOST_ADDRESSES
 
 
 def _uplink(substrate: SubstratePlan, live: dict[str, Link], batch: Batch, dry_run: bool) -> list[str]:
@@ -88,13 +100,14 @@ def _uplink(substrate: SubstratePlan, live: dict[str, Link], batch: Batch, dry_r
     card = next((link for link in live.values() if link.mac_address == substrate.uplink and not link.kind), None)
     if not card:
         raise HostError(f"substrate {substrate.name}: this virtual machine has no network card {substrate.uplink} to join it by")
-    if card.master == substrate.bridge and card.mtu == substrate.mtu and card.up:
+    if card.master == substrate.bridge and card.mtu == substrate.mtu and card.up and is_silent(card):
         return []
     what = f"uplink {card.name} of substrate {substrate.name}"
     if not dry_run:
         bridge = socket.if_nametoindex(substrate.bridge)
-        batch.set_link(what, [("IFLA_MTU", substrate.mtu), NO_IPV6_ADDRESS, ("IFLA_MASTER", bridge)], card.index)
+        batch.set_link(what, [("IFLA_MTU", substrate.mtu), SILENCE, ("IFLA_MASTER", bridge)], card.index)
         batch.set_link(what, index=card.index, up=True)
+        batch.afterwards(lambda: disable_ipv6(card.name))
     return [f"{what}: put on {substrate.bridge}"]
 
 
@@ -109,35 +122,24 @@ def _tunnel(substrate: SubstratePlan, tunnel: Tunnel, paths: ExperimentPaths, li
     if link:
         batch.delete_link(what, link.index)
     batch.add_link(what, [("IFLA_IFNAME", name), ("IFLA_GROUP", paths.group), ("IFLA_LINKINFO", _vxlan(tunnel))])
-    mark = marking(f"{paths.mark}tunnel:{substrate.name}", socket.if_nametoindex(substrate.bridge))
-    batch.set_link(what, [("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu), *mark])
+    master = ("IFLA_MASTER", socket.if_nametoindex(substrate.bridge))
+    mark(batch, what, name, f"{paths.mark}tunnel:{substrate.name}", [("IFLA_MTU", substrate.mtu), master])
     batch.set_link(what, [("IFLA_IFNAME", name)], up=True)
     return [f"{what}: {'changed' if link else 'made'}"]
 
 
 def _vxlan(tunnel: Tunnel) -> list[tuple[str, Any]]:
     data: list[tuple[str, Any]] = [("IFLA_VXLAN_ID", tunnel.vni), ("IFLA_VXLAN_LOCAL", tunnel.local), ("IFLA_VXLAN_PORT", tunnel.port),
-                                   ("IFLA_VXLAN_LEARNING", 1)]
+                                   ("IFLA_VXLAN_LEARNING", 1), ("IFLA_VXLAN_LIMIT", MOST_ADDRESSES)]
     if tunnel.mode == "multicast":
-        data += [("IFLA_VXLAN_GROUP", tunnel.group), ("IFLA_VXLAN_LINK", _underlay_index(tunnel.local)), ("IFLA_VXLAN_TTL", _MULTICAST_TTL)]
+        data += [("IFLA_VXLAN_GROUP", tunnel.group), ("IFLA_VXLAN_LINK", underlay_index(tunnel.local)), ("IFLA_VXLAN_TTL", _MULTICAST_TTL)]
     return [("IFLA_INFO_KIND", "vxlan"), ("IFLA_INFO_DATA", data)]
 
 
-def _underlay_index(address: str, limit_s: float = 60.0) -> int:
-    """Wait for the device that has ``address``, because it may appear late when the vhost boots. Return its index. Raises HostError."""
-    deadline = time.monotonic() + limit_s
-    while True:
-        index = next((index for index, prefix in netlink.ipv4_addresses() if prefix.split("/")[0] == address), 0)
-        if index:
-            return index
-        if time.monotonic() > deadline:
-            raise HostError(f"no interface of this host has the address {address} of its experiment network, after {limit_s:.0f} s")
-        time.sleep(0.5)
-
-
 def _is_as_planned(link: Link, substrate: SubstratePlan, tunnel: Tunnel) -> bool:
-    live = tuple(link.data.get(f"IFLA_VXLAN_{name}", "") for name in ("ID", "LOCAL", "PORT", "GROUP"))
-    return live == (tunnel.vni, tunnel.local, tunnel.port, tunnel.group) and link.mtu == substrate.mtu and link.master == substrate.bridge and link.up
+    live = tuple(link.data.get(f"IFLA_VXLAN_{name}", "") for name in ("ID", "LOCAL", "PORT", "GROUP", "LIMIT"))
+    return (live == (tunnel.vni, tunnel.local, tunnel.port, tunnel.group, MOST_ADDRESSES) and link.mtu == substrate.mtu
+            and link.master == substrate.bridge and link.up and is_silent(link))
 
 
 def _flood_entries(tunnel: Tunnel, dry_run: bool) -> list[str]:

@@ -1,68 +1,106 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let only planned peers reach the tunnel port, by one nftables table for each experiment.
-
-The table looks only at packets with identifiers of its own experiment, so two experiments on a shared vhost do not disturb each other.
-"""
+"""Load, look at and remove the packet filter of an experiment: two nftables tables, whose rules are in ruleset.py."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import socket
 import subprocess
 
 from ...errors import HostError
 from ...hostplan import HostPlan
 from ..base import syscalls
-from ..base.paths import ExperimentPaths, read_json, write_atomically
+from ..base.paths import ExperimentPaths, read_json, remove_file, write_atomically
+from . import netlink
+from .bridge_driver import MOST_ADDRESSES
+from .netlink import Link
+from .ruleset import FAMILIES, is_needed, ruleset
+from .underlay import underlay_index
+
+_LEARNED = re.compile(r"(set learned \{.*?)\n\s*elements = \{.*?\}", re.DOTALL)  # in a listing: what packets have put into the set
 
 
 def apply_firewall(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Load the table unless it is there just as it was loaded. Return the changes as text. Raises HostError."""
-    wanted = ruleset(plan, paths)
-    if not wanted:
+    """Load the tables unless they are there just as they were loaded. Return the changes as text. Raises HostError."""
+    if not is_needed(plan):
         return remove_firewall(paths, dry_run)
-    live = _listing(paths)
-    record = f"{paths.run}/firewall.json"
-    last = read_json(record, {})
+    wanted, live, last = _wanted(plan, paths), _listing(paths), read_json(_record(paths), {})
     if live and last.get("wanted") == wanted and last.get("live") == live:
         return []
     if not dry_run:
-        _nft("-f", "-", text=f"table inet {paths.nft_table}\ndelete table inet {paths.nft_table}\n{wanted}")
-        write_atomically(record, json.dumps({"wanted": wanted, "live": _listing(paths)}))
+        names = [f"{family} {paths.nft_table}" for family in FAMILIES]
+        _nft("-f", "-", text="".join(f"table {name}\ndelete table {name}\n" for name in names) + wanted)
+        write_atomically(_record(paths), json.dumps({"wanted": wanted, "live": _listing(paths)}))
     return [f"firewall table {paths.nft_table}: {'changed' if live else 'made'}"]
 
 
 def remove_firewall(paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
-    """Remove the table if it is there. Return the changes as text. Raises HostError."""
-    if not syscalls.installed("nft") or not _listing(paths):
+    """Remove the tables if they are there. Return the changes as text. Raises HostError."""
+    if not syscalls.installed("nft"):
         return []
+    present = _nft("list", "tables").stdout.split("\n")
+    found = [family for family in FAMILIES if f"table {family} {paths.nft_table}" in present]
     if not dry_run:
-        _nft("delete", "table", "inet", paths.nft_table)
-    return [f"firewall table {paths.nft_table}: removed"]
+        for family in found:
+            _nft("delete", "table", family, paths.nft_table)
+        remove_file(_record(paths))
+    return [f"firewall table {paths.nft_table}: removed"] if found else []
 
 
-def ruleset(plan: HostPlan, paths: ExperimentPaths) -> str:
-    """Return the table as nft reads it, "" when the plan has no tunnel. The VXLAN identifier is 96 bits into the UDP packet."""
-    tunnels = [(substrate, substrate.tunnel) for substrate in plan.substrates if substrate.tunnel]
-    if not tunnels:
+def firewall_state(plan: HostPlan, paths: ExperimentPaths) -> str:
+    """Return ``up``, ``missing``, ``changed`` (by another program), or "" for a plan that needs no filter. Raises HostError."""
+    if not is_needed(plan):
         return ""
-    rules = [f"    udp dport {tunnel.port} @th,96,24 {tunnel.vni} ip saddr != {{ {', '.join(tunnel.remotes)} }} drop"
-             for _substrate, tunnel in tunnels if tunnel.remotes]
-    rules += [f"    meta nfproto ipv6 udp dport {tunnel.port} @th,96,24 {tunnel.vni} drop" for _substrate, tunnel in tunnels]
-    return "\n".join([f"table inet {paths.nft_table} {{", "  chain input {", "    type filter hook input priority -10; policy accept;",
-                      *rules, "  }", "}"]) + "\n"
+    live = _listing(paths)
+    return "missing" if not live else "up" if live == read_json(_record(paths), {}).get("live") else "changed"
+
+
+def _wanted(plan: HostPlan, paths: ExperimentPaths) -> str:
+    """Return the tables for the devices that this host has now."""
+    local = next((substrate.tunnel.local for substrate in plan.substrates if substrate.tunnel), "")
+    underlay = socket.if_indextoname(underlay_index(local)) if local else ""
+    live = netlink.links()
+    uplinks = {substrate.uplink for substrate in plan.substrates if substrate.uplink}
+    cards = [link.name for link in live.values() if link.mac_address in uplinks and not link.kind]
+    return ruleset(plan, paths, underlay, cards, 0 if _bounded(plan, live) else MOST_ADDRESSES)
+
+
+def _bounded(plan: HostPlan, live: dict[str, Link]) -> bool:
+    """Return whether the kernel bounds how many addresses the experiment's bridges learn, as Linux 6.7 and later do."""
+    bridges = [live[substrate.bridge] for substrate in plan.substrates if substrate.bridge in live]
+    return all("IFLA_BR_FDB_MAX_LEARNED" in link.data for link in bridges)
+
+
+def _record(paths: ExperimentPaths) -> str:
+    return f"{paths.run}/firewall.json"
 
 
 def _listing(paths: ExperimentPaths) -> str:
-    tables = _nft("list", "tables").stdout.split("\n")
-    return _nft("list", "table", "inet", paths.nft_table).stdout if f"table inet {paths.nft_table}" in tables else ""
+    """Return the live tables as nft lists them, "" unless both are there."""
+    text = ""
+    for family in FAMILIES:
+        result = _run("-s", "list", "table", family, paths.nft_table)
+        if result.returncode and "No such file or directory" in result.stderr:
+            return ""
+        text += _checked(result, f"list table {family} {paths.nft_table}").stdout
+    return _LEARNED.sub(r"\1", text)
 
 
 def _nft(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    return _checked(_run(*arguments, text=text), " ".join(arguments))
+
+
+def _run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     try:
-        result = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)
+        return subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
     except FileNotFoundError as exc:
         raise HostError("nft is missing on this host: install the package nftables") from exc
+
+
+def _checked(result: subprocess.CompletedProcess[str], what: str) -> subprocess.CompletedProcess[str]:
     if result.returncode:
-        raise HostError(f"nft {' '.join(arguments)}: {result.stderr.strip()}")
+        raise HostError(f"nft {what}: {result.stderr.strip()}")
     return result

@@ -7,7 +7,9 @@ A mark is the beginning of the name, the alias and the link group. Devices witho
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterable
 
 from ...errors import HostError
 from ..base.paths import ExperimentPaths
@@ -24,7 +26,11 @@ QUIET_BRIDGE = [
     ("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0),
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),
 ]
-NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", [("AF_INET6", [("IFLA_INET6_ADDR_GEN_MODE", IN6_ADDR_GEN_MODE_NONE)])])
+_NO_IPV6_ADDRESS = ("AF_INET6", [("IFLA_INET6_ADDR_GEN_MODE", IN6_ADDR_GEN_MODE_NONE)])
+NO_IPV6_ADDRESS = ("IFLA_AF_SPEC", [_NO_IPV6_ADDRESS])
+_IGNORE_ALL_ARP = 8
+SILENCE = ("IFLA_AF_SPEC", [("AF_INET", [("IFLA_INET_CONF", [("IPV4_DEVCONF_ARP_IGNORE", _IGNORE_ALL_ARP)])]), _NO_IPV6_ADDRESS])
+"""The attribute with which the host gives no answer by a device, for none of its addresses."""
 
 
 def is_ours(link: Link, paths: ExperimentPaths) -> bool:
@@ -40,10 +46,32 @@ def refuse_stranger(link: Link | None, paths: ExperimentPaths, what: str) -> Non
         raise HostError(f"{what}: a device named {link.name} exists on this host and is not this experiment's")
 
 
-def marking(alias: str, master: int = 0) -> list[tuple[str, Any]]:
-    """Return the attributes that every device of ours gets before it is up: its alias, no IPv6 address, and the index of its master if it has one."""
-    attributes: list[tuple[str, Any]] = [("IFLA_IFALIAS", alias), NO_IPV6_ADDRESS]
-    return [*attributes, ("IFLA_MASTER", master)] if master else attributes
+def mark(batch: Batch, what: str, name: str, alias: str, attributes: Iterable[tuple[str, Any]] = (), up: bool = False) -> None:
+    """Add the requests that every device of ours gets: its alias, and silence, so that the host takes no part in the network of the nodes.
+
+    attributes  further ones, for the same request
+    """
+    batch.set_link(what, [("IFLA_IFNAME", name), *attributes, ("IFLA_IFALIAS", alias), SILENCE], up=up)
+    batch.afterwards(lambda: disable_ipv6(name))
+
+
+def is_silent(link: Link) -> bool:
+    """Return whether the host answers nothing by this device and takes no IPv6 address, route or neighbour from it."""
+    return link.arp_ignore == _IGNORE_ALL_ARP and not link.ipv6
+
+
+def disable_ipv6(name: str) -> None:
+    """Take a device out of the host's IPv6. What crosses it from node to node still passes. Raises HostError."""
+    try:
+        fd = os.open(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # a kernel without IPv6, or a device that is gone again
+    try:
+        os.write(fd, b"1")
+    except OSError as exc:
+        raise HostError(f"IPv6 of {name} cannot be disabled: {exc.strerror}") from exc
+    finally:
+        os.close(fd)
 
 
 def remove_marked(paths: ExperimentPaths, limit_s: float = 120.0) -> list[str]:

@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ...errors import HostError
@@ -41,6 +41,8 @@ class Link:
     master  the name of the bridge that it is a member of, or ""
     peer    the name of the device at its other end, or below it; "" when that is in another network namespace
     data    attributes of its kind, by the kernel's names
+    ipv6    whether it takes part in IPv6. A kernel without IPv6 has no device that does
+    arp_ignore  which requests for an address of this host the host does not answer by it, see the kernel's ip-sysctl
     """
 
     name: str
@@ -54,6 +56,8 @@ class Link:
     master: str
     peer: str
     data: dict[str, Any]
+    ipv6: bool = False
+    arp_ignore: int = 0
 
 
 class Batch:
@@ -61,6 +65,7 @@ class Batch:
 
     def __init__(self) -> None:
         self._requests: list[tuple[bytes, str, int]] = []
+        self._afterwards: list[Callable[[], object]] = []
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -122,17 +127,23 @@ class Batch:
         """
         self._requests.append((nl.message(kind, nl.NLM_F_ACK | flags, len(self._requests) + 1, body), what, ignore))
 
-    def send(self) -> None:
-        """Send all requests in order, in the current network namespace. The batch is empty afterwards.
+    def afterwards(self, action: Callable[[], object]) -> None:
+        """Add an action that netlink has no request for. It is done after all requests."""
+        self._afterwards.append(action)
 
-        Raises HostError with the text of the first request that the kernel refused. The requests after it are carried out.
+    def send(self) -> None:
+        """Send all requests in order, in the current network namespace, then do the other actions. The batch is empty afterwards.
+
+        Raises HostError with the text of the first request that the kernel refused. The requests with which it was sent are carried out.
         """
         requests, self._requests = self._requests, []
-        if not requests:
-            return
-        with _open() as sock:
-            for start in range(0, len(requests), _AT_A_TIME):
-                _exchange(sock, start + 1, requests[start:start + _AT_A_TIME])
+        actions, self._afterwards = self._afterwards, []
+        if requests:
+            with _open() as sock:
+                for start in range(0, len(requests), _AT_A_TIME):
+                    _exchange(sock, start + 1, requests[start:start + _AT_A_TIME])
+        for action in actions:
+            action()
 
 
 def _ipv4_address(index: int, length: int) -> bytes:
@@ -208,7 +219,7 @@ def links() -> dict[str, Link]:
 
 
 def _link(head: dict[str, int], attributes: dict[str, Any], names: dict[int, str]) -> Link:
-    info = attributes.get("IFLA_LINKINFO", {})
+    info, family = attributes.get("IFLA_LINKINFO", {}), attributes.get("IFLA_AF_SPEC", {})
     return Link(
         name=attributes["IFLA_IFNAME"],
         index=head["ifi_index"],
@@ -221,6 +232,8 @@ def _link(head: dict[str, int], attributes: dict[str, Any], names: dict[int, str
         master=names.get(attributes.get("IFLA_MASTER", 0), ""),
         peer="" if "IFLA_LINK_NETNSID" in attributes else names.get(attributes.get("IFLA_LINK", 0), ""),
         data=info.get("IFLA_INFO_DATA", {}),
+        ipv6=family.get("AF_INET6", {}).get("IFLA_INET6_CONF", {}).get("DEVCONF_DISABLE_IPV6") == 0,
+        arp_ignore=family.get("AF_INET", {}).get("IFLA_INET_CONF", {}).get("IPV4_DEVCONF_ARP_IGNORE", 0),
     )
 
 

@@ -140,6 +140,14 @@ def value_of(name: str, data: bytes) -> Any:
     return _DECODERS[name](data)
 
 
+def attribute_bytes(body: bytes, number: int, offset: int) -> bytes:
+    """Return the value of an attribute of a message of another netlink family, b"" if the message lacks it.
+
+    offset  size of the structure before the attributes
+    """
+    return next((value for found, value in _split(body, offset) if found == number), b"")
+
+
 def _split(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
     end = len(data)
     while offset + _NLA_HDRLEN <= end:
@@ -242,6 +250,12 @@ def _next_hops_of(data: bytes) -> list[int]:
     return found
 
 
+def _settings_of(layout: str, places: dict[str, int]) -> Callable[[bytes], dict[str, int]]:
+    """Return what decodes an array of a device's settings: {name: its number in the array} gives {name: value}. A kernel may have fewer."""
+    packed = struct.Struct(layout)
+    return lambda data: {name: packed.unpack_from(data, place * packed.size)[0] for name, place in places.items() if (place + 1) * packed.size <= len(data)}
+
+
 def _not_written(_value: Any) -> bytes:
     raise NotImplementedError("this attribute is only decoded, or passed on as it is")
 
@@ -256,17 +270,22 @@ _EXPIRES: Codec = (_not_written, lambda data: _CACHEINFO_EXPIRES.unpack_from(dat
 
 # -- the kernel's names: {name: (number, kind of value)}
 
-_INET6: Table = {"IFLA_INET6_ADDR_GEN_MODE": (8, _U8)}
-_AF_SPEC: Table = {"AF_INET6": (int(socket.AF_INET6), _nested(_INET6))}
+_INET_SETTING: Table = {"IPV4_DEVCONF_ARP_IGNORE": (19, _U32)}
+_INET: Table = {"IFLA_INET_CONF": (1, (encode, _settings_of("=I", {"IPV4_DEVCONF_ARP_IGNORE": 18})))}  # as sent, its numbers begin with 1
+_INET6: Table = {
+    "IFLA_INET6_CONF": (2, (_not_written, _settings_of("=i", {"DEVCONF_DISABLE_IPV6": 26}))), "IFLA_INET6_ADDR_GEN_MODE": (8, _U8),
+}
+_AF_SPEC: Table = {"AF_INET": (int(socket.AF_INET), _nested(_INET)), "AF_INET6": (int(socket.AF_INET6), _nested(_INET6))}
 _LINK_INFO: Table = {"IFLA_INFO_KIND": (1, _TEXT), "IFLA_INFO_DATA": (2, (encode, bytes))}
 _VETH: Table = {"VETH_INFO_PEER": (1, (_peer, _peer_of))}
 _BRIDGE: Table = {
     "IFLA_BR_FORWARD_DELAY": (1, _U32), "IFLA_BR_STP_STATE": (5, _U32), "IFLA_BR_GROUP_FWD_MASK": (9, _U16), "IFLA_BR_MCAST_SNOOPING": (23, _U8),
     "IFLA_BR_NF_CALL_IPTABLES": (36, _U8), "IFLA_BR_NF_CALL_IP6TABLES": (37, _U8), "IFLA_BR_NF_CALL_ARPTABLES": (38, _U8),
+    "IFLA_BR_FDB_MAX_LEARNED": (49, _U32),
 }
 _VXLAN: Table = {
     "IFLA_VXLAN_ID": (1, _U32), "IFLA_VXLAN_GROUP": (2, _IP), "IFLA_VXLAN_LINK": (3, _U32), "IFLA_VXLAN_LOCAL": (4, _IP), "IFLA_VXLAN_TTL": (5, _U8),
-    "IFLA_VXLAN_LEARNING": (7, _U8), "IFLA_VXLAN_PORT": (15, _BE16),
+    "IFLA_VXLAN_LEARNING": (7, _U8), "IFLA_VXLAN_LIMIT": (9, _U32), "IFLA_VXLAN_PORT": (15, _BE16),
 }
 _INFO_DATA = {kind: _by_number(names) for kind, names in (("veth", _VETH), ("bridge", _BRIDGE), ("vxlan", _VXLAN))}
 _LINK: Table = {
@@ -283,7 +302,7 @@ _ROUTE: Table = {
 }
 _NEIGHBOUR: Table = {"NDA_DST": (1, _IP), "NDA_LLADDR": (2, _MAC)}
 
-_NAMES: Table = {**_LINK, **_LINK_INFO, **_VETH, **_BRIDGE, **_VXLAN, **_AF_SPEC, **_INET6, **_ADDRESS, **_ROUTE, **_NEIGHBOUR}
+_NAMES: Table = {**_LINK, **_LINK_INFO, **_VETH, **_BRIDGE, **_VXLAN, **_AF_SPEC, **_INET, **_INET_SETTING, **_INET6, **_ADDRESS, **_ROUTE, **_NEIGHBOUR}
 _ENCODERS = {name: (number, to_bytes) for name, (number, (to_bytes, _from_bytes)) in _NAMES.items()}
 _DECODERS = {name: from_bytes for name, (_number_of, (_to_bytes, from_bytes)) in _NAMES.items()}
 _BODIES: dict[int, tuple[Structure, Decoders]] = {

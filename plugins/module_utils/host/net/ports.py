@@ -16,7 +16,7 @@ from ...hostplan import HostPlan
 from ...names import CONTROL
 from ..base.paths import ExperimentPaths
 from . import netlink, substrates
-from .marks import NO_IPV6_ADDRESS, PREFIXES, marking, refuse_stranger
+from .marks import NO_IPV6_ADDRESS, PREFIXES, is_silent, mark, refuse_stranger
 from .netlink import Batch, Link
 from .netlink_messages import TYPE_CHECKING
 from .tap import make_tap
@@ -188,8 +188,8 @@ def remove_ports(paths: ExperimentPaths, but: Collection[str] = (), owners: Coll
     owners  nodes whose ports are removed; None for all
     live    {name: device} of the vhost, if the caller has listed them already
     """
-    mark = f"{paths.mark}port:"
-    marks = (mark,) if owners is None else tuple(f"{mark}{owner}:" for owner in owners)
+    ports = f"{paths.mark}port:"
+    marks = (ports,) if owners is None else tuple(f"{ports}{owner}:" for owner in owners)
     surplus = [link for link in (netlink.links() if live is None else live).values() if link.alias.startswith(marks) and link.name not in but]
     _delete(surplus, "port", dry_run)
     return [f"port {link.name} ({link.alias}): removed" for link in surplus]
@@ -250,18 +250,19 @@ def _make_veth(batch: Batch, paths: ExperimentPaths, port: Port, peer: Peer, net
     info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", other)])]
     batch.add_link(str(port), [("IFLA_IFNAME", port.name), size, ("IFLA_GROUP", paths.group), *_ONE_QUEUE, ("IFLA_LINKINFO", info)])
     if network is None:
-        mark = [("IFLA_IFALIAS", f"{paths.mark}{_INTERFACE}{port.label}")] if peer.stays else []
-        batch.set_link(str(port), [("IFLA_IFNAME", peer.name), *mark, NO_IPV6_ADDRESS])
+        alias = [("IFLA_IFALIAS", f"{paths.mark}{_INTERFACE}{port.label}")] if peer.stays else []
+        batch.set_link(str(port), [("IFLA_IFNAME", peer.name), *alias, NO_IPV6_ADDRESS])
 
 
 def _is_attached(paths: ExperimentPaths, port: Port, link: Link) -> bool:
-    return link.up and (link.master, link.mtu, link.alias) == (port.medium.master, port.medium.mtu, paths.mark + port.mark)
+    attached = (link.master, link.mtu, link.alias) == (port.medium.master, port.medium.mtu, paths.mark + port.mark)
+    return attached and link.up and is_silent(link)
 
 
 def _attach(batch: Batch, paths: ExperimentPaths, port: Port, master: int) -> None:
     """Mark the port, size it, put it on its medium and bring it up, in one request."""
-    attributes = [("IFLA_IFNAME", port.name), ("IFLA_MTU", port.medium.mtu), ("IFLA_GROUP", paths.group), *marking(paths.mark + port.mark, master)]
-    batch.set_link(str(port), attributes, up=True)
+    attributes = [("IFLA_MTU", port.medium.mtu), ("IFLA_GROUP", paths.group), ("IFLA_MASTER", master)]
+    mark(batch, str(port), port.name, paths.mark + port.mark, attributes, up=True)
 
 
 def _attached(port: Port) -> str:

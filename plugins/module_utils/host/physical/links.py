@@ -22,6 +22,11 @@ from ..net.ports import Peer, Port, Ports, is_interface, media, remove_interface
 from .routes import main_routes, refuse_capture
 
 
+_GUARDED = {"ipv4/accept_redirects": "0", "ipv4/secure_redirects": "0", "ipv4/accept_source_route": "0", "ipv4/arp_ignore": "1",
+            "ipv6/accept_ra": "0", "ipv6/accept_redirects": "0"}
+"""Settings of every interface to the experiment, {family/setting: value}."""
+
+
 def apply_links(plan: HostPlan, vnode: VnodePlan, paths: ExperimentPaths, earlier: VnodePlan | None, dry_run: bool) -> list[str]:
     """Make interfaces, addresses and routes of the node as planned.
 
@@ -136,14 +141,17 @@ def _network(prefix: str) -> str:
 
 
 def _settings(name: str, forwarding: bool, dry_run: bool) -> list[str]:
-    """Set forwarding, and relax a strict check of source addresses: packets may come in where answers do not go out. Return the changes as text."""
-    folder, changes = "/proc/sys/net/ipv4/conf", []
-    wanted = {"forwarding": "1"} if forwarding else {}
-    if max(int(_read(f"{folder}/{which}/rp_filter")) for which in ("all", name)) == 1:
-        wanted["rp_filter"] = "2"
+    """Set forwarding, and relax a strict check of source addresses: packets may come in where answers do not go out. Refuse what would let another
+    node change the routes of this machine, or tell it the machine's other addresses. Return the changes as text.
+    """
+    folder, changes = "/proc/sys/net", []
+    wanted = {**_GUARDED, **({"ipv4/forwarding": "1"} if forwarding else {})}
+    if max(int(_read(f"{folder}/ipv4/conf/{which}/rp_filter")) for which in ("all", name)) == 1:
+        wanted["ipv4/rp_filter"] = "2"
     for setting, value in wanted.items():
-        path = f"{folder}/{name}/{setting}"
-        if _read(path) != value:
+        family, leaf = setting.split("/")
+        path = f"{folder}/{family}/conf/{name}/{leaf}"
+        if os.path.exists(path) and _read(path) != value:  # a kernel may have no IPv6
             changes.append(f"interface {name}: {setting} = {value}")
             if not dry_run:
                 fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)

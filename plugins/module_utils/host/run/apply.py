@@ -15,7 +15,7 @@ from ..base.locks import experiment_lock, removal_blocked, removal_lock
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_applied, read_plan, remember_applied
 from ..base.systemctl import systemctl
-from ..net.firewall import apply_firewall, remove_firewall
+from ..net.firewall import apply_firewall, firewall_state, remove_firewall
 from ..net.probe import answering, make_endpoints
 from ..net.substrates import apply_network, remove_network
 from . import setup, sysctls, unit_file
@@ -58,6 +58,17 @@ def answer(paths: ExperimentPaths) -> dict:
         except OSError as exc:
             raise _explained(exc) from exc
     return _result([])
+
+
+def restore_filter(paths: ExperimentPaths) -> dict:
+    """Load the packet filter again if another program has removed or changed it. Raises HostError."""
+    plan = read_plan(paths)
+    with experiment_lock(paths):
+        state = firewall_state(plan, paths)
+        if state in ("", "up"):
+            return _result([])
+        apply_firewall(plan, paths)
+        return _result([f"the packet filter of {paths.experiment} was {state} and is loaded again"])
 
 
 def run_task(options: dict) -> dict:

@@ -4,7 +4,8 @@
 
 It is the main process of the unit ``benito-host@PID.EID``. During a swap-in the file ``hold`` exists, and the supervisor holds the start commands
 back until it gets a signal. At a boot of the vhost it starts them itself. A child program builds the nodes, so that the supervisor stays small.
-Another child boots the containers and virtual machines after the supervisor has reported that it is up.
+Another child boots the containers and virtual machines after the supervisor has reported that it is up, and another one restores the packet filter
+when a program such as nftables.service has removed it.
 """
 
 # a program of its own, not a module: it prints and exits
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -25,10 +25,14 @@ from ..base import cgroups, syscalls
 from ..base.namespaces import Registry, home
 from ..base.paths import ExperimentPaths, write_atomically
 from ..base.plan_file import read_plan
+from ..net.firewall_events import TableWatch
 from ..process.files import rebind_hosts
 from ..start_commands import starter
 from ..start_commands.start_command import StartCommand, declare_lost
+from .events import EventLoop, Source
 from .kinds import KIND_PARTS, is_built
+
+_BURST_S = 0.3  # a program that loads its rules sends many events
 
 
 def supervise(paths: ExperimentPaths) -> None:
@@ -44,7 +48,7 @@ def supervise(paths: ExperimentPaths) -> None:
 
 
 class _Supervisor:
-    """Waits for signals and for changes of /etc/hosts. Its state is also on disk."""
+    """Waits for what the rows of ``_sources`` watch. Its state is also on disk."""
 
     def __init__(self, paths: ExperimentPaths):
         self._paths = paths
@@ -52,11 +56,24 @@ class _Supervisor:
         self._running: dict[int, StartCommand] = {}
         self._booting: subprocess.Popen | None = None
         self._hold = f"{paths.run}/hold"
+        self._restoring: subprocess.Popen | None = None
+        self._restore_again = False
+
+    def _sources(self) -> tuple[Source, ...]:
+        """Make everything that is watched. What happens from now on is not missed."""
+        wake = _signal_pipe(signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM)
+        etc = syscalls.inotify_watch("/etc", syscalls.IN_MOVED_TO | syscalls.IN_CREATE)
+        tables = TableWatch(self._paths.nft_table)
+        return (
+            Source("signals", wake, lambda: sorted(set(os.read(wake, 4096))), self._on_signals),
+            Source("/etc/hosts", etc, lambda: b"hosts\0" in os.read(etc, 65536), lambda _changed: self._rebind_hosts()),
+            Source("packet filter", tables.fd, tables.read, lambda _changed: self._restore_filter(), _BURST_S),
+        )
 
     def run(self) -> None:
-        wake = _signal_pipe(signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM)
+        loop = EventLoop(self._sources())
         syscalls.adopt_orphans()
-        watch = syscalls.inotify_watch("/etc", syscalls.IN_MOVED_TO | syscalls.IN_CREATE)
+        restarted = os.path.exists(f"{self._paths.run}/supervisor.json")
         write_atomically(f"{self._paths.run}/supervisor.json", json.dumps({"cgroup": self._cgroup}))
         self._declare_lost()
         held = os.path.exists(self._hold)
@@ -65,13 +82,13 @@ class _Supervisor:
         _notify("READY=1")
         if not held:
             self._boot_nodes()
-        while True:
-            readable, _w, _x = select.select([wake, watch], [], [])
-            if wake in readable:
-                for number in sorted(set(os.read(wake, 4096))):
-                    self._on_signal(number)
-            if watch in readable and b"hosts\0" in os.read(watch, 65536):
-                self._rebind_hosts()
+        if restarted:  # nobody has watched meanwhile
+            self._restore_filter()
+        loop.run()
+
+    def _on_signals(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self._on_signal(number)
 
     def _on_signal(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -112,6 +129,8 @@ class _Supervisor:
                 return
             if pid == 0:
                 return
+            if self._restoring and pid == self._restoring.pid:
+                self._restored(status)
             if self._booting and pid == self._booting.pid and status:
                 print("benito-host: not all nodes have booted; see the messages above", file=sys.stderr, flush=True)
             command = self._running.pop(pid, None)
@@ -124,6 +143,22 @@ class _Supervisor:
         for vnode in plan.vnodes:
             if begun.get(vnode.name):
                 _record(declare_lost, self._paths, plan, vnode)
+
+    def _restore_filter(self) -> None:
+        """Load the packet filter again if another program has removed or changed it. A child looks, one at a time."""
+        if self._restoring:
+            self._restore_again = True
+            return
+        self._restoring = subprocess.Popen([self._paths.program, "restore-filter", "-e", self._paths.experiment])  # pylint: disable=consider-using-with
+
+    def _restored(self, status: int) -> None:
+        """Note that the child has ended. Look again if something happened meanwhile."""
+        self._restoring = None
+        if status:
+            print("benito-host: the packet filter is not restored; see the messages above", file=sys.stderr, flush=True)
+        if self._restore_again:
+            self._restore_again = False
+            self._restore_filter()
 
     def _rebind_hosts(self) -> None:
         """Bind the hosts files of nodes again, in a child, so that the supervisor stays in its namespaces."""

@@ -7,14 +7,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import select
 import subprocess
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base import syscalls
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
-from ansible_collections.deter.benito.plugins.module_utils.host.net import bridge_driver, netlink
-from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall import apply_firewall, remove_firewall, ruleset
+from ansible_collections.deter.benito.plugins.module_utils.host.net import firewall, netlink, underlay as underlay_module
+from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall import apply_firewall, firewall_state, remove_firewall
+from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall_events import TableWatch
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network
 from ansible_collections.deter.benito.plugins.module_utils.host.run.apply import apply, down
 from ansible_collections.deter.benito.tests.unit.host.plans import LOCAL, REMOTE, TUNNEL, plan
@@ -59,11 +61,18 @@ def test_substrates_are_made_once_and_repaired_where_they_differ():
     assert not [a for a in netlink.ip_json("address", "show") if a["ifname"] in links and a["addr_info"]], "no address of the vhost's own"
     assert flood_entries() == [REMOTE]
     assert apply_network(plan(), PLACE) == []
+    for link in links.values():
+        assert (link.arp_ignore, link.ipv6) == (8, False), f"the host is silent on {link.name}"
+    assert (bridge["IFLA_BR_FDB_MAX_LEARNED"], links[TUNNEL.device].data["IFLA_VXLAN_LIMIT"]) == (16384, 16384)
     for damage in (f"link delete {TUNNEL.device}", "link set bblan00000000 down", "link set bblan00000000 mtu 1400", f"link set {TUNNEL.device} nomaster",
                    f"link set {TUNNEL.device} down"):
         ip(damage)
         assert apply_network(plan(), PLACE), damage
         assert apply_network(plan(), PLACE) == [], damage
+    for setting in ("ipv4/conf/bblan00000000/arp_ignore", f"ipv4/conf/{TUNNEL.device}/arp_ignore", "ipv6/conf/bblan00000000/disable_ipv6"):
+        with open(f"/proc/sys/net/{setting}", "w", encoding="ascii") as stream:
+            stream.write("0")
+        assert apply_network(plan(), PLACE) and apply_network(plan(), PLACE) == [], setting
     assert flood_entries() == [REMOTE]
 
 
@@ -109,7 +118,7 @@ def test_links_of_an_interrupted_making_are_taken_over_and_taken_away():
 
 @sandboxed
 def test_a_multicast_tunnel_without_its_underlay_says_what_is_missing(monkeypatch):
-    monkeypatch.setattr(bridge_driver._underlay_index, "__defaults__", (0.2,))  # it waits for an address that comes late
+    monkeypatch.setattr(underlay_module.underlay_index, "__defaults__", (0.2,))  # it waits for an address that comes late
     with pytest.raises(HostError, match=f"no interface of this host has the address {LOCAL} of its experiment network"):
         apply_network(with_tunnel(mode="multicast", group="239.192.1.1"), PLACE)
 
@@ -117,19 +126,51 @@ def test_a_multicast_tunnel_without_its_underlay_says_what_is_missing(monkeypatc
 @pytest.mark.parametrize("remotes", [(REMOTE,), tuple(f"192.0.2.{n}" for n in range(2, 200)), ()])
 @sandboxed
 def test_the_firewall_loads_once_and_comes_back_after_it_was_changed(remotes):
+    underlay()
     os.makedirs(PLACE.run)
     made = with_tunnel(remotes=remotes)
+    assert firewall_state(made, PLACE) == "missing"
     assert apply_firewall(made, PLACE) == [f"firewall table {PLACE.nft_table}: made"]
     assert apply_firewall(made, PLACE) == []
-    subprocess.run(["nft", "flush", "table", "inet", PLACE.nft_table], check=True)
-    assert apply_firewall(made, PLACE, dry_run=True) == apply_firewall(made, PLACE) == [f"firewall table {PLACE.nft_table}: changed"]
-    assert apply_firewall(plan(substrates=plan().substrates[:1]), PLACE) == [f"firewall table {PLACE.nft_table}: removed"]
-    assert remove_firewall(PLACE) == []
+    for family in ("inet", "bridge"):
+        subprocess.run(["nft", "flush", "table", family, PLACE.nft_table], check=True)
+        assert firewall_state(made, PLACE) == "changed"
+        assert apply_firewall(made, PLACE, dry_run=True) == apply_firewall(made, PLACE) == [f"firewall table {PLACE.nft_table}: changed"]
+        subprocess.run(["nft", "delete", "table", family, PLACE.nft_table], check=True)
+        assert firewall_state(made, PLACE) == "missing"
+        assert apply_firewall(made, PLACE) == [f"firewall table {PLACE.nft_table}: made"]
+        assert firewall_state(made, PLACE) == "up"
+    assert apply_firewall(plan(substrates=(), vnodes=()), PLACE) == [f"firewall table {PLACE.nft_table}: removed"]
+    assert remove_firewall(PLACE) == [] and firewall_state(plan(substrates=(), vnodes=()), PLACE) == ""
     assert PLACE.nft_table not in subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
 
 
-def test_a_plan_without_tunnels_has_no_firewall():
-    assert ruleset(plan(substrates=plan().substrates[:1]), PLACE) == ""
+@sandboxed
+def test_a_full_set_of_senders_is_no_change_of_the_firewall(monkeypatch):
+    underlay()
+    os.makedirs(PLACE.run)
+    apply_network(plan(), PLACE)
+    monkeypatch.setattr(firewall, "_bounded", lambda _plan, _live: False)  # as with a kernel before 6.7
+    apply_firewall(plan(), PLACE)
+    subprocess.run(["nft", "add", "element", "bridge", PLACE.nft_table, "learned", "{ 02:00:00:00:00:01 }"], check=True)
+    assert firewall_state(plan(), PLACE) == "up" and apply_firewall(plan(), PLACE) == []
+
+
+@sandboxed
+def test_changes_of_the_experiments_tables_are_told_and_those_of_others_are_not():
+    underlay()
+    os.makedirs(PLACE.run)
+    watch = TableWatch(PLACE.nft_table)
+
+    def told(*command):
+        subprocess.run(["nft", *command], check=True)
+        return bool(select.select([watch.fd], [], [], 5)[0]) and watch.read()
+
+    apply_firewall(plan(), PLACE)
+    assert select.select([watch.fd], [], [], 5)[0] and watch.read()
+    assert not told("add", "table", "inet", "other") and not told("add", "table", "bridge", PLACE.nft_table + "0")
+    assert told("flush", "chain", "bridge", PLACE.nft_table, "inputs")
+    assert told("flush", "ruleset")
 
 
 @sandboxed

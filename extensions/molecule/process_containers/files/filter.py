@@ -1,0 +1,19 @@
+# Copyright: deter.benito contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check that the packet filter comes back when another program removes it. Run on a pnode by shared/tasks/script.yml."""
+
+from node import EXPERIMENT, UNIT, benito, run, wait
+
+
+def state():
+    return benito("status", "-e", EXPERIMENT)["filter"]
+
+
+benito("start-unit", "-e", EXPERIMENT)
+before = run("nft", "-s", "list", "ruleset")
+assert state() == "up" and "benito_" in before, before
+for times, damage in enumerate((["flush", "ruleset"], ["flush", "chain", *before.split("{")[0].split()[1:3], "arrivals"]), 1):
+    run("nft", *damage)
+    wait(f"the supervisor restores the filter after nft {' '.join(damage)}", lambda: run("nft", "-s", "list", "ruleset") == before, 5)
+    wait("it says so in the journal", lambda: run("journalctl", "-u", UNIT, "-o", "cat").count("and is loaded again") == times, 5)
+    assert state() == "up"

@@ -1,0 +1,107 @@
+# Copyright: deter.benito contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The packet filter of an experiment as nft reads it. Pure text.
+
+Two tables keep the nodes of an experiment away from the host. Both look only at devices and identifiers of their own experiment, so
+two experiments on a shared vhost do not disturb each other.
+
+* In ``inet``, the host neither takes nor routes a packet that arrived by a device of the experiment, and a tunnel takes packets only
+  from planned peers, by the underlay's device.
+* In ``bridge``, no frame leaves a bridge upwards to the host. Frames from node to node are not looked at.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from ...hostplan import HostPlan
+from ..base.paths import ExperimentPaths
+
+FAMILIES = ("inet", "bridge")
+_FIRST = -300  # priority
+
+
+def is_needed(plan: HostPlan) -> bool:
+    """Return whether this host has devices of the experiment that nodes are attached to."""
+    return bool(plan.substrates or _control_ports(plan))
+
+
+def ruleset(plan: HostPlan, paths: ExperimentPaths, underlay: str, cards: Iterable[str] = (), most_addresses: int = 0) -> str:
+    """Return the tables.
+
+    underlay        name of the device that carries the tunnels, "" when there are none
+    cards           names of the host's own network cards that are members of bridges
+    most_addresses  how many MAC addresses nodes may send from, where bridges cannot bound that themselves; else 0
+    """
+    return "".join([_table(paths, "inet", [*_arrivals(plan, paths), *_tunnels(plan, underlay)]),
+                    _table(paths, "bridge", [*_inputs(plan, paths, cards), *_senders(paths, most_addresses)])])
+
+
+def _table(paths: ExperimentPaths, family: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"table {family} {paths.nft_table} {{", *(f"  {line}" for line in lines), "}"]) + "\n"
+
+
+def _chain(name: str, hook: str, priority: int, rules: Iterable[str]) -> list[str]:
+    return [f"chain {name} {{", f"  type filter hook {hook} priority {priority}; policy accept;", *(f"  {rule}" for rule in rules), "}"]
+
+
+def _arrivals(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
+    """Drop what arrives at the host by a device of the experiment. Only the interfaces of an embedded pnode are its own."""
+    own = _set(interface.name for vnode in plan.vnodes if vnode.kind == "embedded_pnode" for interface in vnode.interfaces)
+    mine = f"iifgroup {paths.group} iifname != {own}" if own else f"iifgroup {paths.group}"
+    taken = [f"{mine} drop"]
+    if own:  # the kernel obeys redirects where the interface or the whole host does
+        taken += [f"iifname {own} icmp type redirect drop", f"iifname {own} icmpv6 type nd-redirect drop"]
+    # br_netfilter shows the packets that cross a bridge to the hooks prerouting and forward, with the bridge as both devices
+    return _chain("arrivals", "input", _FIRST, taken) + _chain("routed", "forward", _FIRST, [f"{mine} oifgroup != {paths.group} drop"])
+
+
+def _tunnels(plan: HostPlan, underlay: str) -> list[str]:
+    """Drop packets of the experiment's tunnels that do not come from a planned peer by the underlay. This looks at whole packets, not at fragments."""
+    tunnels = [substrate.tunnel for substrate in plan.substrates if substrate.tunnel]
+    if not tunnels:
+        return []
+    numbers: dict[int, list[int]] = defaultdict(list)
+    peers: dict[tuple[int, tuple[str, ...]], list[int]] = defaultdict(list)
+    for tunnel in tunnels:
+        numbers[tunnel.port].append(tunnel.vni)
+        peers[tunnel.port, tunnel.remotes].append(tunnel.vni)
+    rules = []
+    for port, vnis in numbers.items():
+        mine = _of_tunnels(port, vnis)
+        rules += [f'{mine} iifname != "{underlay}" drop', f"meta nfproto ipv6 {mine} drop"]
+    rules += [f"{_of_tunnels(port, vnis)} ip saddr != {{ {', '.join(remotes)} }} drop" for (port, remotes), vnis in peers.items() if remotes]
+    return _chain("tunnels", "input", -10, rules)
+
+
+def _of_tunnels(port: int, vnis: Iterable[int]) -> str:
+    """Return what matches VXLAN packets with these identifiers. The identifier is 96 bits into the UDP packet."""
+    return f"udp dport {port} @th,96,24 {{ {', '.join(map(str, vnis))} }}"
+
+
+def _inputs(plan: HostPlan, paths: ExperimentPaths, cards: Iterable[str]) -> list[str]:
+    """Drop frames that bridges of the experiment would hand to the host. Ports of the control network are not on such bridges."""
+    control, members = _set(_control_ports(plan)), _set(cards)
+    rules = [f"iifgroup {paths.group} iifname != {control} drop" if control else f"iifgroup {paths.group} drop"]
+    rules += [f"iifname {members} drop"] if members else []
+    return _chain("inputs", "input", _FIRST, rules)
+
+
+def _senders(paths: ExperimentPaths, most_addresses: int) -> list[str]:
+    """Bound the MAC addresses that bridges learn. When the set is full, frames from further addresses are dropped until others were silent for long."""
+    if not most_addresses:
+        return []
+    rules = [f"iifgroup {paths.group} update @learned {{ ether saddr }} accept", f"iifgroup {paths.group} drop"]
+    learned = ["set learned {", "  type ether_addr", f"  size {most_addresses}", "  flags dynamic,timeout", "  timeout 5m", "}"]
+    return [*learned, *_chain("senders", "prerouting", _FIRST, rules)]
+
+
+def _control_ports(plan: HostPlan) -> list[str]:
+    return [vnode.control.port for vnode in plan.vnodes if vnode.control and not vnode.ghost]
+
+
+def _set(names: Iterable[str]) -> str:
+    """Return an anonymous set of names, "" when there are none."""
+    quoted = [f'"{name}"' for name in sorted(names)]
+    return f"{{ {', '.join(quoted)} }}" if quoted else ""
