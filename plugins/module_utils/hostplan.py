@@ -191,6 +191,28 @@ class UserPlan:
 
 
 @dataclass(frozen=True)
+class ServicePlan:
+    """A service of the vhost that its nodes may use by the control network. ``protocol`` is ``tcp`` or ``udp``."""
+
+    protocol: str
+    port: int
+
+
+@dataclass(frozen=True)
+class ControlReach:
+    """What the nodes of this vhost may reach by the control network.
+
+    scope     ``experiment``, ``project`` or ``all``, as the setting ``control_reach``
+    peers     IPv4 addresses and prefixes within the control network that they may reach, beside the gateway and the resolvers
+    services  of the vhost itself
+    """
+
+    scope: str
+    peers: tuple[str, ...] = ()
+    services: tuple[ServicePlan, ...] = ()
+
+
+@dataclass(frozen=True)
 class HostsEntry:
     """A line of the hosts file: the address and its names. The bare node name is the last of them, if it means this address."""
 
@@ -211,6 +233,7 @@ class HostPlan:
     boot_limit_s  seconds that a virtual machine or container may take to boot before that is an error
     qemu_start    ``auto`` (a clone of a warm template if possible), ``warm`` (or an error) or ``cold``
     template_cache_mb  MiB that the warm templates of a vhost may take
+    control_reach  of its openvz and qemu nodes; None where nothing filters them
     """
 
     pid: str
@@ -228,6 +251,7 @@ class HostPlan:
     boot_limit_s: int = 600
     qemu_start: str = "auto"
     template_cache_mb: int = 4096
+    control_reach: Optional[ControlReach] = None
     version: int = PLAN_VERSION
 
     @property

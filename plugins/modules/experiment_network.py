@@ -13,7 +13,7 @@ module: experiment_network
 short_description: Build the substrates of an experiment on a vhost
 version_added: 0.1.0
 description:
-  - Makes a bridge for each substrate of the host plan, a VXLAN tunnel where the substrate goes on elsewhere, and a firewall that lets only planned peers in.
+  - Makes a bridge for each substrate of the host plan, a VXLAN tunnel where the substrate goes on elsewhere, and a packet filter that keeps nodes away from the machine.
   - Raises kernel settings to what the plan needs; what this host could not set is a warning.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:

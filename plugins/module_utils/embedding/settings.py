@@ -14,8 +14,10 @@ from .addressing.profiles import PROFILES
 from .kinds import ALLOWED, KINDS, kind_named
 
 HOSTS_MODES = ("neighbour", "shared")
+EXPERIMENT, PROJECT, EVERYTHING = "experiment", "project", "all"
 VXLAN_MODES = ("unicast", "multicast")
 ORIGINAL_PASSES = "original"
+CONTROL_REACHES = (EXPERIMENT, PROJECT, EVERYTHING)
 PASSES_MODES = ("together", ORIGINAL_PASSES)
 BY_PASS = ("pass_pack", "pass_size", "pass_pnodes", "pass_nodes_only")
 
@@ -46,6 +48,8 @@ class EmbeddingSettings:
     address_base: str = "10.0.0.0/16"
     address_profile: str = "default"
     control_networks: tuple[str, ...] = ()
+    control_reach: str = EXPERIMENT
+    control_allow: tuple[str, ...] = ()
     hosts_mode: str = "neighbour"
     vxlan_mode: str = "unicast"
     multicast_group_base: str = "239.192.0.0"
@@ -79,7 +83,8 @@ def check_settings(settings: EmbeddingSettings) -> None:
         problems.append(_problem("size", f"{settings.size} is not a number of parts", "0 or more"))
     for name, values in (("pass_pack", settings.pass_pack), ("pass_size", settings.pass_size)):
         problems += [_problem(name, f"{value} of pass {number} is not a number", "at least 1") for number, value in values.items() if value < 1]
-    for name, allowed in (("hosts_mode", HOSTS_MODES), ("vxlan_mode", VXLAN_MODES), ("passes", PASSES_MODES), ("address_profile", tuple(PROFILES))):
+    for name, allowed in (("hosts_mode", HOSTS_MODES), ("vxlan_mode", VXLAN_MODES), ("passes", PASSES_MODES), ("address_profile", tuple(PROFILES)),
+                          ("control_reach", CONTROL_REACHES)):
         value = getattr(settings, name)
         if value not in allowed:
             problems.append(_problem(name, f"{value!r} is not known", f"one of {', '.join(allowed)}"))
@@ -99,7 +104,8 @@ def _kind_problems(settings: EmbeddingSettings) -> Iterator[Problem]:
 
 
 def _network_problems(settings: EmbeddingSettings) -> Iterator[Problem]:
-    prefixes = [("address_base", settings.address_base), *(("control_networks", text) for text in settings.control_networks)]
+    prefixes = [("address_base", settings.address_base)]
+    prefixes += [(name, text) for name in ("control_networks", "control_allow") for text in getattr(settings, name)]
     for name, text in prefixes:
         try:
             ipaddress.IPv4Network(text)

@@ -22,11 +22,12 @@ from ..embedding.placement.machines import Machine, machines
 from ..embedding.placement.memory import HostMemory, WarmMemory, memory_need
 from ..embedding.placement.provisioning import Provisioning, Resources
 from ..embedding.placement.resources import node_resources
+from ..embedding.settings import PROJECT
 from ..errors import BenitoError, ExperimentError
 from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
-from ..experiment.directory import ExperimentDirectory
+from ..experiment.directory import ExperimentDirectory, experiments
 from ..experiment.keys import ACCESS_KEY, TUNNEL_SALT, new_salt
-from ..hostplan import HostPlan, ImagePlan, UserPlan, to_json
+from ..hostplan import ControlReach, HostPlan, ImagePlan, UserPlan, to_json
 from ..settings.site_settings import SiteSettings, load_site
 from ..topology.topdl.reader import read_topdl
 from .lent import abandon, read_allocation
@@ -77,7 +78,8 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         control = _control_addresses(directory, carrying, nodes, chosen, offers)
         salt = _salt(directory)
         allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
-        plans = bind(directory.pid, directory.eid, topology, allocation, settings, _provisioning(directory, settings) if control else NOTHING, salt)
+        provisioning = _provisioning(directory, settings) if control else NOTHING
+        plans = bind(directory.pid, directory.eid, topology, allocation, settings, provisioning, salt, _reach(directory, allocation, settings))
     except BenitoError as exc:
         if not dry_run:
             abandon(directory, str(exc).splitlines()[0])
@@ -111,6 +113,17 @@ def _access(directory: ExperimentDirectory, plans: dict[str, HostPlan]) -> dict[
 def _salt(directory: ExperimentDirectory) -> str:
     """Return the secret of the experiment's tunnels, a new one if it has none yet."""
     return directory.read(TUNNEL_SALT) if os.path.exists(directory.file(TUNNEL_SALT)) else new_salt()
+
+
+def _reach(directory: ExperimentDirectory, allocation: Allocation, settings: SiteSettings) -> ControlReach:
+    """Return what the experiment's nodes may reach by the control network. Other experiments of the project count if they have machines now."""
+    peers = {*settings.control_allow, *(host.controller for host in allocation.hosts.values() if host.controller)}
+    allocations = [allocation]
+    if settings.control_reach == PROJECT:
+        others = [ExperimentDirectory(directory.home, project, eid) for project, eid in experiments(directory.home)]
+        allocations += [read_allocation(other) for other in others if other.pid == directory.pid]
+    peers.update(address.split("/")[0] for one in allocations for address in one.control.values())
+    return ControlReach(settings.control_reach, tuple(sorted(peers)))
 
 
 def _needs(nodes: Nodes, carrying: tuple[Machine, ...], settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:
@@ -204,5 +217,5 @@ def _pool_host(name: str, offer: Mapping[str, Any], secrets: Mapping[str, Any]) 
     return PoolHost(
         name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
         underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
-        control_gateway=offer.get("control_gateway", ""), variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
+        controller=offer.get("controller", ""), control_gateway=offer.get("control_gateway", ""), variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
     )

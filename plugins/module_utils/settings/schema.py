@@ -136,6 +136,23 @@ SETTINGS: tuple[Setting, ...] = (
         "Name the networks through which you reach your machines, if they lie within 10.0.0.0/8.",
     ),
     Setting(
+        "control_reach", _one_of("experiment", "project", "all"), "experiment",
+        "What openvz and qemu nodes reach by the [control network](security.md#the-control-network).",
+        "`experiment` is the nodes of the same experiment, the controller, the gateway and what is behind it, and the name servers. "
+        "`project` is also the nodes of the project's other experiments that are swapped in by then. `all` is every machine there.",
+    ),
+    Setting(
+        "control_allow",
+        {
+            "type": "array",
+            "items": {"type": "string", "format": "ipv4-network", "examples": ["172.16.0.5/32"]},
+            "examples": [["172.16.0.5/32"]],
+        },
+        [],
+        "Further IPv4 addresses and networks that openvz and qemu nodes reach by the control network.",
+        "Name the file servers and login hosts there that nodes need.",
+    ),
+    Setting(
         "hosts_mode", _one_of("neighbour", "shared"), "neighbour",
         "What the hosts files of nodes say.",
         "With `neighbour`, a bare name means the address on a substrate that the node shares. With `shared`, all nodes get the same file.",

@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.allocation import Allocation
 from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlReach
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.allocate import allocate
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.begin import SWAPIN, begin
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.create import Request, prepare
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.lent import read_plans
 from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.writer import write_topdl
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 
@@ -119,3 +124,42 @@ def test_an_inventory_that_has_words_for_a_number_is_an_error_that_names_the_mac
 ])
 def test_only_processes_on_the_machines_themselves_see_its_files(made, nodes, processes):
     assert begin(made(vtopo({"lan": "a b"}, **nodes)), SWAPIN).processes == processes
+
+
+def vnis(directory):
+    return {substrate.tunnel.vni for plan in read_plans(directory).values() for substrate in plan.substrates if substrate.tunnel}
+
+
+def test_the_identifiers_of_tunnels_are_made_of_a_secret_that_stays_with_the_experiment(made, tmp_path):
+    topology, kind = vtopo({"lan": "a b"}, a={"node_type": "process"}, b={"node_type": "process"}), {"packing": 1}
+    directory = made(topology, **kind)
+    allocate(directory, pool({}, {}), {}, dry_run=True)
+    assert not os.path.exists(directory.file("secrets/tunnel_salt"))
+    allocate(directory, pool({}, {}), {})
+    first, salt = vnis(directory), directory.read("secrets/tunnel_salt")
+    assert len(first) == 1 and len(salt) >= 32 and os.stat(directory.file("secrets/tunnel_salt")).st_mode & 0o777 == 0o600
+    assert not allocate(directory, pool({}, {}), {}).changed and vnis(directory) == first
+    directory.write("secrets/tunnel_salt", "another")
+    allocate(directory, pool({}, {}), {})
+    assert vnis(directory) != first
+
+
+IMAGE = {"digest": "1234567890", "name": "debian-12", "form": "root"}
+CONTROL = {"control_network": "172.31.0.0/24", "control_gateway": "172.31.0.254", "control_address": "172.31.0.1"}
+
+
+@pytest.mark.parametrize(("settings", "more"), [
+    ({}, ()), ({"control_allow": "172.31.0.77/32"}, ("172.31.0.77/32",)), ({"control_reach": "project"}, ("172.31.0.60",)), ({"control_reach": "all"}, ()),
+])
+def test_nodes_reach_each_other_the_controller_and_what_the_settings_say(made, settings, more):
+    directory = made(vtopo({"lan": "a b"}, a={"node_type": "openvz"}, b={"node_type": "openvz"}), packing=1, **settings)
+    resources = {"memory_mb": 256, "cpus": 0, "disk_mb": 2048}
+    directory.write("images.json", json.dumps({"images": {"1234567890": IMAGE}, "nodes": {"a": "1234567890", "b": "1234567890"},
+                                               "resources": {"a": resources, "b": resources}}))
+    for project, eid, address in (("Proj", "other", "172.31.0.60"), ("Proj2", "other", "172.31.0.61")):
+        other = ExperimentDirectory(directory.home, project, eid)
+        other.create({"allocation.json": Allocation(control={"x": f"{address}/24"}).to_json()})
+    allocate(directory, pool(*({**CONTROL, "control_addresses": f"172.31.0.{n}0-172.31.0.{n}9", "controller": "172.31.0.5"} for n in (1, 2))), {})
+    scope = settings.get("control_reach", "experiment")
+    for plan in read_plans(directory).values():
+        assert plan.control_reach == ControlReach(scope, tuple(sorted({"172.31.0.10", "172.31.0.20", "172.31.0.5", *more})))

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from ...errors import BenitoError, HostError, Problem
-from ...hostplan import ControlPlan, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
+from ...hostplan import ControlPlan, ControlReach, HostPlan, InterfacePlan, SubstratePlan, Tunnel, UplinkPlan, VnodePlan
 from ...names import CONTROL
 from ...topology.model import Topology
 from ..addressing.subnets import dotted
@@ -39,15 +39,16 @@ _PROBE_ADDRESSES = 254 * 254
 
 
 def bind(pid: str, eid: str, partitioned: Topology, allocation: Allocation, settings: EmbeddingSettings,
-         provisioning: Provisioning = NOTHING, salt: str = "") -> dict[str, HostPlan]:
+         provisioning: Provisioning = NOTHING, salt: str = "", reach: ControlReach | None = None) -> dict[str, HostPlan]:
     """Return {vhost: its plan}: every machine of the partitioned topology (``embed.embed``) in order, then every nested vhost.
 
-    salt  the experiment's secret, of which the VXLAN identifiers are made
+    salt   the experiment's secret, of which the VXLAN identifiers are made
+    reach  what nodes may reach by the control network; None for everything
 
     Raises HostError when a lent machine cannot carry the tunnels. Raises BenitoError when a machine, an image or a control address is
     missing.
     """
-    binding = _Binding(pid, eid, partitioned, allocation, settings, provisioning, salt)
+    binding = _Binding(pid, eid, partitioned, allocation, settings, provisioning, salt, reach)
     plans = {machine.vhost: binding.plan(machine) for machine in binding.machines}
     return {**plans, **{nested.vhost: binding.nested_plan(nested) for machine in binding.machines for nested in machine.nested}}
 
@@ -63,8 +64,8 @@ class _Binding:
     """The values that all plans of one experiment share."""
 
     def __init__(self, pid: str, eid: str, topology: Topology, allocation: Allocation, settings: EmbeddingSettings, provisioning: Provisioning,
-                 salt: str):
-        self.pid, self.eid, self.settings, self.provisioning, self.control = pid, eid, settings, provisioning, allocation.control
+                 salt: str, reach: ControlReach | None):
+        self.pid, self.eid, self.settings, self.provisioning, self.control, self.reach = pid, eid, settings, provisioning, allocation.control, reach
         self.identifiers = Identifiers(pid, eid, salt)
         self.nodes = read_nodes(topology)
         self.machines = machines(self.nodes)
@@ -109,6 +110,7 @@ class _Binding:
             boot_limit_s=self.settings.boot_limit_s,
             qemu_start=self.settings.qemu_start,
             template_cache_mb=self.settings.template_cache_mb,
+            control_reach=self.reach if any(vnode.control for vnode in vnodes) else None,
         )
 
     def nested_plan(self, nested: Nested) -> HostPlan:

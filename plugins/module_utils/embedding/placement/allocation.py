@@ -22,6 +22,7 @@ class PoolHost:
     underlay_mtu      bytes
     links             names of its live network devices that are not this experiment's
     vnis              VXLAN network identifiers that others use on it
+    controller        address of the controller as the machine sees it, "" if Ansible did not come by SSH
     control_gateway   of the control network's default route, "" without one
     variables         its inventory variables, with which Ansible connects to it
     """
@@ -32,6 +33,7 @@ class PoolHost:
     underlay_mtu: int = 1500
     links: tuple[str, ...] = ()
     vnis: tuple[int, ...] = ()
+    controller: str = ""
     control_gateway: str = ""
     variables: dict[str, Any] = field(default_factory=dict)
 

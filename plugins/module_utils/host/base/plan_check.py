@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 
 from ...errors import HostError
-from ...hostplan import HostPlan, ImagePlan, SubstratePlan, UserPlan, VnodePlan, ports_of
+from ...hostplan import ControlReach, HostPlan, ImagePlan, SubstratePlan, UserPlan, VnodePlan, ports_of
 from ...names import CONTROL, is_interface_name, is_node_name, is_project_name
 
 _DEVICE = re.compile(r"b[bvx][a-z0-9]{1,13}")
@@ -52,6 +52,8 @@ def _wrong(plan: HostPlan) -> Iterator[str]:
         yield f"acceleration {plan.acceleration!r} is neither auto, kvm nor tcg"
     if plan.qemu_start not in ("auto", "warm", "cold"):
         yield f"qemu_start {plan.qemu_start!r} is neither auto, warm nor cold"
+    if plan.control_reach:
+        yield from (f"control_reach: {what}" for what in _wrong_reach(plan.control_reach))
     known, addresses = {substrate.name for substrate in plan.substrates}, {entry.address for entry in plan.hosts}
     images = {image.digest for image in plan.images}
     for vnode in plan.vnodes:
@@ -87,6 +89,15 @@ def _wrong_substrate(substrate: SubstratePlan) -> Iterator[str]:
         yield f"network identifier {tunnel.vni} or port {tunnel.port} is not valid"
     ends = [tunnel.local, *tunnel.remotes] + ([tunnel.group] if tunnel.mode == "multicast" else [])
     yield from (f"tunnel end {address!r} is not an IPv4 address" for address in ends if not _is_address(address))
+
+
+def _wrong_reach(reach: ControlReach) -> Iterator[str]:
+    if reach.scope not in ("experiment", "project", "all"):
+        yield f"scope {reach.scope!r} is neither experiment, project nor all"
+    yield from (f"peer {peer!r} is not an IPv4 address or prefix" for peer in reach.peers if not _is_address(peer) and not _is_prefix(peer))
+    for service in reach.services:
+        if service.protocol not in ("tcp", "udp") or not 0 < service.port < 1 << 16:
+            yield f"{service.protocol} port {service.port} is not a service"
 
 
 def _wrong_image(image: ImagePlan) -> Iterator[str]:

@@ -51,8 +51,23 @@ def _interface_of_ssh_server() -> str:
     return names.pop() if names else ""
 
 
+def ssh_client() -> str:
+    """Return the IPv4 address from which the SSH connection comes that this runs under, "" if there is none."""
+    client = _ssh_connection()[0]
+    try:
+        socket.inet_pton(socket.AF_INET, client)
+    except OSError:
+        return ""
+    return client
+
+
 def _ssh_server_address() -> str:
-    """Return our end of the SSH connection. sudo hides it from its own environment, but not from that of its ancestors."""
+    """Return our end of the SSH connection, "" if there is none."""
+    return _ssh_connection()[1]
+
+
+def _ssh_connection() -> tuple[str, str]:
+    """Return both addresses of the SSH connection, the client's first. sudo hides it from its own environment, but not from that of its ancestors."""
     process = os.getpid()
     while process > 1:
         try:
@@ -61,11 +76,11 @@ def _ssh_server_address() -> str:
             with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stream:
                 process = int(stream.read().rpartition(")")[2].split()[1])
         except (OSError, ValueError):
-            return ""
+            return "", ""
         words = variables.get(b"SSH_CONNECTION", b"").decode(errors="replace").split()
         if len(words) == 4:
-            return words[2][7:] if words[2].startswith("::ffff:") else words[2]
-    return ""
+            return words[0].removeprefix("::ffff:"), words[2].removeprefix("::ffff:")
+    return "", ""
 
 
 def refuse_unless_plain(interface: str) -> None:

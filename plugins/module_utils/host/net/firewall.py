@@ -12,10 +12,13 @@ import subprocess
 
 from ...errors import HostError
 from ...hostplan import HostPlan
+from ...names import CONTROL
 from ..base import syscalls
 from ..base.paths import ExperimentPaths, read_json, remove_file, write_atomically
+from ..guest.resolver import name_servers, resolv_conf
 from . import netlink
 from .bridge_driver import MOST_ADDRESSES
+from .control_rules import ControlSide
 from .netlink import Link
 from .ruleset import FAMILIES, is_needed, ruleset
 from .underlay import underlay_index
@@ -65,7 +68,16 @@ def _wanted(plan: HostPlan, paths: ExperimentPaths) -> str:
     live = netlink.links()
     uplinks = {substrate.uplink for substrate in plan.substrates if substrate.uplink}
     cards = [link.name for link in live.values() if link.mac_address in uplinks and not link.kind]
-    return ruleset(plan, paths, underlay, cards, 0 if _bounded(plan, live) else MOST_ADDRESSES)
+    return ruleset(plan, paths, underlay, _control_side(live), cards, 0 if _bounded(plan, live) else MOST_ADDRESSES)
+
+
+def _control_side(live: dict[str, Link]) -> ControlSide:
+    if CONTROL not in live:
+        return ControlSide()
+    bridge = live[CONTROL]
+    addresses = [prefix.split("/")[0] for index, prefix in netlink.ipv4_addresses() if index == bridge.index]
+    servers = [server for server in name_servers(resolv_conf()) if ":" not in server]
+    return ControlSide(bridge.mac_address, tuple(sorted(addresses)), tuple(sorted(servers)))
 
 
 def _bounded(plan: HostPlan, live: dict[str, Link]) -> bool:

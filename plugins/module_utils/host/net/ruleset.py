@@ -7,7 +7,8 @@ two experiments on a shared vhost do not disturb each other.
 
 * In ``inet``, the host neither takes nor routes a packet that arrived by a device of the experiment, and a tunnel takes packets only
   from planned peers, by the underlay's device.
-* In ``bridge``, no frame leaves a bridge upwards to the host. Frames from node to node are not looked at.
+* In ``bridge``, no frame leaves a bridge upwards to the host. Frames from node to node are not looked at. What nodes send to the
+  control network is in control_rules.py.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 
 from ...hostplan import HostPlan
 from ..base.paths import ExperimentPaths
+from .control_rules import ControlSide, control_rules
 
 FAMILIES = ("inet", "bridge")
 _FIRST = -300  # priority
@@ -27,15 +29,16 @@ def is_needed(plan: HostPlan) -> bool:
     return bool(plan.substrates or _control_ports(plan))
 
 
-def ruleset(plan: HostPlan, paths: ExperimentPaths, underlay: str, cards: Iterable[str] = (), most_addresses: int = 0) -> str:
+def ruleset(plan: HostPlan, paths: ExperimentPaths, underlay: str, control: ControlSide, cards: Iterable[str] = (), most_addresses: int = 0) -> str:
     """Return the tables.
 
     underlay        name of the device that carries the tunnels, "" when there are none
+    control         the host's end of the control network
     cards           names of the host's own network cards that are members of bridges
     most_addresses  how many MAC addresses nodes may send from, where bridges cannot bound that themselves; else 0
     """
     return "".join([_table(paths, "inet", [*_arrivals(plan, paths), *_tunnels(plan, underlay)]),
-                    _table(paths, "bridge", [*_inputs(plan, paths, cards), *_senders(paths, most_addresses)])])
+                    _table(paths, "bridge", [*_inputs(plan, paths, cards), *_senders(paths, most_addresses), *_control(plan, control)])])
 
 
 def _table(paths: ExperimentPaths, family: str, lines: Iterable[str]) -> str:
@@ -95,6 +98,11 @@ def _senders(paths: ExperimentPaths, most_addresses: int) -> list[str]:
     rules = [f"iifgroup {paths.group} update @learned {{ ether saddr }} accept", f"iifgroup {paths.group} drop"]
     learned = ["set learned {", "  type ether_addr", f"  size {most_addresses}", "  flags dynamic,timeout", "  timeout 5m", "}"]
     return [*learned, *_chain("senders", "prerouting", _FIRST, rules)]
+
+
+def _control(plan: HostPlan, control: ControlSide) -> list[str]:
+    rules = control_rules(plan, control)
+    return _chain("control", "prerouting", _FIRST, rules) if rules else []
 
 
 def _control_ports(plan: HostPlan) -> list[str]:

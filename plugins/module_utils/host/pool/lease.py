@@ -59,9 +59,10 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     "templates": of each warm template of virtual machines that was cloned before "image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb",
     "memory_mb": MiB of the machine, 0 when it is unknown, "memory_reserved_mb": what others have reserved of it,
     "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis", "control_addresses", "control_address", "control_prefix_length",
-    "control_gateway", "control_network", "control_addresses_used"}, the last of all experiments here but the claim's own.
+    "control_gateway", "control_network", "controller", "control_addresses_used"}, the last of all experiments here but the claim's own.
     Raises HostError when the pool's data on the experiment network is wrong.
     """
+    from ..control_bridge.device import ssh_client
     from ..net import netlink
     from ..qemu.template_notes import templates_here
     from .control_network import control_addresses_used, control_network
@@ -86,6 +87,7 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
         "vnis": sorted(vni for vni in vnis if isinstance(vni, int)),
         "control_addresses": control_addresses,
         **control_network(),
+        "controller": ssh_client(),
         "control_addresses_used": control_addresses_used(but=own),
     }
 
