@@ -21,7 +21,6 @@ from ..net.netlink import Batch
 from ..net.ports import Peer, Port, Ports, is_interface, media, remove_interfaces
 from .routes import main_routes, refuse_capture
 
-
 _GUARDED = {"ipv4/accept_redirects": "0", "ipv4/secure_redirects": "0", "ipv4/accept_source_route": "0", "ipv4/arp_ignore": "1",
             "ipv6/accept_ra": "0", "ipv6/accept_redirects": "0"}
 """Settings of every interface to the experiment, {family/setting: value}."""

@@ -8,7 +8,6 @@ import dataclasses
 import os
 import select
 import socket
-import struct
 import subprocess
 import time
 
@@ -20,6 +19,8 @@ from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall imp
 from ansible_collections.deter.benito.plugins.module_utils.host.net.ports import Peer, Port, Ports, media
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, ControlReach, ServicePlan, VnodePlan
+from ansible_collections.deter.benito.tests.unit.host.net import frames
+from ansible_collections.deter.benito.tests.unit.host.net.frames import ACK, ALL, ICMP, RST, SYN, TCP, UDP, tcp
 from ansible_collections.deter.benito.tests.unit.host.plans import LOCAL, plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import sandboxed
 
@@ -27,7 +28,7 @@ PLACE = ExperimentPaths("Proj.exp")
 NET = "172.31.0"
 VHOST, GATEWAY, CONTROLLER, RESOLVER, SAME, OTHER = (f"{NET}.{number}" for number in (1, 254, 200, 53, 12, 99))
 NODE = f"{NET}.11"
-NODE_MAC, HOST_MAC, FAR_MAC, ALL = (bytes.fromhex(text) for text in ("020000000b01", "020000000bff", "020000000bfe", "ffffffffffff"))
+NODE_MAC, HOST_MAC, FAR_MAC = (bytes.fromhex(text) for text in ("020000000b01", "020000000bff", "020000000bfe"))
 
 
 def run(*command):
@@ -70,7 +71,7 @@ link set far up
         run("ip", "link", "set", "na", "netns", "a")
         run("ip", "-n", "a", "link", "set", "na", "up")
         apply_firewall(made, PLACE)
-        self.node, self.far = in_namespace("a", lambda: frames("na")), frames("far")
+        self.node, self.far = in_namespace("a", lambda: device_socket("na")), device_socket("far")
 
     def passes(self, frame):
         """Whether a frame that the node sends leaves the vhost by its uplink."""
@@ -78,7 +79,7 @@ link set far up
 
     def reaches_vhost(self, frame):
         """Whether the vhost takes a frame that the node sends."""
-        with frames("control0") as taken:
+        with device_socket("control0") as taken:
             return sent(self.node, frame, taken)
 
 
@@ -91,13 +92,13 @@ def in_namespace(name, body):
             syscalls.setns(own.fileno(), syscalls.CLONE_NEWNET)
 
 
-def frames(device):
+def device_socket(device):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
     sock.bind((device, 0))
     return sock
 
 
-COUNT = [0]
+COUNT, MARK = [0], len(b"number 00000000")
 
 
 def sent(sender, frame, receiver, limit_s=0.15):
@@ -111,28 +112,16 @@ def sent(sender, frame, receiver, limit_s=0.15):
     return False
 
 
-def arp(target, sender=NODE, mac=NODE_MAC, operation=1, source=NODE_MAC):
-    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, operation, mac, socket.inet_aton(sender), bytes(6), socket.inet_aton(target))
-    return ALL + source + b"\x08\x06" + body
+def arp(target, sender=NODE, mac=NODE_MAC, **more):
+    return frames.arp(NODE_MAC, sender, target, claimed=mac, **more)
 
 
-def ipv4(destination, payload, protocol=17, source=NODE, to=FAR_MAC, mac=NODE_MAC, fragment=0):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload) + 15, 0, fragment, 64, protocol, 0, socket.inet_aton(source), socket.inet_aton(destination))
-    total = sum(struct.unpack("!10H", head))
-    total = (total & 0xFFFF) + (total >> 16)
-    head = head[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF) + head[12:]
-    return to + mac + b"\x08\x00" + head + payload
+def ipv4(target, payload, protocol=UDP, source=NODE, to=FAR_MAC, mac=NODE_MAC, **more):
+    return frames.ipv4(mac, to, source, target, payload, protocol, more=MARK, **more)
 
 
 def udp(port, source=40000):
-    return struct.pack("!HHHH", source, port, 8 + 15, 0)
-
-
-def tcp(port, flags, source=40000):
-    return struct.pack("!HHIIBBHHH", source, port, 1, 1, 5 << 4, flags, 1024, 0, 0)
-
-
-SYN, ACK, RST = 2, 16, 4
+    return frames.udp(port, source=source, more=MARK)
 
 
 @pytest.mark.parametrize("scope", ["experiment", "all"])
@@ -145,7 +134,7 @@ def test_a_node_sends_from_its_planned_addresses_only(monkeypatch, scope):
         "the vhost's address": ipv4(SAME, udp(9), source=VHOST), "ARP for another's address": arp(SAME, VHOST),
         "ARP with another's MAC address": arp(SAME, mac=FAR_MAC), "an ARP answer with another's address": arp(SAME, GATEWAY, operation=2),
         "RARP": NODE_MAC + NODE_MAC + b"\x80\x35" + arp(SAME)[14:], "an ARP operation of no use": arp(SAME, operation=8),
-        "a router advertisement": bytes.fromhex("333300000001") + NODE_MAC + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, 16, 58, 255) + bytes(32) + b"\x86" + bytes(15),
+        "a router advertisement": frames.router_advertisement(NODE_MAC),
         "a VLAN tag": ipv4(SAME, udp(9))[:12] + b"\x81\x00\x00\x05" + ipv4(SAME, udp(9))[12:],
         "two VLAN tags": ipv4(SAME, udp(9))[:12] + b"\x88\xa8\x00\x05\x81\x00\x00\x05" + ipv4(SAME, udp(9))[12:],
         "STP": bytes.fromhex("0180c2000000") + NODE_MAC + b"\x00\x26\x42\x42\x03" + bytes(35),
@@ -160,13 +149,13 @@ def test_a_node_sends_from_its_planned_addresses_only(monkeypatch, scope):
 def test_a_node_reaches_its_experiment_the_controller_the_resolver_and_what_is_behind_the_gateway(monkeypatch):
     net = Control(monkeypatch)
     for address in (SAME, CONTROLLER, RESOLVER, GATEWAY, "198.51.100.7"):
-        assert net.passes(ipv4(address, tcp(22, SYN), 6)), address
+        assert net.passes(ipv4(address, tcp(22, SYN), TCP)), address
     for address in (SAME, CONTROLLER, RESOLVER, GATEWAY):
         assert net.passes(arp(address)), address
     assert net.reaches_vhost(arp(VHOST))
     for address in (OTHER, f"{NET}.255", f"{NET}.0", "255.255.255.255", "127.0.0.1", "169.254.169.254", "224.0.0.251", "0.0.0.0", LOCAL, "192.0.2.2"):
-        assert not net.passes(ipv4(address, tcp(22, SYN), 6)), address
-        assert not net.reaches_vhost(ipv4(address, tcp(22, SYN), 6, to=HOST_MAC)), address
+        assert not net.passes(ipv4(address, tcp(22, SYN), TCP)), address
+        assert not net.reaches_vhost(ipv4(address, tcp(22, SYN), TCP, to=HOST_MAC)), address
     assert not net.passes(arp(OTHER)), "not even who else is there"
     for to in (ALL, bytes.fromhex("01005e0000fb")):
         assert not net.passes(ipv4(SAME, udp(5353), to=to)), "a frame to many"
@@ -179,23 +168,23 @@ def test_the_vhost_gets_answers_from_its_nodes_and_nothing_else(monkeypatch):
     def reaches(payload, protocol, **more):
         return net.reaches_vhost(ipv4(VHOST, payload, protocol, to=HOST_MAC, **more))
 
-    assert reaches(tcp(40000, SYN | ACK), 6) and reaches(tcp(40000, ACK), 6) and reaches(tcp(40000, RST), 6) and reaches(bytes(8), 1)
-    assert reaches(tcp(2049, SYN), 6) and reaches(udp(53), 17), "the services that the plan names"
-    assert not reaches(tcp(22, SYN), 6) and not reaches(tcp(53, SYN), 6) and not reaches(udp(2049), 17) and not reaches(b"\x08" + bytes(7), 1)
-    assert not reaches(b"\x05" + bytes(7), 1), "a redirect"
-    assert not reaches(tcp(22, SYN)[:8], 6, fragment=0x2000) and not reaches(tcp(22, SYN)[8:], 6, fragment=1), "flags in a second fragment"
-    assert not net.reaches_vhost(ipv4("198.51.100.7", tcp(22, SYN), 6, to=HOST_MAC)), "the vhost routes for nobody"
+    assert reaches(tcp(40000, SYN | ACK), TCP) and reaches(tcp(40000, ACK), TCP) and reaches(tcp(40000, RST), TCP) and reaches(bytes(8), ICMP)
+    assert reaches(tcp(2049, SYN), TCP) and reaches(udp(53), UDP), "the services that the plan names"
+    assert not reaches(tcp(22, SYN), TCP) and not reaches(tcp(53, SYN), TCP) and not reaches(udp(2049), UDP) and not reaches(b"\x08" + bytes(7), ICMP)
+    assert not reaches(b"\x05" + bytes(7), ICMP), "a redirect"
+    assert not reaches(tcp(22, SYN)[:8], TCP, fragment=0x2000) and not reaches(tcp(22, SYN)[8:], TCP, fragment=1), "flags in a second fragment"
+    assert not net.reaches_vhost(ipv4("198.51.100.7", tcp(22, SYN), TCP, to=HOST_MAC)), "the vhost routes for nobody"
 
 
 @sandboxed
 def test_with_reach_all_every_machine_of_the_control_network_is_reached(monkeypatch):
     net = Control(monkeypatch, dataclasses.replace(REACH, scope="all"))
-    assert net.passes(ipv4(OTHER, tcp(22, SYN), 6)) and net.passes(arp(OTHER))
-    assert net.reaches_vhost(ipv4(VHOST, tcp(22, SYN), 6, to=HOST_MAC))
+    assert net.passes(ipv4(OTHER, tcp(22, SYN), TCP)) and net.passes(arp(OTHER))
+    assert net.reaches_vhost(ipv4(VHOST, tcp(22, SYN), TCP, to=HOST_MAC))
 
 
 @sandboxed
 def test_what_others_send_to_a_node_arrives(monkeypatch):
     net = Control(monkeypatch)
     for source in (OTHER, CONTROLLER):
-        assert sent(net.far, ipv4(NODE, tcp(22, SYN), 6, source=source, to=NODE_MAC, mac=FAR_MAC), net.node), source
+        assert sent(net.far, ipv4(NODE, tcp(22, SYN), TCP, source=source, to=NODE_MAC, mac=FAR_MAC), net.node), source

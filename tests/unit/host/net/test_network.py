@@ -14,7 +14,8 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base import syscalls
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
-from ansible_collections.deter.benito.plugins.module_utils.host.net import firewall, netlink, underlay as underlay_module
+from ansible_collections.deter.benito.plugins.module_utils.host.net import firewall, netlink
+from ansible_collections.deter.benito.plugins.module_utils.host.net import underlay as underlay_module
 from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall import apply_firewall, firewall_state, remove_firewall
 from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall_events import TableWatch
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network
