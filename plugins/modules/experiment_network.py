@@ -13,7 +13,8 @@ module: experiment_network
 short_description: Build the substrates of an experiment on a vhost
 version_added: 0.1.0
 description:
-  - Makes a bridge for each substrate of the host plan, a VXLAN tunnel where the substrate goes on elsewhere, and a packet filter that keeps nodes away from the machine.
+  - Makes a bridge for each substrate of the host plan, and a VXLAN tunnel where the substrate goes on elsewhere.
+  - Loads a packet filter that keeps nodes away from the machine, and lets only planned peers into the tunnels.
   - Raises kernel settings to what the plan needs; what this host could not set is a warning.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:

@@ -217,5 +217,6 @@ def _pool_host(name: str, offer: Mapping[str, Any], secrets: Mapping[str, Any]) 
     return PoolHost(
         name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
         underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
-        controller=offer.get("controller", ""), control_gateway=offer.get("control_gateway", ""), variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
+        controller=offer.get("controller", ""), control_gateway=offer.get("control_gateway", ""),
+        variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
     )
