@@ -94,8 +94,13 @@ class Projects:
         return {pnode: (self.testbed.state(pnode), self.testbed.ssh(pnode, "ip neighbour show | grep -E 'dev b[bvx]' || true").stdout) for pnode in self.pnodes}
 
     def victims_view(self):
-        command = "ip -o -4 address; ip -o -6 address; ip -4 route; ip -6 route; ip neighbour | sed 's/ [A-Z]*$//' | grep -v FAILED; cat /etc/resolv.conf"
+        command = "ip -o -4 address; ip -o -6 address; ip -4 route; ip -6 route; cat /etc/resolv.conf"
         return {node: sorted(line for line in self.run(self.victim, node, "sh", "-c", command).splitlines() if "fe80" not in line) for node in ("va", "vb")}
+
+    def neighbours(self):
+        """Return the neighbour tables of the pnodes and of the victims."""
+        tables = [self.testbed.ssh(pnode, "ip neighbour show").stdout for pnode in self.pnodes]
+        return "".join([*tables, *(self.run(self.victim, node, "ip", "neighbour", "show") for node in ("va", "vb"))])
 
 
 @pytest.fixture(scope="module", name="projects")
@@ -146,6 +151,8 @@ def test_no_attack_by_the_network_reaches_a_host_or_another_project(projects, at
         assert difference(before[pnode][0], after[pnode][0], NODES_OWN) == []
         assert (before[pnode][1], after[pnode][1]) == ("", "")
     assert projects.victims_view() == victims
+    known = [line.split() for line in projects.neighbours().splitlines() if given["node"]["control_mac"] in line or given["node"]["mac"] in line]
+    assert {words[0] for words in known} <= {given["node"]["control"]}, "the attacker is known by no address but its own"
     projects.assert_legitimate_traffic_passes()
 
 
