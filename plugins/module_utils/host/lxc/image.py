@@ -12,9 +12,12 @@ import shutil
 import stat
 import struct
 import subprocess
+import tempfile
+from contextlib import suppress
 
 from ...errors import HostError
 from ...hostplan import ImagePlan
+from ..base.free_space import WriteLimit, copy
 from ..base.locks import image_lock
 from ..base.paths import IMAGES
 from ..guest.network import GuestFile
@@ -91,16 +94,35 @@ def _make(directory: str, image: ImagePlan) -> None:
     partial = f"{directory}/.root-shifted.partial"
     shutil.rmtree(partial, ignore_errors=True)
     os.mkdir(partial, 0o700)
-    unpacked = subprocess.run(["tar", "--extract", "--use-compress-program=zstd", "--numeric-owner", "--xattrs", f"--xattrs-include={_CAPABILITY}",
-                               "--exclude=./dev/*", f"--file={directory}/root.tar.zst", f"--directory={partial}"],
-                              capture_output=True, text=True, errors="replace", check=False)
-    if unpacked.returncode:
+    try:
+        _unpack(f"{directory}/root.tar.zst", partial, image)
+        shift_owners(partial)
+        _tune(partial)
+        os.chmod(partial, 0o755)
+        os.rename(partial, tree(image.digest))
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
-        raise HostError(f"image {image.name} cannot be unpacked: {unpacked.stderr.strip()[-500:]}")
-    shift_owners(partial)
-    _tune(partial)
-    os.chmod(partial, 0o755)
-    os.rename(partial, tree(image.digest))
+        raise
+
+
+def _unpack(archive: str, target: str, image: ImagePlan) -> None:
+    """Unpack a tar archive, whose bytes are counted on their way from zstd to tar. Raises HostError: a damaged archive, or one that is too large."""
+    tar = ["tar", "--extract", "--numeric-owner", "--xattrs", f"--xattrs-include={_CAPABILITY}", "--exclude=./dev/*", "--file=-", f"--directory={target}"]
+    with tempfile.TemporaryFile() as errors, \
+            subprocess.Popen(["zstd", "-dcq", archive], stdout=subprocess.PIPE, stderr=errors) as unpacking, \
+            subprocess.Popen(tar, stdin=subprocess.PIPE, stderr=errors) as writing:
+        assert unpacking.stdout and writing.stdin
+        try:
+            with suppress(BrokenPipeError):  # tar has ended, and its exit status says why
+                copy(unpacking.stdout, writing.stdin, WriteLimit(IMAGES, f"image {image.name}"))
+                writing.stdin.close()
+        except HostError:
+            writing.kill()
+            raise
+        unpacking.stdout.close()
+        if writing.wait() or unpacking.wait():
+            errors.seek(0)
+            raise HostError(f"image {image.name} cannot be unpacked: {errors.read().decode(errors='replace').strip()[-500:]}")
 
 
 def _tune(root: str) -> None:
