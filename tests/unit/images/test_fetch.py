@@ -15,6 +15,7 @@ import json
 import lzma
 import os
 import shutil
+import stat
 import subprocess
 import tarfile
 import threading
@@ -81,6 +82,23 @@ def test_a_raw_disk_is_had_in_whatever_way_it_is_compressed(store, tmp_path, com
     note = json.load(open(f"{directory}/image.json", encoding="utf-8"))
     assert note["files"]["disk"] == {"sha256": hashlib.sha256(CONTENT).hexdigest(), "size": len(CONTENT)}
     assert (plan.form, plan.disk_format, plan.cloud_init, plan.kernel) == ("disk", "raw", True, False)
+
+
+@needs_tools
+def test_only_its_owner_can_enter_the_cache(tmp_path):
+    path, umask = tmp_path / "image.bin", os.umask(0o022)
+    try:
+        path.write_bytes(CONTENT)
+        image = CatalogueImage("mine", PATH, str(path), format="raw")
+        cache = tmp_path / "home" / "cache" / "images"
+        plan, directory = have(ImageStore(str(cache)), image)
+        assert all(stat.S_IMODE(os.stat(folder).st_mode) == 0o700 for folder in (directory, cache, cache.parent, cache.parent.parent))
+        assert {stat.S_IMODE(os.stat(f"{directory}/{name}").st_mode) for name in os.listdir(directory)} == {0o600}
+        os.chmod(cache, 0o755)  # as an older version made it
+        have(ImageStore(str(cache)), image)
+        assert ImageStore(str(cache)).has(plan.digest) and stat.S_IMODE(os.stat(cache).st_mode) == 0o700
+    finally:
+        os.umask(umask)
 
 
 @needs_tools
