@@ -95,7 +95,8 @@ def parse_image_url(text: str) -> ImageUrl | None:
     address, _sign, mark = text.strip().partition("#")
     sha256 = mark.removeprefix("sha256=")
     if not is_web_address(address):
-        raise _wrong(f"qemu_url {address!r} is no http or https URL", "a file of the controller needs an entry in the site's images, for containers:image to name")
+        raise _wrong(f"qemu_url {address!r} is no http or https URL",
+                     "a file of the controller needs an entry in the site's images, for containers:image to name")
     if not _SHA256.fullmatch(sha256):
         raise _wrong(f"qemu_url {address} comes without its checksum",
                      f"{address}#sha256=… with the 64 digits that sha256sum prints, or an image of the site's catalogue")

@@ -175,7 +175,8 @@ def arrive(brought=False, check_mode=False):
 
 def test_a_visit_tells_what_to_bring_and_another_one_takes_it_in(vhost, monkeypatch):
     monkeypatch.setattr(node_images, "room", lambda directory: {node_images.IMAGES: 1000}[directory])
-    assert arrive() == {"room": 1000, "missing": [{"digest": "d1", "name": "debian-12", "arrived": {}}, {"digest": "e2", "name": "debian-13", "arrived": {}}], "changes": []}
+    listed = [{"digest": "d1", "name": "debian-12", "arrived": {}}, {"digest": "e2", "name": "debian-13", "arrived": {}}]
+    assert arrive() == {"missing": listed, "changes": [], "room": 1000}
     for missing, image in zip(node_images.missing_images(vhost), (DISK, ROOT)):
         bring(missing, image)
     assert arrive(brought=True) == {"missing": [], "changes": ["image debian-12 (d1): brought here", "image debian-13 (e2): brought here"]}
