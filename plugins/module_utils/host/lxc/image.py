@@ -108,21 +108,32 @@ def _make(directory: str, image: ImagePlan) -> None:
 def _unpack(archive: str, target: str, image: ImagePlan) -> None:
     """Unpack a tar archive, whose bytes are counted on their way from zstd to tar. Raises HostError: a damaged archive, or one that is too large."""
     tar = ["tar", "--extract", "--numeric-owner", "--xattrs", f"--xattrs-include={_CAPABILITY}", "--exclude=./dev/*", "--file=-", f"--directory={target}"]
-    with tempfile.TemporaryFile() as errors, \
-            subprocess.Popen(["zstd", "-dcq", archive], stdout=subprocess.PIPE, stderr=errors) as unpacking, \
-            subprocess.Popen(tar, stdin=subprocess.PIPE, stderr=errors) as writing:
-        assert unpacking.stdout and writing.stdin
-        try:
-            with suppress(BrokenPipeError):  # tar has ended, and its exit status says why
-                copy(unpacking.stdout, writing.stdin, WriteLimit(IMAGES, f"image {image.name}"))
-                writing.stdin.close()
-        except HostError:
-            writing.kill()
-            raise
-        unpacking.stdout.close()
-        if writing.wait() or unpacking.wait():
-            errors.seek(0)
-            raise HostError(f"image {image.name} cannot be unpacked: {errors.read().decode(errors='replace').strip()[-500:]}")
+    try:
+        with tempfile.TemporaryFile() as errors, \
+                subprocess.Popen(["zstd", "-dcq", archive], stdout=subprocess.PIPE, stderr=errors) as unpacking, \
+                subprocess.Popen(tar, stdin=subprocess.PIPE, stderr=errors) as writing:
+            _pass_on(unpacking, writing, image)
+            if writing.wait() or unpacking.wait():
+                errors.seek(0)
+                raise HostError(f"image {image.name} cannot be unpacked: {errors.read().decode(errors='replace').strip()[-500:]}")
+    except OSError as exc:
+        raise HostError(f"image {image.name} cannot be unpacked: {exc}") from exc
+
+
+def _pass_on(source: subprocess.Popen, target: subprocess.Popen, image: ImagePlan) -> None:
+    """Pass the output of one process on to another, and close both pipes. Kills ``target`` and raises HostError if the output is too large."""
+    assert source.stdout and target.stdin
+    try:
+        copy(source.stdout, target.stdin, WriteLimit(IMAGES, f"image {image.name}"))
+    except BrokenPipeError:  # it has ended, and its exit status says why
+        pass
+    except HostError:
+        target.kill()
+        raise
+    finally:
+        source.stdout.close()
+        with suppress(BrokenPipeError):
+            target.stdin.close()
 
 
 def _tune(root: str) -> None:

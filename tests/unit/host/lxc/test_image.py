@@ -89,3 +89,13 @@ def test_a_damaged_archive_leaves_no_tree():
     with open(f"{IMAGES}/e2/root.tar.zst", "wb") as stream:
         stream.write(subprocess.run(["zstd", "-qc"], input=b"no archive" * 1000, capture_output=True, check=True).stdout)
     assert "tar: " in refused()
+
+
+@pytest.mark.parametrize("missing", ["zstd", "tar"])
+@sandboxed
+def test_a_host_without_the_programs_says_which_is_missing(tmp_path, missing):
+    arrive(("sbin/init", b"init", tarfile.REGTYPE))
+    for name in {"zstd", "tar"} - {missing}:
+        (tmp_path / name).symlink_to(shutil.which(name))
+    os.environ["PATH"] = str(tmp_path)
+    assert f"No such file or directory: '{missing}'" in refused()
