@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetch images that others made: open them (open), compare their checksum, unpack them, look into them.
+"""Fetch images that others made: open them (opening), compare their checksum, unpack them, look into them.
 
 Any of them may be made to do harm: what they unpack to is limited.
 """
