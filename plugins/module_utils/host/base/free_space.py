@@ -13,7 +13,7 @@ from ...errors import HostError
 
 TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import IO
 
 MOST_BYTES = 64 << 30
 """The most bytes that one image may have, fetched or unpacked, holes included."""
@@ -52,7 +52,7 @@ class WriteLimit:
             raise HostError(f"{self._what} has more than {MOST_BYTES >> 30} GiB, which is too much for an image")
 
 
-def copy(source: BinaryIO, target: BinaryIO, limit: WriteLimit) -> None:
+def copy(source: IO[bytes], target: IO[bytes], limit: WriteLimit) -> None:
     """Copy all bytes, of which ``limit`` counts each before it is written. Raises HostError, OSError."""
     while True:
         block = source.read(_CHUNK)
