@@ -114,8 +114,9 @@ def test_credentials_are_in_the_system_only_while_it_is_made(machine, tmp_path, 
         return None
 
     monkeypatch.setattr(bootstrap, "run", mmdebstrap)
-    before = set(os.listdir("/tmp"))
-    root.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    for directory in (root, tmp_path / "temporary"):
+        directory.mkdir()
     try:
         bootstrap.debootstrap(str(root), "trixie", ("deb http://mirror.example/debian trixie main",), ("systemd",), ())
         assert not fails
@@ -124,4 +125,4 @@ def test_credentials_are_in_the_system_only_while_it_is_made(machine, tmp_path, 
     assert seen[:2] == ["etc/apt/apt.conf.d/98benito-build", "etc/apt/auth.conf.d/98benito-build.conf"]
     assert re.search("machine http://mirror.example/debian login operator password pa55word\n", seen[2]) and PRIVATE[5] in seen[2]
     assert not [path for path in root.rglob("*") if path.is_file()]
-    assert not [name for name in set(os.listdir("/tmp")) - before if name.startswith("benito-build-")]
+    assert os.listdir(tmp_path / "temporary") == []
