@@ -40,7 +40,10 @@ def create_tree(path: str, files: dict[str, str | bytes], directories: tuple[str
 
 
 def private_directory(path: str) -> None:
-    """Make the directory ``path``, and the parents that are missing, for its owner alone. If it exists, keep others from entering it. Raises OSError."""
+    """Make the directory ``path``, and the parents that are missing, for its owner alone. If it exists, keep others from entering it. Raises OSError.
+
+    A directory of another user stays as it is: that user decides.
+    """
     missing, parent = [], os.path.abspath(path)
     while not os.path.isdir(parent):
         missing.append(parent)
@@ -48,7 +51,8 @@ def private_directory(path: str) -> None:
     for directory in reversed(missing):
         with contextlib.suppress(FileExistsError):
             os.mkdir(directory, 0o700)
-    if os.stat(path).st_mode & 0o077:
+    found = os.stat(path)
+    if found.st_mode & 0o077 and os.geteuid() in (0, found.st_uid):
         os.chmod(path, 0o700)
 
 
