@@ -24,6 +24,7 @@ class ActionModule(HostAction):
         if answer["missing"]:
             cache = os.path.abspath(options["cache"])
             wanted = [(image, files_to_bring(cache, image)) for image in answer["missing"]]
+            require_room(sum(size for _image, files in wanted for size in files.values()), answer["room"])
             for image, files in wanted:
                 here, there = f"{cache}/{image['digest']}", arriving_at(image["digest"], paths.experiment)
                 for file, size in files.items():
@@ -31,6 +32,13 @@ class ActionModule(HostAction):
             with self.show_progress("images: checking the files"):
                 answer = self.run_task("benito_host.host.delivery.node_images", {**asked, "brought": True})
         return outcome({"changed": bool(answer["changes"]), "changes": answer["changes"]})
+
+
+def require_room(size: int, room: int) -> None:
+    """Check that the vhost has ``room`` for ``size`` bytes. Raises HostError."""
+    if size > room:
+        raise HostError(f"the missing images have {-(-size >> 20)} MiB, and this host has room for {room >> 20} MiB below /var/cache/benito: "
+                        "remove files there, or use smaller images")
 
 
 def files_to_bring(cache: str, image: dict) -> dict[str, int]:

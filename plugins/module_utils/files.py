@@ -39,6 +39,23 @@ def create_tree(path: str, files: dict[str, str | bytes], directories: tuple[str
     _flush(os.path.dirname(path))
 
 
+def private_directory(path: str) -> None:
+    """Make the directory ``path``, and the parents that are missing, for its owner alone. If it exists, keep others from entering it. Raises OSError.
+
+    A directory of another user stays as it is: that user decides.
+    """
+    missing, parent = [], os.path.abspath(path)
+    while not os.path.isdir(parent):
+        missing.append(parent)
+        parent = os.path.dirname(parent)
+    for directory in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+    found = os.stat(path)
+    if found.st_mode & 0o077 and os.geteuid() in (0, found.st_uid):
+        os.chmod(path, 0o700)
+
+
 @contextlib.contextmanager
 def parents_while_needed(path: str) -> Iterator[None]:
     """Make the directory ``path`` with its parents for the block. Afterwards remove those of them that are empty.

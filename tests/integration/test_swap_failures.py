@@ -77,7 +77,7 @@ def test_unavailable_image_stops_the_swap_in_before_any_machine_is_leased(made, 
     site.write_text(yaml.safe_dump({"images": images}))
     before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     for image, words in (
-        ("damaged", f"image damaged: {disk} (1048576 bytes) has the sha256 {sha256(disk)}, not {'0' * 64}"),
+        ("damaged", f"image damaged: {disk} does not have the sha256 {'0' * 64}"),
         ("other", "image other is no qcow2 disk, but its entry says format qcow2"),
         ("absent", f"image absent: {tmp_path / 'none'} cannot be read: No such file or directory"),
     ):

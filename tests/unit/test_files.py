@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import threading
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError, HostError
 from ansible_collections.deter.benito.plugins.module_utils.file_lock import take_lock
-from ansible_collections.deter.benito.plugins.module_utils.files import locked, replace_file, write_text
+from ansible_collections.deter.benito.plugins.module_utils.files import locked, private_directory, replace_file, write_text
 
 
 def test_a_lock_that_is_held_is_reported_with_its_holder(tmp_path):
@@ -80,3 +81,13 @@ def test_where_a_file_cannot_be_replaced_the_old_content_stands_and_nothing_is_l
     with pytest.raises(OSError, match="refused"):
         replace(str(tmp_path / "file"))
     assert os.listdir(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "old"
+
+
+def test_a_private_directory_is_closed_to_others_and_its_parents_stay_as_they_are(tmp_path):
+    os.chmod(tmp_path, 0o755)
+    private_directory(str(tmp_path / "a" / "b"))
+    assert [stat.S_IMODE(os.stat(path).st_mode) for path in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")] == [0o755, 0o700, 0o700]
+    (tmp_path / "old").mkdir()
+    os.chmod(tmp_path / "old", 0o2775)
+    private_directory(str(tmp_path / "old"))
+    assert stat.S_IMODE(os.stat(tmp_path / "old").st_mode) & 0o777 == 0o700

@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from ..embedding.attribute_values import MOST_CPUS, is_pass, is_size
+from ..embedding.attribute_values import MOST_CPUS, is_pass, is_size, is_web_address
 from ..embedding.kinds import ALLOWED, kind_named
 from ..embedding.placement.catalogue import ARCHITECTURES
 from ..names import NODE_RULE, is_node_name, safe_partition
@@ -19,6 +19,7 @@ from .rules import COMPUTER, EXPERIMENT, INTERFACE, SUBSTRATE
 
 _PARTITION_RULE = "letters, digits, '_', '.' or '-', at most 64"
 _SIZE_RULE = "a number and G or M, like 2G"
+_URL_RULE = "an http or https URL of an image"
 _TRUTHS = ("true", "yes", "1", "false", "no", "0")
 _PNODE = re.compile(r"pnode-[0-9]+")
 
@@ -43,8 +44,8 @@ KNOWN = {
     names.VHOST: ((COMPUTER,), _is_vhost, f"the name of a computer, or of a virtual machine to be made: {NODE_RULE}"),
     names.OPENVZ_TEMPLATE: ((COMPUTER,), bool, "the name of an image"),
     names.OPENVZ_DISKSPACE: ((COMPUTER,), is_size, _SIZE_RULE),
-    names.QEMU_URL: ((COMPUTER,), bool, "the URL of an image"),
-    names.MAVERICK_URL: ((COMPUTER,), bool, "the URL of an image"),
+    names.QEMU_URL: ((COMPUTER,), is_web_address, _URL_RULE),
+    names.MAVERICK_URL: ((COMPUTER,), is_web_address, _URL_RULE),
     names.QEMU_ARCH: ((COMPUTER,), lambda text: text in ARCHITECTURES, f"one of {', '.join(ARCHITECTURES)}"),
     names.GHOST: ((COMPUTER,), lambda text: text.lower() in _TRUTHS, "true or false"),
     names.IMAGE: ((COMPUTER,), bool, "the name of an image"),

@@ -8,7 +8,9 @@ import contextlib
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+import shlex
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..commands import run
@@ -33,18 +35,51 @@ class Origin:
 
 
 def host_origin(suite: str) -> Origin:
-    """Return the origin of a system of ``suite``: the archives, proxies and certificates that this machine uses itself."""
+    """Return the origin of a system of ``suite``: the archives, proxies and certificates that this machine uses itself, without credentials."""
+    return Origin(
+        architecture=run("dpkg", "--print-architecture").stdout.strip(),
+        sources=archives.debian_lines(_sources(), _is_debian(), suite),
+        apt_options=archives.kept_options(run("apt-config", "dump").stdout, os.environ),
+        certificates=tuple((os.path.basename(path), read_text(path)) for path in sorted(glob.glob("/usr/local/share/ca-certificates/*.crt"))),
+    )
+
+
+def _sources() -> tuple[archives.Source, ...]:
     sources = archives.parse_sources_list(read_text("/etc/apt/sources.list"))
     for path in sorted(glob.glob("/etc/apt/sources.list.d/*")):
         parse = {".list": archives.parse_sources_list, ".sources": archives.parse_deb822}.get(os.path.splitext(path)[1])
         sources += parse(read_text(path)) if parse else ()
-    is_debian = bool(re.search(r'^ID="?debian"?$', read_text("/etc/os-release"), re.MULTILINE))
-    return Origin(
-        architecture=run("dpkg", "--print-architecture").stdout.strip(),
-        sources=archives.debian_lines(sources, is_debian, suite),
-        apt_options=archives.kept_options(run("apt-config", "dump").stdout, os.environ),
-        certificates=tuple((os.path.basename(path), read_text(path)) for path in sorted(glob.glob("/usr/local/share/ca-certificates/*.crt"))),
-    )
+    return sources
+
+
+def _is_debian() -> bool:
+    return bool(re.search(r'^ID="?debian"?$', read_text("/etc/os-release"), re.MULTILINE))
+
+
+def credentials() -> dict[str, str]:
+    """Return {path in a system: text} of what apt needs only while it makes the system: what this machine's apt knows of credentials."""
+    logins = [read_text(path) for path in ("/etc/apt/auth.conf", *sorted(glob.glob("/etc/apt/auth.conf.d/*.conf")))]
+    texts = {
+        "etc/apt/apt.conf.d/98benito-build": archives.build_options(run("apt-config", "dump").stdout, os.environ),
+        "etc/apt/auth.conf.d/98benito-build.conf": (*(text for text in logins if text.strip()), *archives.build_logins(_sources(), _is_debian())),
+    }
+    return {path: "\n".join(lines) + "\n" for path, lines in texts.items() if lines}
+
+
+@contextlib.contextmanager
+def _while_built(root: str, files: dict[str, str]) -> Iterator[list[str]]:
+    """Provide options of mmdebstrap that put ``files`` into the system before anything is fetched. Remove the files after the block."""
+    with tempfile.TemporaryDirectory(prefix="benito-build-") as directory:  # nobody else can enter it
+        options = []
+        for number, (path, text) in enumerate(files.items()):
+            write_text(os.path.join(directory, str(number)), text, 0o600)
+            options.append(f'--setup-hook=install -D -m 0600 {shlex.quote(os.path.join(directory, str(number)))} "$1"/{path}')
+        try:
+            yield options
+        finally:
+            for path in files:
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    os.unlink(os.path.join(root, path))
 
 
 def debootstrap(root: str, suite: str, sources: Iterable[str], packages: Iterable[str], apt_options: Iterable[str], more_options: Iterable[str] = (), *,
@@ -53,13 +88,15 @@ def debootstrap(root: str, suite: str, sources: Iterable[str], packages: Iterabl
 
     initrd  whether a kernel among the packages gets Debian's initial RAM disk, which takes a quarter of the time
 
+    Credentials of this machine's apt serve while the packages are fetched, and are not in the system afterwards.
     mmdebstrap runs in namespaces of its own: when it is interrupted, all that it mounted and started ends with them.
     """
     options = [f"--aptopt={line}" for line in apt_options]
-    # what the kernel's packages run (/etc/kernel/postinst.d) asks INITRD; mmdebstrap and apt leave it in the environment
-    run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "env", f"INITRD={'Yes' if initrd else 'No'}",
-        "mmdebstrap", "--mode=root", "--variant=minbase", "--include=" + ",".join(packages), *options, *more_options,
-        suite, root, *sources, seconds=1800, keep_environment=True)
+    with _while_built(root, credentials()) as hooks:
+        # what the kernel's packages run (/etc/kernel/postinst.d) asks INITRD; mmdebstrap and apt leave it in the environment
+        run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "env", f"INITRD={'Yes' if initrd else 'No'}",
+            "mmdebstrap", "--mode=root", "--variant=minbase", "--include=" + ",".join(packages), *options, *hooks, *more_options,
+            suite, root, *sources, seconds=1800, keep_environment=True)
 
 
 def mask(root: str, units: Iterable[str], folder: str = "system") -> None:

@@ -20,6 +20,7 @@ from .kinds import ALLOWED, kind_named
 MOST_CPUS = 255
 COST_UNIT = 10**6  # costs are whole numbers of millionths, so that sums of them are exact
 _LARGEST_COST = 1e9
+_WEB_ADDRESS = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _PASS = re.compile(r"[0-9]{1,9}")
 _SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([GM]?)(?:i?B)?", re.IGNORECASE)
@@ -93,12 +94,18 @@ def parse_image_url(text: str) -> ImageUrl | None:
         return None
     address, _sign, mark = text.strip().partition("#")
     sha256 = mark.removeprefix("sha256=")
-    if not re.match(r"(https?|file):/", address):
-        raise _wrong(f"qemu_url {address!r} is no URL of an image", "http://, https:// or file:///")
+    if not is_web_address(address):
+        raise _wrong(f"qemu_url {address!r} is no http or https URL",
+                     "a file of the controller needs an entry in the site's images, for containers:image to name")
     if not _SHA256.fullmatch(sha256):
         raise _wrong(f"qemu_url {address} comes without its checksum",
                      f"{address}#sha256=… with the 64 digits that sha256sum prints, or an image of the site's catalogue")
     return ImageUrl(address, sha256.lower())
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether the text is an http or https URL. A topology may name no other address: the controller would open it as root."""
+    return bool(_WEB_ADDRESS.match(text.strip()))
 
 
 def parse_routes(text: str) -> tuple[tuple[str, ...], ...]:

@@ -1,6 +1,9 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetch images that others made: read them from where they are, compare their checksum, unpack them, look into them."""
+"""Fetch images that others made: open them (opening), compare their checksum, unpack them, look into them.
+
+Any of them may be made to do harm: what they unpack to is limited.
+"""
 
 from __future__ import annotations
 
@@ -8,72 +11,57 @@ import bz2
 import contextlib
 import gzip
 import hashlib
-import http.client
 import json
 import lzma
 import os
 import re
-import shutil
 import subprocess
-import urllib.error
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from ansible.module_utils.urls import ConnectionError as TransportError
-from ansible.module_utils.urls import open_url
-
 from ..commands import PATH, run
-from ..embedding.placement.catalogue import DISK, URL, CatalogueImage
-from ..embedding.placement.catalogue import PATH as LOCAL_PATH
+from ..embedding.placement.catalogue import DISK, CatalogueImage
 from ..errors import HostError
+from ..host.base.free_space import WriteLimit, copy
 from ..hostplan import ImagePlan
 from .build import require, systemd_version
-from .store import sha256_of
+from .opening import OpenedImage, opened
 
-MOST_BYTES = 64 << 30
-NEEDED_COMMANDS = {"qemu-img": "qemu-utils", "tar": "tar", "zstd": "zstd"}
+NEEDED_COMMANDS = {"qemu-img": "qemu-utils", "tar": "tar", "zstd": "zstd", "prlimit": "util-linux"}
 _CHUNK = 1 << 20
-_TIMEOUT_S = 60
 _INIT = re.compile(r"(\./)?(sbin/init|(usr/)?lib/systemd/systemd)")
 _MAGIC = ((b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open), (b"\x1f\x8b", gzip.open))
 _ZSTD = b"\x28\xb5\x2f\xfd"
-
-
-@dataclass(frozen=True)
-class OpenedImage:
-    """A file that is being fetched.
-
-    size   in bytes, 0 for unknown
-    place  where it comes from, for messages
-    """
-
-    stream: BinaryIO
-    size: int
-    place: str
+_LONGEST_NAME = 1 << 16
+_TAR_MEMORY = 1 << 30
+"""The most memory of tar, which reads whole headers into it, in bytes."""
 
 
 def fetched_plan(image: CatalogueImage) -> ImagePlan:
     """Return the image as a host plan names it. A file on this machine without a checksum is read. Raises HostError."""
-    sha256 = image.sha256 or sha256_of(_local_path(image))
     disk = image.form == DISK
-    content = json.dumps([sha256, image.form, image.format if disk else "", image.architecture, image.cloud_init and disk])
+    content = json.dumps([image.sha256 or _read_sha256(image), image.form, image.format if disk else "", image.architecture, image.cloud_init and disk])
     return ImagePlan(
         digest=hashlib.sha256(content.encode()).hexdigest()[:32], name=image.name, form=image.form, disk_format=image.format if disk else "",
         architecture=image.architecture, cloud_init=disk and image.cloud_init,
     )
 
 
+def _read_sha256(image: CatalogueImage) -> str:
+    with opened(image) as source:
+        return hashlib.file_digest(source.stream, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
 def fetch(image: CatalogueImage, directory: str) -> int:
     """Put the image's one file, ``disk`` or ``root.tar.zst``, into ``directory``.
 
-    Returns the version of its systemd, 0 for unknown. Raises HostError.
+    Returns the version of its systemd, 0 for unknown. Raises HostError; then the caller removes ``directory``.
     """
     require(NEEDED_COMMANDS)
     packed = os.path.join(directory, "fetched")
-    with OPENERS[image.source](image) as source:
-        _require_room(image, packed, source.size)
+    with opened(image) as source:
+        _limit(image, packed).require(source.size)
         _copy_checked(image, source, packed)
     version = 0
     if image.form == DISK:
@@ -87,58 +75,26 @@ def fetch(image: CatalogueImage, directory: str) -> int:
     return version
 
 
-@contextlib.contextmanager
-def _open_url(image: CatalogueImage) -> Iterator[OpenedImage]:
-    url = image.reference
-    try:
-        with open_url(url, timeout=_TIMEOUT_S) as stream:
-            size = int(stream.headers.get("Content-Length") or 0)
-            if size > MOST_BYTES:
-                raise HostError(f"image {image.name}: {url} has {size >> 30} GiB, more than {MOST_BYTES >> 30}")
-            yield OpenedImage(stream, size, url)
-    except urllib.error.HTTPError as exc:
-        raise HostError(f"image {image.name}: {url} cannot be fetched: the server says {exc.code} {exc.reason}") from exc
-    except (OSError, http.client.HTTPException, ValueError, TransportError) as exc:
-        raise HostError(f"image {image.name}: {url} cannot be fetched: {getattr(exc, 'reason', None) or exc}") from exc
-
-
-@contextlib.contextmanager
-def _open_path(image: CatalogueImage) -> Iterator[OpenedImage]:
-    path = _local_path(image)
-    try:
-        with open(path, "rb") as stream:
-            yield OpenedImage(stream, os.fstat(stream.fileno()).st_size, path)
-    except OSError as exc:
-        raise HostError(f"image {image.name}: {path} cannot be read: {exc.strerror}") from exc
-
-
-OPENERS: dict[str, Callable[[CatalogueImage], AbstractContextManager[OpenedImage]]] = {URL: _open_url, LOCAL_PATH: _open_path}
-"""What opens the file of an image, by the kind of its source."""
-
-
-def _local_path(image: CatalogueImage) -> str:
-    return os.path.expanduser(image.reference)
-
-
-def _require_room(image: CatalogueImage, target: str, size: int) -> None:
-    free = shutil.disk_usage(os.path.dirname(target)).free
-    if size > free:
-        raise HostError(f"image {image.name} has {size >> 20} MiB; {os.path.dirname(os.path.dirname(target))} has {free >> 20} MiB free")
+def _limit(image: CatalogueImage, target: str) -> WriteLimit:
+    """Return a new count of the bytes of a file ``target``. Messages name the cache, not the directory of an unfinished image in it."""
+    return WriteLimit(os.path.dirname(os.path.dirname(target)), f"image {image.name}")
 
 
 def _copy_checked(image: CatalogueImage, source: OpenedImage, target: str) -> None:
-    """Copy the file and compare its checksum, if the image has one. Raises HostError."""
-    digest, size = hashlib.sha256(), 0
+    """Copy the file and compare its checksum, if the image has one. Raises HostError.
+
+    The message has no checksum or size of a file of this machine: who reads it may not be allowed to read the file.
+    """
+    digest, size, limit = hashlib.sha256(), 0, _limit(image, target)
     with open(target, "wb") as stream:
         while block := source.stream.read(_CHUNK):
             size += len(block)
-            if size > MOST_BYTES:
-                raise HostError(f"image {image.name}: {source.place} has more than {MOST_BYTES >> 30} GiB")
+            limit.add(len(block))
             digest.update(block)
             stream.write(block)
     if image.sha256 and digest.hexdigest() != image.sha256:
-        raise HostError(f"image {image.name}: {source.place} ({size} bytes) has the sha256 {digest.hexdigest()}, not {image.sha256}: "
-                        "the file was changed or damaged, or the site's entry is wrong")
+        found = "does not have the sha256" if source.local else f"({size} bytes) has the sha256 {digest.hexdigest()}, not"
+        raise HostError(f"image {image.name}: {source.place} {found} {image.sha256}: the file was changed or damaged, or the site's entry is wrong")
 
 
 @contextlib.contextmanager
@@ -163,19 +119,17 @@ def _unpacked(image: CatalogueImage, packed: str) -> Iterator[BinaryIO]:
 
 
 def _unpack(image: CatalogueImage, packed: str, target: str) -> None:
+    size, limit = 0, _limit(image, target)
     try:
-        with _unpacked(image, packed) as stream:
-            size = 0
-            with open(target, "wb") as out:
-                while block := stream.read(_CHUNK):
-                    size += len(block)
-                    if size > MOST_BYTES:
-                        raise HostError(f"image {image.name} unpacks to more than {MOST_BYTES >> 30} GiB")
-                    if block.count(0) == len(block):  # a raw disk is mostly holes
-                        out.seek(len(block), os.SEEK_CUR)
-                    else:
-                        out.write(block)
-                out.truncate(size)
+        with _unpacked(image, packed) as stream, open(target, "wb") as out:
+            while block := stream.read(_CHUNK):
+                size += len(block)
+                limit.add(len(block))
+                if block.count(0) == len(block):  # a raw disk is mostly holes
+                    out.seek(len(block), os.SEEK_CUR)
+                else:
+                    out.write(block)
+            out.truncate(size)
     except (OSError, EOFError, lzma.LZMAError, ValueError) as exc:
         raise HostError(f"image {image.name} cannot be unpacked: {exc}") from exc
 
@@ -200,23 +154,46 @@ def _keep_root(image: CatalogueImage, packed: str, target: str) -> int:
     with open(packed, "rb") as stream:
         is_zstd = stream.read(4) == _ZSTD
     if is_zstd:
+        _count(image, packed)
         os.rename(packed, target)
     else:
         _pack(image, packed, target)
-    names = run("tar", "--list", "--use-compress-program", "zstd -d", "--file", target, seconds=600).stdout.splitlines()
+    names = list(_system_files(image, target))
     if not any(_INIT.fullmatch(name) for name in names):
         raise HostError(f"image {image.name} is a tar archive without /sbin/init: it must hold the root of a system")
     return systemd_version(names)
+
+
+def _count(image: CatalogueImage, packed: str) -> None:
+    """Unpack the file to nowhere, to learn that it does not unpack to too much for this machine. Raises HostError."""
+    with _unpacked(image, packed) as stream, open(os.devnull, "wb") as nowhere:
+        copy(stream, nowhere, _limit(image, packed))
 
 
 def _pack(image: CatalogueImage, packed: str, target: str) -> None:
     zstd = ["zstd", "-q", "-T0", "-o", target]
     try:
         with _unpacked(image, packed) as stream, subprocess.Popen(zstd, stdin=subprocess.PIPE, env={"PATH": PATH}) as process:
-            packing = cast(BinaryIO, process.stdin)
-            shutil.copyfileobj(stream, packing, _CHUNK)
-            packing.close()
+            copy(stream, cast(BinaryIO, process.stdin), _limit(image, target))
     except (OSError, EOFError, lzma.LZMAError) as exc:
         raise HostError(f"image {image.name} cannot be unpacked: {exc}") from exc
     if process.returncode:
         raise HostError(f"image {image.name} cannot be packed: zstd ended with {process.returncode}")
+
+
+def _system_files(image: CatalogueImage, archive: str) -> Iterator[str]:
+    """Yield the names of those files in a tar archive that tell which init it has. Raises HostError.
+
+    An archive may have any number of names, of any length, so they are never all in memory.
+    """
+    command = ["prlimit", f"--as={_TAR_MEMORY}", "tar", "--list", "--use-compress-program", "zstd -d", "--file", archive]
+    with tempfile.TemporaryFile() as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env={"PATH": PATH}) as process:
+        output = cast(BinaryIO, process.stdout)
+        while line := output.readline(_LONGEST_NAME):
+            name = os.fsdecode(line.rstrip(b"\n"))
+            if _INIT.fullmatch(name) or systemd_version([name]):
+                yield name
+        if process.wait():
+            errors.seek(0)
+            message = errors.read(_LONGEST_NAME).decode(errors="replace").strip().splitlines()[-1:]
+            raise HostError(f"image {image.name} is no tar archive that can be read: {' '.join(message)}")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ..embedding.placement.catalogue import BUILD, DISK, CatalogueImage
 from ..hostplan import ImagePlan
 from .build import build, needed_commands
-from .fetch import NEEDED_COMMANDS, OPENERS, fetch, fetched_plan
+from .fetch import NEEDED_COMMANDS, fetch, fetched_plan
+from .opening import OPENERS
 from .recipe import Recipe, recipe
 
 

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep images in a directory, each in a directory of its own named by its digest, complete or not there at all.
+"""Keep images in a directory, each in a directory of its own named by its digest, complete or not there at all. Only its owner can enter it.
 
     image.json   written last: the fields of ImagePlan, ``systemd`` (its version) and ``files``, {name: {sha256, size}}
     root.tar.zst | disk [, kernel, initrd]
@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import HostError
-from ..files import locked, read_text, write_text
+from ..files import locked, private_directory, read_text, write_text
 from ..hostplan import ImagePlan
 
 NOTE = "image.json"
@@ -53,6 +53,7 @@ class ImageStore:
 
         Returns whether it was made. An exception of ``make`` leaves nothing. Raises HostError.
         """
+        private_directory(self.directory)
         if self.has(plan.digest):
             return False
         with locked(os.path.join(self.directory, ".lock"), "the cache of images", limit_s=_LOCK_SECONDS):
@@ -93,8 +94,10 @@ def write_note(directory: str, plan: ImagePlan, systemd: int) -> None:
     """Write image.json about the files in ``directory``. ``systemd``: the version of the system's, 0 for unknown."""
     files = {name: {"sha256": sha256_of(path), "size": os.path.getsize(path)}
              for name, path in ((name, os.path.join(directory, name)) for name in sorted(os.listdir(directory)))}
-    write_text(os.path.join(directory, NOTE), json.dumps({**dataclasses.asdict(plan), "systemd": systemd, "files": files}, indent=1) + "\n")
-    os.chmod(directory, 0o755)
+    write_text(os.path.join(directory, NOTE), json.dumps({**dataclasses.asdict(plan), "systemd": systemd, "files": files}, indent=1) + "\n", 0o600)
+    os.chmod(directory, 0o700)
+    for name in files:
+        os.chmod(os.path.join(directory, name), 0o600)
 
 
 def sha256_of(path: str) -> str:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from ..commands import run
 from ..debian.bootstrap import debootstrap, host_origin, mask, remove_host_keys, trust
 from ..errors import HostError
-from ..files import locked, read_text, write_text
+from ..files import locked, private_directory, read_text, write_text
 
 SUITE = "bookworm"
 PACKAGES = (
@@ -106,6 +106,7 @@ class BaseCache:
 
         Return whether it was built.
         """
+        private_directory(self.directory)
         with locked(os.path.join(self.directory, ".lock"), "the cache of base systems", limit_s=900):
             built = not self.has(key)
             if built:

@@ -21,7 +21,7 @@ from subprocess import CompletedProcess
 from ..commands import PATH, run
 from ..embedding.binding.identifiers import BRIDGE, PORT, Identifiers
 from ..errors import HostError, InputError, Problem
-from ..files import read_text
+from ..files import private_directory, read_text
 from ..host.base.paths import IMAGES, ExperimentPaths
 from ..host.delivery.node_images import NOTE
 from ..hostplan import HOST_KEY, HOST_KEY_FILES, ControlPlan, HostPlan, ImagePlan, InterfacePlan, SubstratePlan, VnodePlan, to_json
@@ -100,7 +100,7 @@ class Images:
         target = f"{directory}/{plan.digest}"
         partial = f"{directory}/.partial-{plan.digest}"
         shutil.rmtree(partial, ignore_errors=True)
-        os.makedirs(directory, exist_ok=True)
+        private_directory(directory)
         shutil.copytree(self._store.path(plan.digest), partial)
         os.rename(partial, target)
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from ..commands import run
 from ..errors import HostError
-from ..files import read_text, remove_empty, write_text
+from ..files import private_directory, read_text, remove_empty, write_text
 from ..hostplan import HOST_KEY
 from . import files
 from .addresses import NO_SUBNETS, Subnets
@@ -79,8 +79,8 @@ class Pnodes:
         upper = os.path.join(directory, "upper")
         os.makedirs(upper, 0o755)
         os.chmod(directory, 0o700)
-        for own in ("var/benito", "var/cache/benito"):
-            os.makedirs(os.path.join(directory, own), 0o755)
+        os.makedirs(os.path.join(directory, "var/benito"), 0o755)
+        private_directory(os.path.join(directory, "var/cache/benito"))
         _like_in_base(upper, base, ("root", "etc", "etc/ssh", "etc/systemd", "etc/systemd/network"))
         os.mkdir(os.path.join(upper, "root/.ssh"), 0o700)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", pnode, "-f", os.path.join(upper, "etc/ssh", HOST_KEY))
@@ -98,7 +98,7 @@ class Pnodes:
     def start(self, pnode: str) -> None:
         """Start a pnode without waiting for its boot. First kill processes that outlived a killed monitor. Raises HostError with LXC's first errors."""
         end_cgroup(os.path.join(self.identity.cgroup, pnode))
-        os.makedirs(self.paths.templates, 0o700, exist_ok=True)
+        private_directory(self.paths.templates)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.paths.pnode(pnode), "lxc.log"))
         done = run("lxc-start", "-P", self.paths.pnodes, "-n", pnode, "-d", check=False)

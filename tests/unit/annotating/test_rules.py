@@ -180,6 +180,8 @@ def test_experiment_variables_keep_their_case_and_the_latency_model_can_be_set()
      "rule 1, set.containers:PartitionPass: 'first' is not one of its values (a whole number, 0 to 999999999)"),
     ({**SEVEN, "set": {"containers:partition": "a b"}}, "rule 1, set.containers:partition: 'a b' is not one of its values (letters, digits"),
     ({**SEVEN, "set": {"containers:memory": "much"}}, "rule 1, set.containers:memory: 'much' is not one of its values (a number and G or M, like 2G)"),
+    ({**SEVEN, "set": {"containers:qemu_url": "file:///etc/shadow"}},
+     "rule 1, set.containers:qemu_url: 'file:///etc/shadow' is not one of its values (an http or https URL of an image)"),
     ({**SEVEN, "set": {"containers:cpus": 0}}, "rule 1, set.containers:cpus: '0' is not one of its values (a whole number, 1 to 255)"),
     ({**SEVEN, "set": {"containers:ghost": "maybe"}}, "rule 1, set.containers:ghost: 'maybe' is not one of its values (true or false)"),
     ({**SEVEN, "set": {"a": {"each": 2, "of": [1, 2]}}},

@@ -12,6 +12,7 @@ from ansible_collections.deter.benito.plugins.module_utils.debian import bootstr
 def fixture_commands(monkeypatch):
     """Every command that would have been run."""
     found = []
+    monkeypatch.setattr(bootstrap, "credentials", dict)
     monkeypatch.setattr(bootstrap, "run", lambda *command, **_options: found.append(command))
     return found
 

@@ -44,7 +44,7 @@ def view(**attributes) -> NodeView:
         ({"openvz_diskspace": "2097152"}, {"disk_mb": 2048}),
         ({"image": "debian-13", "openvz_template": "old"}, {"image": "debian-13", "template": "old"}),
         ({"qemu_url": f"http://x/i#sha256={SUM}", "qemu_arch": "i386"}, {"image_url": ImageUrl("http://x/i", SUM), "architecture": "i386"}),
-        ({"qemu_url": "", "maverick_url": f"file:///i#{SUM}"}, {"image_url": ImageUrl("file:///i", SUM)}),
+        ({"qemu_url": "", "maverick_url": f"https://x/i#{SUM}"}, {"image_url": ImageUrl("https://x/i", SUM)}),
         ({"route": "lan0 r; s  r;"}, {"routes": (("lan0", "r"), ("s", "r"))}),
         ({"rtproto": " Manual "}, {"protocol": "Manual"}),
     ],

@@ -15,6 +15,7 @@ import json
 import lzma
 import os
 import shutil
+import stat
 import subprocess
 import tarfile
 import threading
@@ -23,7 +24,8 @@ import time
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.catalogue import PATH, SOURCE_KINDS, URL, CatalogueImage, SourceKind
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
-from ansible_collections.deter.benito.plugins.module_utils.images.fetch import OPENERS, OpenedImage, fetch, fetched_plan
+from ansible_collections.deter.benito.plugins.module_utils.images.fetch import fetch, fetched_plan
+from ansible_collections.deter.benito.plugins.module_utils.images.opening import OPENERS, OpenedImage
 from ansible_collections.deter.benito.plugins.module_utils.images.sources import SOURCES, making_of
 from ansible_collections.deter.benito.plugins.module_utils.images.store import ImageStore, sha256_of
 
@@ -83,6 +85,23 @@ def test_a_raw_disk_is_had_in_whatever_way_it_is_compressed(store, tmp_path, com
 
 
 @needs_tools
+def test_only_its_owner_can_enter_the_cache(tmp_path):
+    path, umask = tmp_path / "image.bin", os.umask(0o022)
+    try:
+        path.write_bytes(CONTENT)
+        image = CatalogueImage("mine", PATH, str(path), format="raw")
+        cache = tmp_path / "home" / "cache" / "images"
+        plan, directory = have(ImageStore(str(cache)), image)
+        assert all(stat.S_IMODE(os.stat(folder).st_mode) == 0o700 for folder in (directory, cache, cache.parent, cache.parent.parent))
+        assert {stat.S_IMODE(os.stat(f"{directory}/{name}").st_mode) for name in os.listdir(directory)} == {0o600}
+        os.chmod(cache, 0o755)  # as an older version made it
+        have(ImageStore(str(cache)), image)
+        assert ImageStore(str(cache)).has(plan.digest) and stat.S_IMODE(os.stat(cache).st_mode) == 0o700
+    finally:
+        os.umask(umask)
+
+
+@needs_tools
 def test_an_image_comes_by_http_once(store, server, tmp_path):
     disk = tmp_path / "www" / "disk.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "8M"], check=True)
@@ -98,7 +117,8 @@ def test_a_wrong_checksum_is_one_error_and_leaves_nothing(store, server, tmp_pat
     (tmp_path / "www" / "disk").write_bytes(CONTENT)
     for source, reference in ((URL, f"{server}/disk"), (PATH, str(tmp_path / "www" / "disk"))):
         message = refused(store, CatalogueImage("mine", source, reference, sha256="0" * 64))
-        assert "image mine: " in message and hashlib.sha256(CONTENT).hexdigest() in message and "0" * 64 in message
+        assert "image mine: " in message and "0" * 64 in message
+        assert (hashlib.sha256(CONTENT).hexdigest() in message) == (source == URL)
 
 
 @needs_tools

@@ -422,6 +422,11 @@ BAD_TOPOLOGIES = {
             LAN, substrate("lan1"),
             computer("a", ("lan0", {"ip4_address": "10.1.0.1", "ip4_netmask": "255.255.0.0"})),
             computer("b", ("lan1", {"ip4_address": "10.1.2.1", "ip4_netmask": "255.255.255.0"}))), "overlap"),
+    "an image that is a file of the controller": (
+        topology(computer("a", containers__node_type="qemu", containers__qemu_url=f"file:///etc/shadow#sha256={'0' * 64}")),
+        "bad.xml:3: computer a: qemu_url 'file:///etc/shadow' is no http or https URL"),
+    "an image that is a device": (
+        topology(computer("a", containers__node_type="qemu", containers__maverick_url=f"/dev/zero#{'0' * 64}")), "bad.xml:3: computer a: qemu_url"),
     "an address that is none": (topology(LAN, computer("a", ("lan0", {"ip4_address": "10.0.0.256"}))), "10.0.0.256"),
     "a netmask that is none": (topology(LAN, computer("a", ("lan0", {"ip4_address": "10.0.0.1", "ip4_netmask": "255.0.255.0"}))), "255.0.255.0"),
     "an unknown kind": (topology(computer("a", containers__node_type="vmware")), "vmware"),

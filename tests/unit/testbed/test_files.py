@@ -118,8 +118,9 @@ def test_proxies_are_passed_to_pnodes_unless_they_are_on_the_loopback():
 
 
 def test_proxies_of_the_environment_are_used_if_apt_has_none():
-    environment = {"http_proxy": "http://user:word@proxy.example:3128", "https_proxy": "http://user:word@localhost:3128"}
-    assert apt.kept_options("", environment) == ('Acquire::http::Proxy "http://user:word@proxy.example:3128";',)
+    environment = {"http_proxy": "http://proxy.example:3128", "https_proxy": "http://user:word@localhost:3128"}
+    assert apt.kept_options("", environment) == ('Acquire::http::Proxy "http://proxy.example:3128";',)
+    assert apt.build_options("", environment) == ()
 
 
 def _settings(text):

@@ -22,13 +22,13 @@ def sha256(path):
     return hashlib.sha256(open(path, "rb").read()).hexdigest()
 
 
-# the images are complete and unchanged; everybody can read them, only root can write; no unfinished image lies beside them
+# the images are complete and unchanged; only root can read them; no unfinished image lies beside them
 assert sorted(os.listdir(ROOT)) == sorted(image["digest"] for image in PLAN["images"]), os.listdir(ROOT)
 for folder in images.values():
     note = json.load(open(f"{folder}/image.json", encoding="utf-8"))
     assert {name: sha256(f"{folder}/{name}") for name in note["files"]} == {name: file["sha256"] for name, file in note["files"].items()}
-    assert {*note["files"], "image.json"} <= set(os.listdir(folder)) and os.stat(folder).st_mode & 0o777 == 0o755
-    assert all(os.stat(f"{folder}/{name}").st_mode & 0o777 == 0o644 for name in os.listdir(folder))
+    assert {*note["files"], "image.json"} <= set(os.listdir(folder)) and os.stat(folder).st_mode & 0o777 == 0o700
+    assert all(os.stat(f"{folder}/{name}").st_mode & 0o777 == 0o600 for name in os.listdir(folder))
 assert sha256(f"{disk}/disk") == sys.argv[2] and os.listdir(tree).count("root.tar.zst") == 1
 assert benito("list")["experiments"] == [EXPERIMENT]
 

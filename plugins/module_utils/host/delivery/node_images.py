@@ -3,11 +3,13 @@
 """The host's side of bringing images to a vhost: listing the missing ones, and installing those that have arrived, after checking them.
 
 Files arrive in ``/var/cache/benito/images/.arriving-DIGEST-PID.EID/``. A complete image is renamed to ``DIGEST/`` and stays after swap-out.
+Only root can enter these directories: QEMU opens its files before it changes its user, and root mounts the trees of containers.
 Its ``proven.json`` holds size and times of each file at its last successful check, so that unchanged files are not read again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import ImagePlan, from_json
+from ..base.free_space import room
 from ..base.paths import IMAGES, ExperimentPaths, read_json, write_atomically
 
 NOTE = "image.json"
@@ -43,14 +46,15 @@ def run_task(options: dict) -> dict:
     """Do the host's part of the module ``node_images``: list the missing images, or install those that have arrived.
 
     options  "experiment"; "check_mode"; "brought", whether the controller has brought the missing images
-    Return {"missing": [{"digest", "name", "arrived": {file: SHA-256} of files from an interrupted run}], "changes": [text]}. Raises HostError, OSError.
+    Return {"missing": [{"digest", "name", "arrived": {file: SHA-256} of files from an interrupted run}], "changes": [text]}, and if images are missing
+    "room", how many bytes of them can be brought. Raises HostError, OSError.
     """
     paths = ExperimentPaths(options["experiment"])
     missing = [] if options["brought"] else missing_images(paths, options["check_mode"])
     if options["check_mode"]:
         return {"missing": [], "changes": [f"image {image.name} ({image.digest}): to be brought here" for image in missing]}
     listed = [{"digest": image.digest, "name": image.name, "arrived": arrived(image)} for image in missing]
-    return {"missing": listed, "changes": [] if missing else take_in(paths)}
+    return {"missing": listed, "changes": [], "room": room(IMAGES)} if missing else {"missing": [], "changes": take_in(paths)}
 
 
 def arriving_at(digest: str, experiment: str) -> str:
@@ -77,8 +81,8 @@ def missing_images(paths: ExperimentPaths, dry_run: bool = False) -> list[Missin
         found.append(missing)
         if not dry_run:
             os.makedirs(missing.arriving, mode=0o700, exist_ok=True)  # files from an interrupted run are kept
-            os.chmod(missing.arriving, 0o700)  # it may be older than this program
     if not dry_run:
+        _close()
         _sweep()
     return found
 
@@ -133,7 +137,7 @@ def _is_whole(image: ImagePlan, dry_run: bool = False) -> bool:
 
 
 def _remember(directory: str, found: dict[str, list[int]]) -> None:
-    write_atomically(f"{directory}/{PROVEN}", json.dumps(found), 0o644)
+    write_atomically(f"{directory}/{PROVEN}", json.dumps(found), 0o600)
 
 
 def _proven(directory: str) -> dict:
@@ -159,14 +163,13 @@ def _prove_and_rename(image: ImagePlan, arriving: str) -> None:
             if _sha256(f"{arriving}/{name}") != expected:
                 raise HostError(f"image {image.name}: the file {name} arrived damaged: swap in again. "
                                 f"If that does not help, the controller's copy is damaged: remove cache/images/{image.digest} there")
-            os.chmod(f"{arriving}/{name}", 0o644)
+            os.chmod(f"{arriving}/{name}", 0o600)
     except FileNotFoundError as exc:
         raise HostError(f"image {image.name}: {exc.filename} has not arrived") from exc
     except HostError:
         shutil.rmtree(arriving, ignore_errors=True)
         raise
-    os.chmod(f"{arriving}/{NOTE}", 0o644)
-    os.chmod(arriving, 0o755)
+    os.chmod(f"{arriving}/{NOTE}", 0o600)
     for name in files_of(image):
         with open(f"{arriving}/{name}", "rb") as stream:
             os.fsync(stream.fileno())
@@ -212,6 +215,13 @@ def _sha256(path: str) -> str:
             if not block:
                 return digest.hexdigest()
             digest.update(block)
+
+
+def _close() -> None:
+    """Let only root enter the cache and the directories in it. An older version of this program may have made them."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in (os.path.dirname(IMAGES), IMAGES, *(entry.path for entry in os.scandir(IMAGES) if entry.is_dir(follow_symlinks=False))):
+            os.chmod(path, 0o700)
 
 
 def _sweep() -> None:

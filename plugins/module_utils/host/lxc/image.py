@@ -12,9 +12,12 @@ import shutil
 import stat
 import struct
 import subprocess
+import tempfile
+from contextlib import suppress
 
 from ...errors import HostError
 from ...hostplan import ImagePlan
+from ..base.free_space import WriteLimit, copy
 from ..base.locks import image_lock
 from ..base.paths import IMAGES
 from ..guest.network import GuestFile
@@ -91,16 +94,46 @@ def _make(directory: str, image: ImagePlan) -> None:
     partial = f"{directory}/.root-shifted.partial"
     shutil.rmtree(partial, ignore_errors=True)
     os.mkdir(partial, 0o700)
-    unpacked = subprocess.run(["tar", "--extract", "--use-compress-program=zstd", "--numeric-owner", "--xattrs", f"--xattrs-include={_CAPABILITY}",
-                               "--exclude=./dev/*", f"--file={directory}/root.tar.zst", f"--directory={partial}"],
-                              capture_output=True, text=True, errors="replace", check=False)
-    if unpacked.returncode:
+    try:
+        _unpack(f"{directory}/root.tar.zst", partial, image)
+        shift_owners(partial)
+        _tune(partial)
+        os.chmod(partial, 0o755)
+        os.rename(partial, tree(image.digest))
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
-        raise HostError(f"image {image.name} cannot be unpacked: {unpacked.stderr.strip()[-500:]}")
-    shift_owners(partial)
-    _tune(partial)
-    os.chmod(partial, 0o755)
-    os.rename(partial, tree(image.digest))
+        raise
+
+
+def _unpack(archive: str, target: str, image: ImagePlan) -> None:
+    """Unpack a tar archive, whose bytes are counted on their way from zstd to tar. Raises HostError: a damaged archive, or one that is too large."""
+    tar = ["tar", "--extract", "--numeric-owner", "--xattrs", f"--xattrs-include={_CAPABILITY}", "--exclude=./dev/*", "--file=-", f"--directory={target}"]
+    try:
+        with tempfile.TemporaryFile() as errors, \
+                subprocess.Popen(["zstd", "-dcq", archive], stdout=subprocess.PIPE, stderr=errors) as unpacking, \
+                subprocess.Popen(tar, stdin=subprocess.PIPE, stderr=errors) as writing:
+            _pass_on(unpacking, writing, image)
+            if writing.wait() or unpacking.wait():
+                errors.seek(0)
+                raise HostError(f"image {image.name} cannot be unpacked: {errors.read().decode(errors='replace').strip()[-500:]}")
+    except OSError as exc:
+        raise HostError(f"image {image.name} cannot be unpacked: {exc}") from exc
+
+
+def _pass_on(source: subprocess.Popen, target: subprocess.Popen, image: ImagePlan) -> None:
+    """Pass the output of one process on to another, and close both pipes. Kills ``target`` and raises HostError if the output is too large."""
+    assert source.stdout and target.stdin
+    try:
+        copy(source.stdout, target.stdin, WriteLimit(IMAGES, f"image {image.name}"))
+    except BrokenPipeError:  # it has ended, and its exit status says why
+        pass
+    except HostError:
+        target.kill()
+        raise
+    finally:
+        source.stdout.close()
+        with suppress(BrokenPipeError):
+            target.stdin.close()
 
 
 def _tune(root: str) -> None:

@@ -25,6 +25,11 @@ from ansible_collections.deter.benito.plugins.module_utils.topology.model import
 from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 
 SUM = "ab" * 32
+NOT_OF_A_TOPOLOGY = (
+    "file:///etc/shadow", "file:/etc/shadow", "file://localhost/etc/shadow", "FILE:///etc/shadow", "url:file:///etc/shadow", "<file:///etc/shadow>",
+    "ftp://images.example/p", "data:,x", "netdoc:/etc/shadow", "/etc/shadow", "~/disk.qcow2", "http:/etc/shadow", "http:///etc/shadow", "https:",
+)
+"""What a topology may not name as the address of an image."""
 IMAGES = catalogue({
     "router": {"path": "/images/router.qcow2", "cloud_init": False},
     "Ubuntu1604-STD": {"url": "http://images.example/u.qcow2.xz", "sha256": SUM.upper(), "architecture": "i386"},
@@ -102,7 +107,6 @@ def test_what_old_files_name_is_a_warning_and_the_default(node, warning):
         ({"image": "old-root"}, "the image old-root is no image for kind qemu"),
         ({"qemu_url": "http://images.example/p"}, "comes without its checksum (http://images.example/p#sha256="),
         ({"qemu_url": "http://images.example/p#sha256=12"}, "comes without its checksum"),
-        ({"qemu_url": f"ftp://images.example/p#sha256={SUM}"}, "is no URL of an image"),
         ({"qemu_url": f"http://images.example/p#{SUM}", "qemu_arch": "vax"}, "qemu_arch 'vax' is not known (one of x86_64, i386, aarch64)"),
     ],
 )
@@ -110,6 +114,15 @@ def test_what_cannot_be_had_is_an_error_that_names_the_computer(node, problem):
     with pytest.raises(InputError) as caught:
         chosen(a_node(**node))
     assert str(caught.value).startswith("test.xml:100: computer a: ") and problem in str(caught.value)
+
+
+@pytest.mark.parametrize("attribute", ["qemu_url", "maverick_url"])
+@pytest.mark.parametrize("address", NOT_OF_A_TOPOLOGY)
+def test_a_topology_can_name_no_file_of_the_controller(attribute, address):
+    with pytest.raises(InputError) as caught:
+        chosen(a_node(**{attribute: f"{address}#sha256={SUM}"}))
+    hint = "a file of the controller needs an entry in the site's images, for containers:image to name"
+    assert str(caught.value) == f"test.xml:100: computer a: qemu_url '{address}' is no http or https URL ({hint})"
 
 
 def test_all_errors_come_at_once_and_other_kinds_have_no_image():

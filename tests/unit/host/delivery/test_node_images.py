@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import time
 
 import pytest
@@ -55,7 +56,25 @@ def test_images_that_have_arrived_whole_are_there_and_not_asked_for_again(vhost)
     assert node_images.take_in(vhost) == ["image debian-12 (d1): brought here", "image debian-13 (e2): brought here"]
     assert node_images.missing_images(vhost) == [] and node_images.take_in(vhost) == []
     assert sorted(os.listdir(node_images.IMAGES)) == ["d1", "e2"]
-    assert os.stat(f"{node_images.IMAGES}/d1").st_mode & 0o777 == 0o755
+
+
+def modes(path):
+    """Return the modes of a directory and of everything in it."""
+    return {stat.S_IMODE(os.stat(found).st_mode) for found in (path, *(f"{path}/{name}" for name in os.listdir(path)))}
+
+
+def test_only_root_can_enter_the_cache_and_read_images(vhost, tmp_path):
+    os.makedirs(node_images.IMAGES, mode=0o755)  # as an older version made it
+    os.chmod(tmp_path, 0o755)
+    for missing, image in zip(node_images.missing_images(vhost), (DISK, ROOT)):
+        bring(missing, image)
+    node_images.take_in(vhost)
+    assert modes(node_images.IMAGES) == {0o700} and stat.S_IMODE(os.stat(tmp_path).st_mode) == 0o700
+    for digest in ("d1", "e2"):
+        assert modes(f"{node_images.IMAGES}/{digest}") == {0o700, 0o600}
+    os.chmod(node_images.IMAGES, 0o755)
+    assert node_images.missing_images(vhost, dry_run=True) == [] and modes(node_images.IMAGES) == {0o755, 0o700}
+    assert node_images.missing_images(vhost) == [] and modes(node_images.IMAGES) == {0o700}
 
 
 def change(path, text, keep_times=True):
@@ -154,8 +173,10 @@ def arrive(brought=False, check_mode=False):
     return node_images.run_task({"experiment": "P.e", "brought": brought, "check_mode": check_mode})
 
 
-def test_a_visit_tells_what_to_bring_and_another_one_takes_it_in(vhost):
-    assert arrive() == {"missing": [{"digest": "d1", "name": "debian-12", "arrived": {}}, {"digest": "e2", "name": "debian-13", "arrived": {}}], "changes": []}
+def test_a_visit_tells_what_to_bring_and_another_one_takes_it_in(vhost, monkeypatch):
+    monkeypatch.setattr(node_images, "room", lambda directory: {node_images.IMAGES: 1000}[directory])
+    listed = [{"digest": "d1", "name": "debian-12", "arrived": {}}, {"digest": "e2", "name": "debian-13", "arrived": {}}]
+    assert arrive() == {"missing": listed, "changes": [], "room": 1000}
     for missing, image in zip(node_images.missing_images(vhost), (DISK, ROOT)):
         bring(missing, image)
     assert arrive(brought=True) == {"missing": [], "changes": ["image debian-12 (d1): brought here", "image debian-13 (e2): brought here"]}

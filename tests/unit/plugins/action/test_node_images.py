@@ -126,6 +126,16 @@ def test_what_is_wrong_with_the_cache_is_said_before_anything_is_copied(have_ima
     assert names(connection) == []
 
 
+def test_images_that_do_not_fit_are_not_begun(have_images, connection, monkeypatch):
+    directory, files = host_action.program_files()
+    larger = {name: text.replace("LEAST_RESERVE = 1 << 30", "LEAST_RESERVE = 1 << 60") for name, text in files.items()}
+    assert larger != files
+    monkeypatch.setattr(host_action, "program_files", lambda: (directory, larger))
+    done = have_images()
+    assert done["failed"] and done["msg"].startswith("the missing images have 1 MiB, and this host has room for 0 MiB below /var/cache/benito: ")
+    assert names(connection) == []
+
+
 def test_what_only_its_checksum_tells_is_noticed_on_the_vhost(have_images, cache):
     (cache / "d1" / "disk").write_text("dusk")
     done = have_images()
