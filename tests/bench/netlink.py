@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT / ".ansible" / "collections"))
 from ansible_collections.deter.benito.plugins.module_utils.host.base import syscalls  # noqa: E402
 from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink  # noqa: E402
 from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink_messages as nl  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.host.net.marks import NO_IPV6_ADDRESS, marking  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.host.net.marks import NO_IPV6_ADDRESS  # noqa: E402
 
 NODES, ROUNDS = 1000, 5
 CREATE, REPLACE = nl.NLM_F_CREATE | nl.NLM_F_EXCL, nl.NLM_F_CREATE | nl.NLM_F_REPLACE
@@ -47,14 +47,14 @@ Request = tuple[int, int, dict[str, int], list[tuple[str, Any]]]  # type, flags,
 def requests_of(number: int) -> list[Request]:
     """Return the requests that make one process node: its veth pair, then what is inside."""
     queues, size, inside = [("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1)], ("IFLA_MTU", 1500), 2
-    port, address = f"bv{number:013x}", f"10.{number >> 8}.{number & 255}.1"
+    port, alias, address = f"bv{number:013x}", f"benito:Bench.lan:port:n-{number}:inf000", f"10.{number >> 8}.{number & 255}.1"
     peer = [("IFLA_IFNAME", "inf000"), ("IFLA_ADDRESS", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"), size, *queues, ("IFLA_NET_NS_FD", 7)]
     info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", [("VETH_INFO_PEER", peer)])]
     ipv4 = {"ifa_family": socket.AF_INET, "ifa_prefixlen": 24, "ifa_index": inside}
     route = {"rtm_family": socket.AF_INET, "rtm_dst_len": 8, "rtm_table": nl.RT_TABLE_MAIN, "rtm_protocol": nl.RTPROT_STATIC, "rtm_type": nl.RTN_UNICAST}
     return [
         (nl.RTM_NEWLINK, CREATE, {"ifi_index": 0}, [("IFLA_IFNAME", port), size, ("IFLA_GROUP", 1 << 30), *queues, ("IFLA_LINKINFO", info)]),
-        (nl.RTM_SETLINK, 0, UP, [("IFLA_IFNAME", port), size, *marking(f"benito:Bench.lan:port:n-{number}:inf000", 3)]),
+        (nl.RTM_SETLINK, 0, UP, [("IFLA_IFNAME", port), size, ("IFLA_IFALIAS", alias), NO_IPV6_ADDRESS, ("IFLA_MASTER", 3)]),
         (nl.RTM_SETLINK, 0, {"ifi_index": 1, **UP}, []),
         (nl.RTM_SETLINK, 0, {"ifi_index": inside}, [NO_IPV6_ADDRESS]),
         (nl.RTM_NEWADDR, REPLACE, ipv4, [("IFA_LOCAL", address), ("IFA_ADDRESS", address), ("IFA_BROADCAST", address[:-1] + "255")]),
