@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from ...clean_text import clean_line, clean_text
 from ...errors import HostError
 from ..base import syscalls
 from .command import Hardware, MachinePaths, bare_command, memory_args, user_id
@@ -117,7 +118,7 @@ def _wait_until_ready(qemu: subprocess.Popen, where: MachinePaths, limit_s: floa
             if text == "ready\n":
                 return
             if text:
-                raise HostError(f"the template's guest reports: {text.strip()}")
+                raise HostError(f"the template's guest reports: {clean_line(text)}")
         except FileNotFoundError:
             pass
         if qemu.poll() is not None:
@@ -131,5 +132,5 @@ def _wait_until_ready(qemu: subprocess.Popen, where: MachinePaths, limit_s: floa
 def _errors(where: MachinePaths) -> str:
     """Return QEMU's own error messages, after a colon."""
     with open(f"{where.directory}/errors", encoding="utf-8", errors="replace") as stream:
-        text = stream.read(2000).strip()
+        text = clean_text(stream.read(2000)).strip()
     return f": {text}" if text else ""
