@@ -9,7 +9,6 @@ After opening its files, QEMU switches to a user that owns nothing, and filters 
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 from ...errors import HostError
@@ -25,7 +24,6 @@ _FIRST_SLOT = 8  # lower slots are for disks and other devices
 MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
 _TRANSLATION_MB, _MUCH_TRANSLATION_MB = 40, 96  # of TCG; QEMU's default is a gigabyte. Our images boot no faster with more
-_FIRST_USER = 0x70000000  # the first user id that a system with systemd leaves unused (systemd.io/UIDS-GIDS)
 
 _START = "BENITO_START"
 
@@ -121,11 +119,6 @@ def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardwa
     return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb)
 
 
-def qemu_command(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, where: MachinePaths) -> list[str]:
-    """Return argv of the node's QEMU, without the arguments of a cold start (``cold_boot_args``) or a warm one (``incoming_args``)."""
-    return bare_command(hardware, vnode.name, user_id(plan.experiment, vnode.name), where)
-
-
 def cold_boot_args(cards: list[Card]) -> list[str]:
     """Return the further arguments of a QEMU that boots from its disk: its network cards."""
     args = []
@@ -142,7 +135,11 @@ def incoming_args(hardware: Hardware, memory: str) -> list[str]:
 
 
 def bare_command(hardware: Hardware, name: str, user: int, where: MachinePaths) -> list[str]:
-    """Return argv of a QEMU without network cards."""
+    """Return argv of a QEMU without network cards, and without the arguments of a cold start (``cold_boot_args``) or a warm one (``incoming_args``).
+
+    user  the id of its user and group, see user_ids.py. Switching to it needs the system call that QEMU's sandbox calls elevation. The unit's
+          NoNewPrivileges prevents any gain of privileges.
+    """
     image, path = hardware.image, f"{IMAGES}/{hardware.image.digest}"
     kvm = hardware.acceleration == "kvm"
     command = [
@@ -179,14 +176,6 @@ def memory_args(hardware: Hardware, path: str, shared: bool) -> list[str]:
     """Return the further arguments of a QEMU whose memory is that file: the file itself if ``shared``, else a private copy on write."""
     memory = f"memory-backend-file,id=memory,size={hardware.memory_mb}M,mem-path={path},share={'on' if shared else 'off'}"
     return ["-object", memory, "-machine", "memory-backend=memory"]
-
-
-def user_id(experiment: str, name: str) -> int:
-    """Return the user id of the node's QEMU. The user has no name and owns nothing.
-
-    Switching to it needs the system call that QEMU's sandbox calls elevation. The unit's NoNewPrivileges prevents any gain of privileges.
-    """
-    return _FIRST_USER + zlib.crc32(f"{experiment}:{name}".encode()) % (1 << 24)
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,13 @@ from collections.abc import Callable
 from ...clean_text import clean_line, clean_text
 from ...errors import HostError
 from ..base import syscalls
-from .command import Hardware, MachinePaths, bare_command, memory_args, user_id
+from .command import Hardware, MachinePaths, bare_command, memory_args
 from .disk import make_disk
 from .logs import console_end
 from .qmp import Qmp
 from .seed import seed_tar, template_files
 from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_fingerprint
+from .user_ids import template_user_id
 
 STATE_LIMIT_S = 60.0
 # QEMU loses PR_SET_PDEATHSIG when it changes its user. A shell that is init of a PID namespace keeps it, and its end kills QEMU.
@@ -87,7 +88,7 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
     with open(f"{making}/memory", "wb") as stream:
         stream.truncate(hardware.memory_mb << 20)
     make_disk(hardware.image, hardware.disk_mb, f"{making}/disk.qcow2")
-    command = bare_command(hardware, "template", user_id("template", making), where) + memory_args(hardware, f"{making}/memory", shared=True)
+    command = bare_command(hardware, "template", template_user_id(making, go_on), where) + memory_args(hardware, f"{making}/memory", shared=True)
     with open(f"{making}/errors", "wb") as errors, subprocess.Popen(
             [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=syscalls.end_with_parent) as qemu:  # no threads
         try:
