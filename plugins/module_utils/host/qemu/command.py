@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
 from ...names import CONTROL
-from ..base.paths import IMAGES
+from ..base.paths import IMAGES, ExperimentPaths
+from . import sandbox
 
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
 SEED_SERIAL = "benito-seed"
@@ -43,12 +44,8 @@ ExecStartPost=/bin/rm -f {start}
 Restart=no
 TimeoutStopSec=10
 LimitNOFILE=65536
-NoNewPrivileges=yes
-CapabilityBoundingSet=CAP_SETUID CAP_SETGID
-LimitCORE=0
-UMask=0077
 OOMPolicy=stop
-"""
+{sandbox}"""
 
 
 @dataclass(frozen=True)
@@ -226,7 +223,9 @@ def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[Card]:
 
 def unit_text(experiment: str, name: str, where: MachinePaths, command: list[str], cold: list[str]) -> str:
     """Return the node's systemd unit. It starts the node cold, unless the file ``where.start`` exists. The arguments in ``cold`` have no spaces."""
+    templates = f"{ExperimentPaths(experiment).directory}/templates"  # QEMU opens a template's memory for writing, and then writes to a private copy
     return _UNIT.format(
+        sandbox=sandbox.UNIT.format(writable=f"{where.directory} {where.sockets} -{templates}"),
         experiment=experiment, name=name, key=UNIT_KEY, report=where.report, start=where.start, start_key=_START,
         cold=" ".join(cold).replace("%", "%%"), command=" ".join(map(quoted, command)),
     )

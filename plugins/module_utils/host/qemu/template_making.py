@@ -21,6 +21,7 @@ from .command import Hardware, MachinePaths, bare_command, memory_args
 from .disk import make_disk
 from .logs import console_end
 from .qmp import Qmp
+from .sandbox import confine_template
 from .seed import seed_tar, template_files
 from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_fingerprint
 from .user_ids import template_user_id
@@ -90,7 +91,7 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
     make_disk(hardware.image, hardware.disk_mb, f"{making}/disk.qcow2")
     command = bare_command(hardware, "template", template_user_id(making, go_on), where) + memory_args(hardware, f"{making}/memory", shared=True)
     with open(f"{making}/errors", "wb") as errors, subprocess.Popen(
-            [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=syscalls.end_with_parent) as qemu:  # no threads
+            [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=_confine) as qemu:  # no threads
         try:
             _wait_until_ready(qemu, where, limit_s, go_on)
             with Qmp(f"{making}/qmp") as qmp, open(f"{making}/state", "wb") as state:
@@ -108,6 +109,11 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
         finally:
             if qemu.poll() is None:
                 qemu.send_signal(signal.SIGKILL)
+
+
+def _confine() -> None:
+    syscalls.end_with_parent()
+    confine_template()
 
 
 def _wait_until_ready(qemu: subprocess.Popen, where: MachinePaths, limit_s: float, go_on: Callable[[], None]) -> None:
