@@ -109,6 +109,7 @@ from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
+from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line, clean_text
 
 if TYPE_CHECKING:
     from ansible.playbook.play_context import PlayContext
@@ -166,7 +167,7 @@ class Connection(ConnectionBase):
         status, out, error = self._vhost.exec_command(self._entering(cmd), in_data=in_data, sudoable=sudoable)
         message = next((text for text in map(to_bytes, (error, out)) if text.startswith(_ERROR_PREFIX)), b"")  # with a terminal it is in the output
         if status and message:
-            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {to_text(message.splitlines()[0])}")
+            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {clean_line(to_text(message.splitlines()[0]))}")
         return status, out, error
 
     def _entering(self, cmd: str) -> str:
@@ -196,7 +197,7 @@ class Connection(ConnectionBase):
     def _copy(self, cmd: str, content: bytes | None, what: str) -> bytes:
         status, out, error = self.exec_command(cmd, in_data=content, sudoable=False)
         if status:
-            raise AnsibleConnectionFailure(f"could not {what} vnode {self.get_option('node')}: {to_text(error).strip()}")
+            raise AnsibleConnectionFailure(f"could not {what} vnode {self.get_option('node')}: {clean_text(to_text(error)).strip()}")
         return to_bytes(out)
 
     def reset(self) -> None:

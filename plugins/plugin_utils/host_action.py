@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.deter.benito.plugins.module_utils.clean_text import NAME_WIDTH, clean_line, clean_text, clean_value
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError, HostError, InputError, Problem
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import PROGRAM, ExperimentPaths, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
@@ -142,7 +143,7 @@ class HostAction(ActionBase):
                 here, there = shlex.quote(landed), shlex.quote(target)
                 done = self._run(f'chown "$(id -u):$(id -g)" {here} && chmod 0600 {here} && mv -fT {here} {there}')
                 if done["rc"]:
-                    raise HostError(f"{what}: {(done['stderr'] or done['stdout']).strip()}")
+                    raise HostError(f"{what}: {_said(done)}")
             finally:
                 self._remove_tmp_path(folder)
 
@@ -166,31 +167,33 @@ class HostAction(ActionBase):
             shower.join()
 
     def _show(self, what: str, began: float) -> None:
-        display.display(f"{self._host}: {what} ({time.monotonic() - began:.0f} s)")
+        display.display(f"{self._host}: {clean_line(what, NAME_WIDTH)} ({time.monotonic() - began:.0f} s)")
 
     def _json_output(self, script: str, data: str, what: str) -> dict:
         done = self._run(script, data)
         found = _last_object(done["stdout"])
         if found is None:
-            raise HostError(f"{what} failed with exit status {done['rc']}: {(done['stderr'] or done['stdout']).strip()}")
+            raise HostError(f"{what} failed with exit status {done['rc']}: {_said(done)}")
         if "error" in found:
-            raise HostError(found["error"])
+            raise HostError(clean_text(found["error"]))
         return found
 
     def _wait_for_job(self, job: dict) -> dict:
         """Wait for a job to end, show its progress, return its result. Raises HostError."""
-        path, pid, host = job["job"], int(job["pid"]), self._host
+        path, pid, host = str(job["job"]), job.get("pid"), self._host
         if not _JOB.fullmatch(path):
             raise HostError(f"{path!r} is not the folder of a job")
+        if not isinstance(pid, int) or pid < 1:
+            raise HostError(f"{pid!r} is not the process of a job")
         wait = _WAIT.format(job=shlex.quote(path), pid=pid, steps=int(_POLL_S / _STEP_S), step=_STEP_S)
         began, shown, shown_at, ended = time.monotonic(), "", time.monotonic(), False
         while True:
             done = self._run(f"exec 2>/dev/null; {wait}")
             result = _last_object(done["stdout"])
             if result is None:
-                raise HostError(f"the job {path} cannot be polled: {(done['stderr'] or done['stdout']).strip()}")
+                raise HostError(f"the job {path} cannot be polled: {_said(done)}")
             if "error" in result:
-                raise HostError(result["error"])
+                raise HostError(clean_text(result["error"]))
             if "alive" not in result:
                 return result
             if ended:
@@ -219,8 +222,15 @@ class HostAction(ActionBase):
 
 def outcome(result: dict) -> dict:
     """Return the result of benito-host as the task reports it: with a diff that lists what changed."""
-    changes = result.get("changes", [])
+    changes = result.get("changes") or []
+    if not isinstance(changes, list):
+        raise HostError(f"the host answered {clean_line(changes, NAME_WIDTH)!r} where it lists changes")
     return {**result, "diff": {"before": "", "after": "".join(f"{change}\n" for change in changes)}}
+
+
+def _said(done: dict) -> str:
+    """Return what a failed command printed."""
+    return clean_text((done["stderr"] or done["stdout"]).strip())
 
 
 def _paths(options: dict) -> ExperimentPaths:
@@ -232,11 +242,14 @@ def _paths(options: dict) -> ExperimentPaths:
 
 
 def _last_object(text: str) -> dict | None:
-    """Return the JSON object in the last line that begins with one, or None. A login may print other lines before."""
+    """Return the JSON object in the last line that begins with one, or None. A login may print other lines before.
+
+    Its texts are cleaned, because a vhost may be a node.
+    """
     for line in reversed(text.splitlines()):
         if line.startswith("{"):
             try:
-                return json.loads(line)
-            except ValueError:
+                return clean_value(json.loads(line))
+            except (ValueError, RecursionError):
                 return None
     return None

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import files as on_disk
+from ..clean_text import clean_text
 from ..errors import ExperimentError, InputError, Problem
 from ..names import PROJECT_RULE, is_project, is_project_name
 from .locks import Holder, locked
@@ -332,14 +333,14 @@ def now() -> str:
 
 def state_json(state: str, reason: str = "", holder: Holder | None = None, **more: Any) -> str:
     """Return the text of state.json. An empty ``reason`` and a missing ``holder`` are left out."""
-    data = {"state": state, "since": now(), **({"reason": reason} if reason else {}), **({"holder": holder.as_dict()} if holder else {}), **more}
+    data = {"state": state, "since": now(), **({"reason": clean_text(reason)} if reason else {}), **({"holder": holder.as_dict()} if holder else {}), **more}
     return json.dumps(data, indent=1) + "\n"
 
 
 def activity_lines(text: str) -> str:
-    """Return ``text`` as lines of activity.log. Each begins with the time."""
+    """Return ``text`` as lines of activity.log. Each begins with the time. The text may come from a node, so it is cleaned."""
     stamp = now()
-    return "".join(f"{stamp} {line}\n" for line in text.splitlines() or [""])
+    return "".join(f"{stamp} {line}\n" for line in clean_text(text).rstrip("\n").split("\n"))
 
 
 @contextlib.contextmanager

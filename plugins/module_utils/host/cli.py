@@ -39,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.json:
             print(json.dumps({"error": str(exc)}))
         else:
-            print(f"benito-host: {exc}", file=sys.stderr)
+            from ..clean_text import clean_text
+
+            print(f"benito-host: {clean_text(exc)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -276,9 +278,11 @@ def _use_the_experiments_own_version(options: argparse.Namespace) -> None:
 
 
 def _print(result: dict | None) -> None:
+    from ..clean_text import clean_text
+
     changes = (result or {}).get("changes", ())
     for change in changes[:_SHOWN]:
-        print(change)
+        print(clean_text(change))
     if len(changes) > _SHOWN:
         print(f"… and {len(changes) - _SHOWN} more")
     rest = {key: value for key, value in (result or {}).items() if key not in ("changes", "changed") and value != []}

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..clean_text import clean_text
 from ..embedding.placement.allocation import Allocation, PoolHost
 from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG
 from ..experiment.directory import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
@@ -50,8 +51,9 @@ def finish(directory: ExperimentDirectory, operation: str, reports: dict[str, di
 
 
 def failures_of(reports: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Return {vhost: reason} of the vhosts that failed or were lost."""
-    return {vhost: report.get("failure") or _LOST for vhost, report in reports.items() if not report.get("built") and not report.get("done")}
+    """Return {vhost: reason} of the vhosts that failed or were lost. A reason may be the answer of a node, so it is cleaned."""
+    failed = {vhost: report for vhost, report in reports.items() if not report.get("built") and not report.get("done")}
+    return {vhost: clean_text(report.get("failure") or _LOST).strip() for vhost, report in failed.items()}
 
 
 def _finish_swapin(directory: ExperimentDirectory, failures: dict[str, str], dry_run: bool) -> bool:

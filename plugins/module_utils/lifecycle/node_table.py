@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..clean_text import clean_line
 from ..experiment.directory import ExperimentDirectory
 from .lent import read_allocation, read_plans
 
 COLUMNS = ("node", "kind", "pnode", "machine", "state", "start_command")
+_WIDTH = 20  # of a state
 
 
 def node_rows(directory: ExperimentDirectory, reports: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
@@ -23,12 +25,12 @@ def node_rows(directory: ExperimentDirectory, reports: dict[str, dict[str, Any]]
     outside = {vnode.name: vhost for vhost, plan in plans.items() for vnode in plan.vnodes}
     for vhost, plan in plans.items():
         pnode = vhost if vhost in lent else outside.get(vhost, vhost)
-        nodes = reports.get(vhost, {}).get("status", {}).get("nodes", {})
+        nodes = _dict(_dict(_dict(reports.get(vhost)).get("status")).get("nodes"))
         for vnode in plan.vnodes:
-            found = nodes.get(vnode.name, {})
+            found = _dict(nodes.get(vnode.name))
             rows.append({"node": vnode.name, "kind": vnode.kind, "pnode": vhost if pnode == vhost else f"{pnode}/{vhost}",
                          "machine": lent[pnode].name if pnode in lent else "",
-                         "state": found.get("state", "unknown"), "start_command": _start_command(found)})
+                         "state": _word(found.get("state", "unknown")), "start_command": _word(_start_command(found))})
     return rows
 
 
@@ -42,6 +44,16 @@ def table(rows: list[dict[str, str]], most: int = 60) -> list[str]:
     widths = [max(len(line[number]) for line in lines) for number in range(len(COLUMNS))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
     return [*text, f"… and {len(rows) - len(shown)} more nodes"] if len(shown) < len(rows) else text
+
+
+def _dict(value: object) -> dict[str, Any]:
+    """Return the value if it is an object of JSON, else an empty one: a vhost that is a node reports anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def _word(text: object) -> str:
+    """Return a state as a vhost reports it, cleaned and not too long."""
+    return clean_line(text, _WIDTH)
 
 
 def _start_command(node: dict[str, Any]) -> str:

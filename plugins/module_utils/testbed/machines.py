@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from subprocess import CompletedProcess
 
+from ..clean_text import clean_text, clean_value
 from ..commands import PATH, run
 from ..embedding.binding.identifiers import BRIDGE, PORT, Identifiers
 from ..errors import HostError, InputError, Problem
@@ -235,9 +236,10 @@ class Machines:
 
     def _result(self, done: CompletedProcess[str], what: str) -> dict:
         try:
-            found = json.loads((done.stdout.strip().splitlines() or [""])[-1])
-        except ValueError:
-            raise HostError(f"{what} failed with exit status {done.returncode} in {self.carrier}: {(done.stderr or done.stdout).strip()[-1000:]}") from None
+            found = clean_value(json.loads((done.stdout.strip().splitlines() or [""])[-1]))
+        except (ValueError, RecursionError):
+            said = clean_text((done.stderr or done.stdout).strip()[-1000:])
+            raise HostError(f"{what} failed with exit status {done.returncode} in {self.carrier}: {said}") from None
         if "error" in found:
             raise HostError(f"{self.carrier}: {found['error']}")
         return found

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from subprocess import CompletedProcess
 from typing import TypeVar
 
+from ..clean_text import clean_line, clean_text
 from ..commands import run
 from ..errors import HostError
 from ..files import private_directory, read_text, remove_empty, write_text
@@ -115,11 +116,11 @@ class Pnodes:
         while True:
             done = self.ssh(pnode, "systemctl is-system-running --wait; systemctl --failed --plain --no-legend", BOOT_SECONDS)
             if done.returncode == 0:
-                lines = done.stdout.split("\n")
+                lines = clean_text(done.stdout).split("\n")
                 return " ".join([lines[0], *(line.split()[0] for line in lines[1:] if line.strip())])
             if time.monotonic() > deadline:
                 raise HostError(f"pnode {pnode} was started but does not accept SSH logins at {self._address(pnode)} after {BOOT_SECONDS} s: "
-                                f"{done.stderr.strip()}")
+                                f"{clean_text(done.stderr).strip()}")
             time.sleep(0.3)
 
     def ssh(self, pnode: str, command: str, seconds: float = 30) -> CompletedProcess[str]:
@@ -172,7 +173,7 @@ def possible_open_files() -> int:
 
 def first_errors(log: str) -> str:
     """Return the first two errors of an LXC log, in one line. Later ones are their consequences."""
-    return " / ".join(re.sub(r"^.*? - ", "", line) for line in [line for line in log.splitlines() if " ERROR " in line][:2])
+    return " / ".join(clean_line(re.sub(r"^.*? - ", "", line)) for line in [line for line in log.splitlines() if " ERROR " in line][:2])
 
 
 def in_parallel(action: Callable[[T], R], items: Iterable[T]) -> list[R]:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 PLUGINS = ROOT / "plugins"
 PACKAGE = "ansible_collections.deter.benito.plugins"
 ROW = re.compile(r"^\| `(?P<room>[\w/.]+)` \| (?P<about>[^|]+) \| (?P<imports>[^|]*) \|$", re.MULTILINE)
-GROUND = ("errors", "names", "files", "commands", "hostplan", "file_lock")
+GROUND = ("errors", "names", "files", "commands", "hostplan", "file_lock", "clean_text")
 TRAVELLING = tuple(name.removesuffix(".py") for name in SHARED)
 
 

@@ -10,8 +10,8 @@ from ansible_collections.deter.benito.plugins.module_utils.errors import Experim
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ACTIVE, SWAPPED, ExperimentDirectory, state_json
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, VnodePlan, to_json
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import Carrier, carriers
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.finish import failures_of
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import table
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.finish import failures_of, finish
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import node_rows, table
 
 ROW = {"node": "a", "kind": "process", "pnode": "pnode-0000", "machine": "m1", "state": "booted", "start_command": "exit 0"}
 
@@ -20,6 +20,26 @@ def test_a_vhost_that_reported_nothing_was_lost_and_one_that_is_built_is_no_fail
     reports = {"p0": {"done": True}, "p1": {"built": True}, "p2": {"failure": "no disk"}, "p3": {}}
     assert failures_of(reports) == {"p2": "no disk", "p3": "the connection to it was lost"}
     assert failures_of({}) == {}
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2Jno\u202e \x9b31mroom\ud800"
+
+
+def test_the_reason_of_a_failure_is_plain_text_wherever_it_is_kept(active):
+    finished = finish(active, "swapin", {"pnode-0000": {"failure": f"Build: a\n{HOSTILE}"}, "pnode-0001": {"failure": {"rc": 1}}})
+    assert finished.failures == {"pnode-0000": "Build: a\nno room", "pnode-0001": "{'rc': 1}"}
+    assert finished.message[1] == "  pnode-0000 (m0): Build: a\nno room"
+    assert active.read_state().reason == "pnode-0000 (m0): Build: a\nno room; pnode-0001 (m1): {'rc': 1}"
+    assert [line.partition(" ")[2] for line in active.read("activity.log").splitlines()] == [
+        "failed: pnode-0000 (m0): Build: a", "no room; pnode-0001 (m1): {'rc': 1}"]
+
+
+def test_the_states_that_a_vhost_reports_are_short_and_plain(active):
+    reports = {"pnode-0000": {"built": True, "status": {"nodes": {"r": {"state": HOSTILE, "start_command": "ended", "exit_status": HOSTILE}}}},
+               "pnode-0001": {"built": True, "status": {"nodes": {"a": {"state": ["x" * 1000]}, "g": 3}}}}
+    found = {row["node"]: (row["state"], row["start_command"]) for row in node_rows(active, reports)}
+    assert found == {"r": ("no room", "exit no room"), "a": ("['" + "x" * 17 + "…", "-"), "g": ("unknown", "-")}
+    assert node_rows(active, {"pnode-0000": {"built": True, "status": {"nodes": "x"}}})[0]["state"] == "unknown"
 
 
 def test_the_table_is_aligned():

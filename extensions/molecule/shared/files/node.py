@@ -115,3 +115,56 @@ def processes(text):
         if text in line and int(pid) != os.getpid():
             found.append(line)
     return found
+
+
+# tries what a QEMU must not be able to do; first as root, as a QEMU that starts is, at last as the user of a QEMU that runs
+_PROBE = """
+import ctypes, errno, fcntl, json, os, socket, struct, sys
+libc, found = ctypes.CDLL(None, use_errno=True), {}
+
+def attempt(name, act):
+    try:
+        act()
+        found[name] = ""
+    except OSError as exc:
+        found[name] = errno.errorcode[exc.errno]
+
+def call(number, *arguments):
+    if libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments)) < 0:
+        raise OSError(ctypes.get_errno(), "")
+
+for name in ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET", "AF_UNIX"):
+    attempt(name, lambda: socket.socket(getattr(socket, name), socket.SOCK_RAW if name == "AF_PACKET" else socket.SOCK_DGRAM))
+attempt("bus", lambda: socket.socket(socket.AF_UNIX).connect("/run/dbus/system_bus_socket"))
+attempt("io_uring", lambda: call(425, 1, 0))
+attempt("namespace", lambda: call(272, 0x10000000))
+attempt("etc", lambda: open("/etc/hosts", "a"))
+attempt("setting", lambda: open("/proc/sys/net/ipv4/ip_forward", "a"))
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[1]))
+attempt("tap", lambda: fcntl.ioctl(os.open("/dev/net/tun", os.O_RDWR), 0x400454CA, struct.pack("16sH22x", sys.argv[2].encode(), 0x5002)))
+print(json.dumps(found))
+"""
+
+
+def assert_confined(*names):
+    """Assert that the QEMUs of these nodes have no privileges and different users.
+
+    Also assert that a program in the sandbox of the first one reaches no network, no file of the host and no tap of the last one.
+    """
+    users = json.load(open(f"/var/benito/exp/{EXPERIMENT}/user_ids.json", encoding="utf-8"))
+    assert set(users) == set(names) and len(set(users.values())) == len(names) and all(0x70000000 <= user < 0x71000000 for user in users.values()), users
+    for name in names:
+        unit = f"benito-node-{EXPERIMENT}:{name}.service"
+        process, families = run("systemctl", "show", "--value", "--property=MainPID", "--property=RestrictAddressFamilies", unit).split()
+        fields = dict(line.split(":\t", 1) for line in open(f"/proc/{process}/status", encoding="ascii").read().splitlines())
+        assert fields["Uid"].split() == fields["Gid"].split() == [str(users[name])] * 4, fields
+        assert (int(fields["CapEff"], 16), fields["NoNewPrivs"], fields["Seccomp"], families) == (0, "1", "2", "AF_UNIX"), (fields, families)
+        assert int(fields["Seccomp_filters"]) > 5, f"QEMU has one, systemd has more: {fields}"
+    lines = open(f"/run/systemd/system/benito-node-{EXPERIMENT}:{names[0]}.service", encoding="utf-8").read().splitlines()
+    sandbox = lines[lines.index("NoNewPrivileges=yes"):]
+    command = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *(f"--property={line}" for line in sandbox), "/usr/bin/python3", "-IS", "-c", _PROBE]
+    found = json.loads(run(*command, str(users[names[0]]), planned(names[-1])["control"]["port"]))
+    assert found.pop("bus") in ("EACCES", "ENOENT") and found.pop("tap") in ("EACCES", "EPERM"), found
+    assert found == {"AF_INET": "EAFNOSUPPORT", "AF_INET6": "EAFNOSUPPORT", "AF_NETLINK": "EAFNOSUPPORT", "AF_PACKET": "EAFNOSUPPORT", "AF_UNIX": "",
+                     "io_uring": "EPERM", "namespace": "EPERM", "etc": "EROFS", "setting": "EROFS"}, found

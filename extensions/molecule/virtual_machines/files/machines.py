@@ -13,7 +13,7 @@ import socket
 import stat
 import sys
 
-from node import EXPERIMENT, HOST, benito, login, node, planned, processes, run, state, steady, wait
+from node import EXPERIMENT, HOST, assert_confined, benito, login, node, planned, processes, run, state, steady, wait
 
 NAMES = ("wide", "plain")
 # how often wide and plain have booted
@@ -71,8 +71,7 @@ if sys.argv[2] == "begun":
     for name in NAMES:
         folder = runtime_folder(name)
         assert os.stat(folder).st_mode & 0o777 == 0o700 and stat.S_ISSOCK(os.stat(f"{folder}/qmp").st_mode), folder
-        status = open(f"/proc/{unit(name, 'MainPID')}/status", encoding="ascii").read()
-        assert re.search(r"^CapEff:\s0+$", status, re.MULTILINE) and re.search(r"^Seccomp:\s2$", status, re.MULTILINE), status
+    assert_confined(*NAMES)
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(20)
         control.connect(f"{runtime_folder('plain')}/qmp")

@@ -5,6 +5,7 @@
 import glob
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -24,6 +25,20 @@ def making(name):
     return glob.glob(f"{TEMPLATES}/.making-*/{name}")
 
 
+def confined():
+    """Return whether the template's QEMU has become its user. Then it has its own filter of system calls, and the one that it was started with."""
+    for path in glob.glob("/proc/[0-9]*"):
+        try:
+            if b"guest=template" in open(f"{path}/cmdline", "rb").read() and os.stat(path).st_uid in range(0x71000000, 0x72000000):
+                status = open(f"{path}/status", encoding="ascii").read()
+                assert re.search(r"^NoNewPrivs:\s1$", status, re.MULTILINE), status
+                assert int(re.search(r"^Seccomp_filters:\s(\d+)$", status, re.MULTILINE)[1]) >= 2, status
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return False
+
+
 def kill_when(what, condition):
     """Build a template and kill the builder as soon as the condition holds. No template and no process may remain."""
     with subprocess.Popen(MAKE, stdout=subprocess.PIPE) as maker:
@@ -37,7 +52,7 @@ def kill_when(what, condition):
 
 assert templates() == []
 kill_when("its QEMU starts", lambda: making("qmp"))
-kill_when("its guest boots", lambda: processes("guest=template") and any(os.stat(path).st_blocks > 2000 for path in making("disk.qcow2")))
+kill_when("its guest boots", lambda: confined() and any(os.stat(path).st_blocks > 2000 for path in making("disk.qcow2")))
 kill_when("its devices are saved", lambda: making("state"))
 assert making("*"), "the unfinished template is still there"
 assert benito("templates", "--limit-mb", "0", "--check")["changes"] and making("*"), "check mode removes nothing"

@@ -11,7 +11,7 @@ import re
 import sys
 import time
 
-from node import EXPERIMENT, benito, login, planned, processes, run, state, steady, wait
+from node import EXPERIMENT, assert_confined, benito, login, planned, processes, run, state, steady, wait
 
 NAMES, START, KEPT = ("one", "two"), sys.argv[2], "/root/molecule/seen.json"
 INSIDE = {
@@ -42,6 +42,7 @@ for name in NAMES:
     command = open(f"/proc/{pid(name)}/cmdline", encoding="utf-8").read().split("\0")
     assert ("-incoming" in command) == (START == "warm"), command
     assert not os.path.exists(f"/run/benito/vm/{planned(name)['control']['port']}/unfinished") and state(name)["exit_status"] == 0, state(name)
+assert_confined(*NAMES)
 (template,) = benito("templates")["templates"]
 assert 10 < template["private_mb"] < 256 + 160, template
 

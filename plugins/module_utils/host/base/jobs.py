@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable
 
+from ...clean_text import clean_line
 from ...errors import BenitoError, HostError
 from .paths import ExperimentPaths, write_atomically
 
@@ -59,10 +60,11 @@ def begin(paths: ExperimentPaths, act: Callable[[], dict]) -> dict:
 def progress(text: str) -> None:
     """Write the job's progress, one line for a person. Does nothing in a process that is not a job."""
     global _reported  # pylint: disable=global-statement
+    text = clean_line(text)
     if _folder and text != _reported:
         _reported = text
         with contextlib.suppress(HostError):
-            write_atomically(f"{_folder}/progress", text.replace("\n", " ") + "\n")
+            write_atomically(f"{_folder}/progress", text + "\n")
 
 
 def _leave_session(log: str) -> None:

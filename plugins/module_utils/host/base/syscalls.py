@@ -23,6 +23,9 @@ MNT_DETACH = 2
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+PR_SET_SECCOMP = 22
+PR_SET_NO_NEW_PRIVS = 38
+SECCOMP_MODE_FILTER = 2
 IN_MOVED_TO = 0x80
 IN_CREATE = 0x100
 IN_CLOEXEC = 0o2000000
@@ -68,14 +71,19 @@ def installed(program: str) -> bool:
     return shutil.which(program) is not None or shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is not None
 
 
+def prctl(option: int, value: int, more: int = 0) -> None:
+    """Call prctl(2). Raises OSError."""
+    _check(_libc.prctl(option, *map(ctypes.c_ulong, (value, more, 0, 0))), "prctl")
+
+
 def adopt_orphans() -> None:
     """Make the calling process the parent of its descendants whose own parent ends. Raises OSError."""
-    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with_parent() -> None:
     """Have the kernel kill the calling process when its parent ends. Raises OSError."""
-    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def is_mount_point(path: str) -> bool:

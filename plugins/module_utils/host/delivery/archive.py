@@ -29,7 +29,7 @@ from benito_host.host.cli import main
 sys.exit(main())
 """
 _PACKAGE = "benito_host"
-SHARED = ("errors.py", "file_lock.py", "hostplan.py", "names.py")
+SHARED = ("clean_text.py", "errors.py", "file_lock.py", "hostplan.py", "names.py")
 
 
 @functools.cache

@@ -10,6 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from ...clean_text import clean_end, clean_line
 from ...errors import HostError
 from ...hostplan import VnodePlan
 from ..base.jobs import progress
@@ -23,7 +24,8 @@ from .files import Tree
 
 _LOCKS = "/run/lxc/lock"
 _AT_ONCE = 4  # for each processor
-_CONSOLE = 2000  # bytes of the console's end in a message
+_CONSOLE, _LINES = 8192, 15  # bytes of the console's end that are read, and lines that are shown
+_WIDTH = 300  # of an error of LXC in a message
 _INTERRUPT = 2  # the signal by which the kernel ends the init of a container that is powered off
 _ENDED = re.compile(r"Child <\d+> ended on signal \S*\((\d+)\)")
 
@@ -142,20 +144,21 @@ def boot(paths: ExperimentPaths, vnodes: list[VnodePlan], limit_s: float) -> Non
             booting.pop(name, None)
         time.sleep(0.05)
     if failed:
-        raise HostError("; ".join(f"openvz node {name} {what}{_console_end(paths, name)}" for name, what in failed.items()))
+        raise HostError("\n".join(f"openvz node {name} {what}{_console_end(paths, name)}" for name, what in failed.items()))
 
 
 def _console_end(paths: ExperimentPaths, name: str) -> str:
     """Return the end of a node's console, or LXC's first errors if the console is empty."""
     try:
         with open(f"{container(paths, name)}/console.log", "rb") as stream:
-            console = stream.read()[-_CONSOLE:].decode(errors="replace").strip()
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _CONSOLE))
+            console = clean_end(stream.read(_CONSOLE).decode(errors="replace"), _LINES)
         with open(f"{container(paths, name)}/lxc.log", encoding="utf-8", errors="replace") as stream:
-            errors = [re.sub(r"^.*? - \S+ - ", "", line.strip()) for line in stream if " ERROR " in line][:2]
+            errors = [clean_line(re.sub(r"^.*? - \S+ - ", "", line.strip()), _WIDTH) for line in stream if " ERROR " in line][:2]
     except OSError:
         return ""
     if console:
-        return f"; the end of its console:\n{console}\n"
+        return f"; the end of its console:\n{console}"
     return f": {' / '.join(errors)}" if errors else ""
 
 

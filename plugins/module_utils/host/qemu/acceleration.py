@@ -11,6 +11,7 @@ import select
 import subprocess
 import time
 
+from ...clean_text import clean_line
 from ..base.paths import IMAGES, RUN_ROOT, make_run_root, read_json, remove_file, write_atomically
 
 _VERDICT = f"{RUN_ROOT}/acceleration.json"
@@ -60,4 +61,4 @@ def _probe() -> tuple[str, str]:
     if b"Linux version" in output:
         return "kvm", "a kernel booted under KVM"
     last = output.decode(errors="replace").strip().splitlines()
-    return "tcg", f"a kernel under KVM printed nothing within {_LIMIT_S:.0f} s" if not last else f"a kernel under KVM did not boot: {last[-1]}"
+    return "tcg", f"a kernel under KVM printed nothing within {_LIMIT_S:.0f} s" if not last else f"a kernel under KVM did not boot: {clean_line(last[-1])}"

@@ -9,13 +9,13 @@ After opening its files, QEMU switches to a user that owns nothing, and filters 
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ImagePlan, VnodePlan
 from ...names import CONTROL
-from ..base.paths import IMAGES
+from ..base.paths import IMAGES, ExperimentPaths
+from . import sandbox
 
 REPORT_PORT = "/dev/virtio-ports/org.benito.report"
 SEED_SERIAL = "benito-seed"
@@ -25,7 +25,6 @@ _FIRST_SLOT = 8  # lower slots are for disks and other devices
 MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
 _TRANSLATION_MB, _MUCH_TRANSLATION_MB = 40, 96  # of TCG; QEMU's default is a gigabyte. Our images boot no faster with more
-_FIRST_USER = 0x70000000  # the first user id that a system with systemd leaves unused (systemd.io/UIDS-GIDS)
 
 _START = "BENITO_START"
 
@@ -45,12 +44,8 @@ ExecStartPost=/bin/rm -f {start}
 Restart=no
 TimeoutStopSec=10
 LimitNOFILE=65536
-NoNewPrivileges=yes
-CapabilityBoundingSet=CAP_SETUID CAP_SETGID
-LimitCORE=0
-UMask=0077
 OOMPolicy=stop
-"""
+{sandbox}"""
 
 
 @dataclass(frozen=True)
@@ -121,11 +116,6 @@ def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardwa
     return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb)
 
 
-def qemu_command(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, where: MachinePaths) -> list[str]:
-    """Return argv of the node's QEMU, without the arguments of a cold start (``cold_boot_args``) or a warm one (``incoming_args``)."""
-    return bare_command(hardware, vnode.name, user_id(plan.experiment, vnode.name), where)
-
-
 def cold_boot_args(cards: list[Card]) -> list[str]:
     """Return the further arguments of a QEMU that boots from its disk: its network cards."""
     args = []
@@ -142,7 +132,11 @@ def incoming_args(hardware: Hardware, memory: str) -> list[str]:
 
 
 def bare_command(hardware: Hardware, name: str, user: int, where: MachinePaths) -> list[str]:
-    """Return argv of a QEMU without network cards."""
+    """Return argv of a QEMU without network cards, and without the arguments of a cold start (``cold_boot_args``) or a warm one (``incoming_args``).
+
+    user  the id of its user and group, see user_ids.py. Switching to it needs the system call that QEMU's sandbox calls elevation. The unit's
+          NoNewPrivileges prevents any gain of privileges.
+    """
     image, path = hardware.image, f"{IMAGES}/{hardware.image.digest}"
     kvm = hardware.acceleration == "kvm"
     command = [
@@ -179,14 +173,6 @@ def memory_args(hardware: Hardware, path: str, shared: bool) -> list[str]:
     """Return the further arguments of a QEMU whose memory is that file: the file itself if ``shared``, else a private copy on write."""
     memory = f"memory-backend-file,id=memory,size={hardware.memory_mb}M,mem-path={path},share={'on' if shared else 'off'}"
     return ["-object", memory, "-machine", "memory-backend=memory"]
-
-
-def user_id(experiment: str, name: str) -> int:
-    """Return the user id of the node's QEMU. The user has no name and owns nothing.
-
-    Switching to it needs the system call that QEMU's sandbox calls elevation. The unit's NoNewPrivileges prevents any gain of privileges.
-    """
-    return _FIRST_USER + zlib.crc32(f"{experiment}:{name}".encode()) % (1 << 24)
 
 
 @dataclass(frozen=True)
@@ -237,7 +223,9 @@ def cards(plan: HostPlan, vnode: VnodePlan, control_mtu: int) -> list[Card]:
 
 def unit_text(experiment: str, name: str, where: MachinePaths, command: list[str], cold: list[str]) -> str:
     """Return the node's systemd unit. It starts the node cold, unless the file ``where.start`` exists. The arguments in ``cold`` have no spaces."""
+    templates = f"{ExperimentPaths(experiment).directory}/templates"  # QEMU opens a template's memory for writing, and then writes to a private copy
     return _UNIT.format(
+        sandbox=sandbox.UNIT.format(writable=f"{where.directory} {where.sockets} -{templates}"),
         experiment=experiment, name=name, key=UNIT_KEY, report=where.report, start=where.start, start_key=_START,
         cold=" ".join(cold).replace("%", "%%"), command=" ".join(map(quoted, command)),
     )

@@ -23,13 +23,14 @@ from ..net import netlink
 from ..net.ports import mtu_of_control, remove_ports
 from ..net.probe import close_endpoints
 from .acceleration import acceleration
-from .command import REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, cards, cold_boot_args, hardware_of, qemu_command, unit_text
+from .command import REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, bare_command, cards, cold_boot_args, hardware_of, unit_text
 from .disk import make_disk
 from .logs import make_logs, remove_logs
 from .seed import cloud_init_files, seed_tar, write_seed_iso
 from .start import Start, Starter
 from .taps import apply_taps
 from .units import machine_units
+from .user_ids import allot_user_ids, release_user_ids
 from .warm_choice import WarmChoice
 from .warm_start import forget_clone
 
@@ -43,10 +44,12 @@ def apply_machines(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | N
     """
     wanted = {vnode.name: vnode for vnode in plan.vnodes if vnode.kind == "qemu" and not vnode.ghost}
     surplus = sorted(set(_present(paths)) - set(wanted))
-    changes = [f"qemu node {name}: removed" for name in surplus]
+    changes, users = [f"qemu node {name}: removed" for name in surplus], dict.fromkeys(wanted, 0)
     if not dry_run:
         for name in surplus:
             _remove(paths, name)
+        if wanted or surplus:
+            users = allot_user_ids(paths, list(wanted))
     if not wanted:
         return changes
     if not dry_run:
@@ -57,7 +60,7 @@ def apply_machines(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | N
     choice, starting = WarmChoice(plan, paths), []
     for vnode in wanted.values():
         hardware = hardware_of(vnode, images[vnode.image], accelerator)
-        starting += _prepare(plan, vnode, hardware, paths, control_mtu, choice, changes, dry_run)
+        starting += _prepare(plan, vnode, hardware, users[vnode.name], paths, control_mtu, choice, changes, dry_run)
     if not dry_run:
         changes += Starter(plan, paths, {name: machine_paths(paths, vnode) for name, vnode in wanted.items()}).run(starting)
     return changes
@@ -69,6 +72,7 @@ def remove_machines(paths: ExperimentPaths) -> list[str]:
     for name in names:
         _remove(paths, name)
     shutil.rmtree(f"{paths.directory}/machines", ignore_errors=True)
+    release_user_ids(paths)
     for path in glob.glob(f"{_SOCKETS}/*/experiment"):
         if _text(path) == paths.experiment:
             remove_logs(os.path.dirname(path))
@@ -99,12 +103,12 @@ def machine_paths(paths: ExperimentPaths, vnode: VnodePlan) -> MachinePaths:
     return MachinePaths(f"{paths.directory}/machines/{vnode.name}", f"{_SOCKETS}/{port}")
 
 
-def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, paths: ExperimentPaths, control_mtu: int, choice: WarmChoice, changes: list[str],
-             dry_run: bool) -> list[Start]:
+def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, user: int, paths: ExperimentPaths, control_mtu: int, choice: WarmChoice,
+             changes: list[str], dry_run: bool) -> list[Start]:
     """Write the node's files as planned. Return the node if it has to be started or restarted, else nothing."""
     where, image = machine_paths(paths, vnode), hardware.image
     plugged = cards(plan, vnode, control_mtu)
-    unit = unit_text(paths.experiment, vnode.name, where, qemu_command(plan, vnode, hardware, where), cold_boot_args(plugged))
+    unit = unit_text(paths.experiment, vnode.name, where, bare_command(hardware, vnode.name, user, where), cold_boot_args(plugged))
     active = machine_units(paths, [vnode.name])[vnode.name][0] == "active"
     if dry_run:
         if not active:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 
+from ...clean_text import clean_end
 from ..base import syscalls
 from .command import MachinePaths
 
 _CONSOLE_KB, _REPORT_KB = 1024, 256
 _KEPT = 65536  # bytes
-_LINES = 15
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\^_a-z])")  # colours, movements, resets
+_END, _LINES = 8192, 15  # bytes of the console that are read, and lines that are shown
 
 
 def make_logs(where: MachinePaths) -> None:
@@ -41,13 +40,11 @@ def console_end(where: MachinePaths) -> str:
     """Return the last lines of the console, for a person."""
     try:
         with open(where.console, "rb") as stream:
-            stream.seek(max(0, os.fstat(stream.fileno()).st_size - 8192))
-            text = stream.read().decode(errors="replace")
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _END))
+            text = stream.read(_END).decode(errors="replace")
     except FileNotFoundError:
         text = ""
-    text = _ESCAPES.sub("", text)
-    printable = ("".join(character for character in line if character.isprintable()) for line in text.splitlines())
-    return "\n".join([line for line in printable if line.strip()][-_LINES:]) or "(nothing)"
+    return clean_end(text, _LINES) or "(nothing)"
 
 
 def _shorten(path: str, size: int) -> None:

@@ -10,7 +10,10 @@ import socket
 import time
 from typing import Any
 
+from ...clean_text import clean_line, clean_value
 from ...errors import HostError
+
+_MOST_BYTES = 16 << 20  # of an answer
 
 
 class Qmp:
@@ -48,7 +51,8 @@ class Qmp:
         while True:
             answer = self._receive()
             if "error" in answer:
-                raise HostError(f"QEMU refused {command}: {answer['error'].get('desc', answer['error'])}")
+                error = answer["error"]
+                raise HostError(f"QEMU refused {command}: {clean_line(error.get('desc', error) if isinstance(error, dict) else error)}")
             if "return" in answer:
                 return answer["return"]
 
@@ -57,6 +61,7 @@ class Qmp:
         deadline = time.monotonic() + limit_s
         while True:
             found = self.execute("query-migrate")
+            found = found if isinstance(found, dict) else {}
             if found.get("status") == "completed":
                 return
             if found.get("status") in ("failed", "cancelled"):
@@ -76,11 +81,16 @@ class Qmp:
             if not block:
                 raise HostError("QEMU has ended")
             self._rest += block
+            if len(self._rest) > _MOST_BYTES:
+                raise HostError(f"QEMU sent an answer of more than {_MOST_BYTES >> 20} MiB")
         line, self._rest = self._rest.split(b"\n", 1)
         try:
-            return json.loads(line)
-        except ValueError as exc:
+            answer = clean_value(json.loads(line))
+        except (ValueError, RecursionError) as exc:
             raise HostError(f"QEMU sent {line[:200]!r}, which is not JSON") from exc
+        if not isinstance(answer, dict):
+            raise HostError(f"QEMU sent {line[:200]!r}, which is not a JSON object")
+        return answer
 
 
 def connect(path: str, limit_s: float) -> socket.socket:

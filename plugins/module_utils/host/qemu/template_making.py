@@ -14,14 +14,17 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from ...clean_text import clean_line, clean_text
 from ...errors import HostError
 from ..base import syscalls
-from .command import Hardware, MachinePaths, bare_command, memory_args, user_id
+from .command import Hardware, MachinePaths, bare_command, memory_args
 from .disk import make_disk
 from .logs import console_end
 from .qmp import Qmp
+from .sandbox import confine_template
 from .seed import seed_tar, template_files
 from .templates import MAKING, TEMPLATES, is_there, keep, making_lock, shrink, template_fingerprint
+from .user_ids import template_user_id
 
 STATE_LIMIT_S = 60.0
 # QEMU loses PR_SET_PDEATHSIG when it changes its user. A shell that is init of a PID namespace keeps it, and its end kills QEMU.
@@ -86,9 +89,9 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
     with open(f"{making}/memory", "wb") as stream:
         stream.truncate(hardware.memory_mb << 20)
     make_disk(hardware.image, hardware.disk_mb, f"{making}/disk.qcow2")
-    command = bare_command(hardware, "template", user_id("template", making), where) + memory_args(hardware, f"{making}/memory", shared=True)
+    command = bare_command(hardware, "template", template_user_id(making, go_on), where) + memory_args(hardware, f"{making}/memory", shared=True)
     with open(f"{making}/errors", "wb") as errors, subprocess.Popen(
-            [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=syscalls.end_with_parent) as qemu:  # no threads
+            [*_TOGETHER, *command], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=_confine) as qemu:  # no threads
         try:
             _wait_until_ready(qemu, where, limit_s, go_on)
             with Qmp(f"{making}/qmp") as qmp, open(f"{making}/state", "wb") as state:
@@ -108,6 +111,11 @@ def _boot_and_save(hardware: Hardware, making: str, limit_s: float, go_on: Calla
                 qemu.send_signal(signal.SIGKILL)
 
 
+def _confine() -> None:
+    syscalls.end_with_parent()
+    confine_template()
+
+
 def _wait_until_ready(qemu: subprocess.Popen, where: MachinePaths, limit_s: float, go_on: Callable[[], None]) -> None:
     deadline = time.monotonic() + limit_s
     while True:
@@ -117,7 +125,7 @@ def _wait_until_ready(qemu: subprocess.Popen, where: MachinePaths, limit_s: floa
             if text == "ready\n":
                 return
             if text:
-                raise HostError(f"the template's guest reports: {text.strip()}")
+                raise HostError(f"the template's guest reports: {clean_line(text)}")
         except FileNotFoundError:
             pass
         if qemu.poll() is not None:
@@ -131,5 +139,5 @@ def _wait_until_ready(qemu: subprocess.Popen, where: MachinePaths, limit_s: floa
 def _errors(where: MachinePaths) -> str:
     """Return QEMU's own error messages, after a colon."""
     with open(f"{where.directory}/errors", encoding="utf-8", errors="replace") as stream:
-        text = stream.read(2000).strip()
+        text = clean_text(stream.read(2000)).strip()
     return f": {text}" if text else ""

@@ -17,6 +17,7 @@ import time
 import uuid
 from typing import BinaryIO
 
+from ...clean_text import clean_line
 from ...errors import HostError
 from ..base.paths import remove_file, write_atomically
 from ..net.tap import open_tap
@@ -27,6 +28,7 @@ from .templates import Template
 
 _LIMIT_S, _SETTLE_S = 60.0, 1.0
 _ENTROPY = 64  # bytes
+_WIDTH = 200  # of a wrong answer in a message
 _CLOCK_TRIES, _CLOCK_S = 5, 1.0
 
 
@@ -106,7 +108,8 @@ def _expect(answers: BinaryIO, wanted: bytes) -> None:
     except OSError as exc:
         raise HostError(f"the clone did not answer within {_LIMIT_S:.0f} s") from exc
     if found != wanted:
-        raise HostError(f"the clone answered {found.decode(errors='replace')!r} instead of {wanted.decode()!r}" if found else "the clone has ended")
+        answer = clean_line(found.decode(errors="replace"), _WIDTH)
+        raise HostError(f"the clone answered {answer!r} instead of {wanted.decode()!r}" if found else "the clone has ended")
 
 
 def _plug(qmp: Qmp, cards: list[Card]) -> None:

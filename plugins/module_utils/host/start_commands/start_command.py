@@ -22,6 +22,8 @@ from ..base.environment import start_environment
 from ..base.namespaces import join
 from ..base.paths import ExperimentPaths, read_json, write_atomically
 
+STATES = ("ended", "failed", "lost")
+
 
 class StartCommand:
     """One run of a start command."""
@@ -102,11 +104,15 @@ class StartCommand:
 
 
 def outcome(paths: ExperimentPaths, name: str) -> dict | None:
-    """Return how a node's start command ended, the JSON of start_command.json, or None. The node may have damaged that file."""
+    """Return how a node's start command ended, or None: {"state": one of STATES, "exit_status": number or None}. The node may have damaged that file."""
     try:
-        return read_json(f"{paths.node(name)}/log/start_command.json")
-    except (HostError, OSError) as exc:
-        return {"state": "lost", "reason": str(exc)}
+        found = read_json(f"{paths.node(name)}/log/start_command.json")
+    except (HostError, OSError):
+        return {"state": "lost", "exit_status": None}
+    if found is None:
+        return None
+    state, status = found.get("state"), found.get("exit_status")
+    return {"state": state if state in STATES else "lost", "exit_status": status if isinstance(status, int) and 0 <= status < 256 else None}
 
 
 def has_started(paths: ExperimentPaths, name: str) -> bool:

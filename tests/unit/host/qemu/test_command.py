@@ -11,16 +11,15 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.command import (
     MachinePaths,
+    bare_command,
     cards,
     cold_boot_args,
     hardware_of,
     incoming_args,
     program,
-    qemu_command,
     quoted,
     start_args,
     unit_text,
-    user_id,
 )
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, ImagePlan, UplinkPlan
 from ansible_collections.deter.benito.tests.unit.host.plans import interface, plan, with_vnode
@@ -36,7 +35,7 @@ def image(**changes):
 
 def command(of=PLAN, acceleration="tcg", control_mtu=1500, **changes):
     vnode = of.vnodes[0]
-    return [*qemu_command(of, vnode, hardware_of(vnode, image(**changes), acceleration), WHERE), *cold_boot_args(cards(of, vnode, control_mtu))]
+    return [*bare_command(hardware_of(vnode, image(**changes), acceleration), vnode.name, 1879048192, WHERE), *cold_boot_args(cards(of, vnode, control_mtu))]
 
 
 def values(of, option):
@@ -87,10 +86,8 @@ def test_only_an_image_with_cloud_init_has_a_second_seed():
     assert "seed.iso" not in " ".join(command(cloud_init=False))
 
 
-def test_each_node_has_a_user_of_its_own_that_is_nobody_elses():
-    users = {user_id(experiment, name) for experiment in ("Proj.exp", "Proj.other") for name in ("a", "b", "c")}
-    assert len(users) == 6 and min(users) >= 0x70000000 and max(users) < 0x7FFFFFFF
-    assert values(command(), "-runas") == [f"{user_id('Proj.exp', 'a')}:{user_id('Proj.exp', 'a')}"]
+def test_it_becomes_the_user_and_group_that_it_is_given():
+    assert values(command(), "-runas") == ["1879048192:1879048192"]
 
 
 def test_nothing_listens_but_sockets_in_the_nodes_own_folder():

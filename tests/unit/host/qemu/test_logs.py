@@ -24,7 +24,12 @@ def test_a_bios_that_finds_nothing_to_boot_is_shown_without_its_escape_sequences
 
 
 def test_colours_and_what_is_not_text_are_left_out(tmp_path):
-    assert end_of(tmp_path, b"[\x1b[0;32m  OK  \x1b[0m] up\r\n\x00\x07\xff\x1b[1;31") == "[  OK  ] up\n\N{REPLACEMENT CHARACTER}[1;31"
+    assert end_of(tmp_path, b"[\x1b[0;32m  OK  \x1b[0m] up\r\n\x00\x07\xff\x1b[1;31") == "[  OK  ] up\n\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_console_that_would_rule_the_terminal_is_only_text(tmp_path):
+    said = "\x1b]0;owned\x07root \u202elogin\u2066\rpanic\x9b2J\n".encode() + b"x" * 5000
+    assert end_of(tmp_path, said) == "root login\npanic\n" + "x" * 199 + "…"
 
 
 def test_the_last_fifteen_lines_of_much_are_shown(tmp_path):
