@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 64 << 30
 """The most bytes that one image may have, fetched or unpacked, holes included."""
 LEAST_RESERVE = 1 << 30
-"""Bytes of a file system that images leave free. On a large one, ``_RESERVED_SHARE`` of it is more and counts instead."""
+"""Bytes of a file system that images leave free. On a large one they leave ``_RESERVED_SHARE`` of it, but no more than ``_MOST_RESERVE``."""
+_MOST_RESERVE = 10 << 30
 _RESERVED_SHARE = 0.05
 _CHUNK = 1 << 20
 _STEP = 4 << 20
@@ -81,4 +82,4 @@ def room(directory: str) -> int:
 
 def _free_and_reserve(directory: str) -> tuple[int, int]:
     found = os.statvfs(directory)
-    return found.f_bavail * found.f_frsize, max(LEAST_RESERVE, int(found.f_blocks * found.f_frsize * _RESERVED_SHARE))
+    return found.f_bavail * found.f_frsize, max(LEAST_RESERVE, min(_MOST_RESERVE, int(found.f_blocks * found.f_frsize * _RESERVED_SHARE)))

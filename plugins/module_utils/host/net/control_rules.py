@@ -9,7 +9,6 @@ What is sent to nodes is not filtered, so their own vhost and the controller alw
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,7 +65,9 @@ def _no_services(tunnels: Iterable[int]) -> list[str]:
 
 
 def _reach(plan: HostPlan, nodes: list[ControlPlan], reach: ControlReach, host: ControlSide) -> list[str]:
-    networks = {str(ipaddress.IPv4Interface(node.ip4_address).network) for node in nodes}
+    from ipaddress import IPv4Interface  # which is large, and only hosts with such nodes need
+
+    networks = {str(IPv4Interface(node.ip4_address).network) for node in nodes}
     near = {*reach.peers, *host.resolvers, *map(_address, nodes), *(node.gateway for node in nodes if node.gateway)}
     underlay = {address for substrate in plan.substrates if substrate.tunnel for address in (substrate.tunnel.local, *substrate.tunnel.remotes)} - near
     asked = _set(_merged({*near, *host.addresses}))
@@ -103,7 +104,9 @@ def _address(node: ControlPlan) -> str:
 
 def _merged(prefixes: Iterable[str]) -> list[str]:
     """Return addresses and prefixes so that none contains another, which a set of nftables does not take."""
-    return [str(network).removesuffix("/32") for network in ipaddress.collapse_addresses(map(ipaddress.IPv4Network, prefixes))]
+    from ipaddress import IPv4Network, collapse_addresses
+
+    return [str(network).removesuffix("/32") for network in collapse_addresses(map(IPv4Network, prefixes))]
 
 
 def _set(items: Iterable[str]) -> str:
