@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from ...hostplan import HostPlan
+from ...hostplan import HostPlan, Tunnel
 from ..base.paths import ExperimentPaths
 from .control_rules import ControlSide, control_rules
 
@@ -51,7 +51,7 @@ def _chain(name: str, hook: str, priority: int, rules: Iterable[str]) -> list[st
 
 def _arrivals(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
     """Drop what arrives at the host by a device of the experiment. Only the interfaces of an embedded pnode are its own."""
-    own = _set(interface.name for vnode in plan.vnodes if vnode.kind == "embedded_pnode" for interface in vnode.interfaces)
+    own = _devices(interface.name for vnode in plan.vnodes if vnode.kind == "embedded_pnode" for interface in vnode.interfaces)
     mine = f"iifgroup {paths.group} iifname != {own}" if own else f"iifgroup {paths.group}"
     taken = [f"{mine} drop"]
     if own:  # the kernel obeys redirects where the interface or the whole host does
@@ -65,27 +65,34 @@ def _tunnels(plan: HostPlan, underlay: str) -> list[str]:
     tunnels = [substrate.tunnel for substrate in plan.substrates if substrate.tunnel]
     if not tunnels:
         return []
-    numbers: dict[int, list[int]] = defaultdict(list)
-    peers: dict[tuple[int, tuple[str, ...]], list[int]] = defaultdict(list)
+    ports: dict[int, list[Tunnel]] = defaultdict(list)
     for tunnel in tunnels:
-        numbers[tunnel.port].append(tunnel.vni)
-        peers[tunnel.port, tunnel.remotes].append(tunnel.vni)
-    rules = []
-    for port, vnis in numbers.items():
-        mine = _of_tunnels(port, vnis)
-        rules += [f'{mine} iifname != "{underlay}" drop', f"meta nfproto ipv6 {mine} drop"]
-    rules += [f"{_of_tunnels(port, vnis)} ip saddr != {{ {', '.join(remotes)} }} drop" for (port, remotes), vnis in peers.items() if remotes]
-    return _chain("tunnels", "input", -10, rules)
+        ports[tunnel.port].append(tunnel)
+    rules = [f"udp dport {port} {_of_tunnels(some)} goto tunnels_{port}" for port, some in ports.items()]
+    # a rule goes only to a chain that is there
+    return [line for port, some in ports.items() for line in _tunnels_of_port(port, some, underlay)] + _chain("tunnels", "input", -10, rules)
 
 
-def _of_tunnels(port: int, vnis: Iterable[int]) -> str:
-    """Return what matches VXLAN packets with these identifiers. The identifier is 96 bits into the UDP packet."""
-    return f"udp dport {port} @th,96,24 {{ {', '.join(map(str, vnis))} }}"
+def _tunnels_of_port(port: int, tunnels: list[Tunnel], underlay: str) -> list[str]:
+    """Return the chain for packets of these tunnels. Tunnels with the same peers share a rule."""
+    peers: dict[tuple[str, ...], list[Tunnel]] = defaultdict(list)
+    for tunnel in tunnels:
+        peers[tunnel.remotes].append(tunnel)
+    rules = [f'iifname != "{underlay}" drop', "meta nfproto ipv6 drop"]
+    for remotes, some in peers.items():
+        which = f"{_of_tunnels(some)} " if len(peers) > 1 else ""
+        rules += [f"{which}ip saddr != {_set(remotes)} drop"] if remotes else []
+    return [f"chain tunnels_{port} {{", *(f"  {rule}" for rule in rules), "}"]
+
+
+def _of_tunnels(tunnels: Iterable[Tunnel]) -> str:
+    """Return what matches VXLAN packets of these tunnels. Their identifier is 96 bits into the UDP packet."""
+    return f"@th,96,24 {_set(str(tunnel.vni) for tunnel in tunnels)}"
 
 
 def _inputs(plan: HostPlan, paths: ExperimentPaths, cards: Iterable[str]) -> list[str]:
     """Drop frames that bridges of the experiment would hand to the host. Ports of the control network are not on such bridges."""
-    control, members = _set(_control_ports(plan)), _set(cards)
+    control, members = _devices(_control_ports(plan)), _devices(cards)
     rules = [f"iifgroup {paths.group} iifname != {control} drop" if control else f"iifgroup {paths.group} drop"]
     rules += [f"iifname {members} drop"] if members else []
     return _chain("inputs", "input", _FIRST, rules)
@@ -109,7 +116,12 @@ def _control_ports(plan: HostPlan) -> list[str]:
     return [vnode.control.port for vnode in plan.vnodes if vnode.control and not vnode.ghost]
 
 
-def _set(names: Iterable[str]) -> str:
-    """Return an anonymous set of names, "" when there are none."""
-    quoted = [f'"{name}"' for name in sorted(names)]
-    return f"{{ {', '.join(quoted)} }}" if quoted else ""
+def _devices(names: Iterable[str]) -> str:
+    """Return an anonymous set of names of devices, "" when there are none."""
+    return _set(f'"{name}"' for name in names)
+
+
+def _set(items: Iterable[str]) -> str:
+    """Return an anonymous set, "" when it would be empty."""
+    text = ", ".join(sorted(items))
+    return f"{{ {text} }}" if text else ""
