@@ -67,7 +67,7 @@ def _open_path(image: CatalogueImage) -> Iterator[OpenedImage]:
         raise HostError(f"image {image.name}: {path} cannot be read: {exc.strerror}") from exc
 
 
-class _NotRegularError(Exception):
+class _NotRegularError(HostError):
     """What was opened is no regular file. The text says what it is."""
 
 

@@ -17,7 +17,6 @@ GUEST = "needs a guest that boots"
 SCENARIOS = {
     "base/cgroups.py": ("start_commands", "needs a cgroup subtree that systemd delegates"),
     "base/namespaces.py": ("process_containers", "tests/unit/host/process runs it too, by building nodes"),
-    "base/syscalls.py": ("process_containers", "tests/unit/host/sandbox.py calls it for every test"),
     "base/systemctl.py": ("vhost", SYSTEMD),
     "control_bridge/commands.py": ("control_bridge", CONTROL),
     "control_bridge/device.py": ("control_bridge", CONTROL),
@@ -26,8 +25,10 @@ SCENARIOS = {
     "delivery/installer.py": ("vhost", "is a program; tests/unit/host/delivery/test_installer.py runs its text"),
     "delivery/remote_call.py": ("vhost", "is a program; tests/unit/host/delivery/test_startup.py runs its text"),
     "lxc/kind.py": ("system_containers", GUEST),
+    "net/control_rules.py": ("system_containers", "tests/unit/host/net/test_control_fences.py sends frames against it"),
     "net/marks.py": ("experiment_network", "tests/unit/host/net/test_network.py and test_ports.py run it too"),
     "net/probe.py": ("experiment_network", "needs two vhosts with tunnels between them"),
+    "net/ruleset.py": ("experiment_network", "tests/unit/host/net/test_fences.py sends frames against it"),
     "net/tap.py": ("virtual_machines", "tests/unit/host/net/test_ports.py runs it too"),
     "physical/hosts_block.py": ("embedded_pnode", "tests/unit/host/physical runs it too, by physical/kind.py"),
     "physical/links.py": ("embedded_pnode", "tests/unit/host/physical runs it too, by physical/kind.py"),

@@ -16,6 +16,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.base import sysc
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.net import firewall, netlink
 from ansible_collections.deter.benito.plugins.module_utils.host.net import underlay as underlay_module
+from ansible_collections.deter.benito.plugins.module_utils.host.net.bridge_driver import MOST_ADDRESSES
 from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall import apply_firewall, firewall_state, remove_firewall
 from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall_events import TableWatch
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network
@@ -64,7 +65,7 @@ def test_substrates_are_made_once_and_repaired_where_they_differ():
     assert apply_network(plan(), PLACE) == []
     for link in links.values():
         assert (link.arp_ignore, link.ipv6) == (8, False), f"the host is silent on {link.name}"
-    assert (bridge["IFLA_BR_FDB_MAX_LEARNED"], links[TUNNEL.device].data["IFLA_VXLAN_LIMIT"]) == (16384, 16384)
+    assert (bridge["IFLA_BR_FDB_MAX_LEARNED"], links[TUNNEL.device].data["IFLA_VXLAN_LIMIT"]) == (MOST_ADDRESSES, MOST_ADDRESSES)
     for damage in (f"link delete {TUNNEL.device}", "link set bblan00000000 down", "link set bblan00000000 mtu 1400", f"link set {TUNNEL.device} nomaster",
                    f"link set {TUNNEL.device} down"):
         ip(damage)
