@@ -204,11 +204,13 @@ class ControlReach:
 
     scope     ``experiment``, ``project`` or ``all``, as the setting ``control_reach``
     peers     IPv4 addresses and prefixes within the control network that they may reach, beside the gateway and the resolvers
+    barred    IPv4 addresses outside of it that they may not reach: those of the pool's machines on the experiment network
     services  of the vhost itself
     """
 
     scope: str
     peers: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
     services: tuple[ServicePlan, ...] = ()
 
 

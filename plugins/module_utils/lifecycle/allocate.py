@@ -79,7 +79,7 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         salt = _salt(directory)
         allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
         provisioning = _provisioning(directory, settings) if control else NOTHING
-        plans = bind(directory.pid, directory.eid, topology, allocation, settings, provisioning, salt, _reach(directory, allocation, settings))
+        plans = bind(directory.pid, directory.eid, topology, allocation, settings, provisioning, salt, _reach(directory, allocation, settings, offers))
     except BenitoError as exc:
         if not dry_run:
             abandon(directory, str(exc).splitlines()[0])
@@ -115,7 +115,7 @@ def _salt(directory: ExperimentDirectory) -> str:
     return directory.read(TUNNEL_SALT) if os.path.exists(directory.file(TUNNEL_SALT)) else new_salt()
 
 
-def _reach(directory: ExperimentDirectory, allocation: Allocation, settings: SiteSettings) -> ControlReach:
+def _reach(directory: ExperimentDirectory, allocation: Allocation, settings: SiteSettings, offers: Mapping[str, dict]) -> ControlReach:
     """Return what the experiment's nodes may reach by the control network. Other experiments of the project count if they have machines now."""
     peers = {*settings.control_allow, *(host.controller for host in allocation.hosts.values() if host.controller)}
     allocations = [allocation]
@@ -123,7 +123,8 @@ def _reach(directory: ExperimentDirectory, allocation: Allocation, settings: Sit
         others = [ExperimentDirectory(directory.home, project, eid) for project, eid in experiments(directory.home)]
         allocations += [read_allocation(other) for other in others if other.pid == directory.pid]
     peers.update(address.split("/")[0] for one in allocations for address in one.control.values())
-    return ControlReach(settings.control_reach, tuple(sorted(peers)))
+    barred = {offer["underlay_address"] for offer in offers.values() if offer.get("underlay_address")}
+    return ControlReach(settings.control_reach, tuple(sorted(peers)), tuple(sorted(barred)))
 
 
 def _needs(nodes: Nodes, carrying: tuple[Machine, ...], settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:

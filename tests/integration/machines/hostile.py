@@ -84,6 +84,9 @@ def on_the_lan():
     for number in range(1, 255):
         lan.send(arp(MINE, NODE["address"], f"{subnet}.{number}"))
     listen("ARP sweep of the LAN", lan, lambda frame: frame[12:14] == ARP and frame[20:22] == b"\0\2" and frame[6:12].hex(":") not in NODE["peers"], 2)
+    for to in (None, BRIDGE, ALL):
+        lan.send(echo6(MINE, to))
+    listen("IPv6 sweep of the LAN", lan, lambda frame: frame[12:14] == IPV6 and frame[6:12] != MINE and frame[6:12].hex(":") not in NODE["peers"], 2)
     for to in (None, BRIDGE):
         send(lan, "router advertisement on the LAN", router_advertisement(MINE, to))
     solicitation = router_advertisement(MINE, bytes.fromhex("333300000001"))

@@ -162,4 +162,4 @@ def test_nodes_reach_each_other_the_controller_and_what_the_settings_say(made, s
     allocate(directory, pool(*({**CONTROL, "control_addresses": f"172.31.0.{n}0-172.31.0.{n}9", "controller": "172.31.0.5"} for n in (1, 2))), {})
     scope = settings.get("control_reach", "experiment")
     for plan in read_plans(directory).values():
-        assert plan.control_reach == ControlReach(scope, tuple(sorted({"172.31.0.10", "172.31.0.20", "172.31.0.5", *more})))
+        assert plan.control_reach == ControlReach(scope, tuple(sorted({"172.31.0.10", "172.31.0.20", "172.31.0.5", *more})), ("10.254.0.1", "10.254.0.2"))

@@ -95,6 +95,7 @@ def _wrong_reach(reach: ControlReach) -> Iterator[str]:
     if reach.scope not in ("experiment", "project", "all"):
         yield f"scope {reach.scope!r} is neither experiment, project nor all"
     yield from (f"peer {peer!r} is not an IPv4 address or prefix" for peer in reach.peers if not _is_address(peer) and not _is_prefix(peer))
+    yield from (f"barred address {address!r} is not an IPv4 address" for address in reach.barred if not _is_address(address))
     for service in reach.services:
         if service.protocol not in ("tcp", "udp") or not 0 < service.port < 1 << 16:
             yield f"{service.protocol} port {service.port} is not a service"

@@ -40,7 +40,7 @@ def control_rules(plan: HostPlan, host: ControlSide) -> list[str]:
     if not nodes or reach is None:
         return []
     tunnels = sorted({substrate.tunnel.port for substrate in plan.substrates if substrate.tunnel})
-    return [*_senders(nodes), *_no_services(tunnels), *([] if reach.scope == EVERYTHING else _reach(plan, nodes, reach, host))]
+    return [*_senders(nodes), *_no_services(tunnels), *([] if reach.scope == EVERYTHING else _reach(nodes, reach, host))]
 
 
 def _senders(nodes: list[ControlPlan]) -> list[str]:
@@ -64,18 +64,18 @@ def _no_services(tunnels: Iterable[int]) -> list[str]:
     return rules + [f"udp dport {port} drop" for port in tunnels]
 
 
-def _reach(plan: HostPlan, nodes: list[ControlPlan], reach: ControlReach, host: ControlSide) -> list[str]:
+def _reach(nodes: list[ControlPlan], reach: ControlReach, host: ControlSide) -> list[str]:
     from ipaddress import IPv4Interface  # which is large, and only hosts with such nodes need
 
     networks = {str(IPv4Interface(node.ip4_address).network) for node in nodes}
     near = {*reach.peers, *host.resolvers, *map(_address, nodes), *(node.gateway for node in nodes if node.gateway)}
-    underlay = {address for substrate in plan.substrates if substrate.tunnel for address in (substrate.tunnel.local, *substrate.tunnel.remotes)} - near
+    barred = set(reach.barred) - near
     asked = _set(_merged({*near, *host.addresses}))
     rules = [
         f"ether type arp arp operation request arp daddr ip != {asked} drop",
         "ether type arp accept",
         "ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00 drop",
-        f"ip daddr {_set(_merged({*_NOT_ROUTED, *underlay}))} drop",
+        f"ip daddr {_set(_merged({*_NOT_ROUTED, *barred}))} drop",
     ]
     if host.mac_address:
         rules += _to_host(reach, host)

@@ -69,3 +69,11 @@ def router_advertisement(source, to=None, prefix="2001:db8::"):
     body = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + option
     body = body[:2] + struct.pack("!H", checksum(sender + target + struct.pack("!IHBB", len(body), 0, 0, 58) + body)) + body[4:]
     return (to or bytes.fromhex("333300000001")) + source + IPV6 + struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + sender + target + body
+
+
+def echo6(source, to=None):
+    """Return an ICMPv6 echo request by a link-local address, to all nodes unless ``to`` is a MAC address."""
+    sender, target = socket.inet_pton(socket.AF_INET6, "fe80::a"), socket.inet_pton(socket.AF_INET6, "ff02::1")
+    body = b"\x80\0\0\0\0\1\0\1" + bytes(8)
+    body = body[:2] + struct.pack("!H", checksum(sender + target + struct.pack("!IHBB", len(body), 0, 0, 58) + body)) + body[4:]
+    return (to or bytes.fromhex("333300000001")) + source + IPV6 + struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + sender + target + body

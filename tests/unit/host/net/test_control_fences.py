@@ -40,7 +40,7 @@ def made_plan(reach):
     return plan(vnodes=(VnodePlan("a", "openvz", "a", control=control, image="1234567890"),), control_reach=reach)
 
 
-REACH = ControlReach("experiment", (CONTROLLER, SAME))
+REACH = ControlReach("experiment", (CONTROLLER, SAME), (LOCAL, "192.0.2.2"))
 
 
 class Control:

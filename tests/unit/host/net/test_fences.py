@@ -18,7 +18,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.net import firew
 from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall import apply_firewall
 from ansible_collections.deter.benito.plugins.module_utils.host.net.ports import Peer, Port, Ports, media
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network
-from ansible_collections.deter.benito.tests.unit.host.net.frames import ALL, arp, ipv4, router_advertisement, udp, vxlan
+from ansible_collections.deter.benito.tests.unit.host.net.frames import ALL, IPV6, arp, echo6, ipv4, router_advertisement, udp, vxlan
 from ansible_collections.deter.benito.tests.unit.host.plans import LOCAL, REMOTE, TUNNEL, plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import sandboxed
 
@@ -98,6 +98,18 @@ def test_only_nodes_answer_arp_requests_for_any_address():
     found = answers(sock, to_attacker)
     assert [socket.inet_ntoa(frame[28:32]) for frame in found] == ["10.0.1.2"], "the victim's answer shows that requests are delivered"
     assert {frame[6:12] for frame in found} == {VICTIM} and lan.bridge_mac not in {frame[6:12] for frame in found}
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+@sandboxed
+def test_only_nodes_answer_an_ipv6_request_to_all(loaded):
+    lan = Lan()
+    if not loaded:
+        run("nft", "flush", "ruleset")
+    sock = packet_socket("a", "na")
+    for target in (None, lan.bridge_mac, ALL):
+        sock.send(echo6(ATTACKER, target))
+    assert {frame[6:12] for frame in answers(sock, lambda frame: frame[12:14] == IPV6 and frame[6:12] != ATTACKER, 1)} == {VICTIM}
 
 
 @pytest.mark.parametrize("loaded", [True, False])
