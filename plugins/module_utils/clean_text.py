@@ -18,14 +18,15 @@ MOST_LINES, WIDTH, NAME_WIDTH = 2000, 4000, 200
 _MOST_DEPTH = 20
 _CUT = "…"
 _END_OF_STRING = "(?:\x07|\x1b\\\\|\x9c)"
-_ESCAPES = re.compile(
+# texts of patterns: compiling them takes longer than all else at the start of benito-host, which rarely needs them
+_ESCAPES = (
     "(?:\x1b[P\\]X^_]|[\x90\x98\x9d-\x9f])[^\x00-\x08\x0a-\x1f\x7f-\x9f]*" + _END_OF_STRING  # DCS, OSC, SOS, PM, APC
     + "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, movements
     + "|\x1b[ -/]*[0-~]"  # resets, character sets; also the beginning of a string that does not end
 )
-_ENDS_OF_LINES = re.compile("\r*\n|\r+")
+_ENDS_OF_LINES = "\r*\n|\r+"
 # what is printable to Python and not to an eye: fillers, joiners, variation selectors
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 
 
 def clean_text(text: object, lines: int = MOST_LINES, width: int = WIDTH) -> str:
@@ -62,7 +63,7 @@ def clean_value(value: Any, _depth: int = 0) -> Any:
 
 
 def _clean_lines(text: object, width: int) -> list[str]:
-    plain = _ESCAPES.sub("", _ENDS_OF_LINES.sub("\n", str(text)))
+    plain = re.sub(_ESCAPES, "", re.sub(_ENDS_OF_LINES, "\n", str(text)))
     return [_cut(_printable(line), width) for line in plain.split("\n")]
 
 
@@ -70,7 +71,8 @@ def _printable(line: str) -> str:
     """Return the visible characters of a line. No rule above is needed for safety: this removes whatever they have left."""
     if line.isascii() and line.isprintable():
         return line
-    return _INVISIBLE.sub("", "".join(character if character.isprintable() else " " if character == "\t" or _is_space(character) else "" for character in line))
+    visible = (character if character.isprintable() else " " if character == "\t" or _is_space(character) else "" for character in line)
+    return re.sub(_INVISIBLE, "", "".join(visible))
 
 
 def _is_space(character: str) -> bool:

@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from ..clean_text import clean_text
 from ..errors import BenitoError, HostError
 from .base.paths import ExperimentPaths, experiments_here, is_experiment
 
@@ -39,8 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
         if options.json:
             print(json.dumps({"error": str(exc)}))
         else:
-            from ..clean_text import clean_text
-
             print(f"benito-host: {clean_text(exc)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -278,8 +277,6 @@ def _use_the_experiments_own_version(options: argparse.Namespace) -> None:
 
 
 def _print(result: dict | None) -> None:
-    from ..clean_text import clean_text
-
     changes = (result or {}).get("changes", ())
     for change in changes[:_SHOWN]:
         print(clean_text(change))
