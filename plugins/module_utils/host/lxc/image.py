@@ -122,7 +122,8 @@ def _unpack(archive: str, target: str, image: ImagePlan) -> None:
 
 def _pass_on(source: subprocess.Popen, target: subprocess.Popen, image: ImagePlan) -> None:
     """Pass the output of one process on to another, and close both pipes. Kills ``target`` and raises HostError if the output is too large."""
-    assert source.stdout and target.stdin
+    if not source.stdout or not target.stdin:
+        raise HostError(f"image {image.name}: a process was started without a pipe")
     try:
         copy(source.stdout, target.stdin, WriteLimit(IMAGES, f"image {image.name}"))
     except BrokenPipeError:  # it has ended, and its exit status says why
