@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO, cast
 
 from ansible.module_utils.urls import ConnectionError as TransportError
@@ -59,25 +60,20 @@ def local_path(image: CatalogueImage) -> str:
 def _open_path(image: CatalogueImage) -> Iterator[OpenedImage]:
     path = local_path(image)
     try:
-        with open(path, "rb", opener=_open_regular) as stream:
+        with open(path, "rb", opener=partial(_open_regular, image.name)) as stream:
             yield OpenedImage(stream, os.fstat(stream.fileno()).st_size, path, local=True)
-    except _NotRegularError as exc:
-        raise HostError(f"image {image.name}: {path} is {exc}; an image is a regular file") from exc
     except OSError as exc:
         raise HostError(f"image {image.name}: {path} cannot be read: {exc.strerror}") from exc
 
 
-class _NotRegularError(HostError):
-    """What was opened is no regular file. The text says what it is."""
-
-
-def _open_regular(path: str, flags: int) -> int:
-    """Open a path for ``open``. Raises _NotRegularError, OSError."""
+def _open_regular(name: str, path: str, flags: int) -> int:
+    """Open the file of the image ``name`` for ``open``. Raises HostError: no regular file; OSError."""
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)  # without O_NONBLOCK, opening a FIFO waits for its writer
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise _NotRegularError({stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO"}.get(stat.S_IFMT(mode), "a device"))
+        what = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO"}.get(stat.S_IFMT(mode), "a device")
+        raise HostError(f"image {name}: {path} is {what}; an image is a regular file")
     return descriptor
 
 
