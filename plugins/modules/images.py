@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: images
-short_description: Have the images that an experiment's nodes are made of
+short_description: Provide the images of an experiment's nodes
 version_added: 0.1.0
 description:
   - Chooses an image for each qemu and openvz node, from the topology and the site's catalogue, and has all of them in C(cache/images)
@@ -56,7 +56,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Have the images of an experiment
+- name: Provide the images of an experiment
   deter.benito.images:
     pid: DeterTest
     eid: example1

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: node_images
-short_description: Have the images of an experiment's nodes on a vhost
+short_description: Copy the images of an experiment's nodes to a vhost
 version_added: 0.1.0
 description:
   - Copies the images that the host plan of the experiment needs and that are not on the vhost from the controller, and shows what takes long.
@@ -34,7 +34,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Have the images on this machine
+- name: Copy the images to this machine
   deter.benito.node_images:
     pid: DeterTest
     eid: example1

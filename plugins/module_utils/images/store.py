@@ -47,7 +47,7 @@ class ImageStore:
             return False
 
     def ensure(self, plan: ImagePlan, make: Callable[[str], int]) -> bool:
-        """Have the image ``plan``, which ``make`` makes if it is missing.
+        """Provide the image ``plan``, which ``make`` makes if it is missing.
 
         make  puts its files into an empty directory and returns the version of its systemd, 0 for unknown
 

@@ -77,6 +77,20 @@ def neighbour():
 
 
 @sandboxed
+def test_other_nodes_change_no_route_of_the_machine_and_learn_none_of_its_other_addresses():
+    machine()
+    built()
+    for own in PLAN.vnodes[0].interfaces:
+        for setting, value in (("ipv4/conf/{}/accept_redirects", "0"), ("ipv4/conf/{}/accept_source_route", "0"), ("ipv4/conf/{}/arp_ignore", "1"),
+                               ("ipv6/conf/{}/accept_ra", "0"), ("ipv6/conf/{}/accept_redirects", "0")):
+            with open(f"/proc/sys/net/{setting.format(own.name)}", encoding="ascii") as stream:
+                assert stream.read().strip() == value, setting
+        with open(f"/proc/sys/net/ipv6/conf/{own.name}/accept_ra", "w", encoding="ascii") as stream:
+            stream.write("1")
+        assert built() == [f"r: interface {own.name}: ipv6/accept_ra = 0"]
+
+
+@sandboxed
 def test_the_machine_becomes_the_node_and_then_the_machine_again():
     machine()
     before = look()
