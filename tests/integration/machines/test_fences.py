@@ -171,7 +171,7 @@ def test_a_flushed_filter_is_back_within_seconds_and_the_journal_says_so(project
     for pnode in projects.pnodes:
         before = projects.rules(pnode)
         projects.testbed.ssh(pnode, "nft flush ruleset")
-        wait_until(f"the filters on {pnode} are back", lambda was=before, on=pnode: projects.rules(on) == was, 5)
+        wait_until(f"the filters on {pnode} are back", lambda was=before, on=pnode: projects.rules(on) == was, 30)
     for experiment in (projects.victim, projects.hostile):
         for vhost in ("pnode-0000", "pnode-0001"):
             log = experiment.ssh(vhost, f"journalctl -u benito-host@{experiment.name} -o cat").stdout

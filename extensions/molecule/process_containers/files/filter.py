@@ -20,6 +20,6 @@ assert state() == "up" and "benito_" in before, before
 for damage in (["flush", "ruleset"], ["flush", "chain", *before.split("{")[0].split()[1:3], "arrivals"]):
     earlier = restored()
     run("nft", *damage)
-    wait(f"the supervisor restores the filter after nft {' '.join(damage)}", lambda: run("nft", "-s", "list", "ruleset") == before, 5)
-    wait("it says so in the journal", lambda times=earlier + 1: restored() == times, 5)
+    wait(f"the supervisor restores the filter after nft {' '.join(damage)}", lambda: run("nft", "-s", "list", "ruleset") == before, 30)
+    wait("it says so in the journal", lambda times=earlier + 1: restored() == times, 30)
     assert state() == "up"
