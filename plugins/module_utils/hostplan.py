@@ -22,6 +22,8 @@ from .names import CONTROL
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold a lone surrogate, a file cannot
 PLAN_VERSION = 3
 VXLAN_PORT = 4789
+EXPERIMENT, PROJECT, EVERYTHING = CONTROL_SCOPES = ("experiment", "project", "all")
+"""How far nodes reach by the control network, see ControlReach."""
 HOST_KEY = "ssh_host_ed25519_key"
 HOST_KEY_FILES = (HOST_KEY, f"{HOST_KEY}.pub")
 """The private and the public half of a node's SSH host key: its secrets, and files of its /etc/ssh."""
@@ -202,7 +204,7 @@ class ServicePlan:
 class ControlReach:
     """What the nodes of this vhost may reach by the control network.
 
-    scope     ``experiment``, ``project`` or ``all``, as the setting ``control_reach``
+    scope     one of CONTROL_SCOPES, as the setting ``control_reach``
     peers     IPv4 addresses and prefixes within the control network that they may reach, beside the gateway and the resolvers
     barred    IPv4 addresses outside of it that they may not reach: those of the pool's machines on the experiment network
     services  of the vhost itself

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError, Problem
+from ..hostplan import CONTROL_SCOPES, EXPERIMENT
 from .addressing.profiles import PROFILES
 from .kinds import ALLOWED, KINDS, kind_named
 
 HOSTS_MODES = ("neighbour", "shared")
-EXPERIMENT, PROJECT, EVERYTHING = "experiment", "project", "all"
 VXLAN_MODES = ("unicast", "multicast")
 ORIGINAL_PASSES = "original"
-CONTROL_REACHES = (EXPERIMENT, PROJECT, EVERYTHING)
 PASSES_MODES = ("together", ORIGINAL_PASSES)
 BY_PASS = ("pass_pack", "pass_size", "pass_pnodes", "pass_nodes_only")
 
@@ -84,7 +83,7 @@ def check_settings(settings: EmbeddingSettings) -> None:
     for name, values in (("pass_pack", settings.pass_pack), ("pass_size", settings.pass_size)):
         problems += [_problem(name, f"{value} of pass {number} is not a number", "at least 1") for number, value in values.items() if value < 1]
     for name, allowed in (("hosts_mode", HOSTS_MODES), ("vxlan_mode", VXLAN_MODES), ("passes", PASSES_MODES), ("address_profile", tuple(PROFILES)),
-                          ("control_reach", CONTROL_REACHES)):
+                          ("control_reach", CONTROL_SCOPES)):
         value = getattr(settings, name)
         if value not in allowed:
             problems.append(_problem(name, f"{value!r} is not known", f"one of {', '.join(allowed)}"))

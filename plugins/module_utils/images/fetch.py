@@ -50,7 +50,7 @@ def fetched_plan(image: CatalogueImage) -> ImagePlan:
 
 def _read_sha256(image: CatalogueImage) -> str:
     with opened(image) as source:
-        return hashlib.file_digest(source.stream, "sha256").hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(source.stream, "sha256").hexdigest()  # type: ignore[arg-type]  # a BinaryIO has what it reads by
 
 
 def fetch(image: CatalogueImage, directory: str) -> int:

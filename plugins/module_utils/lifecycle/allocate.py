@@ -22,12 +22,11 @@ from ..embedding.placement.machines import Machine, machines
 from ..embedding.placement.memory import HostMemory, WarmMemory, memory_need
 from ..embedding.placement.provisioning import Provisioning, Resources
 from ..embedding.placement.resources import node_resources
-from ..embedding.settings import PROJECT
 from ..errors import BenitoError, ExperimentError
 from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
 from ..experiment.directory import ExperimentDirectory, experiments
 from ..experiment.keys import ACCESS_KEY, TUNNEL_SALT, new_salt
-from ..hostplan import ControlReach, HostPlan, ImagePlan, UserPlan, to_json
+from ..hostplan import PROJECT, ControlReach, HostPlan, ImagePlan, UserPlan, to_json
 from ..settings.site_settings import SiteSettings, load_site
 from ..topology.topdl.reader import read_topdl
 from .lent import abandon, read_allocation

@@ -14,6 +14,7 @@ from typing import Any
 from ..embedding.addressing.profiles import PROFILES
 from ..embedding.kinds import KINDS
 from ..embedding.placement.catalogue import CATALOGUE_RULE
+from ..hostplan import CONTROL_SCOPES, EXPERIMENT
 from .option_syntax import list_of_words, number, numbers_by_pass, pairs, passes, words_by_pass
 from .setting import Rule, Setting
 
@@ -136,7 +137,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Name the networks through which you reach your machines, if they lie within 10.0.0.0/8.",
     ),
     Setting(
-        "control_reach", _one_of("experiment", "project", "all"), "experiment",
+        "control_reach", _one_of(*CONTROL_SCOPES), EXPERIMENT,
         "What openvz and qemu nodes reach by the [control network](security.md#the-control-network).",
         "`experiment` is the nodes of the same experiment, the controller, the gateway and what is behind it, and the name servers. "
         "`project` is also the nodes of the project's other experiments that are swapped in by then. `all` is every machine there.",

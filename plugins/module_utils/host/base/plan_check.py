@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 
 from ...errors import HostError
-from ...hostplan import ControlReach, HostPlan, ImagePlan, SubstratePlan, UserPlan, VnodePlan, ports_of
+from ...hostplan import CONTROL_SCOPES, ControlReach, HostPlan, ImagePlan, SubstratePlan, UserPlan, VnodePlan, ports_of
 from ...names import CONTROL, is_interface_name, is_node_name, is_project_name
 
 _DEVICE = re.compile(r"b[bvx][a-z0-9]{1,13}")
@@ -92,7 +92,7 @@ def _wrong_substrate(substrate: SubstratePlan) -> Iterator[str]:
 
 
 def _wrong_reach(reach: ControlReach) -> Iterator[str]:
-    if reach.scope not in ("experiment", "project", "all"):
+    if reach.scope not in CONTROL_SCOPES:
         yield f"scope {reach.scope!r} is neither experiment, project nor all"
     yield from (f"peer {peer!r} is not an IPv4 address or prefix" for peer in reach.peers if not _is_address(peer) and not _is_prefix(peer))
     yield from (f"barred address {address!r} is not an IPv4 address" for address in reach.barred if not _is_address(address))

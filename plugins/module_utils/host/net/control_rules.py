@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...hostplan import ControlPlan, ControlReach, HostPlan
+from ...hostplan import EVERYTHING, VXLAN_PORT, ControlPlan, ControlReach, HostPlan
 
-EVERYTHING = "all"
 _NOT_ROUTED = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")  # nothing behind the gateway has such an address
 _DHCP_SERVER, _DHCP_CLIENT = 67, 68
 
@@ -39,7 +38,8 @@ def control_rules(plan: HostPlan, host: ControlSide) -> list[str]:
     reach = plan.control_reach
     if not nodes or reach is None:
         return []
-    tunnels = sorted({substrate.tunnel.port for substrate in plan.substrates if substrate.tunnel})
+    # other experiments have tunnels even where this one has none
+    tunnels = sorted({VXLAN_PORT, *(substrate.tunnel.port for substrate in plan.substrates if substrate.tunnel)})
     return [*_senders(nodes), *_no_services(tunnels), *([] if reach.scope == EVERYTHING else _reach(nodes, reach, host))]
 
 

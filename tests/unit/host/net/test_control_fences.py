@@ -184,6 +184,15 @@ def test_with_reach_all_every_machine_of_the_control_network_is_reached(monkeypa
 
 
 @sandboxed
+def test_a_node_of_an_experiment_without_tunnels_sends_nothing_to_those_of_others(monkeypatch):
+    lan0 = plan().substrates[0]
+    made = made_plan(dataclasses.replace(REACH, scope="all"))
+    net = Control(monkeypatch)
+    apply_firewall(dataclasses.replace(made, substrates=(lan0,)), PLACE)
+    assert net.passes(ipv4(OTHER, udp(9))) and not net.passes(ipv4(OTHER, udp(4789)))
+
+
+@sandboxed
 def test_what_others_send_to_a_node_arrives(monkeypatch):
     net = Control(monkeypatch)
     for source in (OTHER, CONTROLLER):
