@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from ...errors import HostError
 from ..net import netlink
 from ..net import netlink_messages as nl
+from ..net.device_settings import read_setting, write_setting
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _TICKS = 100  # of the kernel's clock in a second, as it counts lifetimes of routes
@@ -185,10 +186,11 @@ def read_settings(name: str) -> dict[str, str]:
     for family, names in SETTINGS.items():
         for setting in names:
             try:
-                with open(f"/proc/sys/net/{family}/conf/{name}/{setting}", encoding="ascii") as stream:
-                    found[f"{family}/{setting}"] = stream.read().strip()
+                value = read_setting(name, f"{family}/{setting}")
             except OSError:
                 continue
+            if value is not None:
+                found[f"{family}/{setting}"] = value
     return found
 
 
@@ -198,10 +200,8 @@ def write_settings(name: str, wanted: dict[str, str]) -> None:
     for setting, value in wanted.items():
         if current.get(setting, value) == value:
             continue
-        family, leaf = setting.split("/")
         try:
-            with open(f"/proc/sys/net/{family}/conf/{name}/{leaf}", "w", encoding="ascii") as stream:
-                stream.write(value)
+            write_setting(name, setting, value)
         except OSError:
             continue
 

@@ -7,13 +7,13 @@ A mark is the beginning of the name, the alias and the link group. Devices witho
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 
 from ...errors import HostError
 from ..base.paths import ExperimentPaths
 from . import netlink
+from .device_settings import write_setting
 from .netlink import Batch, Link
 from .netlink_messages import IN6_ADDR_GEN_MODE_NONE, TYPE_CHECKING
 
@@ -63,15 +63,11 @@ def is_silent(link: Link) -> bool:
 def disable_ipv6(name: str) -> None:
     """Take a device out of the host's IPv6. What crosses it from node to node still passes. Raises HostError."""
     try:
-        fd = os.open(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", os.O_WRONLY | os.O_CLOEXEC)
+        write_setting(name, "ipv6/disable_ipv6", "1")
     except FileNotFoundError:
-        return  # a kernel without IPv6, or a device that is gone again
-    try:
-        os.write(fd, b"1")
+        pass  # a kernel without IPv6, or a device that is gone again
     except OSError as exc:
         raise HostError(f"IPv6 of {name} cannot be disabled: {exc.strerror}") from exc
-    finally:
-        os.close(fd)
 
 
 def remove_marked(paths: ExperimentPaths, limit_s: float = 120.0) -> list[str]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import os
 from collections.abc import Sequence
 
 from ...hostplan import HostPlan, InterfacePlan, VnodePlan
 from ..base.paths import ExperimentPaths
 from ..guest.network import routes_of
 from ..net import netlink
+from ..net.device_settings import read_setting, write_setting
 from ..net.netlink import Batch
 from ..net.ports import Peer, Port, Ports, is_interface, media, remove_interfaces
 from .routes import main_routes, refuse_capture
@@ -143,24 +143,13 @@ def _settings(name: str, forwarding: bool, dry_run: bool) -> list[str]:
     """Set forwarding, and relax a strict check of source addresses: packets may come in where answers do not go out. Refuse what would let another
     node change the routes of this machine, or tell it the machine's other addresses. Return the changes as text.
     """
-    folder, changes = "/proc/sys/net", []
+    changes = []
     wanted = {**_GUARDED, **({"ipv4/forwarding": "1"} if forwarding else {})}
-    if max(int(_read(f"{folder}/ipv4/conf/{which}/rp_filter")) for which in ("all", name)) == 1:
+    if max(int(read_setting(which, "ipv4/rp_filter") or 0) for which in ("all", name)) == 1:
         wanted["ipv4/rp_filter"] = "2"
     for setting, value in wanted.items():
-        family, leaf = setting.split("/")
-        path = f"{folder}/{family}/conf/{name}/{leaf}"
-        if os.path.exists(path) and _read(path) != value:  # a kernel may have no IPv6
+        if read_setting(name, setting) not in (None, value):  # a kernel may have no IPv6
             changes.append(f"interface {name}: {setting} = {value}")
             if not dry_run:
-                fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-                try:
-                    os.write(fd, value.encode())
-                finally:
-                    os.close(fd)
+                write_setting(name, setting, value)
     return changes
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="ascii") as stream:
-        return stream.read().strip()
