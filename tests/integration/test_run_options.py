@@ -8,10 +8,6 @@ The playbooks run as users run them, without the ansible.cfg of the repository. 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import support
@@ -22,25 +18,9 @@ POOL = "pnode_pool:\n  hosts:\n    bug-0: {ansible_connection: local, ansible_py
 IDENTITY = ("-e", "pid=Test", "-e", "eid=first")
 
 
-@pytest.fixture(name="play")
-def fixture_play(tmp_path):
-    """Return ``play("swapin", "--limit", "x")``, which runs a playbook in a folder with nothing but an inventory, and returns the ended process."""
+@pytest.fixture(autouse=True)
+def _pool(tmp_path):
     (tmp_path / "pool.yml").write_text(POOL)
-    names = ("PATH", "HOME", "LANG")
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    environment = {
-        **kept, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_COLLECTIONS_PATH": str(support.ROOT / ".ansible" / "collections"),
-        "BENITO_HOME": str(tmp_path / "home"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false",
-    }
-
-    def play(name, *options, **variables):
-        playbook = name if "." in name else f"deter.benito.{name}"
-        command = ["ansible-playbook", "-i", "pool.yml", playbook, *options]
-        done = subprocess.run(command, cwd=tmp_path, env={**environment, **variables}, capture_output=True, text=True, check=False, timeout=120)
-        print(done.stdout, done.stderr)
-        return done
-
-    return play
 
 
 def refused(done, *messages):
