@@ -24,7 +24,7 @@ extends_documentation_fragment:
   - deter.benito.attributes.no_diff
 attributes:
   action:
-    description: An action plugin on the controller looks which images are missing. Only where some are does the module run.
+    description: An action plugin on the controller provides the images and shows each phase. Only with C(async) does the module run.
     support: full
   action_group:
     description:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoE
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import PROGRAM, ExperimentPaths, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
 from ansible_collections.deter.benito.plugins.module_utils.names import PROJECT_RULE, experiment_name
+from ansible_collections.deter.benito.plugins.plugin_utils.progress import repeated
 
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
 _POLL_S, _STEP_S = 3, 0.1
@@ -150,21 +150,9 @@ class HostAction(ActionBase):
     @contextmanager
     def show_progress(self, what: str) -> Iterator[None]:
         """Show a progress line regularly while the block runs, if that takes long."""
-        began, ended = time.monotonic(), threading.Event()
-
-        def show() -> None:
-            pause = _POLL_S
-            while not ended.wait(pause):
-                self._show(what, began)
-                pause = _SHOW_EACH_S
-
-        shower = threading.Thread(target=show, daemon=True)
-        shower.start()
-        try:
+        began = time.monotonic()
+        with repeated(lambda: self._show(what, began), _POLL_S, _SHOW_EACH_S):
             yield
-        finally:
-            ended.set()
-            shower.join()
 
     def _show(self, what: str, began: float) -> None:
         display.display(f"{self._host}: {clean_line(what, NAME_WIDTH)} ({time.monotonic() - began:.0f} s)")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import tarfile
 
 import pytest
 import support
@@ -82,6 +83,21 @@ def test_an_image_that_cannot_be_had_is_said_once(see, tmp_path):
     assert see("containerize", *IDENTITY, "-e", "topology=one.tcl", "-e", "site=site.yml", "-e", "image=false", "-e", "default_container=qemu")[0] == 0
     (tmp_path / "pool.yml").write_text("pnode_pool:\n")
     assert see("swapin", *IDENTITY)[1].count("/nowhere/lab.qcow2") == 1
+
+
+def test_each_phase_of_providing_an_image_is_shown(see, tmp_path):
+    (tmp_path / "root" / "sbin").mkdir(parents=True)
+    (tmp_path / "root" / "sbin" / "init").write_text("#!/bin/sh\n")
+    with tarfile.open(tmp_path / "lab.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "root", ".")
+    (tmp_path / "site.yml").write_text(f"images: {{lab: {{path: {tmp_path}/lab.tar.gz, form: root}}}}\n")
+    (tmp_path / "one.tcl").write_text("set ns [new Simulator]\nset a [$ns node]\n$ns run\n")
+    settings = ("-e", "site=site.yml", "-e", "image=false", "-e", "default_container=openvz", "-e", "openvz_template=lab")
+    assert see("containerize", *IDENTITY, "-e", "topology=one.tcl", *settings)[0] == 0
+    (tmp_path / "pool.yml").write_text("pnode_pool:\n")
+    text = see("swapin", *IDENTITY)[1]
+    assert "\nimage lab (root directory): fetching\n" in text and "\nimage lab (root directory): unpacking and checking\n" in text
+    assert "ASYNC" not in text
 
 
 def test_groups_without_hosts_are_no_warning(see, tmp_path):

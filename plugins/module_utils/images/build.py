@@ -8,7 +8,7 @@ import glob
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..commands import PATH, run
 from ..debian.bootstrap import debootstrap, mask, remove_host_keys, trust
@@ -30,6 +30,13 @@ _WITHOUT_DOCUMENTATION = [
     "--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-include=/usr/share/locale/locale.alias",
 ]
 
+Report = Callable[[str], None]
+"""A function that is called with the name of each phase of making an image."""
+
+
+def silent(_phase: str) -> None:
+    """Report nothing."""
+
 
 def lacking(commands: Mapping[str, str]) -> list[str]:
     """Return the packages of those ``commands`` {command: package} that this machine does not have."""
@@ -48,8 +55,11 @@ def needed_commands(form: str) -> dict[str, str]:
     return {**NEEDED_COMMANDS, **(NEEDED_FOR_DISKS if form == DISK else {})}
 
 
-def build(recipe: Recipe, directory: str) -> int:
-    """Put the files of the image into ``directory``, which takes a minute. Returns the version of its systemd. Raises HostError."""
+def build(recipe: Recipe, directory: str, report: Report = silent) -> int:
+    """Put the files of the image into ``directory``, which takes a minute. Returns the version of its systemd. Raises HostError.
+
+    report  called with the name of each phase
+    """
     if os.geteuid():
         raise HostError("only root can build images: run the playbook with sudo, or name images that are fetched")
     require(needed_commands(recipe.form))
@@ -57,8 +67,10 @@ def build(recipe: Recipe, directory: str) -> int:
     if free < _LEAST_FREE_MIB:
         raise HostError(f"{directory} has {free} MiB free; building an image takes {_LEAST_FREE_MIB}")
     root = os.path.join(directory, "system")
+    report("fetching and installing packages")
     debootstrap(root, recipe.suite, recipe.sources, recipe.packages, recipe.apt_options, _WITHOUT_DOCUMENTATION)
     _finish(root, recipe)
+    report("packing")
     pack = _pack_disk if recipe.form == DISK else _pack_root
     pack(root, directory, recipe)
     version = systemd_version(glob.glob(os.path.join(glob.escape(root), "usr/lib/*/systemd/libsystemd-shared-*.so")))

@@ -25,7 +25,7 @@ from ..embedding.placement.catalogue import DISK, CatalogueImage
 from ..errors import HostError
 from ..host.base.free_space import WriteLimit, copy
 from ..hostplan import ImagePlan
-from .build import require, systemd_version
+from .build import Report, require, silent, systemd_version
 from .opening import OpenedImage, opened
 
 NEEDED_COMMANDS = {"qemu-img": "qemu-utils", "tar": "tar", "zstd": "zstd", "prlimit": "util-linux"}
@@ -53,17 +53,21 @@ def _read_sha256(image: CatalogueImage) -> str:
         return hashlib.file_digest(source.stream, "sha256").hexdigest()  # type: ignore[arg-type]  # a BinaryIO has what it reads by
 
 
-def fetch(image: CatalogueImage, directory: str) -> int:
+def fetch(image: CatalogueImage, directory: str, report: Report = silent) -> int:
     """Put the image's one file, ``disk`` or ``root.tar.zst``, into ``directory``.
+
+    report  called with the name of each phase
 
     Returns the version of its systemd, 0 for unknown. Raises HostError; then the caller removes ``directory``.
     """
     require(NEEDED_COMMANDS)
     packed = os.path.join(directory, "fetched")
+    report("fetching")
     with opened(image) as source:
         _limit(image, packed).require(source.size)
         _copy_checked(image, source, packed)
     version = 0
+    report("unpacking and checking")
     if image.form == DISK:
         target = os.path.join(directory, "disk")
         _unpack(image, packed, target)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..embedding.placement.catalogue import BUILD, DISK, CatalogueImage
 from ..hostplan import ImagePlan
-from .build import build, needed_commands
+from .build import Report, build, needed_commands, silent
 from .fetch import NEEDED_COMMANDS, fetch, fetched_plan
 from .opening import OPENERS
 from .recipe import Recipe, recipe
@@ -32,22 +32,25 @@ class Making:
     message: str
 
 
-def making_of(image: CatalogueImage, form: str, now: time.struct_time) -> Making:
-    """Return how to have the image in the form ``root`` or ``disk``. Raises HostError: a file that cannot be read, a machine that builds none."""
-    return SOURCES[image.source](image, form, now)
+def making_of(image: CatalogueImage, form: str, now: time.struct_time, report: Report = silent) -> Making:
+    """Return how to have the image in the form ``root`` or ``disk``. Raises HostError: a file that cannot be read, a machine that builds none.
+
+    report  called with the name of each phase, when the image is made
+    """
+    return SOURCES[image.source](image, form, now, lambda phase: report(f"{_title(image, form)}: {phase}"))
 
 
-def _build(image: CatalogueImage, form: str, now: time.struct_time) -> Making:
+def _build(image: CatalogueImage, form: str, now: time.struct_time, report: Report) -> Making:
     made_of: Recipe = recipe(image.name, form, image.reference, image.packages)
-    return Making(made_of.plan(now), lambda directory: build(made_of, directory), needed_commands(form), f"{_title(image, form)}: built")
+    return Making(made_of.plan(now), lambda directory: build(made_of, directory, report), needed_commands(form), f"{_title(image, form)}: built")
 
 
-def _fetch(image: CatalogueImage, form: str, _now: time.struct_time) -> Making:
+def _fetch(image: CatalogueImage, form: str, _now: time.struct_time, report: Report) -> Making:
     message = f"{_title(image, form)}: fetched from {image.reference}"
-    return Making(fetched_plan(image), lambda directory: fetch(image, directory), NEEDED_COMMANDS, message)
+    return Making(fetched_plan(image), lambda directory: fetch(image, directory, report), NEEDED_COMMANDS, message)
 
 
-SOURCES: dict[str, Callable[[CatalogueImage, str, time.struct_time], Making]] = {BUILD: _build, **dict.fromkeys(OPENERS, _fetch)}
+SOURCES: dict[str, Callable[[CatalogueImage, str, time.struct_time, Report], Making]] = {BUILD: _build, **dict.fromkeys(OPENERS, _fetch)}
 
 
 def _title(image: CatalogueImage, form: str) -> str:

@@ -19,7 +19,7 @@ from ..embedding.placement.resources import node_resources
 from ..errors import BenitoError
 from ..experiment.directory import ACTIVATING, ACTIVE, ExperimentDirectory
 from ..hostplan import ImagePlan
-from ..images.build import lacking
+from ..images.build import Report, lacking, silent
 from ..images.sources import making_of
 from ..images.store import ImageStore
 from ..settings.site_settings import load_site
@@ -59,23 +59,24 @@ def store_of(home: str) -> ImageStore:
     return ImageStore(os.path.join(home, "cache", "images"))
 
 
-def provide(directory: ExperimentDirectory, dry_run: bool = False, check_mode: bool = False) -> Provided:
+def provide(directory: ExperimentDirectory, dry_run: bool = False, check_mode: bool = False, report: Report = silent) -> Provided:
     """Provide the images of an experiment in the cache, and write images.json: ``nodes``, ``images`` and ``resources``.
 
     dry_run     build, fetch and write nothing
     check_mode  after a failure, do not end the swap-in: another run began it
+    report      called with the name of each phase of building or fetching an image
 
     Raises BenitoError: an unknown image, a wrong checksum, a machine that cannot build. Then images.json is as it was.
     """
     try:
-        return _provide(directory, dry_run)
+        return _provide(directory, dry_run, report)
     except BenitoError as exc:
         if not check_mode and directory.read_state().state == ACTIVATING:
             abandon(directory, str(exc).splitlines()[0])
         raise
 
 
-def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
+def _provide(directory: ExperimentDirectory, dry_run: bool, report: Report) -> Provided:
     settings = load_site(directory.site)
     topology, _warnings = read_topdl(directory.partitioned)
     views = read_nodes(topology)
@@ -87,7 +88,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool) -> Provided:
     plans: dict[tuple[CatalogueImage, str], ImagePlan] = {}
     commands: dict[str, str] = {}
     for image, form in dict.fromkeys(choice.images.values()):
-        making = making_of(image, form, now)
+        making = making_of(image, form, now, report)
         plan = kept.get((image.name, form), making.plan)
         plans[image, form] = plan
         if not store.has(plan.digest):
