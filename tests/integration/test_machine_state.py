@@ -47,13 +47,15 @@ def test_idle_pnode_does_not_change(testbed):
 
 
 OTHERS = (
-    ("files", "/var/lib/libuuid/clock.txt"), ("files", "/var/lib/docker/network/files/local-kv.db"), ("files", "/run/docker.sock"), ("files", "/root/.bash_history"),
-    ("files", "/run/NetworkManager/resolv.conf"), ("files", "/etc/resolv.conf"), ("files", "/var/spool/cron/crontabs/someone"), ("files", "/run/cups/cups.sock"),
+    ("files", "/var/lib/libuuid/clock.txt"), ("files", "/var/lib/docker/network/files/local-kv.db"), ("files", "/run/docker.sock"),
+    ("files", "/root/.bash_history"), ("files", "/run/NetworkManager/resolv.conf"), ("files", "/etc/resolv.conf"), ("files", "/run/cups/cups.sock"),
+    ("files", "/var/spool/cron/crontabs/someone"),
     ("mounts", "/var/lib/docker/overlay2/3f/merged overlay"), ("mounts", "/run/docker/netns/default nsfs"), ("processes", "/usr/sbin/cron -f"),
     ("processes", "/usr/bin/dockerd -H fd://"), ("units", "docker.service"), ("links", "docker0"), ("links", "br-0123456789ab"),
 )
 OURS = (
-    ("files", "/root/.ansible.cfg"), ("files", "/root/result"), ("files", "/etc/ssh/ssh_config.d/benito.conf"), ("files", "/run/deter.benito/sysctls.json"), ("files", "/var/benito"),
+    ("files", "/root/.ansible.cfg"), ("files", "/root/result"), ("files", "/etc/ssh/ssh_config.d/benito.conf"), ("files", "/run/deter.benito/sysctls.json"),
+    ("files", "/var/benito"),
     ("files", "/usr/local/sbin/benito-host"), ("files", "/run/lxc/lock"), ("files", "/var/lib/lxc/demo-0"), ("files", "/var/lib/misc/dnsmasq.leases"),
     ("mounts", "/root/demo/pnodes/demo-0 overlay"), ("processes", "lxc-start -n demo-0"), ("processes", "qemu-system-x86_64 -name bot"),
     ("units", "benito-host@Demo.catch.service"), ("links", "bbabcdefghijklm"), ("sysctls", "net.ipv4.ip_forward"), ("firewall", "table inet benito_0"),
