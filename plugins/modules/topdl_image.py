@@ -29,9 +29,7 @@ options:
     type: str
   topology:
     description:
-      - A topology in place of an experiment, an NS file if its name ends with C(.tcl) or C(.ns),
-        GraphML if with C(.graphml), a containerlab topology if with C(.clab.yml) or
-        C(.clab.yaml), else a TopDL file.
+      - A topology in place of an experiment, a TopDL, NS, GraphML or containerlab file. Its content tells which, whatever its name.
     type: str
   out:
     description:

@@ -382,7 +382,7 @@ BAD_TOPOLOGIES = {
     "malformed XML": ("<experiment><version>1.0</version>", "bad.xml:1"),
     "two mistakes": (topology(computer("a", ("nowhere",)), computer("a")), "nowhere"),
     "an empty file": ("", "bad.xml"),
-    "not XML": ("nodes: 3\n", "bad.xml:1"),
+    "not XML": ("nodes: 3\n", "bad.xml: is in none of the formats that are read: it is YAML without topology:"),
     "binary": (bytes(range(256)) * 10, "bad.xml"),
     "XML of something else": ("<html><body/></html>", "topology"),
     "a bomb of entities": (BOMB + topology(), "bad.xml"),
