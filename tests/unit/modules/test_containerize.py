@@ -217,6 +217,15 @@ def test_reported_files_are_the_written_files(files, tmp_path):
     assert told == outcome.result["files"] == written
 
 
+def test_misspelt_attributes_are_shown_once_with_what_was_meant(files, capsys):
+    (files / "odd.xml").write_text(GOOD.replace("startup", "startpu").replace("<name>inf000</name>", f"<name>inf000</name>{attributes_of({'ip4_adress': '1'})}"))
+    outcome = run(**good(topology="odd.xml"))
+    shown = json.dumps(outcome.result.get("warnings")) + capsys.readouterr().err
+    assert not outcome.failed
+    assert "computer a: the attribute 'startpu' is not known here; it has no effect (perhaps startup)" in shown
+    assert "interface inf000: the attribute 'ip4_adress' is not known here; it has no effect; 3 more interfaces have it (perhaps ip4_address)" in shown
+
+
 def test_warnings_about_the_topology_are_shown_with_line_and_element(files, capsys):
     (files / "odd.xml").write_text(topology(substrate("empty"), computer("alone")))
     warnings = run(**good(topology="odd.xml")).result.get("warnings")
