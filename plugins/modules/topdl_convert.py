@@ -71,7 +71,7 @@ path:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.benito_module import BenitoModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.convert import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
@@ -93,7 +93,7 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = BenitoModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:
         conversion = prepare(
