@@ -37,7 +37,7 @@ class RunOptions:
         """Return everything for which the playbook must not begin."""
         if any(self._option(name) for name in ("syntax", "listhosts", "listtasks", "listtags")):
             return []
-        return [*self._limit(), *self._tags(), *self._single_tasks(), *(self._misspelt() if self._is_alone else ())]
+        return [*self._empty_pool(), *self._limit(), *self._tags(), *self._single_tasks(), *(self._misspelt() if self._is_alone else ())]
 
     def warnings(self) -> list[str]:
         """Return a sentence for each extra variable that is likely a mistake."""
@@ -57,6 +57,11 @@ class RunOptions:
 
     def _option(self, name: str) -> Any:
         return context.CLIARGS.get(name)
+
+    def _empty_pool(self) -> list[Problem]:
+        group = self._playbook.needs_any
+        hint = "'ansible-playbook deter.benito.local_testbed' makes pnodes on this machine"
+        return [Problem(f"the inventory group {group} is empty", hint=hint)] if group and not self._groups.get(group) else []
 
     def _limit(self) -> list[Problem]:
         """Return the problem of a --limit that leaves out a host that the playbook needs. Ansible's own rules decide what it leaves out."""

@@ -105,6 +105,8 @@ def test_groups_without_hosts_are_no_warning(see, tmp_path):
     assert see("containerize", *IDENTITY, "-e", f"topology={QUICKSTART}", "-e", "image=false", "-e", "kind_map=qemu=process,openvz=process")[0] == 0
     for name in ("swapin", "swapout", "terminate"):
         assert "WARNING" not in see(name, *IDENTITY)[1]
+    status, text = see("templates")
+    assert status != 0 and text.startswith("[ERROR]: the inventory group pnode_pool is empty") and "WARNING" not in text
 
 
 def test_verbose_output_is_ansibles_own(see):

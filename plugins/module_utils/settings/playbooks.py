@@ -29,7 +29,7 @@ class Playbook:
 
     variables   names of the extra variables that it takes
     needs       host pattern: every host that a --limit must not leave out
-    needs_any   host pattern: hosts of which a --limit must leave one at least; may be empty
+    needs_any   host pattern: a group that must have hosts, of which a --limit must leave one at least; may be ""
     """
 
     name: str
