@@ -19,7 +19,8 @@ from topologies import topdl
 
 PAIR = topdl({name: {"on": ["lan"], "partition": partition} for name, partition in (("a", "one"), ("b", "one"), ("c", "two"))})
 INSTALL = """printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d
-apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends iptables ufw firewalld docker.io"""
+apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends iptables ufw firewalld docker.io
+systemctl mask --now --quiet polkit"""  # which does not start in a container, and firewalld would wait for it
 # Docker's policy is to drop forwarded packets where it has turned forwarding on itself. The network of its containers is that of the experiment.
 DOCKER = """mkdir -p /etc/docker; echo '{"bip": "10.0.0.201/24", "storage-driver": "vfs"}' >/etc/docker/daemon.json
 sysctl -qw net.ipv4.ip_forward=0; systemctl start docker"""
@@ -27,13 +28,17 @@ sysctl -qw net.ipv4.ip_forward=0; systemctl start docker"""
 
 @dataclass(frozen=True)
 class Firewall:
-    """Shell commands that turn a firewall on, load its rules again and turn it off; and a line of its rules while it is on."""
+    """Shell commands that turn a firewall on, load its rules again and turn it off, and a line of its rules while it is on.
+
+    keeps  whether it keeps our rule where it is when its rules are loaded again
+    """
 
     on: str
     reload: str
     off: str
     shows: str
     rules: str = "nft -s list ruleset"
+    keeps: bool = False
 
 
 REJECT = "iptables-legacy -A FORWARD -j REJECT"
@@ -42,7 +47,8 @@ FIREWALLS = {
         DOCKER, "sysctl -qw net.ipv4.ip_forward=0; systemctl restart docker",
         "systemctl stop docker.socket docker containerd; ip link delete docker0", "policy drop"),
     "ufw": Firewall(
-        "ufw allow 22 && ufw default deny routed && ufw default deny incoming && ufw --force enable", "ufw reload", "ufw --force disable", "policy drop"),
+        "ufw allow 22 && ufw default deny routed && ufw default deny incoming && ufw --force enable", "ufw reload", "ufw --force disable", "policy drop",
+        keeps=True),
     "firewalld": Firewall(
         "systemctl start firewalld && firewall-cmd --add-service=ssh", "firewall-cmd --reload", "systemctl stop firewalld", "table inet firewalld"),
     "iptables-legacy": Firewall(
@@ -106,7 +112,7 @@ def test_the_experiment_passes_the_firewall_and_leaves_it_as_it_was(machines, ma
         assert_all_reach_each_other(experiment)
     for pnode in pnodes:
         journal = machines.ssh(pnode, f"journalctl -u benito-host@{experiment.name} -o cat").stdout
-        assert "experiments pass the packet filters of other programs again" in journal
+        assert ("experiments pass the packet filters of other programs again" in journal) != firewall.keeps
     experiment.play("swapout")
     assert {pnode: rules(machines, pnode, firewall) for pnode in pnodes} == before
 
