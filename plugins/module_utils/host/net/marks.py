@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PREFIXES = ("bb", "bv", "bx", "bp")  # with which the names of bridges, ports, tunnels and probe ports begin
-# Our bridges pass the first frame at once, and the vhost's packet filter does not see what crosses them.
+# Our bridges pass the first frame at once. The kernel's settings for all bridges can still show other programs' filters what crosses them.
 QUIET_BRIDGE = [
     ("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0),
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),
