@@ -47,4 +47,8 @@ filter:
     - It is C(up), C(missing), or C(changed) by another program, and empty when the experiment needs none here.
   returned: success
   type: str
+managed:
+  description: Devices of the experiment that a network manager of this machine has taken, each with that manager. It should be empty.
+  returned: success
+  type: dict
 """
