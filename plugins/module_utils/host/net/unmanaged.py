@@ -28,7 +28,8 @@ from .netlink import Link
 
 _NETWORKD, _NETWORKMANAGER = "/run/systemd/network", "/run/NetworkManager/conf.d"
 _STATES = "/run/systemd/netif/links"  # what networkd says of each device, by its index
-_HASH_LENGTH = 13  # of the characters after the prefix of a name, see embedding/binding/identifiers.py
+# The names that embedding/binding/identifiers.py makes. udev accepts no pattern of more than 15 characters.
+_MADE = tuple(f"{prefix}{'?' * 13}" for prefix in sorted((*PREFIXES, INSIDE)))
 _RELOADS = {
     "systemd-udevd": ("udevadm", "control", "--reload"),
     "systemd-networkd": ("networkctl", "reload"),
@@ -104,16 +105,15 @@ def _interfaces(plan: HostPlan) -> list[str]:
 
 def _files(plan: HostPlan, paths: ExperimentPaths, live: dict[str, Link]) -> dict[str, str]:
     """Return {path: text}. Names of ours are matched by their form. So devices that are added later are matched without another reload."""
-    prefixes, interfaces = sorted((*PREFIXES, INSIDE)), _interfaces(plan)
+    interfaces = _interfaces(plan)
     uplinks = {substrate.uplink for substrate in plan.substrates if substrate.uplink}
     cards = [link.name for link in live.values() if link.mac_address in uplinks and not link.kind]
-    made = [f"{prefix}{'[a-z2-7]' * _HASH_LENGTH}" for prefix in prefixes] + interfaces
-    managed = [f"interface-name:{prefix}{'?' * _HASH_LENGTH}" for prefix in prefixes] + [f"interface-name:={name}" for name in (*interfaces, *cards)]
+    specs = [f"interface-name:{pattern}" for pattern in _MADE] + [f"interface-name:={name}" for name in (*interfaces, *cards)]
     network, link_file, conf = _paths(paths)
     return {
-        network: _NETWORK.format(experiment=paths.experiment, names=" ".join((*made, *cards))),
-        link_file: _LINK.format(experiment=paths.experiment, names=" ".join(made)),  # a network card keeps the name that udev gives it
-        conf: _CONF.format(experiment=paths.experiment, names=";".join(managed)),
+        network: _NETWORK.format(experiment=paths.experiment, names=" ".join((*_MADE, *interfaces, *cards))),
+        link_file: _LINK.format(experiment=paths.experiment, names=" ".join((*_MADE, *interfaces))),  # a network card keeps the name that udev gives it
+        conf: _CONF.format(experiment=paths.experiment, names=";".join(specs)),
     }
 
 
