@@ -53,4 +53,8 @@ foreign:
     - It is C(passed), the first chain that may drop them, or empty when no such chain sees them.
   returned: success
   type: str
+managed:
+  description: Devices of the experiment that a network manager of this machine has taken, each with that manager. It should be empty.
+  returned: success
+  type: dict
 """
