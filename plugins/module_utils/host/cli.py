@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 from ..clean_text import clean_text
 from ..errors import BenitoError, HostError
+from .base.os_errors import message
 from .base.paths import ExperimentPaths, experiments_here, is_experiment
 
 _SHOWN = 40  # changes in the output for a person; --json has all
@@ -38,9 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         result = options.func(options)
     except (BenitoError, OSError) as exc:
         if options.json:
-            print(json.dumps({"error": str(exc)}))
+            print(json.dumps({"error": message(exc)}))
         else:
-            print(f"benito-host: {clean_text(exc)}", file=sys.stderr)
+            print(f"benito-host: {clean_text(message(exc))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import InputError, Problem
 from .graphml.writer import write_graphml
+from .losses import Losses, add_blank_losses
 from .model import Topology
 from .ns.writer import write_ns
 from .topdl.writer import write_topdl
@@ -39,7 +40,13 @@ class Written:
     links: int
 
 
-TOPDL = OutputForm("TopDL", (".xml", ".topdl"), lambda topology: (write_topdl(topology), ()))
+def _as_topdl(topology: Topology) -> tuple[str, tuple[Problem, ...]]:
+    losses = Losses(topology.source, "a TopDL file")
+    add_blank_losses(losses, topology)
+    return write_topdl(topology), losses.warnings()
+
+
+TOPDL = OutputForm("TopDL", (".xml", ".topdl"), _as_topdl)
 OUTPUT_FORMS = (TOPDL, OutputForm("NS", (".tcl", ".ns"), write_ns, fewest=2), OutputForm("GraphML", (".graphml",), write_graphml))
 
 

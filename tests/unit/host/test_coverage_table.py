@@ -29,7 +29,6 @@ SCENARIOS = {
     "net/marks.py": ("experiment_network", "tests/unit/host/net/test_network.py and test_ports.py run it too"),
     "net/probe.py": ("experiment_network", "needs two vhosts with tunnels between them"),
     "net/ruleset.py": ("experiment_network", "tests/unit/host/net/test_fences.py sends frames against it"),
-    "net/tap.py": ("virtual_machines", "tests/unit/host/net/test_ports.py runs it too"),
     "physical/hosts_block.py": ("embedded_pnode", "tests/unit/host/physical runs it too, by physical/kind.py"),
     "physical/links.py": ("embedded_pnode", "tests/unit/host/physical runs it too, by physical/kind.py"),
     "physical/routes.py": ("embedded_pnode", "tests/unit/host/physical runs it too, by physical/kind.py"),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from ...errors import HostError
+from .os_errors import message
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def _do(work: Callable[[], object], writer: int) -> NoReturn:
         os._exit(0)
     except BaseException as exc:  # whatever it is, the parent reports it
         expected = isinstance(exc, (OSError, HostError))
-        os.write(writer, (str(exc) if expected else _unexpected(exc)).encode(errors="replace"))
+        os.write(writer, (message(exc) if expected else _unexpected(exc)).encode(errors="replace"))
     finally:
         os._exit(1)
 

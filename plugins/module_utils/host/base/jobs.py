@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from ...clean_text import clean_line
 from ...errors import BenitoError, HostError
+from .os_errors import message
 from .paths import ExperimentPaths, write_atomically
 
 _folder = ""  # of the job that this process runs, if any
@@ -46,7 +47,7 @@ def begin(paths: ExperimentPaths, act: Callable[[], dict]) -> dict:
     try:
         result = act()
     except (BenitoError, OSError) as exc:
-        result = {"error": str(exc)}
+        result = {"error": message(exc)}
     except BaseException as exc:  # pylint: disable=broad-exception-caught
         import traceback
 

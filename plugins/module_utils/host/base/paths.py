@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ...errors import HostError
 from ...names import is_project_name
+from .os_errors import why
 
 TYPE_CHECKING = False  # typing, which has it, takes longer to read than all that is imported here
 if TYPE_CHECKING:
@@ -128,11 +129,12 @@ def write_atomically(path: str, text: str, mode: int = 0o600) -> None:
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except (OSError, UnicodeEncodeError) as exc:
+        because = why(exc, path) if isinstance(exc, OSError) else exc
         try:
             os.unlink(temporary)
         except OSError:
             pass
-        raise HostError(f"cannot write {path}: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise HostError(f"cannot write {path}: {because}") from exc
 
 
 def remove_file(path: str) -> None:

@@ -35,10 +35,10 @@ _CLOCK_MONOTONIC = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _check(result: int, what: str) -> int:
+def _check(result: int, what: str, path: str | None = None) -> int:
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+        raise OSError(number, f"{what}: {os.strerror(number)}", path)
     return result
 
 
@@ -58,12 +58,12 @@ def setns(fd: int, kind: int) -> None:
 
 def mount(source: str | None, target: str, filesystem: str | None = None, flags: int = 0, data: str | None = None) -> None:
     """Call mount(2). Raises OSError that names the target."""
-    _check(_libc.mount(_bytes(source), _bytes(target), _bytes(filesystem), ctypes.c_ulong(flags), _bytes(data)), f"mount {target}")
+    _check(_libc.mount(_bytes(source), _bytes(target), _bytes(filesystem), ctypes.c_ulong(flags), _bytes(data)), f"mount {target}", target)
 
 
 def umount(target: str, flags: int = MNT_DETACH) -> None:
     """Call umount2(2), detaching by default. Raises OSError that names the target."""
-    _check(_libc.umount2(_bytes(target), flags), f"umount {target}")
+    _check(_libc.umount2(_bytes(target), flags), f"umount {target}", target)
 
 
 def installed(program: str) -> bool:
@@ -98,7 +98,7 @@ def is_mount_point(path: str) -> bool:
 def inotify_watch(directory: str, mask: int) -> int:
     """Return a file descriptor that becomes readable when ``directory`` changes. Raises OSError."""
     fd = _check(_libc.inotify_init1(IN_CLOEXEC), "inotify_init1")
-    _check(_libc.inotify_add_watch(fd, _bytes(directory), mask), f"inotify {directory}")
+    _check(_libc.inotify_add_watch(fd, _bytes(directory), mask), f"inotify {directory}", directory)
     return fd
 
 

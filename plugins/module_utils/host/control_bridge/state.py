@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 from ...errors import HostError
 from ...names import is_project_name
+from ..base.os_errors import why
 from ..base.paths import ROOT, RUN_ROOT, read_json, write_atomically
 from .link_config import LinkConfig
 
@@ -88,7 +89,7 @@ def make_directory(path: str, mode: int = 0o755) -> None:
     try:
         os.makedirs(path, mode, exist_ok=True)
     except OSError as exc:
-        raise HostError(f"cannot make {path}: {exc.strerror}") from exc
+        raise HostError(f"cannot make {path}: {why(exc, path)}") from exc
 
 
 def forget_pending() -> None:

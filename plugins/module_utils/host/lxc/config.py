@@ -13,6 +13,7 @@ import shlex
 from ...hostplan import VnodePlan
 from ...names import CONTROL
 from ..base.paths import RUN_ROOT, ExperimentPaths
+from ..net.marks import INSIDE
 
 FIRST_ID, IDS = 100000, 65536
 REPORT = "/var/benito/log/report"
@@ -100,7 +101,7 @@ def cgroup(paths: ExperimentPaths, name: str = "") -> str:
 
 def inside(port: str) -> str:
     """Return the name that the other end of a port has on the host while its node does not run."""
-    return f"bi{port[2:]}"
+    return f"{INSIDE}{port[2:]}"
 
 
 def attachments(vnode: VnodePlan) -> list[tuple[str, str, str, str]]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from ...errors import HostError
 from ..base import syscalls
+from ..base.os_errors import why
 from .config import FIRST_ID
 
 _SET_FD, _CLR_FD, _SET_STATUS64, _GET_FREE = 0x4C00, 0x4C01, 0x4C04, 0x4C82
@@ -94,7 +95,7 @@ def _mount_loop(path: str, target: str) -> None:
                 return
         raise HostError("there is no free loop device on this host")
     except OSError as exc:
-        raise HostError(f"{path} cannot be mounted by a loop device, which a node with a disk limit needs: {exc.strerror}") from exc
+        raise HostError(f"{path} cannot be mounted by a loop device, which a node with a disk limit needs: {why(exc, path)}") from exc
     finally:
         os.close(backing)
 

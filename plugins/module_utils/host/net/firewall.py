@@ -14,6 +14,7 @@ from ...errors import HostError
 from ...hostplan import HostPlan
 from ...names import CONTROL
 from ..base import syscalls
+from ..base.os_errors import program_error
 from ..base.paths import ExperimentPaths, read_json, remove_file, write_atomically
 from ..guest.resolver import name_servers, resolv_conf
 from . import netlink
@@ -114,5 +115,5 @@ def _run(*arguments: str, text: str | None = None) -> subprocess.CompletedProces
 
 def _checked(result: subprocess.CompletedProcess[str], what: str) -> subprocess.CompletedProcess[str]:
     if result.returncode:
-        raise HostError(f"nft {what}: {result.stderr.strip()}")
+        raise HostError(f"nft {what}: {program_error(result.stderr.strip())}")
     return result

@@ -33,7 +33,6 @@ _IPTABLES_NFT = {"ip": "iptables-nft", "ip6": "ip6tables-nft", "bridge": "ebtabl
 _IPTABLES_TABLES = ("filter", "mangle", "raw", "security", "nat", "broute")
 _SWITCHES = {"ip": ("iptables",), "ip6": ("ip6tables",), "inet": ("iptables", "ip6tables"), "iptables-legacy": ("iptables",),
              "ip6tables-legacy": ("ip6tables",), ARPTABLES: ("arptables",)}
-_LIMIT_S = 60
 
 
 def pass_foreign_filters(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> list[str]:
@@ -148,5 +147,5 @@ def _remove(chain: Chain) -> str:
 
 
 def _nft(text: str) -> str:
-    result = subprocess.run(["nft", "-f", "-"], input=text, capture_output=True, text=True, check=False, timeout=_LIMIT_S, env={**os.environ, "LC_ALL": "C"})
+    result = subprocess.run(["nft", "-f", "-"], input=text, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
     return result.stderr.strip().split("\n")[0] or "nft fails" if result.returncode else ""

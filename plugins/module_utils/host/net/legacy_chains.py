@@ -20,7 +20,7 @@ _EBTABLES = "ebtables-legacy"
 _NAMES = {"iptables-legacy": "/proc/net/ip_tables_names", "ip6tables-legacy": "/proc/net/ip6_tables_names", ARPTABLES: "/proc/net/arp_tables_names"}
 _EBTABLES_MODULES = ("ebtable_filter", "ebtable_nat", "ebtable_broute")  # ebtables does not list its tables
 _TRANSLATION = "nat"  # a table of iptables whose chains see only tracked packets, of which experiments have none
-_LIMIT_S = 60
+_LOCK_S = 30
 _MARK = ("--mark", f"{PASS_MARK:#x}")
 
 
@@ -76,11 +76,11 @@ def _parsed(command: str, table: str, listing: str) -> list[Chain]:
 
 def _wait(command: str) -> tuple[str, ...]:
     """Return the arguments to wait for another program that is changing the tables."""
-    return ("-w", str(_LIMIT_S // 2)) if command.startswith("ip") else ()
+    return ("-w", str(_LOCK_S)) if command.startswith("ip") else ()
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT_S, env={**os.environ, "LC_ALL": "C"})
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
 
 
 def _lines(path: str) -> list[str]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 
 from ...errors import HostError
+from ..base.os_errors import why
 from ..base.paths import ExperimentPaths
 from . import netlink
 from .device_settings import write_setting
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 PREFIXES = ("bb", "bv", "bx", "bp")  # with which the names of bridges, ports, tunnels and probe ports begin
-# Our bridges pass the first frame at once, and the vhost's packet filter does not see what crosses them.
+INSIDE = "bi"
+"""With which the name of a container's end of a port begins, as long as it is on the host."""
+# Our bridges pass the first frame at once. The kernel's settings for all bridges can still show other programs' filters what crosses them.
 QUIET_BRIDGE = [
     ("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0),
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),
@@ -67,7 +70,7 @@ def disable_ipv6(name: str) -> None:
     except FileNotFoundError:
         pass  # a kernel without IPv6, or a device that is gone again
     except OSError as exc:
-        raise HostError(f"IPv6 of {name} cannot be disabled: {exc.strerror}") from exc
+        raise HostError(f"IPv6 of {name} cannot be disabled: {why(exc)}") from exc
 
 
 def remove_marked(paths: ExperimentPaths, limit_s: float = 120.0) -> list[str]:

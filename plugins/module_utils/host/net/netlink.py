@@ -13,11 +13,13 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from ...errors import HostError
+from ..base.os_errors import program_error
 from . import netlink_messages as nl
+from .link import Link
 from .netlink_messages import TYPE_CHECKING
+from .refusals import explained
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,35 +31,6 @@ _HOST_LENGTH = 32  # of an IPv4 prefix that is one address
 _LONGEST_WITH_BROADCAST = 30  # of the IPv4 prefixes that have a broadcast address
 ALL_ZEROS = "00:00:00:00:00:00"
 """The MAC address of a VXLAN device's flood entries."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """A live network device.
-
-    up      whether it is administratively up
-    alias   "" when it has none
-    kind    ``bridge``, ``veth``, ``vxlan``, ``tun`` …; "" for a network card
-    master  the name of the bridge that it is a member of, or ""
-    peer    the name of the device at its other end, or below it; "" when that is in another network namespace
-    data    attributes of its kind, by the kernel's names
-    ipv6    whether it takes part in IPv6. A kernel without IPv6 has no device that does
-    arp_ignore  which requests for an address of this host the host does not answer by it, see the kernel's ip-sysctl
-    """
-
-    name: str
-    index: int
-    up: bool
-    mtu: int
-    mac_address: str
-    alias: str
-    group: int
-    kind: str
-    master: str
-    peer: str
-    data: dict[str, Any]
-    ipv6: bool = False
-    arp_ignore: int = 0
 
 
 class Batch:
@@ -178,23 +151,26 @@ def _open(protocol: int = socket.NETLINK_ROUTE) -> socket.socket:
     sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     sock.bind((0, 0))
     sock.settimeout(_LIMIT_S)
+    for option in (nl.NETLINK_CAP_ACK, nl.NETLINK_EXT_ACK):
+        sock.setsockopt(nl.SOL_NETLINK, option, 1)
     return sock
 
 
 def _exchange(sock: socket.socket, first: int, requests: list[tuple[bytes, str, int]]) -> None:
-    waiting = {first + place: (what, ignore) for place, (_data, what, ignore) in enumerate(requests)}
+    waiting = {first + place: request for place, request in enumerate(requests)}
     sock.send(b"".join(data for data, _what, _ignore in requests))
     failure = None
     while waiting:
         for kind, sequence, body in nl.messages(sock.recv(_RECEIVE)):
             if kind != nl.NLMSG_ERROR or sequence not in waiting:
                 continue
-            what, ignore = waiting.pop(sequence)
+            data, what, ignore = waiting.pop(sequence)
             number = nl.error_number(body)
             if number and number != ignore and failure is None:
-                failure = HostError(f"{what}: {os.strerror(number)}")
+                failure = (what, data, number, nl.error_text(body))
     if failure:
-        raise failure
+        what, data, number, said = failure
+        raise HostError(f"{what}: {explained(data, number, said, links, dump)}")
 
 
 def dump(kind: int, request: bytes, protocol: int = socket.NETLINK_ROUTE) -> Iterator[bytes]:
@@ -266,5 +242,5 @@ def ip_json(*arguments: str) -> list[dict[str, Any]]:
     except FileNotFoundError as exc:
         raise HostError("ip is missing on this host: install the package iproute2") from exc
     if result.returncode:
-        raise HostError(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
+        raise HostError(f"ip {' '.join(arguments)}: {program_error(result.stderr.strip())}")
     return [entry for entry in json.loads(result.stdout or "[]") if entry]

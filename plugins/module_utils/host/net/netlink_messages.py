@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
+SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
+_NLMSGERR_ATTR_MSG = 1
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
@@ -95,6 +97,11 @@ def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 def error_number(body: bytes) -> int:
     """Return the error number of a message NLMSG_ERROR, 0 for an acknowledgement."""
     return -_ERRNO.unpack_from(body)[0]
+
+
+def error_text(body: bytes) -> str:
+    """Return the sentence with which the kernel explains an error, "" if it has none. The socket has both options NETLINK_…_ACK."""
+    return _text_of(attribute_bytes(body, _NLMSGERR_ATTR_MSG, _ERRNO.size + NLMSGHDR.size))
 
 
 def encode(attributes: Iterable[tuple[str, Any]]) -> bytes:
@@ -299,6 +306,7 @@ _BRIDGE: Table = {
 _VXLAN: Table = {
     "IFLA_VXLAN_ID": (1, _U32), "IFLA_VXLAN_GROUP": (2, _IP), "IFLA_VXLAN_LINK": (3, _U32), "IFLA_VXLAN_LOCAL": (4, _IP), "IFLA_VXLAN_TTL": (5, _U8),
     "IFLA_VXLAN_LEARNING": (7, _U8), "IFLA_VXLAN_LIMIT": (9, _U32), "IFLA_VXLAN_PORT": (15, _BE16),
+    "IFLA_VXLAN_COLLECT_METADATA": (25, _U8),
 }
 _INFO_DATA = {kind: _by_number(names) for kind, names in (("veth", _VETH), ("bridge", _BRIDGE), ("vxlan", _VXLAN))}
 _LINK: Table = {

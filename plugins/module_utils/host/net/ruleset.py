@@ -67,7 +67,8 @@ def _arrivals(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
     if own:  # the kernel obeys redirects where the interface or the whole host does
         taken += [f"iifname {own} icmp type redirect drop", f"iifname {own} icmpv6 type nd-redirect drop"]
     # br_netfilter shows the packets that cross a bridge to the hooks prerouting and forward, with the bridge as both devices
-    return _chain("arrivals", "input", _FIRST, taken) + _chain("routed", "forward", _FIRST, [f"{mine} oifgroup != {paths.group} drop"])
+    routed = [f"{mine} oifgroup != {paths.group} drop"] + ([f"iifname {own} oifname {own} {_SET_MARK}"] if own else [])
+    return _chain("arrivals", "input", _FIRST, taken) + _chain("routed", "forward", _FIRST, routed)
 
 
 def _own(plan: HostPlan) -> str:
@@ -84,7 +85,8 @@ def _untracked(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
         return []
     own = _own(plan)
     mine = f"iifgroup {paths.group} iifname != {own}" if own else f"iifgroup {paths.group}"
-    return _chain("untracked", "prerouting", MARKING, [f"{mine} notrack"])
+    # its interfaces are in the network namespace of the bridges, so packets still have the mark; the machine's own filter decides about them
+    return _chain("untracked", "prerouting", MARKING, [f"{mine} notrack", *([f"iifname {own} meta mark set 0"] if own else [])])
 
 
 def _marks(plan: HostPlan, paths: ExperimentPaths, cards: Iterable[str]) -> list[str]:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
 
 from ...errors import HostError
+from ..base.os_errors import holders_of_tap, why
 
 _TUNSETIFF, _TUNSETPERSIST, _TUNSETOWNER = 0x400454CA, 0x400454CB, 0x400454CC
 _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
@@ -21,7 +23,7 @@ def make_tap(name: str) -> None:
         fcntl.ioctl(fd, _TUNSETOWNER, 0)
         fcntl.ioctl(fd, _TUNSETPERSIST, 1)
     except OSError as exc:
-        raise HostError(f"tap {name}: {exc.strerror}") from exc
+        raise HostError(f"tap {name}: {why(exc)}") from exc
     finally:
         os.close(fd)
 
@@ -36,5 +38,6 @@ def open_tap(name: str) -> int:
         fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR))
     except OSError as exc:
         os.close(fd)
-        raise HostError(f"tap {name}: {exc.strerror}") from exc
+        holders = holders_of_tap(name) if exc.errno == errno.EBUSY else ""
+        raise HostError(f"tap {name}: {f'{exc.strerror}: it is in use by {holders}' if holders else why(exc)}") from exc
     return fd

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from ...clean_text import clean_line, clean_text
 from ...errors import HostError
 from ..base import syscalls
+from ..base.os_errors import why
 from .command import Hardware, MachinePaths, bare_command, memory_args
 from .disk import make_disk
 from .logs import console_end
@@ -50,7 +51,7 @@ def make_template(hardware: Hardware, key: str, limit_s: float, cache_mb: int, g
             _boot_and_save(hardware, making, limit_s, go_on)
             keep(key, template_fingerprint(hardware), making, time.monotonic() - began)
         except OSError as exc:
-            raise HostError(f"template {key} cannot be made: {exc.strerror or exc}") from exc
+            raise HostError(f"template {key} cannot be made: {why(exc, TEMPLATES)}") from exc
         finally:
             shutil.rmtree(making, ignore_errors=True)
     shrink(cache_mb)

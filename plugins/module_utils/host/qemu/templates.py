@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 
 from ...errors import HostError
 from ..base.locks import try_lock
+from ..base.os_errors import why
 from ..base.paths import ExperimentPaths, remove_file, write_atomically
 from .command import Hardware, MachinePaths, bare_command, program
 from .seed import template_files
@@ -104,7 +105,7 @@ def take(key: str, paths: ExperimentPaths) -> Template | None:
             return None
         except OSError as exc:
             shutil.rmtree(mine, ignore_errors=True)
-            raise HostError(f"template {key} cannot be copied to {mine}: {exc.strerror}") from exc
+            raise HostError(f"template {key} cannot be copied to {mine}: {why(exc, mine)}") from exc
         os.utime(f"{TEMPLATES}/{key}/{NOTE}")
         write_atomically(proven, "")
     return Template(key, mine, private_mb(key))
@@ -128,7 +129,7 @@ def keep(key: str, fingerprint: dict, making: str, seconds: float) -> None:
         remove(key)
         os.rename(making, f"{TEMPLATES}/{key}")
     except OSError as exc:
-        raise HostError(f"template {key} cannot be kept: {exc.strerror}") from exc
+        raise HostError(f"template {key} cannot be kept: {why(exc, making)}") from exc
 
 
 def shrink(limit_mb: int, dry_run: bool = False) -> list[str]:

@@ -12,6 +12,7 @@ import time
 from ...errors import BenitoError, HostError
 from ...hostplan import HostPlan
 from ..base.locks import experiment_lock, removal_blocked, removal_lock
+from ..base.os_errors import explained, message
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_applied, read_plan, remember_applied
 from ..base.systemctl import systemctl
@@ -19,6 +20,7 @@ from ..net.firewall import apply_firewall, firewall_state, remove_firewall
 from ..net.foreign_filters import close_foreign_filters, pass_foreign_filters
 from ..net.probe import answering, make_endpoints
 from ..net.substrates import apply_network, remove_network
+from ..net.unmanaged import keep_unmanaged, release_unmanaged
 from . import setup, sysctls, unit_file
 from .kinds import KIND_PARTS
 
@@ -41,11 +43,11 @@ def apply(paths: ExperimentPaths, parts: tuple[str, ...] = PARTS, dry_run: bool 
         with removal_blocked(paths):
             os.makedirs(paths.run, mode=0o700, exist_ok=True)
         try:
-            changes, refused = sysctls.apply_sysctls(paths, plan.sysctls, dry_run) if "network" in parts else ([], [])
+            changes, warnings = _prepare(plan, paths, dry_run) if "network" in parts else ([], [])
             changes += _apply_parts(plan, paths, parts, dry_run)
-            return {**_result(changes), "warnings": [f"not set on this host: {reason}" for reason in refused]}
+            return {**_result(changes), "warnings": warnings}
         except OSError as exc:
-            raise _explained(exc) from exc
+            raise HostError(explained(exc)) from exc
 
 
 def answer(paths: ExperimentPaths) -> dict:
@@ -57,7 +59,7 @@ def answer(paths: ExperimentPaths) -> dict:
             if not answering(paths):
                 make_endpoints(plan, paths)
         except OSError as exc:
-            raise _explained(exc) from exc
+            raise HostError(explained(exc)) from exc
     return _result([])
 
 
@@ -90,14 +92,21 @@ def down(paths: ExperimentPaths) -> dict:
     failures: list[str] = []
     with removal_lock(paths), experiment_lock(paths):
         for step in (end_templates, _stop_unit, *(part.remove for part in KIND_PARTS), remove_network, remove_firewall, close_foreign_filters,
-                     sysctls.release_sysctls, _leave_control_bridge, _remove_files, setup.remove_if_last):
+                     release_unmanaged, sysctls.release_sysctls, _leave_control_bridge, _remove_files, setup.remove_if_last):
             try:
                 changes += step(paths)
             except (BenitoError, OSError) as exc:
-                failures.append(str(exc))
+                failures.append(message(exc))
         if failures:
             raise HostError(f"{paths.experiment} is only partly removed from this host: " + "; ".join(failures))
     return _result(changes)
+
+
+def _prepare(plan: HostPlan, paths: ExperimentPaths, dry_run: bool) -> tuple[list[str], list[str]]:
+    """Prepare the host for the experiment's devices. Return (changes, warnings), both as text."""
+    changes, refused = sysctls.apply_sysctls(paths, plan.sysctls, dry_run)
+    kept, untold = keep_unmanaged(plan, paths, dry_run)
+    return changes + kept, [*(f"not set on this host: {reason}" for reason in refused), *untold]
 
 
 def _apply_parts(plan: HostPlan, paths: ExperimentPaths, parts: tuple[str, ...], dry_run: bool) -> list[str]:
@@ -156,12 +165,3 @@ def _remove_files(paths: ExperimentPaths, limit_s: float = 5.0) -> list[str]:
 
 def _result(changes: list[str]) -> dict:
     return {"changed": bool(changes), "changes": changes}
-
-
-def _explained(exc: OSError) -> HostError:
-    reasons = {
-        errno.ENOSPC: "no space left: the file system is full, or a kernel limit, such as that of mounts or namespaces, is reached",
-        errno.EMFILE: "too many open files",
-        errno.EPERM: "not permitted: benito-host must run as root, and a container must allow namespaces and mounts",
-    }
-    return HostError(f"{exc.strerror or exc}{': ' + reasons[exc.errno] if exc.errno in reasons else ''}")

@@ -158,7 +158,7 @@ class _Supervisor:
     def _legacy_unpassed(self) -> bool:
         try:
             return not self._restoring and legacy_unpassed(self._paths)
-        except (BenitoError, OSError, subprocess.SubprocessError) as exc:
+        except (BenitoError, OSError) as exc:
             print(f"benito-host: iptables-legacy: {exc}", file=sys.stderr, flush=True)
             return False
 

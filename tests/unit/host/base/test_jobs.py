@@ -50,7 +50,7 @@ def test_progress_and_result_are_there_for_whoever_asks_and_nobody_else_reads_th
     assert {path.stat().st_mode & 0o077 for path in (Path(job["job"]), *Path(job["job"]).iterdir())} == {0}
 
 
-@pytest.mark.parametrize(("raised", "error"), [(HostError("no room"), "no room"), (OSError(28, "No space left"), "[Errno 28] No space left"),
+@pytest.mark.parametrize(("raised", "error"), [(HostError("no room"), "no room"), (OSError(28, "No space left"), "No space left"),
                                                (ValueError("odd"), "unexpected error ValueError: odd; the traceback is in ")])
 @sandboxed
 def test_what_goes_wrong_is_its_result(raised, error):

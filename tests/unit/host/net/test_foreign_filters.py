@@ -97,7 +97,8 @@ def ruleset():
 @pytest.mark.parametrize(("family", "hook", "policy", "rules"), [
     ("ip", "forward", "drop", ""), ("inet", "forward", "drop", ""), ("bridge", "forward", "drop", ""), ("bridge", "prerouting", "drop", ""),
     ("bridge", "postrouting", "drop", ""), ("inet", "prerouting", "drop", ""), ("ip", "postrouting", "drop", ""),
-    ("inet", "forward", "accept", "ct state invalid,untracked drop\nreject with icmpx admin-prohibited"), ("ip", "prerouting", "accept", "fib saddr . iif oif missing drop"),
+    ("inet", "forward", "accept", "ct state invalid,untracked drop\nreject with icmpx admin-prohibited"),
+    ("ip", "prerouting", "accept", "fib saddr . iif oif missing drop"),
 ])
 @needs_br_netfilter
 @sandboxed
@@ -276,7 +277,7 @@ def owner_of(table):
 def test_a_table_that_lets_nobody_else_in_is_refused_by_name_where_it_matters():
     Lan()
     with owner_of("inet firewalld"):
-        with pytest.raises(HostError, match=r"packets of Proj.exp: family inet, table firewalld, chain c, hook forward: .*NftablesTableOwner=no.*or set net.bridge"):
+        with pytest.raises(HostError, match=r"Proj.exp: family inet, table firewalld, chain c, hook forward: .*NftablesTableOwner=no.*or set net.br"):
             pass_foreign_filters(plan(), PATHS)
         assert foreign_state(plan(), PATHS) == "inet firewalld c"
         for family in ("iptables", "ip6tables"):
