@@ -15,8 +15,9 @@ from ..topology.model import Topology
 from .addressing.addresses import assign_addresses
 from .assign_kinds import annotate, realise
 from .binding.hosts import hosts_entries, hosts_text
+from .kind_counts import KindCount, count_kinds
 from .nesting import made_carriers
-from .node_view import Nodes, read_nodes
+from .node_view import Nodes, is_partitioned, read_nodes
 from .partitioning.partition import partition, without_partitions
 from .partitioning.passes import machine_types
 from .placement.machines import Machine, machines, overfull_bridges
@@ -41,6 +42,7 @@ class Embedding:
     network      the partitioned topology as nodes, attachments and subnets
     routes       ``routes.of(node)``: computed when first asked for
     hosts        entries of the hosts file
+    kinds        how many nodes of which kind it has, and why
     warnings     for the author, in the order of the steps
     """
 
@@ -51,6 +53,7 @@ class Embedding:
     network: Network
     routes: Routes
     hosts: tuple[HostsEntry, ...]
+    kinds: tuple[KindCount, ...]
     warnings: tuple[Problem, ...]
 
     @property
@@ -94,8 +97,15 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
         network=network,
         routes=Routes(network, settings.address_base, settings.control_networks),
         hosts=hosts,
+        kinds=_kinds(topology, annotated, nodes, carrying),
         warnings=(*odd, *warnings, *ambiguous, *odd_networks, *made_carriers(nodes)),
     )
+
+
+def _kinds(topology: Topology, annotated: Topology, nodes: Nodes, carrying: tuple[Machine, ...]) -> tuple[KindCount, ...]:
+    given = read_nodes(topology)
+    hidden = [name for machine in carrying for name in machine.hidden]
+    return count_kinds(given, read_nodes(annotated), nodes, hidden, is_partitioned(given.values()))
 
 
 def _checked(topology: Topology, settings: EmbeddingSettings) -> tuple[tuple[Problem, ...], Topology, Topology]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..embedding.embed import Embedding, embed
+from ..embedding.kind_counts import KindCount
 from ..embedding.partitioning.passes import machine_types
 from ..embedding.placement.catalogue import catalogue
 from ..embedding.placement.images import Choice, choose_images
@@ -61,12 +62,14 @@ class Creation:
 
     files     {path inside the directory: content}
     carried   {pnode: its vnodes}
+    kinds     how many nodes of which kind, and why
     warnings  about odd but allowed input
     """
 
     directory: ExperimentDirectory
     files: dict[str, Any]
     carried: dict[str, tuple[str, ...]]
+    kinds: tuple[KindCount, ...]
     warnings: tuple[Problem, ...]
 
     def write(self) -> None:
@@ -74,13 +77,13 @@ class Creation:
         self.directory.create(self.files)
 
     def message(self, would: bool = False) -> str:
-        """Return the final message to the user: that the experiment exists (or would), its directory, and the next command."""
+        """Return the final message to the user: that the experiment exists (or would), its directory, its kinds, and the next command."""
         name = str(self.directory)
         head = f"Benito experiment {name} would be created." if would else f"Benito experiment {name} successfully created!"
         count = sum(len(nodes) for nodes in self.carried.values())
         where = f"{count} {_plural('node', count)} on {len(self.carried)} {_plural('pnode', len(self.carried))}, in {self.directory.path}"
         after = f"Next: ansible-playbook deter.benito.swapin -e pid={self.directory.project} -e eid={self.directory.eid}"
-        return "\n".join([head, where] + ([] if would else [after]))
+        return "\n".join([head, where, *_kinds_line(self.kinds)] + ([] if would else [after]))
 
     def summary(self) -> str:
         """Return a line for each pnode, file and folder of the experiment."""
@@ -113,9 +116,9 @@ def prepare(request: Request) -> Creation:
         **pictures,
         "site.yml": site_yaml(settings),
         "state.json": state_json(SWAPPED),
-        "activity.log": _first_activity(request, carried, warnings),
+        "activity.log": _first_activity(request, carried, embedding.kinds, warnings),
     }
-    return Creation(directory, files, carried, warnings)
+    return Creation(directory, files, carried, embedding.kinds, warnings)
 
 
 @dataclass(frozen=True)
@@ -202,11 +205,17 @@ def _choose_images(embedding: Embedding, settings: SiteSettings) -> Choice:
     return choose_images(embedding.nodes, catalogue(settings.images), settings.default_image, hidden, settings.openvz_template)
 
 
-def _first_activity(request: Request, carried: Mapping[str, Sequence[str]], warnings: Iterable[Problem]) -> str:
+def _first_activity(request: Request, carried: Mapping[str, Sequence[str]], kinds: Iterable[KindCount], warnings: Iterable[Problem]) -> str:
     count = sum(len(nodes) for nodes in carried.values())
     summary = f"created from {request.topology}: {count} {_plural('node', count)} on {len(carried)} {_plural('pnode', len(carried))}"
-    lines = [summary, *(f"warning: {warning}" for warning in warnings)]
+    lines = [summary, *_kinds_line(kinds), *(f"warning: {warning}" for warning in warnings)]
     return activity_lines("\n".join(lines))
+
+
+def _kinds_line(kinds: Iterable[KindCount]) -> list[str]:
+    """Return a line such as ``Kinds: 6 process (default_container), 2 qemu (in the topology)``; no line for an experiment without nodes."""
+    text = ", ".join(map(str, kinds))
+    return [f"Kinds: {text}"] if text else []
 
 
 def _plural(word: str, count: int) -> str:

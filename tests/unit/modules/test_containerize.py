@@ -102,6 +102,7 @@ def test_experiment_directory_has_every_file_of_the_design(files, tmp_path):
     assert outcome.message.splitlines() == [
         "Benito experiment DeterTest/example1 successfully created!",
         f"4 nodes on 2 pnodes, in {path}",
+        "Kinds: 3 qemu (default_container), 1 process (kind_map of openvz, in the topology)",
         "Next: ansible-playbook deter.benito.swapin -e pid=DeterTest -e eid=example1",
     ]
     top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml", "phys_topo.xml", "phys_topo.ns",
@@ -218,7 +219,8 @@ def test_reported_files_are_the_written_files(files, tmp_path):
 
 
 def test_misspelt_attributes_are_shown_once_with_what_was_meant(files, capsys):
-    (files / "odd.xml").write_text(GOOD.replace("startup", "startpu").replace("<name>inf000</name>", f"<name>inf000</name>{attributes_of({'ip4_adress': '1'})}"))
+    wrong = f"<name>inf000</name>{attributes_of({'ip4_adress': '1'})}"
+    (files / "odd.xml").write_text(GOOD.replace("startup", "startpu").replace("<name>inf000</name>", wrong))
     outcome = run(**good(topology="odd.xml"))
     shown = json.dumps(outcome.result.get("warnings")) + capsys.readouterr().err
     assert not outcome.failed

@@ -54,3 +54,12 @@ def test_a_node_without_a_start_command_reports_that_it_has_booted_and_no_more()
     said = booted("")
     assert [line.split()[0] for line in said.splitlines()] == ["booting", "booted"]
     assert parse_report(said).state == "booted" and parse_report(said).start_command == ""
+
+
+@sandboxed
+def test_a_start_command_of_several_lines_is_run_as_the_shell_script_that_it_is():
+    make_port()
+    booted("for word in one two\ndo\n    echo $word\ndone\nexit 4")
+    log = Path("/var/benito/log")
+    assert (log / "start_command.out").read_text() == "one\ntwo\n"
+    assert "with exit status 4" in (log / "start_command.log").read_text()

@@ -98,6 +98,19 @@ def test_nodes_have_their_own_name_network_and_files_and_reach_each_other():
 
 
 @sandboxed
+def test_one_subnet_on_two_networks_of_a_node_is_made_and_stays():
+    """As ``embedding/routing/unclear.py`` plans it: no routes. Each member reaches who is on its own network."""
+    alike = with_vnode(plan(), "a", routes=())
+    alike = with_vnode(alike, "b", interfaces=(interface("b", 0, "lan1", "10.0.0.2/24"),), routes=())
+    alike = with_vnode(alike, "r", interfaces=(interface("r", 0, "lan0", "10.0.0.254/24"), interface("r", 1, "lan1", "10.0.0.253/24")))
+    assert built(alike)
+    assert built(alike) == []
+    assert "10.0.0.254/24" in inside("r", "ip address show dev inf000") and "10.0.0.253/24" in inside("r", "ip address show dev inf001")
+    assert "1 received" in inside("r", "ping -c 1 -W 3 -I inf000 10.0.0.1")
+    assert "1 received" in inside("r", "ping -c 1 -W 3 -I inf001 10.0.0.2")
+
+
+@sandboxed
 def test_what_was_taken_away_inside_a_node_is_repaired_and_nothing_else():
     built()
     inside("a", "ip address add 10.99.0.1/24 dev inf000; ip route add 10.98.0.0/16 via 10.0.0.254")
