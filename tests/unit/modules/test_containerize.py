@@ -284,7 +284,10 @@ def test_examples_of_other_formats_are_kept_beside_their_topdl(files, tmp_path, 
 
 EXPECTED_OF_IMPORTS = {
     "campus.graphml": ["13: node 'Zürich Core': is called Zurich-Core here"],
-    "routers.clab.yml": ["15: node 'r2': binds is not carried over", "41: link number 5: leads out of the lab, to 'host', and is left out"],
+    "routers.clab.yml": [
+        "15: 2 nodes with settings that are not carried over: node 'r2': binds is not carried over; node 'client2': mgmt-ipv4 is not carried over",
+        "41: link number 5: leads out of the lab, to 'host', and is left out",
+    ],
 }
 
 
