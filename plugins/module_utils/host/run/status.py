@@ -16,7 +16,8 @@ from .kinds import KIND_PARTS
 def status(paths: ExperimentPaths) -> dict:
     """Return the state of every node and substrate: {"changed": False, "unit": "active", "nodes": {name: {"kind", "state", "exit_code", "start_command",
     "exit_status"}}, "substrates": {name: "up" or "missing"}, "filter": "up", "missing", "changed" by another program, or "" when the
-    plan needs none, "managed": {device: the network manager that has taken it}}, with the nodes in the plan's order, see ``kinds.Part.status``. Raises HostError.
+    plan needs none, "managed": {device: the network manager that has taken it}}, with the nodes in the plan's order, see ``kinds.Part.status``.
+    Raises HostError.
     """
     plan = read_plan(paths)
     kinds = {vnode.kind for vnode in plan.vnodes}
