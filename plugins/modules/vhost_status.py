@@ -47,6 +47,12 @@ filter:
     - It is C(up), C(missing), or C(changed) by another program, and empty when the experiment needs none here.
   returned: success
   type: str
+foreign:
+  description:
+    - Whether the experiment's packets pass the packet filters of other programs on this machine, such as Docker's.
+    - It is C(passed), the first chain that may drop them, or empty when no such chain sees them.
+  returned: success
+  type: str
 managed:
   description: Devices of the experiment that a network manager of this machine has taken, each with that manager. It should be empty.
   returned: success

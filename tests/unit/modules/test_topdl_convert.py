@@ -86,7 +86,22 @@ def test_content_that_the_output_cannot_express_gives_a_warning(work, capsys):
     (work / "lab.xml").write_text("<experiment><elements><computer><name>a</name><cpu/></computer></elements></experiment>")
     _failed, result = run(topology="lab.xml", out="lab.tcl")
     shown = json.dumps(result.get("warnings")) + capsys.readouterr().err  # where Ansible's plugins are loaded in this process, it prints them at once
-    assert "its <cpu> has no place in an NS file" in shown
+    assert "no place for <cpu> in an NS file" in shown
+
+
+STUBS = "".join(f"<substrates><name>l{name}</name></substrates><elements><computer><name>{name}</name><interface><substrate>l{name}</substrate></interface>"
+                "</computer></elements>" for name in "ab")  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix, count", [("tcl", "0 links and LANs"), ("graphml", "2 links and LANs"), ("xml", "2 links and LANs")])
+def test_counts_are_those_of_the_written_file(work, suffix, count):
+    (work / "stubs.xml").write_text(f"<experiment>{STUBS}</experiment>")
+    assert run(topology="stubs.xml", out=f"e.{suffix}")[1]["msg"] == f"{work}/e.{suffix}: 2 nodes, {count}"
+
+
+def test_format_of_the_topology_is_known_by_its_content(work):
+    shutil.copy(CAMPUS, work / "campus")
+    assert run(topology="campus", out="campus.tcl")[1]["msg"] == f"{work}/campus.tcl: 3 nodes, 2 links and LANs"
 
 
 REFUSED = {
@@ -95,7 +110,8 @@ REFUSED = {
     "half an experiment": ({"out": "a.xml", "pid": "P"}, "an experiment has both a pid and an eid"),
     "no such experiment": ({"out": "a.xml", "pid": "P", "eid": "e"}, "experiment P/e does not exist"),
     "no such file": ({"out": "a.xml", "topology": "none.xml"}, "none.xml: cannot be read: No such file"),
-    "a format that is not written": ({"out": "a.clab.yml", "topology": CAMPUS}, "a.clab.yml: is no name of a topology that is written"),
+    "a format that is not written": ({"out": "a.clab.yml", "topology": CAMPUS}, "a.clab.yml: is no name of a topology that is written (one that ends"),
+    "no suffix": ({"out": "lab", "topology": CAMPUS}, "lab: is no name of a topology that is written (one that ends with .xml or .topdl for TopDL; .tcl"),
     "no such folder": ({"out": "x/a.xml", "topology": CAMPUS}, "x/a.xml cannot be written: there is no folder"),
     "a device": ({"out": "dev.xml", "topology": CAMPUS}, "dev.xml is not a regular file"),
     "names that NS has not": ({"out": "a.tcl", "topology": "odd.xml"}, "'a_b' is no name in an NS file"),

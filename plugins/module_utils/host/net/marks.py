@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PREFIXES = ("bb", "bv", "bx", "bp")  # with which the names of bridges, ports, tunnels and probe ports begin
 INSIDE = "bi"
 """With which the name of a container's end of a port begins, as long as it is on the host."""
-# Our bridges pass the first frame at once, and the vhost's packet filter does not see what crosses them.
+# Our bridges pass the first frame at once. The kernel's settings for all bridges can still show other programs' filters what crosses them.
 QUIET_BRIDGE = [
     ("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0),
     ("IFLA_BR_NF_CALL_IPTABLES", 0), ("IFLA_BR_NF_CALL_IP6TABLES", 0), ("IFLA_BR_NF_CALL_ARPTABLES", 0),

@@ -8,6 +8,7 @@ from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_plan
 from ..base.systemctl import systemctl
 from ..net.firewall import firewall_state
+from ..net.foreign_filters import foreign_state
 from ..net.substrates import substrates_status
 from ..net.unmanaged import managed_devices
 from .kinds import KIND_PARTS
@@ -16,8 +17,8 @@ from .kinds import KIND_PARTS
 def status(paths: ExperimentPaths) -> dict:
     """Return the state of every node and substrate: {"changed": False, "unit": "active", "nodes": {name: {"kind", "state", "exit_code", "start_command",
     "exit_status"}}, "substrates": {name: "up" or "missing"}, "filter": "up", "missing", "changed" by another program, or "" when the
-    plan needs none, "managed": {device: the network manager that has taken it}}, with the nodes in the plan's order, see ``kinds.Part.status``.
-    Raises HostError.
+    plan needs none, "foreign": see ``foreign_state``, "managed": {device: the network manager that has taken it}}, with the nodes in the plan's
+    order, see ``kinds.Part.status``. Raises HostError.
     """
     plan = read_plan(paths)
     kinds = {vnode.kind for vnode in plan.vnodes}
@@ -28,5 +29,6 @@ def status(paths: ExperimentPaths) -> dict:
         "nodes": {vnode.name: {"kind": vnode.kind, **found[vnode.name]} for vnode in plan.vnodes if vnode.name in found},
         "substrates": substrates_status(plan, paths),
         "filter": firewall_state(plan, paths),
+        "foreign": foreign_state(plan, paths),
         "managed": managed_devices(paths),
     }

@@ -95,7 +95,8 @@ class Links:
             return None
         rest = [key for key in endpoint.items if key not in ("node", "interface", "ipv4")]
         if rest:
-            self.problems.warn("endpoints", endpoint.line, label, f"{', '.join(shown(key)[1:-1] for key in rest[:8])} of {shown(node)} not carried over")
+            message = f"{', '.join(shown(key)[1:-1] for key in rest[:8])} of {shown(node)} not carried over"
+            self.problems.warn("endpoints with settings that are not carried over", endpoint.line, label, message)
         return node, End(text_of(endpoint, "interface"), tuple(self._address(endpoint, label)))
 
     def _address(self, endpoint: Mapping, label: str) -> list[tuple[str, str]]:
@@ -124,6 +125,7 @@ class Links:
     def _report_rest(self, link: Mapping, label: str) -> None:
         rest = [key for key in link.items if key not in ("type", "endpoints", _MTU)]
         if rest:
-            self.problems.warn("what else is said of links", link.line, label, f"{', '.join(shown(key)[1:-1] for key in rest[:8])} not carried over")
+            message = f"{', '.join(shown(key)[1:-1] for key in rest[:8])} not carried over"
+            self.problems.warn("links with settings that are not carried over", link.line, label, message)
         if text_of(link, _MTU):
-            self.problems.warn("MTUs", line_of(link, _MTU), label, "its MTU is kept as an attribute, without effect: nodes see 1500")
+            self.problems.warn("MTUs of links", line_of(link, _MTU), label, "its MTU is kept as an attribute, without effect: nodes see 1500")

@@ -13,7 +13,7 @@ import re
 
 from ...errors import Problem
 from ..attributes import CPUS, MEMORY, NODE_TYPE, PREFIX, STARTUP
-from ..imports.draft import Draft
+from ..imports.draft import LABEL, Draft
 from ..imports.yaml_source import Mapping, load_yaml
 from ..model import Topology
 from ..problem_log import ProblemLog
@@ -63,7 +63,7 @@ class _Lab:
         for mapping, known in ((self.root, _OURS), (self.body, _OF_TOPOLOGY)):
             for key in mapping.items:
                 if key not in known:
-                    self.problems.warn("settings", line_of(mapping, key), shown(key), "is not carried over")
+                    self.problems.warn("settings of the lab", line_of(mapping, key), shown(key), "is not carried over")
         nodes = mapping_of(self.body, "nodes", self.problems)
         self.draft.refuse_too_many(len(nodes.items))
         for name in nodes.items:
@@ -86,7 +86,7 @@ class _Lab:
             osid, image = self._image(definition, line, label)
             self.things[name] = machine = self.draft.machine(name, line, [*pairs, *image], osid)
             if machine.name != name:
-                machine.attributes.append(("label", name))
+                machine.attributes.append((LABEL, name))
         is_machine = kind not in BRIDGES
         self._report_rest(definition if is_machine else Definition((own,)), line, label, is_machine)
 
@@ -97,7 +97,7 @@ class _Lab:
         ours = node_type(kind)
         if kind != "linux":
             message = f"the software of kind {shown(kind)} is not carried over; the node is a bare one of kind {ours}"
-            self.problems.warn("kinds", line, label, message)
+            self.problems.warn("kinds of nodes", line, label, message)
         return [(PREFIX + NODE_TYPE, ours)] + ([("containerlab:kind", kind)] if kind != "linux" else [])
 
     def _image(self, definition: Definition, line: int, label: str) -> tuple[str, list[tuple[str, str]]]:
@@ -108,7 +108,7 @@ class _Lab:
             return ("debian-12" if debian.group(1) else "debian-13"), []
         if image:
             hint = "give the node an image of the site's catalogue"
-            self.problems.warn("images", line, label, f"its image {shown(image)} is kept as an attribute, without effect", hint)
+            self.problems.warn("images of nodes", line, label, f"its image {shown(image)} is kept as an attribute, without effect", hint)
         return "", [("containerlab:image", image)] if image else []
 
     def _start_command(self, definition: Definition, label: str) -> list[tuple[str, str]]:
@@ -116,12 +116,12 @@ class _Lab:
         for command in definition.texts("exec"):
             wrong = fault(command.text)
             if wrong:
-                self.problems.warn("commands", command.line, label, f"the command {shown(command.text)} is left out: {wrong}")
+                self.problems.warn("commands that are left out", command.line, label, f"the command {shown(command.text)} is left out: {wrong}")
                 continue
             obeyed = shell_characters(command.text)
             if obeyed:
                 message = f"{' '.join(obeyed)} in {shown(command.text)} is a shell's here; containerlab gives it to the program"
-                self.problems.warn("shell characters", command.line, label, message)
+                self.problems.warn("commands with characters of a shell", command.line, label, message)
             commands.append(command.text)
         self._of_commands += sum(map(len, commands))
         if self._of_commands > _MOST_OF_COMMANDS:
@@ -149,4 +149,5 @@ class _Lab:
         rest = [key for key in definition.keys() if key not in known]
         if rest:
             verb = "is" if len(rest) == 1 else "are"
-            self.problems.warn("what else is said of nodes", line, label, f"{', '.join(shown(key)[1:-1] for key in rest[:12])} {verb} not carried over")
+            message = f"{', '.join(shown(key)[1:-1] for key in rest[:12])} {verb} not carried over"
+            self.problems.warn("nodes with settings that are not carried over", line, label, message)

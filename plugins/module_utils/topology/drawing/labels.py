@@ -12,7 +12,7 @@ from ..model import Computer, Interface, Substrate
 from ..ns.hops import Port, ports_of, way_between
 from ..ns.network import HopProfile
 
-_RATES = ((1_000_000, "Gb/s"), (1000, "Mb/s"), (1, "kb/s"))
+_RATES = ((1_000_000, "Gb/s"), (1000, "Mb/s"))
 
 
 def address(interface: Interface) -> str:
@@ -24,7 +24,7 @@ def words_of(hop: HopProfile) -> list[str]:
     """Return the shaping of a hop or path as texts, ``["100 Mb/s", "10 ms", "loses 1 %"]``, without zero values. Latency is one-way."""
     words = []
     if hop.kbps > 0:
-        factor, unit = next((factor, unit) for factor, unit in _RATES if hop.kbps >= factor)
+        factor, unit = next(((factor, unit) for factor, unit in _RATES if hop.kbps >= factor), (1, "kb/s"))
         words.append(f"{hop.kbps / factor:.4g} {unit}")
     if hop.delay_ms > 0:
         words.append(f"{hop.delay_ms:.4g} ms")

@@ -52,6 +52,8 @@ _ROLES = {
 }
 KINDS = ("embedded_pnode", "qemu", "openvz", "open_vz", "process")
 LANS = ("lan", "substrate")
+# Prefixes of data of an edge that are attributes of the interface at one of its ends.
+SOURCE, TARGET = "source:", "target:"
 _BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 _MOST_NAMES = 12
 # Maximum size of all applied defaults: their characters, plus _EACH_TIME for each application.
@@ -106,7 +108,7 @@ class Keys:
                 what = shown(child.get("key", ""))
                 self.problems.warn("data without a key", child.sourceline or 0, domain, f"no <key> for {domain}s declares {what}; it is left out")
             elif key in seen:
-                self.problems.warn("data given twice", child.sourceline or 0, domain, f"{shown(key.name)} is given twice; the first counts")
+                self.problems.warn("data that are given twice", child.sourceline or 0, domain, f"{shown(key.name)} is given twice; the first counts")
             else:
                 seen.add(key)
                 self._take(data, key, child)
@@ -163,16 +165,21 @@ class Data:
         self.drawn_label = ""
         self._roles: dict[str, tuple[str, str, int]] = {}
         self._others: list[tuple[str, str]] = []
+        self._of_ends: dict[str, list[tuple[str, str]]] = {SOURCE: [], TARGET: []}
 
     def add(self, name: str, role: str, text: str, line: int) -> None:
         text = text.strip()
         if not text or not name:
             return
-        if not role:
+        side = name[: len(SOURCE)]
+        if side in self._of_ends and self.domain == "edge" and name != side:
+            self._of_ends[side].append((name.removeprefix(side), text))
+        elif not role:
             self._others.append((name, text))
             self.keys.keep(self.domain, name)
         elif role in self._roles:
-            self.keys.problems.warn("data given twice", line, self.domain, f"{shown(name)} says the same as {shown(self._roles[role][0])}, which counts")
+            message = f"{shown(name)} says the same as {shown(self._roles[role][0])}, which counts"
+            self.keys.problems.warn("data that are given twice", line, self.domain, message)
         else:
             self._roles[role] = (name, text, line)
 
@@ -203,15 +210,22 @@ class Data:
                 pairs.append((PREFIX + NODE_TYPE, text.lower()))
             elif role == KIND:
                 message = f"{shown(text)} is no container kind; the node is of the default kind, and that is kept as the attribute {name}"
-                self.keys.problems.warn("kinds", line, f"node {shown(self.label)}" if self.label else "node", message, f"one of {', '.join(KINDS)}, or lan")
+                label = f"node {shown(self.label)}" if self.label else "node"
+                self.keys.problems.warn("kinds of nodes", line, label, message, f"one of {', '.join(KINDS)}, or lan")
                 pairs.append((name, text))
             elif role not in (LABEL, OSID):
                 pairs.append((role, text))
         return [*pairs, *self._others]
 
     def of_substrate(self) -> list[tuple[str, str]]:
-        """Return the attributes of a link or a LAN; for a node that stands for a LAN, only those without a role."""
-        known = [(role, text) for role, (_name, text, _line) in self._roles.items() if role.startswith(PREFIX) and self.domain == "edge"]
+        """Return the attributes of a link or a LAN. Data of a node that stands for a LAN which mean something of machines only are left out."""
+        known = []
+        for role, (name, text, line) in self._roles.items():
+            if role.startswith(PREFIX) and (self.domain == "edge" or containers_name(name)):
+                known.append((role, text))
+            elif self.domain == "node" and role not in (LABEL, KIND, NAMED_KIND):
+                label = f"LAN {shown(self.label)}" if self.label else "LAN"
+                self.keys.problems.warn("data of LANs that are left out", line, label, f"{shown(name)} is left out: it means something of machines only")
         return [*known, *self._others]
 
     @property
@@ -223,8 +237,8 @@ class Data:
     def ends(self) -> tuple[End, End]:
         """Return the known properties of the edge's two ends."""
         return (
-            End(self._text(SOURCE_INTERFACE), tuple(self._address(SOURCE_ADDRESS))),
-            End(self._text(TARGET_INTERFACE), tuple(self._address(TARGET_ADDRESS))),
+            End(self._text(SOURCE_INTERFACE), (*self._address(SOURCE_ADDRESS), *self._of_ends[SOURCE])),
+            End(self._text(TARGET_INTERFACE), (*self._address(TARGET_ADDRESS), *self._of_ends[TARGET])),
         )
 
     def _number(self, role: str, parse: Callable[[str], float]) -> float:

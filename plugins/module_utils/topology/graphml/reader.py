@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from ...errors import Problem
-from ..imports.draft import Draft, End, Medium
+from ..imports.draft import LABEL, Draft, End, Medium
 from ..model import Topology
 from ..problem_log import ProblemLog
 from ..scope import XmlElement, local_name, shown
@@ -127,7 +127,7 @@ class _Reading:
             else:
                 self.things[key] = machine = self.draft.machine(label, line, data.of_node(), data.osid)
                 if machine.name != label:
-                    machine.attributes.append(("label", label))
+                    machine.attributes.append((LABEL, label))
 
     def _edge(self, xml: XmlElement, directed: bool) -> _Edge | None:
         line = xml.sourceline or 0

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The writer of GraphML for NetworkX and for this package's reader. It preserves nodes, links, LANs, addresses and shaping.
 
-A link is an edge. A LAN is a node of type ``lan`` with an edge to each member. If any link or hop is asymmetric, the graph is directed, with
-one edge for each direction.
+A link is an edge. A LAN is a node of type ``lan`` with an edge to each interface, and so is a substrate that an edge cannot hold: with one member
+or none, or with two interfaces of one node. If any link or hop is asymmetric, the graph is directed, with one edge for each direction.
+Each kind of content that GraphML cannot hold is one warning.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from xml.sax.saxutils import escape, quoteattr
 from ...errors import Problem
 from ..attributes import IMAGE, IP4_ADDRESS, IP4_NETMASK, LATENCY_MODEL, LOSS, LOSS_MODEL, NODE_TYPE, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_name
 from ..checks import check_deployable
-from ..imports.draft import plain_number
-from ..model import Computer, Element, Substrate, Topology
-from ..ns.hops import Port, ports_of, way_between
+from ..imports.draft import LABEL, plain_number
+from ..imports.names import Names, as_interface_name, as_name
+from ..losses import BLANKS, Losses, add_common_losses, first_attributes
+from ..model import Attribute, Computer, Interface, Substrate, Topology
+from ..ns.hops import ADDS_UP, Port, adds_up, alike, ports_of, way_between
 from ..ns.network import HopProfile
-from ..scope import named, shown
-from .keys import LANS, role_of
+from ..problem_log import ProblemLog
+from ..scope import shown
+from .keys import KIND, KINDS, LANS, SOURCE, TARGET, role_of
 
 _NUMBERS = ("bandwidth", "delay", "loss")
 _OF_INTERFACES = (IP4_ADDRESS, IP4_NETMASK, LOSS)
 _SHAPING = (RX_RATE, RX_LATENCY, RX_LOSS)
 _HEAD = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
+_OTHER_MEANING = "left out, as its name means something else in a GraphML file"
 
 
 def write_graphml(topology: Topology) -> tuple[str, tuple[Problem, ...]]:
@@ -33,7 +38,7 @@ def write_graphml(topology: Topology) -> tuple[str, tuple[Problem, ...]]:
     check_deployable(topology)
     writer = _Writer(topology)
     writer.write()
-    return writer.text(), tuple(writer.warnings)
+    return writer.text(), writer.losses.warnings()
 
 
 class _Writer:
@@ -41,15 +46,17 @@ class _Writer:
 
     def __init__(self, topology: Topology):
         self.topology = topology
-        self.warnings: list[Problem] = []
+        self.losses = Losses(topology.source, "a GraphML file")
         self.lines: list[str] = []
         self.keys: dict[tuple[str, str], str] = {}
+        self.names = Names(ProblemLog(""))  # those that a reader will give
         attached = topology.attachments()
         self.ports = {one.name: ports_of(one, attached[one.name], topology.latency_model) for one in topology.substrates}
-        self.directed = any(not _alike(*hops) for ports in self.ports.values() for hops in self._ways(ports))
-
-    def warn(self, element: Element, label: str, message: str) -> None:
-        self.warnings.append(Problem(message, self.topology.source, element.line, label))
+        self.lans = {name for name, ports in self.ports.items() if len(ports) != 2 or ports[0].computer.name == ports[1].computer.name}
+        self.directed = any(not alike(*hops) for name in self.ports for hops in self._ways(name))
+        for substrate in topology.substrates:
+            if adds_up(substrate, attached[substrate.name], topology.latency_model):
+                self.losses.add("link or LAN", substrate.name, ADDS_UP, substrate.line)
 
     def text(self) -> str:
         declared = [
@@ -60,60 +67,95 @@ class _Writer:
         return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', _HEAD, *declared, graph, *self.lines, "  </graph>", "</graphml>", ""])
 
     def write(self) -> None:
-        for attribute in self.topology.attributes:
-            if attribute.value and containers_name(attribute.name) != LATENCY_MODEL:
-                self.lines.append(f"    {self._data('graph', attribute.name, attribute.value)}")
+        for name, value in self._pairs("the experiment", self.topology.attributes):
+            if containers_name(name) != LATENCY_MODEL:
+                self.lines.append(f"    {self._data('graph', name, value)}")
         for computer in self.topology.computers:
             self._computer(computer)
-        lans = [substrate for substrate in self.topology.substrates if len(self.ports[substrate.name]) != 2]
-        for substrate in lans:
-            pairs = [("node_type", LANS[0]), *self._of_substrate(substrate, "node")]
-            self._element("node", f"id={quoteattr(substrate.name)}", pairs)
+        ids = self._lan_ids()
         for substrate in self.topology.substrates:
-            self._substrate(substrate, substrate in lans)
+            if substrate.name in ids:
+                self._lan(substrate, ids[substrate.name])
+        for substrate in self.topology.substrates:
+            self._edges_of(substrate, ids.get(substrate.name))
+        self._lose_order()
+        add_common_losses(self.losses, self.topology)
+
+    def _lan_ids(self) -> dict[str, str]:
+        """Return {LAN: the id of its node}; the id is its name, unless a computer has that."""
+        computers = {computer.name for computer in self.topology.computers}
+        return {one.name: f"lan:{one.name}" if one.name in computers else one.name for one in self.topology.substrates if one.name in self.lans}
+
+    def _name(self, what: str, kind: str, wanted: str, name: str, line: int) -> None:
+        """Add a loss if a reader will not give a thing of the file the name ``name``."""
+        given = self.names.give(kind, wanted, line)
+        if given != name:
+            message = "another name when the file is read, where nodes and links share one set of names, regardless of case"
+            self.losses.add(what, f"{name} ({given})", message, line)
+
+    def _pairs(self, owner: str, attributes: Iterable[Attribute]) -> list[tuple[str, str]]:
+        """Return the attributes that data can hold, each once and with a value."""
+        pairs = []
+        for attribute in first_attributes(self.losses, owner, attributes):
+            name, value = attribute.name, attribute.value
+            if not value.strip():
+                self.losses.add("attribute", f"{shown(name)} of {owner}", "left out, as a GraphML file has none without a value")
+            elif name.strip() != name or not name:
+                self.losses.add("attribute", f"{shown(name)} of {owner}", "left out, as its name begins or ends with a blank")
+            else:
+                if value.strip() != value:
+                    self.losses.no_place("attribute", f"{shown(name)} of {owner}", BLANKS)
+                pairs.append((name, value))
+        return pairs
 
     # --- nodes ---------------------------------------------------------------------------------
 
     def _computer(self, computer: Computer) -> None:
-        label = named("computer", computer.name)
         pairs: dict[str, str] = {}
-        for attribute in computer.attributes:
-            name = attribute.name
+        wanted = computer.name
+        for name, value in self._pairs(computer.name, computer.attributes):
             known = containers_name(name)
-            if known in (NODE_TYPE, IMAGE):
-                pairs.setdefault(known, attribute.value)
-            elif known or name == STARTUP or not role_of(name, "node"):
-                pairs.setdefault(name, attribute.value)
+            if name == LABEL and value != computer.name and as_name(value) == computer.name:
+                pairs[name] = wanted = value
+            elif known in (NODE_TYPE, IMAGE) and value.lower() not in LANS:
+                pairs.setdefault(known, value)
+            elif known and known != NODE_TYPE or name == STARTUP or not role_of(name, "node") or _is_other_kind(name, value):
+                pairs.setdefault(name, value)
             else:
-                self.warn(computer, label, f"the attribute {shown(name)} means something else in a GraphML file and is left out")
+                self.losses.add("attribute", f"{shown(name)} of {computer.name}", _OTHER_MEANING, computer.line)
         for system in computer.operating_systems[:1]:
             pairs.setdefault("os", system.attribute("osid") or system.name)
-        for what, there in (("cpu", computer.cpus), ("software", computer.software), ("storage", computer.storage), ("service", computer.services)):
-            if there:
-                self.warn(computer, label, f"its <{what}> has no place in a GraphML file")
+        if computer.software:
+            self.losses.no_place("node", computer.name, "<software>", computer.line)
+        self._name("node", "node", wanted, computer.name, computer.line)
         self._element("node", f"id={quoteattr(computer.name)}", pairs.items())
 
     # --- links and LANs ------------------------------------------------------------------------
 
-    def _ways(self, ports: list[Port]) -> list[tuple[HopProfile, HopProfile]]:
+    def _ways(self, name: str) -> list[tuple[HopProfile, HopProfile]]:
         """Return the profiles (forward, backward) of each edge: one pair for a link, one per member for a LAN."""
-        if len(ports) == 2:
-            return [(way_between(*ports), way_between(*ports[::-1]))]
-        return [(port.out, port.into) for port in ports]
+        ports = self.ports[name]
+        return [(port.out, port.into) for port in ports] if name in self.lans else [(way_between(*ports), way_between(*ports[::-1]))]
 
-    def _substrate(self, substrate: Substrate, is_lan: bool) -> None:
-        ports = self.ports[substrate.name]
-        for port in ports:
-            self._warn_of_interface(port)
-        if is_lan:
-            for port, hops in zip(ports, self._ways(ports), strict=True):
-                self._edges(port.computer.name, substrate.name, hops, _end(port, "source"), _end(port, "target"), [])
-        else:
-            first, second = ports
-            there = {**_end(first, "source"), **_end(second, "target")}
-            back = {**_end(second, "source"), **_end(first, "target")}
-            more = [("label", substrate.name), *self._of_substrate(substrate, "edge")]
-            self._edges(first.computer.name, second.computer.name, self._ways(ports)[0], there, back, more)
+    def _lan(self, substrate: Substrate, node: str) -> None:
+        if not self.ports[substrate.name] and (substrate.capacity or substrate.latency or substrate.attribute(LOSS)):
+            self.losses.no_place("link or LAN", substrate.name, "capacity, latency and loss without members", substrate.line)
+        pairs = [("node_type", LANS[0]), *self._of_substrate(substrate, "node")]
+        self._name("link or LAN", "LAN", substrate.name, substrate.name, substrate.line)
+        self._element("node", f"id={quoteattr(node)}", [*pairs, *([(LABEL, substrate.name)] if node != substrate.name else [])])
+
+    def _edges_of(self, substrate: Substrate, lan: str | None) -> None:
+        ports, ways = self.ports[substrate.name], self._ways(substrate.name)
+        if lan is not None:
+            for port, hops in zip(ports, ways, strict=True):
+                self._edges(port.computer.name, lan, hops, _end(port, SOURCE), _end(port, TARGET), self._of_interface(port, SOURCE))
+            return
+        first, second = ports
+        there = {**_end(first, SOURCE), **_end(second, TARGET)}
+        back = {**_end(second, SOURCE), **_end(first, TARGET)}
+        more = [(LABEL, substrate.name), *self._of_substrate(substrate, "edge"), *self._of_interface(first, SOURCE), *self._of_interface(second, TARGET)]
+        self._name("link or LAN", "link", substrate.name, substrate.name, substrate.line)
+        self._edges(first.computer.name, second.computer.name, ways[0], there, back, more)
 
     def _edges(self, source: str, target: str, hops: tuple[HopProfile, HopProfile], there: dict, back: dict, more: list) -> None:
         self._element("edge", f"source={quoteattr(source)} target={quoteattr(target)}", [*more, *_of_hop(hops[0]), *there.items()])
@@ -122,23 +164,31 @@ class _Writer:
 
     def _of_substrate(self, substrate: Substrate, domain: str) -> list[tuple[str, str]]:
         pairs = []
-        for attribute in substrate.attributes:
-            known = containers_name(attribute.name)
-            if attribute.name == LOSS or known == LOSS_MODEL:
+        for name, value in self._pairs(substrate.name, substrate.attributes):
+            known = containers_name(name)
+            if name == LOSS or known == LOSS_MODEL:
                 continue
-            if role_of(attribute.name, domain) and not (known and domain == "edge"):
-                label = named("substrate", substrate.name)
-                self.warn(substrate, label, f"the attribute {shown(attribute.name)} means something else in a GraphML file and is left out")
+            if role_of(name, domain) and (not known or known == NODE_TYPE) or domain == "edge" and name.startswith((SOURCE, TARGET)):
+                self.losses.add("attribute", f"{shown(name)} of {substrate.name}", _OTHER_MEANING, substrate.line)
             else:
-                pairs.append((attribute.name, attribute.value))
+                pairs.append((name, value))
         return pairs
 
-    def _warn_of_interface(self, port: Port) -> None:
-        rest = [one.name for one in port.interface.attributes if one.name not in _OF_INTERFACES and containers_name(one.name) not in _SHAPING]
-        if rest:
-            label = f"{named('computer', port.computer.name)}, {named('interface', port.interface.name)}"
-            names = ", ".join(shown(name) for name in rest[:8])
-            self.warn(port.interface, label, f"attributes of interfaces have no place in a GraphML file: {names}")
+    def _of_interface(self, port: Port, side: str) -> list[tuple[str, str]]:
+        """Return the attributes of an interface as data of its edge."""
+        interface = port.interface
+        written = [one for one in interface.attributes if one.name not in _OF_INTERFACES and containers_name(one.name) not in _SHAPING]
+        if _label(interface):
+            written = [one for one in written if one.name != LABEL]
+        return [(side + name, value) for name, value in self._pairs(f"{port.computer.name}, interface {interface.name}", written)]
+
+    def _lose_order(self) -> None:
+        """Add nodes whose interfaces will be in another order: a reader numbers them in the order of the edges."""
+        order = {substrate.name: number for number, substrate in enumerate(self.topology.substrates)}
+        for computer in self.topology.computers:
+            numbers = [order[interface.substrate] for interface in computer.interfaces]
+            if numbers != sorted(numbers):
+                self.losses.no_place("node", computer.name, "the order of interfaces, which is that of links and LANs", computer.line)
 
     # --- XML -----------------------------------------------------------------------------------
 
@@ -156,11 +206,23 @@ class _Writer:
 
 def _end(port: Port, side: str) -> dict[str, str]:
     """Return the data of one end of an edge: the interface and its address."""
-    pairs = {f"{side}_interface": port.interface.name}
+    word = side.rstrip(":")
+    pairs = {f"{word}_interface": _label(port.interface) or port.interface.name}
     address = port.interface.attribute(IP4_ADDRESS)
     if address is not None:
-        pairs[f"{side}_address"] = str(IPv4Interface(f"{address}/{port.interface.attribute(IP4_NETMASK, '255.255.255.0')}"))
+        pairs[f"{word}_address"] = str(IPv4Interface(f"{address}/{port.interface.attribute(IP4_NETMASK, '255.255.255.0')}"))
     return pairs
+
+
+def _label(interface: Interface) -> str:
+    """Return the name that an interface had before it got a valid one, if a reader makes the same name of it; else ""."""
+    label = interface.attribute(LABEL, "") or ""
+    return label if label.strip() == label != interface.name and as_interface_name(label) == interface.name else ""
+
+
+def _is_other_kind(name: str, value: str) -> bool:
+    """Return whether this is a ``kind`` that a reader keeps as an attribute."""
+    return role_of(name, "node") == KIND and value.lower() not in (*KINDS, *LANS)
 
 
 def _of_hop(hop: HopProfile) -> list[tuple[str, str]]:
@@ -169,7 +231,3 @@ def _of_hop(hop: HopProfile) -> list[tuple[str, str]]:
 
 def _type(domain: str, name: str) -> str:
     return "double" if domain == "edge" and name in _NUMBERS else "string"
-
-
-def _alike(one: HopProfile, other: HopProfile) -> bool:
-    return one.kbps == other.kbps and abs(one.delay_ms - other.delay_ms) < 1e-9 and abs(one.loss - other.loss) < 1e-12

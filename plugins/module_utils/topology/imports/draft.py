@@ -19,6 +19,8 @@ from ..scope import shown
 from ..topdl.consistency import check_names
 from .names import InterfaceNames, Names
 
+# The attribute with the name that a node or an interface had before it got a valid one.
+LABEL = "label"
 # Maximum number of nodes, links and LANs; it bounds memory and time for files too large to deploy.
 MOST_THINGS = 80_000
 
@@ -97,6 +99,7 @@ class Draft:
         self.names = Names(problems)
         self.machines: list[Machine] = []
         self.media: list[Medium] = []
+        self._in_order: dict[Medium, None] = {}  # media by their first members
 
     def refuse_too_many(self, things: int = 0) -> None:
         """Check the number of machines and media, plus ``things`` to come.
@@ -129,11 +132,9 @@ class Draft:
             hint = "one LAN with the members of both, or a node between them"
             self.problems.error(line, f"LAN {first.name}", f"is joined to the LAN {second.name}, which is not possible here", hint)
         elif isinstance(first, Medium):
-            self._join(second, first, back, there, ends[1], line)
-            first.attributes += attributes
+            self._hop(label, line, second, first, (back, there), attributes, ends[1])
         elif isinstance(second, Medium):
-            self._join(first, second, there, back, ends[0], line)
-            second.attributes += attributes
+            self._hop(label, line, first, second, (there, back), attributes, ends[0])
         else:
             name = self.names.give("link", label, line) if label else self.names.number("link")
             medium = Medium(name, label, line, list(attributes))
@@ -142,6 +143,19 @@ class Draft:
             into = out if back is there else back.half()
             self._join(first, medium, out, into, ends[0], line)
             self._join(second, medium, into, out, ends[1], line)
+
+    def _hop(self, label: str, line: int, machine: Machine, lan: Medium, profiles: tuple[LinkProfile, LinkProfile],
+             attributes: Iterable[tuple[str, str]], end: End) -> None:
+        """Attach a machine to a LAN. The attributes of the hop become those of the LAN, which has each only once."""
+        self._join(machine, lan, *profiles, end, line)
+        if label:
+            self.problems.warn("names of hops", line, f"hop from {shown(machine.label)} to {shown(lan.label)}", f"its name {shown(label)} is left out")
+        known = dict(lan.attributes)
+        for name, value in attributes:
+            if known.setdefault(name, value) != value:
+                message = f"{shown(name)} is {shown(value)} for the hop to {shown(machine.label)}; the first counts"
+                self.problems.warn("data of hops that differ", line, f"LAN {lan.name}", message)
+        lan.attributes = list(known.items())
 
     def member(self, medium: Medium, machine: Machine, profile: LinkProfile, line: int) -> None:
         """Attach a machine to a LAN; ``profile`` applies to the traffic between any two members."""
@@ -152,15 +166,18 @@ class Draft:
         if end.name and name != end.name:
             kind, label = "interfaces that got another name", f"node {machine.name}, interface {shown(end.name)}"
             self.problems.warn(kind, line, label, f"is called {name} here")
+            end = End(end.name, (*end.attributes, (LABEL, end.name)))
+        self._in_order.setdefault(medium)
         member = Member(medium, out, into, end, line)
         medium.members.append(member)
         machine.interfaces.append((member, name))
 
     def topology(self, attributes: Iterable[tuple[str, str]] = ()) -> Topology:
-        """Return the draft as a Topology, and log what is unusual about it."""
+        """Return the draft as a Topology, and log what is unusual about it. Links and LANs are in the order of their first members."""
+        self._in_order.update(dict.fromkeys(self.media))
         topology = Topology(
             latency_model="hop",
-            substrates=tuple(_substrate(medium) for medium in self.media),
+            substrates=tuple(_substrate(medium) for medium in self._in_order),
             elements=tuple(_computer(machine) for machine in self.machines),
             attributes=_attributes(attributes),
             source=self.problems.source,

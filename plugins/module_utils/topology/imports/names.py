@@ -16,7 +16,10 @@ from ..problem_log import ProblemLog
 from ..scope import shown
 
 LONGEST_NODE, LONGEST_INTERFACE = 32, 15
+_LETTERS_OF_LONG = 2  # what is left of the word before the numbers of a long name of an interface
 _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+_DIGIT = re.compile(r"[0-9]")
+_NUMBERED = re.compile(r"inf[0-9]{3,}")
 # Names that resolvers parse as an address (inet_aton).
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _RESERVED = RESERVED_NODES | {"ops"}  # "ops" at Emulab sites
@@ -67,23 +70,39 @@ def as_name(wanted: str, kind: str = "node") -> str:
 class InterfaceNames:
     """The names of one computer's interfaces."""
 
-    __slots__ = ("_taken",)
+    __slots__ = ("_taken", "_next")
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-
-    def has(self, name: str) -> bool:
-        return name in self._taken
+        self._next: dict[str, int] = {}
 
     def give(self, wanted: str = "") -> str:
-        """Return the valid name closest to ``wanted``; without one ``inf000``, ``inf001``, …"""
-        name = _plain(wanted)[:LONGEST_INTERFACE].rstrip("-")
-        number = len(self._taken)
-        while not is_interface_name(name) or name in RESERVED_INTERFACES or name in self._taken:
-            name = f"inf{number:03}"
-            number += 1
+        """Return the valid name closest to ``wanted``, with a number if it is taken; without one ``inf000``, ``inf001``, …"""
+        name = base = as_interface_name(wanted)
+        if not base or _NUMBERED.fullmatch(base):
+            number = len(self._taken)
+            while not name or name in self._taken:
+                name = f"inf{number:03}"
+                number += 1
+        while name in self._taken:
+            number = self._next[base] = self._next.get(base, 1) + 1
+            name = f"{base[: LONGEST_INTERFACE - len(str(number)) - 1]}-{number}"
         self._taken.add(name)
         return name
+
+
+def as_interface_name(wanted: str) -> str:
+    """Return the valid name of a network device closest to ``wanted``, "" if there is none.
+
+    A long name keeps its numbers, which tell interfaces apart: ``GigabitEthernet0/0/0/1`` becomes ``Gi0-0-0-1``.
+    """
+    name = _plain(wanted).rstrip("-")
+    first_digit = _DIGIT.search(name)
+    if len(name) > LONGEST_INTERFACE and first_digit:
+        word = name[: min(first_digit.start(), _LETTERS_OF_LONG)]
+        name = word + name[first_digit.start() :][len(word) - LONGEST_INTERFACE :].lstrip("-")
+    name = name[:LONGEST_INTERFACE].rstrip("-")
+    return name if is_interface_name(name) and name not in RESERVED_INTERFACES else ""
 
 
 def _plain(text: str) -> str:

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from ...errors import InputError, Problem
-from ..problem_log import SHOWN_OF_A_KIND
 from .interpreter import SourceLocation
 
 MOST_ERRORS = 100
+SHOWN_OF_A_KIND = 10
 _MOST_KEPT = 10_000
 
 

@@ -41,7 +41,7 @@ def ports_of(substrate: Substrate, members: Sequence[tuple[Computer, Interface]]
         usual = outs[1 - number] if len(members) == 2 else own
         into = HopProfile(
             _given(interface, RX_LATENCY, usual.delay_ms),
-            int(_given(interface, RX_RATE, own.kbps)),
+            _given(interface, RX_RATE, own.kbps),
             _given(interface, RX_LOSS, usual.loss),
         )
         ports.append(Port(computer, interface, own, into))
@@ -55,6 +55,20 @@ def way_between(sender: Port, receiver: Port) -> HopProfile:
     return HopProfile(sender.out.delay_ms + receiver.into.delay_ms, min(limits, default=0), loss)
 
 
+def alike(one: HopProfile, other: HopProfile) -> bool:
+    """Return whether two profiles are the same but for the rounding of halves and roots."""
+    return one.kbps == other.kbps and abs(one.delay_ms - other.delay_ms) < 1e-9 and abs(one.loss - other.loss) < 1e-12
+
+
+def adds_up(substrate: Substrate, members: Sequence[tuple[Computer, Interface]], latency_model: str) -> bool:
+    """Return whether members have different latencies of whole paths, which hops cannot hold: the latencies of two hops add up."""
+    latencies = {latency.time_ms if latency else 0 for latency in ((interface.latency or substrate.latency) for _computer, interface in members)}
+    return latency_model == "path" and len(members) > 2 and len(latencies) > 1
+
+
+ADDS_UP = "different latencies of whole paths become hops, each with half of its own, and these add up"
+
+
 def _out(substrate: Substrate, interface: Interface, latency_model: str, members: int) -> HopProfile:
     latency = interface.latency or substrate.latency
     capacity = interface.capacity or substrate.capacity
@@ -63,7 +77,7 @@ def _out(substrate: Substrate, interface: Interface, latency_model: str, members
     delay = latency.time_ms if latency else 0.0
     return HopProfile(
         delay / 2 if latency_model == "path" else delay,
-        int(capacity.rate_kbps) if capacity else 0,
+        capacity.rate_kbps if capacity else 0,
         1 - sqrt(1 - loss) if model == "path" else loss,
     )
 

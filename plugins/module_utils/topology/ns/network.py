@@ -14,7 +14,7 @@ class HopProfile:
     """One direction of an attachment: delay in ms, bandwidth in kb/s (0: no limit), loss from 0 to 1."""
 
     delay_ms: float = 0.0
-    kbps: int = 0
+    kbps: float = 0
     loss: float = 0.0
 
 

@@ -121,7 +121,7 @@ def _received(member: Attachment) -> list[tuple[str, str]]:
     return pairs
 
 
-def _capacity(kbps: int) -> Capacity | None:
+def _capacity(kbps: float) -> Capacity | None:
     return Capacity(float(kbps)) if kbps else None
 
 

@@ -16,6 +16,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.base import sysc
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.net import firewall, netlink
 from ansible_collections.deter.benito.plugins.module_utils.host.net.firewall import apply_firewall
+from ansible_collections.deter.benito.plugins.module_utils.host.net.foreign_filters import pass_foreign_filters
 from ansible_collections.deter.benito.plugins.module_utils.host.net.ports import Peer, Port, Ports, media
 from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, ControlReach, ServicePlan, VnodePlan
@@ -29,6 +30,8 @@ NET = "172.31.0"
 VHOST, GATEWAY, CONTROLLER, RESOLVER, SAME, OTHER = (f"{NET}.{number}" for number in (1, 254, 200, 53, 12, 99))
 NODE = f"{NET}.11"
 NODE_MAC, HOST_MAC, FAR_MAC = (bytes.fromhex(text) for text in ("020000000b01", "020000000bff", "020000000bfe"))
+
+needs_br_netfilter = pytest.mark.skipif(not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"), reason="needs a kernel with br_netfilter")
 
 
 def run(*command):
@@ -159,6 +162,30 @@ def test_a_node_reaches_its_experiment_the_controller_the_resolver_and_what_is_b
     assert not net.passes(arp(OTHER)), "not even who else is there"
     for to in (ALL, bytes.fromhex("01005e0000fb")):
         assert not net.passes(ipv4(SAME, udp(5353), to=to)), "a frame to many"
+
+
+@pytest.mark.parametrize("family", ["bridge", pytest.param("ip", marks=needs_br_netfilter)])
+@sandboxed
+def test_what_crosses_the_control_bridge_passes_other_packet_filters_and_what_strangers_have_routed_does_not(monkeypatch, family):
+    net = Control(monkeypatch)
+    there, back = ipv4(SAME, udp(9)), ipv4(NODE, udp(9), source=SAME, to=NODE_MAC, mac=FAR_MAC)
+    subprocess.run(["ip", "neighbour", "add", CONTROLLER, "lladdr", FAR_MAC.hex(":"), "dev", "control0"], check=True)
+    with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as stream:
+        stream.write("1")
+    routed = ipv4(CONTROLLER, udp(9), source=SAME, to=HOST_MAC, mac=FAR_MAC)
+    assert net.passes(there) and sent(net.far, back, net.node)
+    subprocess.run(["nft", "-f", "-"], check=True, text=True, input=f"""table {family} foreign {{
+  chain forward {{ type filter hook forward priority 0; policy drop; ip daddr {CONTROLLER} counter; }}
+}}""")
+    assert not net.passes(there) and not sent(net.far, back, net.node)
+    assert pass_foreign_filters(made_plan(REACH), PLACE) == [f"packet filter {family} foreign forward (hook forward): passes experiments"]
+    assert net.passes(there) and sent(net.far, back, net.node)
+    if family == "ip":
+        sent(net.far, routed, net.node)
+        deadline = time.monotonic() + 5
+        while f"{CONTROLLER} counter packets 1 " not in (rules := run("nft", "list", "chain", "ip", "foreign", "forward")):
+            assert time.monotonic() < deadline, f"the rule after ours does not see it: {rules}"
+            time.sleep(0.05)
 
 
 @sandboxed

@@ -15,6 +15,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.base import sysc
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_file import read_plan
 from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink
+from ansible_collections.deter.benito.plugins.module_utils.host.net.foreign_filters import pass_foreign_filters
 from ansible_collections.deter.benito.plugins.module_utils.host.physical.kind import physical_status, remove_physical_node
 from ansible_collections.deter.benito.plugins.module_utils.host.run.apply import apply, down
 from ansible_collections.deter.benito.plugins.module_utils.host.start_commands import starter
@@ -117,6 +118,31 @@ def test_the_machine_becomes_the_node_and_then_the_machine_again():
     assert look() == before
     assert not down(PLACE)["changed"]
     assert look() == before
+
+
+@sandboxed
+def test_what_the_machine_forwards_passes_its_own_firewall_and_what_is_for_itself_does_not():
+    machine()
+    built()
+    for number, lan in enumerate(("bblan00000000", "bblan10000000")):
+        subprocess.run(["ip", "netns", "add", f"n{number}"], check=True)
+        ip(f"link add to{number} group {PLACE.group} type veth peer name e netns n{number}", f"link set to{number} master {lan} up")
+        for command in ("link set e up", f"address add 10.0.{number}.1/24 dev e", f"route add default via 10.0.{number}.254"):
+            subprocess.run(["ip", "-n", f"n{number}", *command.split()], check=True)
+
+    def reached(target):
+        return subprocess.run(["ip", "netns", "exec", "n1", "ping", "-c1", "-i0.4", "-w2", target], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+    assert reached("10.0.0.1") and reached("10.0.1.254")
+    accept = 'meta mark 0x3062 counter accept comment "as an experiment with tunnels has it inserted"'
+    subprocess.run(["nft", "-f", "-"], check=True, text=True, input=f"""table inet firewall {{
+  chain forward {{ type filter hook forward priority 0; policy drop; }}
+  chain input {{ type filter hook input priority 0; policy drop; {accept}; }}
+}}""")
+    assert not reached("10.0.0.1")
+    assert pass_foreign_filters(PLAN, PLACE) == ["packet filter inet firewall forward (hook forward): passes experiments"]
+    assert reached("10.0.0.1") and not reached("10.0.1.254")
+    down(PLACE)
 
 
 @sandboxed

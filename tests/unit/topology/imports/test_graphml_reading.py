@@ -117,10 +117,10 @@ def test_names_are_made_unique_regardless_of_case_and_kind():
     assert topology.substrates[0].name == "web-4"
 
 
-def test_hundreds_of_renamings_are_summarised():
+def test_hundreds_of_renamings_are_one_line():
     _topology, warnings = of_graph("".join(node(number) for number in range(300)))
-    renamed = [warning for warning in warnings if "is called" in warning]
-    assert len(renamed) == 10 and "lab.graphml: 290 more warnings about nodes that got another name" in warnings
+    shown = "node '0': is called n-0 here; node '1': is called n-1 here; node '2': is called n-2 here; …"
+    assert [warning for warning in warnings if "is called" in warning] == [f"lab.graphml:{FIRST}: 300 nodes that got another name: {shown}"]
 
 
 REPORTED = {
@@ -227,3 +227,13 @@ def test_small_file_that_expands_too_much_is_refused_at_once():
     assert error.startswith("lab.graphml: its defaults make too much of it")
     (error,) = errors_of(of_graph, "".join(f'<node id="{number}"/>' for number in range(80_001)))
     assert error == "lab.graphml: has more than 80,000 nodes and links"
+
+
+def test_data_of_hops_and_lans_that_have_no_place_are_reported():
+    hub = node("hub", data("kind", "lan") + data("cmd", "date"))
+    hops = edge("a", "hub", data("label", "up") + data("x", "1")) + edge("hub", "b", data("x", "2"))
+    topology, warnings = of_graph(TWO + hub + hops)
+    assert attributes(topology.substrates[0]) == {"x": "1"}
+    said = " ".join(warnings)
+    assert "LAN: 'start_command' is left out: it means something of machines only" in said
+    assert "hop from 'a' to 'hub': its name 'up' is left out" in said and "LAN hub: 'x' is '2' for the hop to 'b'; the first counts" in said

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
-from ansible_collections.deter.benito.plugins.module_utils.topology.model import Capacity, Computer, Interface, Substrate, Topology
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Capacity, Computer, Interface, Substrate, Topology
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.reader import read_ns_text
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns.writer import write_ns
 from ansible_collections.deter.benito.tests.unit.topology import strategies
@@ -69,7 +69,7 @@ def test_written_ns_file_is_idiomatic():
     assert warnings == ()
 
 
-@pytest.mark.parametrize("wrong", ["a_b", "list", "set", "opt"])
+@pytest.mark.parametrize("wrong", ["a_b", "list", "set", "opt", "ops"])
 def test_names_that_ns_does_not_allow_are_refused(wrong):
     with pytest.raises(InputError):
         write_ns(Topology(elements=(Computer(name=wrong),)))
@@ -78,7 +78,8 @@ def test_names_that_ns_does_not_allow_are_refused(wrong):
 def test_lost_interface_names_give_a_single_warning():
     ends = tuple(Computer(name=name, interfaces=(Interface(name="eth1", substrates=("l",)),)) for name in "abcdefgh")
     (warning,) = write_ns(Topology(elements=ends, substrates=(Substrate(name="l"),)))[1]
-    assert str(warning).endswith("inf001, …: eth1 of a, eth1 of b, eth1 of c, eth1 of d, eth1 of e, eth1 of f and 2 more")
+    assert str(warning).startswith("8 interfaces: no place for names of interfaces in an NS file")
+    assert str(warning).endswith("inf000, inf001, …, for example eth1 of a, eth1 of b, eth1 of c")
 
 
 def test_node_and_link_with_the_same_name_are_refused():
@@ -92,8 +93,8 @@ def test_content_that_ns_cannot_express_gives_a_warning():
     text, warnings = write_ns(Topology(elements=tuple(ends[:2]), substrates=(slow, Substrate(name="alone"))))
     assert "set n-1 [$ns node]" in text, "n is a name itself"
     assert sorted(str(warning) for warning in warnings) == [
-        "substrate alone: has fewer than two members and is left out",
-        "substrate l: an NS file cannot have a bandwidth of 5 kb/s (10 kb/s to 10 Gb/s)",
+        "link or LAN alone: left out, as an NS file has none with fewer than two members",
+        "link or LAN l: a bandwidth is changed to the nearest that an NS file allows (10 kb/s to 10 Gb/s)",
     ]
     assert "set sim [new Simulator]" in write_ns(Topology(elements=tuple(ends), substrates=(Substrate(name="l"),)))[0]
 
@@ -135,3 +136,22 @@ def test_nodes_and_links_of_any_topology_survive_a_round_trip(topology):
     assert members_of(back) == {name: members for name, members in members_of(topology).items() if len(members) > 1}
     if not warnings:
         assert whole_ways(back) == whole_ways(topology)
+
+
+def test_netmask_that_ns_does_not_allow_is_reported_and_the_file_can_be_read():
+    pairs = (Attribute("ip4_address", "10.0.0.1"), Attribute("ip4_netmask", "255.0.0.0"))
+    ends = (Computer(name="a", interfaces=(Interface(name="inf000", substrates=("l",), attributes=pairs),)),)
+    ends += (Computer(name="b", interfaces=(Interface(name="inf000", substrates=("l",)),)),)
+    topology = Topology(elements=ends, substrates=(Substrate(name="l", capacity=Capacity(99.5)),))
+    assert [str(one) for one in write_ns(topology)[1]] == [
+        "link or LAN l: a bandwidth loses its fraction of a kb/s",
+        "link or LAN l: a netmask becomes 255.255.255.0, as an NS file allows no such network (255.255.0.0 or smaller)",
+    ]
+    assert addresses(written_and_read(topology)) == {("a", "l"): ("10.0.0.1", "255.255.255.0")}
+
+
+def test_swapped_names_of_interfaces_are_reported():
+    swapped = Computer(name="a", interfaces=(Interface(name="inf000", substrates=("m",)), Interface(name="inf001", substrates=("l",))))
+    other = Computer(name="b", interfaces=(Interface(name="inf000", substrates=("l",)), Interface(name="inf001", substrates=("m",))))
+    (warning,) = write_ns(Topology(elements=(swapped, other), substrates=(Substrate(name="l"), Substrate(name="m"))))[1]
+    assert "2 interfaces: no place for names" in str(warning) and str(warning).endswith("inf001 of a, inf000 of a")
