@@ -55,7 +55,8 @@ def test_each_kind_of_damage_is_named_and_repaired_by_another_swap_in(made):
 def test_what_an_experimenter_changes_inside_a_node_is_a_remark(made):
     experiment = made(two_pnodes())
     experiment.play("swapin")
-    experiment.enter("pnode-0000", "left-a", "ip link set inf000 mtu 1300; ip route add 10.9.0.0/16 dev inf000")
+    experiment.enter("pnode-0000", "left-a", "ip link set inf000 mtu 1300")
+    experiment.enter("pnode-0000", "left-a", "ip route add 10.9.0.0/16 dev inf000")
     again = experiment.play("swapin")
     assert again.changed == 0
     remarks = {line.split()[0]: line.partition("differs: ")[2] for line in shown(again)[1:-1]}

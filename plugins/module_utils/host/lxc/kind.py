@@ -184,6 +184,7 @@ class _Builder:
             elif unit.state != "missing":
                 systemctl("stop", self._paths.node_unit(name), check=False)
                 systemctl("reset-failed", "--quiet", self._paths.node_unit(name), check=False)
+                remove_left_cgroups(self._paths, name)  # of one that was killed. LXC does not start beside them
             starting.append(node)
             return [f"openvz node {name}: {'started' if known else 'made'}", *self._unlimited(node.vnode, known)]
         missing = [port for port in self._ports_of[name] if not self._ports.live(port)]
