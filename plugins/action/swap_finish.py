@@ -24,6 +24,7 @@ class ActionModule(DirectoryAction):
             "state": finished.state,
             "nodes": finished.nodes,
             "table": table(finished.nodes),
+            "substrates": finished.substrates,
             "failures": finished.failures,
             "message": finished.message,
         }

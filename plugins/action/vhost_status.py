@@ -9,5 +9,8 @@ from ansible_collections.deter.benito.plugins.plugin_utils.host_action import Ho
 
 
 class ActionModule(HostAction):
+    options = {"probe": {"type": "bool", "default": False}}
+
     def act(self, options: dict, paths: ExperimentPaths) -> dict:
-        return self.run_program(self.program, "status", "-e", paths.experiment)
+        probe = ["--probe"] if options["probe"] and not self.check_mode else []
+        return self.run_program(self.program, "status", *probe, "-e", paths.experiment)

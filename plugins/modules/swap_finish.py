@@ -49,7 +49,7 @@ state:
   returned: success
   type: str
 nodes:
-  description: Node, kind, pnode, machine, state and start_command of each node.
+  description: Node, kind, pnode, machine, state, start_command and remark of each node.
   returned: success
   type: list
   elements: dict
@@ -58,8 +58,13 @@ table:
   returned: success
   type: list
   elements: str
+substrates:
+  description: How many substrates are up, and which are not, as lines of text.
+  returned: success
+  type: list
+  elements: str
 failures:
-  description: The reason of every vhost that failed.
+  description: The reason of every vhost that failed, or on which something is still broken.
   returned: success
   type: dict
 message:

@@ -14,11 +14,17 @@ short_description: Tell the state of the vnodes on a vhost
 version_added: 0.1.0
 description:
   - Tells of every vnode whether it is there, and how its start command fares.
+  - Compares bridges, tunnels, ports and the networks inside vnodes with the plan, as they are now.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
   - deter.benito.experiment
   - deter.benito.attributes.vhost
   - deter.benito.attributes.read_only
+options:
+  probe:
+    description: Whether to send a frame across each bridge, too. Not in check mode.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -38,9 +44,23 @@ nodes:
   returned: success
   type: dict
 substrates:
-  description: Whether each substrate's bridge is there.
+  description: Whether each substrate is C(up), C(missing) or C(broken).
   returned: success
   type: dict
+faults:
+  description:
+    - What differs from the plan on the vhost's side. Each text names the bridge, tunnel or port.
+    - It has the keys C(substrates) and C(nodes). Both have the names of those that have faults.
+  returned: success
+  type: dict
+differs:
+  description: What differs from the plan inside vnodes, which experimenters may change. It has the names of those vnodes.
+  returned: success
+  type: dict
+probed:
+  description: The number of bridges that a frame was sent across.
+  returned: with O(probe=true)
+  type: int
 filter:
   description:
     - Whether the packet filter that keeps the nodes away from this machine is loaded.

@@ -93,6 +93,8 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--release", action="store_true", help="also release the machine, whichever controller has leased it")
     if name == "probe":
         command.add_argument("--answer", action="store_true", help="send nothing, only answer the probes of other vhosts from now on")
+    if name == "status":
+        command.add_argument("--probe", action="store_true", help="also send a frame across each bridge")
     if name == "apply":
         from .run.apply import PARTS
 
@@ -179,7 +181,7 @@ def _reboot(options: argparse.Namespace) -> dict:
 def _status(options: argparse.Namespace) -> dict:
     from .run.status import status
 
-    return status(_paths(options))
+    return status(_paths(options), options.probe)
 
 
 def _restore_filter(options: argparse.Namespace) -> dict:

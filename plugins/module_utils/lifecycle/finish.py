@@ -14,6 +14,7 @@ from ..experiment.directory import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
 from .begin import SWAPIN
 from .lent import read_allocation
 from .node_table import node_rows
+from .vhost_health import faults_of, status_of, substrate_lines
 
 _LOST = "the connection to it was lost"
 
@@ -25,8 +26,9 @@ class Finished:
     changed   whether the state changed, or would
     state     the experiment's state now
     nodes     a row for each node after a swap-in, see node_table.py; [] after a swap-out
-    failures  {vhost: reason}
+    failures  {vhost: reason}; the reason may be what is still broken on a vhost where everything succeeded
     message   a line that states the next step, then a line for each failure; [] without failures
+    substrates  their states after a swap-in, as lines of text
     """
 
     changed: bool
@@ -34,6 +36,7 @@ class Finished:
     nodes: list[dict[str, str]]
     failures: dict[str, str]
     message: list[str]
+    substrates: list[str]
 
 
 def finish(directory: ExperimentDirectory, operation: str, reports: dict[str, dict[str, Any]], dry_run: bool = False) -> Finished:
@@ -45,9 +48,11 @@ def finish(directory: ExperimentDirectory, operation: str, reports: dict[str, di
     After a swap-out, the machines that are not clean stay allocated. Raises ExperimentError when the directory cannot be read or written.
     """
     failures = failures_of(reports)
+    if operation == SWAPIN and not dry_run:  # in a dry run nothing was repaired
+        failures.update({vhost: "; ".join(faults) for vhost in reports if vhost not in failures and (faults := faults_of(status_of(reports, vhost)))})
     nodes = node_rows(directory, reports) if operation == SWAPIN else []
     changed = _finish_swapin(directory, failures, dry_run) if operation == SWAPIN else _finish_swapout(directory, failures, dry_run)
-    return Finished(changed, directory.read_state().state, nodes, failures, _message(directory, operation, failures))
+    return Finished(changed, directory.read_state().state, nodes, failures, _message(directory, operation, failures), substrate_lines(reports))
 
 
 def failures_of(reports: dict[str, dict[str, Any]]) -> dict[str, str]:

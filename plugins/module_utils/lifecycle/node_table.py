@@ -9,8 +9,9 @@ from typing import Any
 from ..clean_text import clean_line
 from ..experiment.directory import ExperimentDirectory
 from .lent import read_allocation, read_plans
+from .vhost_health import as_dict, remark_of, status_of
 
-COLUMNS = ("node", "kind", "pnode", "machine", "state", "start_command")
+COLUMNS = ("node", "kind", "pnode", "machine", "state", "start_command", "remark")
 _WIDTH = 20  # of a state
 
 
@@ -25,30 +26,31 @@ def node_rows(directory: ExperimentDirectory, reports: dict[str, dict[str, Any]]
     outside = {vnode.name: vhost for vhost, plan in plans.items() for vnode in plan.vnodes}
     for vhost, plan in plans.items():
         pnode = vhost if vhost in lent else outside.get(vhost, vhost)
-        nodes = _dict(_dict(_dict(reports.get(vhost)).get("status")).get("nodes"))
+        status = status_of(reports, vhost)
+        nodes = as_dict(status.get("nodes"))
         for vnode in plan.vnodes:
-            found = _dict(nodes.get(vnode.name))
+            found = as_dict(nodes.get(vnode.name))
             rows.append({"node": vnode.name, "kind": vnode.kind, "pnode": vhost if pnode == vhost else f"{pnode}/{vhost}",
                          "machine": lent[pnode].name if pnode in lent else "",
-                         "state": _word(found.get("state", "unknown")), "start_command": _word(_start_command(found))})
+                         "state": _word(found.get("state", "unknown")), "start_command": _word(_start_command(found)),
+                         "remark": remark_of(status, vnode.name)})
     return rows
 
 
 def table(rows: list[dict[str, str]], most: int = 60) -> list[str]:
-    """Return the rows as aligned lines of text. If there are more than ``most``, nodes that are not booted or whose command failed come first."""
+    """Return the rows as aligned lines of text. If there are more than ``most``, nodes with a remark, not booted or with a failed command come first.
+
+    There is a column for remarks only if there is one.
+    """
     if not rows:
         return []
-    odd = [row for row in rows if row["state"] != "booted" or row["start_command"] in ("failed", "lost")]
+    odd = [row for row in rows if row["state"] != "booted" or row["start_command"] in ("failed", "lost") or row["remark"]]
     shown = rows if len(rows) <= most else (odd + [row for row in rows if row not in odd])[:most]
-    lines = [tuple(column.replace("_", " ").upper() for column in COLUMNS), *(tuple(row[column] for column in COLUMNS) for row in shown)]
-    widths = [max(len(line[number]) for line in lines) for number in range(len(COLUMNS))]
+    columns = COLUMNS if any(row["remark"] for row in shown) else COLUMNS[:-1]
+    lines = [tuple(column.replace("_", " ").upper() for column in columns), *(tuple(row[column] for column in columns) for row in shown)]
+    widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
     return [*text, f"… and {len(rows) - len(shown)} more nodes"] if len(shown) < len(rows) else text
-
-
-def _dict(value: object) -> dict[str, Any]:
-    """Return the value if it is an object of JSON, else an empty one: a vhost that is a node reports anything."""
-    return value if isinstance(value, dict) else {}
 
 
 def _word(text: object) -> str:

@@ -51,7 +51,7 @@ def test_nodes_of_all_kinds_reach_each_other_and_swap_out_leaves_nothing(pool, m
 
     again = experiment.play("swapin")
     assert again.changed == 0, again.stdout
-    assert {line.split()[0]: line.split()[5:] for line in again.task("Show the nodes")[0]["msg"][1:]} == dict.fromkeys(names, ["exit", "3"])
+    assert {line.split()[0]: line.split()[5:] for line in again.task("Show the nodes")[0]["msg"][1:-1]} == dict.fromkeys(names, ["exit", "3"])
 
     experiment.play("swapout")
     for pnode in testbed.pnodes:

@@ -13,7 +13,7 @@ from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers im
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.finish import failures_of, finish
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import node_rows, table
 
-ROW = {"node": "a", "kind": "process", "pnode": "pnode-0000", "machine": "m1", "state": "booted", "start_command": "exit 0"}
+ROW = {"node": "a", "kind": "process", "pnode": "pnode-0000", "machine": "m1", "state": "booted", "start_command": "exit 0", "remark": ""}
 
 
 def test_a_vhost_that_reported_nothing_was_lost_and_one_that_is_built_is_no_failure():

@@ -31,6 +31,12 @@ def experiment_lock(paths: ExperimentPaths, limit_s: float = 60.0) -> AbstractCo
     return _locked(f"{RUN_ROOT}/exp/{paths.experiment}.lock", busy, limit_s)
 
 
+def frame_check_lock(paths: ExperimentPaths, limit_s: float = 60.0) -> AbstractContextManager[None]:
+    """Keep other processes from sending frames across the experiment's bridges. Raises HostError as above."""
+    busy = f"another benito-host has been sending frames across the bridges of {paths.experiment} for {limit_s:.0f} s"
+    return _locked(f"{RUN_ROOT}/exp/{paths.experiment}.frames", busy, limit_s)
+
+
 def machine_lock(limit_s: float = 60.0) -> AbstractContextManager[None]:
     """Keep other processes from changing what experiments share: leases, sysctls, the unit file, installed programs. Raises HostError as above."""
     busy = f"another run has been changing what the experiments on this host share for {limit_s:.0f} s"

@@ -33,6 +33,7 @@ from .config import REPORT, attachments, container, containers, inside, lxc_conf
 from .disk import mounted_below, open_disk
 from .files import Tree
 from .image import init_command, prepare_image, tree
+from .inside import differences_inside, init_of
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,17 @@ def containers_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]
     return {vnode.name: node_status(paths, vnode, states.get(vnode.name)) for vnode in mine}
 
 
+def container_ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
+    """See kinds.Part. The port of the control interface is the first."""
+    return [Port(port, vnode.name, name, on[medium], Peer(inside(port), mac_address)) for name, port, mac_address, medium in attachments(vnode)]
+
+
+def inside_containers(plan: HostPlan, paths: ExperimentPaths, names: list[str], mtus: dict[str, int]) -> dict[str, list[str]]:
+    """See kinds.Part."""
+    vnodes = {vnode.name: vnode for vnode in plan.vnodes}
+    return {name: differences_inside(vnodes[name], unit.pid, mtus) for name, unit in shown(paths, names).items() if unit.pid}
+
+
 def _present(paths: ExperimentPaths) -> set[str]:
     """Return the nodes that have files or units here, also incomplete ones."""
     try:
@@ -135,7 +147,7 @@ class _Builder:
         live = netlink.links()
         self._media = media(plan, live)
         nodes = [vnode for vnode in plan.vnodes if vnode.kind == "openvz" and not vnode.ghost]
-        self._ports_of = {vnode.name: _ports(vnode, self._media) for vnode in nodes}
+        self._ports_of = {vnode.name: container_ports(vnode, self._media) for vnode in nodes}
         self._ports = Ports(paths, [port for ports in self._ports_of.values() for port in ports], live)
 
     def run(self, vnodes: dict[str, VnodePlan]) -> list[str]:
@@ -172,6 +184,7 @@ class _Builder:
             elif unit.state != "missing":
                 systemctl("stop", self._paths.node_unit(name), check=False)
                 systemctl("reset-failed", "--quiet", self._paths.node_unit(name), check=False)
+                remove_left_cgroups(self._paths, name)  # of one that was killed. LXC does not start beside them
             starting.append(node)
             return [f"openvz node {name}: {'started' if known else 'made'}", *self._unlimited(node.vnode, known)]
         missing = [port for port in self._ports_of[name] if not self._ports.live(port)]
@@ -191,7 +204,7 @@ class _Builder:
         changed = [path for path in after if before.get(path) != after[path]]
         if not changed:
             return []
-        files = Tree(f"/proc/{_init(pid)}/root")
+        files = Tree(f"/proc/{init_of(pid)}/root")
         for path in changed:
             files.write(path, node.files[path])
         self._remember(node)
@@ -244,14 +257,6 @@ class _Builder:
         batch.send()
 
 
-def _ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
-    """Return the ports of a node, that of its control interface first.
-
-    on  {name: medium} of this host
-    """
-    return [Port(port, vnode.name, name, on[medium], Peer(inside(port), mac_address)) for name, port, mac_address, medium in attachments(vnode)]
-
-
 def _remove_nodes(paths: ExperimentPaths, names: list[str]) -> None:
     """Remove the units, mounts, links and directories of nodes, as far as they exist."""
     remove_units(paths, names)
@@ -273,15 +278,6 @@ def _controller(name: str) -> bool:
             return name in stream.read().split()
     except FileNotFoundError:
         return False
-
-
-def _init(lxc_start: int) -> int:
-    """Return the process id of the node's init, the child of the unit's main process. Raises HostError."""
-    try:
-        with open(f"/proc/{lxc_start}/task/{lxc_start}/children", encoding="ascii") as stream:
-            return int(stream.read().split()[0])
-    except (OSError, IndexError, ValueError) as exc:
-        raise HostError("the node ended while its files were being written") from exc
 
 
 def _digest(data: object) -> str:

@@ -8,16 +8,14 @@ invisible from inside. Only what differs from the plan is changed.
 
 from __future__ import annotations
 
-import json
 import socket
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...errors import HostError
 from ...hostplan import SubstratePlan, Tunnel
 from ..base.paths import ExperimentPaths
 from . import netlink
-from .marks import QUIET_BRIDGE, SILENCE, disable_ipv6, is_ours, is_silent, mark, refuse_stranger, remove_marked
+from .marks import QUIET_BRIDGE, SILENCE, disable_ipv6, is_ours, link_faults, mark, refuse_stranger, remove_marked
 from .netlink import Batch, Link
 from .netlink_messages import IFINFOMSG, RTM_NEWLINK, TYPE_CHECKING, encode
 from .underlay import underlay_index
@@ -30,6 +28,7 @@ _PASS_LINK_LOCAL_FRAMES = 0xFFF8
 _MULTICAST_TTL = 16
 MOST_ADDRESSES = 16384
 """The most MAC addresses that a bridge or a tunnel learns. A node that sends from more cannot fill the memory of the vhost."""
+_BRIDGE_SETTINGS = [*QUIET_BRIDGE, ("IFLA_BR_GROUP_FWD_MASK", _PASS_LINK_LOCAL_FRAMES), ("IFLA_BR_FDB_MAX_LEARNED", MOST_ADDRESSES)]
 
 remove = remove_marked  # the experiment's mark is enough to find bridges, tunnels and ports
 
@@ -44,9 +43,27 @@ def master(substrate: SubstratePlan) -> str:
     return substrate.bridge
 
 
-def is_up(paths: ExperimentPaths, substrate: SubstratePlan, live: dict[str, Link]) -> bool:
+def exists(paths: ExperimentPaths, substrate: SubstratePlan, live: dict[str, Link]) -> bool:
     """Return whether the bridge exists and is ours."""
     return substrate.bridge in live and is_ours(live[substrate.bridge], paths)
+
+
+def faults(paths: ExperimentPaths, substrate: SubstratePlan, live: dict[str, Link]) -> list[str]:
+    """Return how bridge, card and tunnel differ from what is planned, as text; [] if they do not. Raises HostError."""
+    found = _faults_of(paths, f"bridge {substrate.bridge}", live.get(substrate.bridge), lambda link: _bridge_faults(substrate, link))
+    if substrate.uplink:
+        card = _card(substrate, live)
+        found += _uplink_faults(substrate, card) if card else [f"this virtual machine has no network card {substrate.uplink}"]
+    tunnel = substrate.tunnel
+    if tunnel:
+        found += _faults_of(paths, f"tunnel {tunnel.device}", live.get(tunnel.device), lambda link: _live_tunnel_faults(substrate, tunnel, link))
+    return found
+
+
+def _faults_of(paths: ExperimentPaths, what: str, link: Link | None, compare: Callable[[Link], list[str]]) -> list[str]:
+    if not link:
+        return [f"{what} is missing"]
+    return compare(link) if is_ours(link, paths) else [f"{what} is missing: a device of this name is not this experiment's"]
 
 
 def apply(paths: ExperimentPaths, substrates: Sequence[SubstratePlan], live: dict[str, Link], dry_run: bool) -> list[str]:
@@ -76,31 +93,41 @@ def _bridge(substrate: SubstratePlan, paths: ExperimentPaths, live: dict[str, Li
     name, what = substrate.bridge, f"bridge {substrate.bridge} of substrate {substrate.name}"
     link = live.get(name)
     refuse_stranger(link, paths, what)
-    if link and link.mtu == substrate.mtu and link.up and link.alias and is_silent(link) and _is_bounded(link):
+    if link and not _bridge_faults(substrate, link):
         return []
-    bound = ("IFLA_BR_FDB_MAX_LEARNED", MOST_ADDRESSES)
-    data = [bound] if link else [*QUIET_BRIDGE, ("IFLA_BR_GROUP_FWD_MASK", _PASS_LINK_LOCAL_FRAMES), bound]
-    info = ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", data)])
     if not link:
-        batch.add_link(what, [("IFLA_IFNAME", name), ("IFLA_GROUP", paths.group), info])
-    elif not _is_bounded(link):
-        batch.request(what, RTM_NEWLINK, 0, IFINFOMSG.encode(ifi_index=link.index) + encode([info]))
+        batch.add_link(what, [("IFLA_IFNAME", name), ("IFLA_GROUP", paths.group), _bridge_info(_BRIDGE_SETTINGS)])
+    else:
+        for setting in _changed_settings(link):  # one by one: STP must be off before its delay can be 0
+            batch.request(what, RTM_NEWLINK, 0, IFINFOMSG.encode(ifi_index=link.index) + encode([_bridge_info([setting])]))
     mark(batch, what, name, f"{paths.mark}substrate:{substrate.name}")
     raising.set_link(what, [("IFLA_IFNAME", name), ("IFLA_MTU", substrate.mtu)], up=True)
     return [f"{what}: {'changed' if link else 'made'}"]
 
 
-def _is_bounded(link: Link) -> bool:
-    """Return whether the bridge learns no more addresses than planned. A kernel before 6.7 cannot bound that; then firewall.py does."""
-    return link.data.get("IFLA_BR_FDB_MAX_LEARNED", MOST_ADDRESSES) == MOST_ADDRESSES
+def _bridge_info(settings: Sequence[tuple[str, int]]) -> tuple[str, Any]:
+    return ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", settings)])
+
+
+def _changed_settings(link: Link) -> list[tuple[str, int]]:
+    """Return the planned settings that the live bridge does not have. A kernel may lack some: one before 6.7 cannot bound the addresses, firewall.py does."""
+    return [(name, value) for name, value in _BRIDGE_SETTINGS if link.data.get(name, value) != value]
+
+
+def _bridge_faults(substrate: SubstratePlan, link: Link) -> list[str]:
+    what = f"bridge {substrate.bridge}"
+    if link.kind != "bridge":
+        return [f"{what} is no bridge"]
+    settings = [f"{what} has {name[len('IFLA_BR_'):].lower()} {link.data[name]} instead of {value}" for name, value in _changed_settings(link)]
+    return [*([] if link.alias else [f"{what} does not have its mark"]), *link_faults(link, what, substrate.mtu), *settings]
 
 
 def _uplink(substrate: SubstratePlan, live: dict[str, Link], batch: Batch, dry_run: bool) -> list[str]:
     """Attach a network card of this virtual machine, which is found by its MAC address, to the bridge."""
-    card = next((link for link in live.values() if link.mac_address == substrate.uplink and not link.kind), None)
+    card = _card(substrate, live)
     if not card:
         raise HostError(f"substrate {substrate.name}: this virtual machine has no network card {substrate.uplink} to join it by")
-    if card.master == substrate.bridge and card.mtu == substrate.mtu and card.up and is_silent(card):
+    if not _uplink_faults(substrate, card):
         return []
     what = f"uplink {card.name} of substrate {substrate.name}"
     if not dry_run:
@@ -111,11 +138,19 @@ def _uplink(substrate: SubstratePlan, live: dict[str, Link], batch: Batch, dry_r
     return [f"{what}: put on {substrate.bridge}"]
 
 
+def _card(substrate: SubstratePlan, live: dict[str, Link]) -> Link | None:
+    return next((link for link in live.values() if link.mac_address == substrate.uplink and not link.kind), None)
+
+
+def _uplink_faults(substrate: SubstratePlan, card: Link) -> list[str]:
+    return link_faults(card, f"uplink {card.name}", substrate.mtu, substrate.bridge)
+
+
 def _tunnel(substrate: SubstratePlan, tunnel: Tunnel, paths: ExperimentPaths, live: dict[str, Link], batch: Batch, dry_run: bool) -> list[str]:
     name, what = tunnel.device, f"tunnel {tunnel.device} of substrate {substrate.name}"
     link = live.get(name)
     refuse_stranger(link, paths, what)
-    if link and link.alias and _is_as_planned(link, substrate, tunnel):
+    if link and not _tunnel_faults(substrate, tunnel, link):
         return []
     if dry_run:
         return [f"{what}: {'changed' if link else 'made'}"]
@@ -136,19 +171,31 @@ def _vxlan(tunnel: Tunnel) -> list[tuple[str, Any]]:
     return [("IFLA_INFO_KIND", "vxlan"), ("IFLA_INFO_DATA", data)]
 
 
-def _is_as_planned(link: Link, substrate: SubstratePlan, tunnel: Tunnel) -> bool:
-    live = tuple(link.data.get(f"IFLA_VXLAN_{name}", "") for name in ("ID", "LOCAL", "PORT", "GROUP", "LIMIT"))
-    return (live == (tunnel.vni, tunnel.local, tunnel.port, tunnel.group, MOST_ADDRESSES) and link.mtu == substrate.mtu
-            and link.master == substrate.bridge and link.up and is_silent(link))
+def _tunnel_faults(substrate: SubstratePlan, tunnel: Tunnel, link: Link) -> list[str]:
+    what = f"tunnel {tunnel.device}"
+    planned = {"ID": tunnel.vni, "LOCAL": tunnel.local, "PORT": tunnel.port, "GROUP": tunnel.group, "LIMIT": MOST_ADDRESSES}
+    changed = [name.lower() for name, value in planned.items() if link.data.get(f"IFLA_VXLAN_{name}", "") != value]
+    settings = [f"{what} does not have the planned {name}" for name in changed]  # the identifier is secret
+    return [*([] if link.alias else [f"{what} does not have its mark"]), *link_faults(link, what, substrate.mtu, substrate.bridge), *settings]
+
+
+def _live_tunnel_faults(substrate: SubstratePlan, tunnel: Tunnel, link: Link) -> list[str]:
+    """Return the faults of the device, and of its flood entries."""
+    if link.kind != "vxlan":
+        return [f"tunnel {tunnel.device} is no tunnel"]
+    lacking, surplus = _flood_differences(tunnel, link.index) if tunnel.mode == "unicast" else ([], [])
+    return [*_tunnel_faults(substrate, tunnel, link), *(f"tunnel {tunnel.device} does not flood to {remote}" for remote in lacking),
+            *(f"tunnel {tunnel.device} floods to {remote}, which is not planned" for remote in surplus)]
 
 
 def _flood_entries(tunnel: Tunnel, dry_run: bool) -> list[str]:
-    listed = subprocess.run(["bridge", "-json", "fdb", "show", "dev", tunnel.device], capture_output=True, text=True, check=False)
-    entries = json.loads(listed.stdout or "[]") if listed.returncode == 0 else []
-    present = {entry["dst"] for entry in entries if entry.get("mac") == netlink.ALL_ZEROS and "dst" in entry}
-    missing, surplus = sorted(set(tunnel.remotes) - present), sorted(present - set(tunnel.remotes))
+    try:
+        index = socket.if_nametoindex(tunnel.device)
+    except OSError:  # a dry run has made none
+        index = 0
+    missing, surplus = _flood_differences(tunnel, index)
     if not dry_run and (missing or surplus):
-        batch, index = Batch(), socket.if_nametoindex(tunnel.device)
+        batch = Batch()
         for remote in missing:
             batch.flood_entry(f"flood entry of {tunnel.device} to {remote}", index, remote)
         for remote in surplus:
@@ -156,6 +203,15 @@ def _flood_entries(tunnel: Tunnel, dry_run: bool) -> list[str]:
         batch.send()
     return [f"tunnel {tunnel.device}: floods to {remote}" for remote in missing] + [
         f"tunnel {tunnel.device}: no longer floods to {remote}" for remote in surplus]
+
+
+def _flood_differences(tunnel: Tunnel, index: int) -> tuple[list[str], list[str]]:
+    """Return the remotes that the live device lacks, and those that are not planned.
+
+    index  of the device; 0 if there is none
+    """
+    present = netlink.flood_remotes(index) if index else set()
+    return sorted(set(tunnel.remotes) - present), sorted(present - set(tunnel.remotes))
 
 
 def _remove_unplanned(paths: ExperimentPaths, substrates: Sequence[SubstratePlan], live: dict[str, Link], dry_run: bool) -> list[str]:

@@ -27,6 +27,8 @@ from .filter_chains import COMMENT, Chain, nft_chains
 from .legacy_chains import ARPTABLES, legacy_chains, legacy_tables, run_iptables
 from .ruleset import MARKING, PASS_MARK, is_needed
 
+PASSED = "passed"
+"""The state in which no chain may drop packets of the experiment."""
 _BRIDGED = ("prerouting", "forward", "postrouting")  # the hooks to which frames between nodes come
 _OF_HOST = ("input", "output")
 _IPTABLES_NFT = {"ip": "iptables-nft", "ip6": "ip6tables-nft", "bridge": "ebtables-nft"}  # who reads tables of these families that it has made itself
@@ -54,7 +56,7 @@ def pass_foreign_filters(plan: HostPlan, paths: ExperimentPaths, dry_run: bool =
 def foreign_state(plan: HostPlan, paths: ExperimentPaths) -> str:
     """Return ``passed``, the first chain that may drop packets of the experiment, or "" when no other program's chain sees them. Raises HostError."""
     chains = _chains_of(plan) if is_needed(plan) else []
-    return next((str(chain) for chain in chains if not chain.passes and _reaches(chain)), "passed" if any(chain.passes for chain in chains) else "")
+    return next((str(chain) for chain in chains if not chain.passes and _reaches(chain)), PASSED if any(chain.passes for chain in chains) else "")
 
 
 def legacy_unpassed(paths: ExperimentPaths) -> bool:

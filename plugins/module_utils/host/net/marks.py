@@ -63,6 +63,23 @@ def is_silent(link: Link) -> bool:
     return link.arp_ignore == _IGNORE_ALL_ARP and not link.ipv6
 
 
+def link_faults(link: Link, what: str, mtu: int, bridge: str = "") -> list[str]:
+    """Return how a live device of ours differs from what each of them must be, as text.
+
+    bridge  the bridge that it must be a port of, "" for a bridge
+    """
+    faults = []
+    if bridge and link.master != bridge:
+        faults.append(f"{what} is not in bridge {bridge}")
+    if not link.up:
+        faults.append(f"{what} is down")
+    if link.mtu != mtu:
+        faults.append(f"{what} has MTU {link.mtu} instead of {mtu}")
+    if not is_silent(link):
+        faults.append(f"{what} lets this host take part in the network of the nodes")
+    return faults
+
+
 def disable_ipv6(name: str) -> None:
     """Take a device out of the host's IPv6. What crosses it from node to node still passes. Raises HostError."""
     try:

@@ -13,6 +13,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from ...errors import HostError
 from ..base.os_errors import program_error
@@ -23,6 +24,8 @@ from .refusals import explained
 
 if TYPE_CHECKING:
     from typing import Any
+
+    Dump = Callable[[int, bytes], Iterator[bytes]]
 
 _AT_A_TIME = 64  # requests; their acknowledgements must fit into the socket's receive buffer
 _RECEIVE = 262144  # bytes; the kernel's datagrams are smaller
@@ -91,6 +94,11 @@ class Batch:
         kind, flags = (nl.RTM_DELNEIGH, 0) if delete else (nl.RTM_NEWNEIGH, nl.NLM_F_CREATE | nl.NLM_F_APPEND)
         head = nl.NDMSG.encode(ndm_family=socket.AF_BRIDGE, ndm_ifindex=index, ndm_state=nl.NUD_PERMANENT | nl.NUD_NOARP, ndm_flags=nl.NTF_SELF)
         self.request(what, kind, flags, head + nl.encode([("NDA_LLADDR", ALL_ZEROS), ("NDA_DST", remote)]))
+
+    def forwarding_entry(self, what: str, index: int, mac_address: str) -> None:
+        """Have the bridge of the port ``index`` send frames to this address by that port only."""
+        head = nl.NDMSG.encode(ndm_family=socket.AF_BRIDGE, ndm_ifindex=index, ndm_state=nl.NUD_NOARP, ndm_flags=nl.NTF_MASTER)
+        self.request(what, nl.RTM_NEWNEIGH, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, head + nl.encode([("NDA_LLADDR", mac_address)]))
 
     def request(self, what: str, kind: int, flags: int, body: bytes, ignore: int = 0) -> None:
         """Add a request of any type.
@@ -179,14 +187,32 @@ def dump(kind: int, request: bytes, protocol: int = socket.NETLINK_ROUTE) -> Ite
     protocol  another netlink family than that of devices and routes
     """
     with _open(protocol) as sock:
-        sock.send(nl.message(kind, nl.NLM_F_DUMP, 1, request))
-        while True:
-            for part, _sequence, body in nl.messages(sock.recv(_RECEIVE)):
-                if part == nl.NLMSG_DONE:
-                    return
-                if part == nl.NLMSG_ERROR:
-                    raise HostError(f"the kernel does not list its network settings: {os.strerror(nl.error_number(body))}")
-                yield body
+        yield from _dump(sock, 0, kind, request)
+
+
+@contextmanager
+def listing(most: int = 0) -> Iterator[Dump]:
+    """Yield a function like ``dump`` that uses one socket for several lists, one after the other.
+
+    most  messages of a list; a longer one raises HostError. 0 for any number
+    """
+    with _open() as sock:
+        yield lambda kind, request: _dump(sock, most, kind, request)
+
+
+def _dump(sock: socket.socket, most: int, kind: int, request: bytes) -> Iterator[bytes]:
+    sock.send(nl.message(kind, nl.NLM_F_DUMP, 1, request))
+    number = 0
+    while True:
+        for part, _sequence, body in nl.messages(sock.recv(_RECEIVE)):
+            if part == nl.NLMSG_DONE:
+                return
+            if part == nl.NLMSG_ERROR:
+                raise HostError(f"the kernel does not list its network settings: {os.strerror(nl.error_number(body))}")
+            number += 1
+            if most and number > most:
+                raise HostError(f"it has more than {most} network settings of one kind")
+            yield body
 
 
 def links() -> dict[str, Link]:
@@ -216,22 +242,41 @@ def _link(head: dict[str, int], attributes: dict[str, Any], names: dict[int, str
     )
 
 
-def ipv4_addresses() -> set[tuple[int, str]]:
-    """Return (interface index, ``10.0.0.1/24``) of all addresses of the current network namespace. Raises HostError."""
+def ipv4_addresses(listed: Dump = dump) -> set[tuple[int, str]]:
+    """Return (interface index, ``10.0.0.1/24``) of all addresses of the current network namespace. Raises HostError.
+
+    listed  the function that lists them, see ``listing``
+    """
     found = set()
-    for body in dump(nl.RTM_GETADDR, nl.IFADDRMSG.encode(ifa_family=socket.AF_INET)):
+    for body in listed(nl.RTM_GETADDR, nl.IFADDRMSG.encode(ifa_family=socket.AF_INET)):
         head, attributes = nl.decode(nl.RTM_NEWADDR, body)
         found.add((head["ifa_index"], f"{attributes['IFA_LOCAL']}/{head['ifa_prefixlen']}"))
     return found
 
 
-def ipv4_gateway_routes() -> set[tuple[str, str]]:
-    """Return (``10.0.0.0/16``, gateway) of the main table's routes through gateways, in the current network namespace. Raises HostError."""
+def ipv4_gateway_routes(listed: Dump = dump) -> set[tuple[str, str]]:
+    """Return (``10.0.0.0/16``, gateway) of the main table's routes through gateways, in the current network namespace. Raises HostError.
+
+    listed  the function that lists them, see ``listing``
+    """
     found = set()
-    for body in dump(nl.RTM_GETROUTE, nl.RTMSG.encode(rtm_family=socket.AF_INET)):
+    for body in listed(nl.RTM_GETROUTE, nl.RTMSG.encode(rtm_family=socket.AF_INET)):
+        if nl.RTMSG.decode(body)["rtm_table"] != nl.RT_TABLE_MAIN:
+            continue  # most routes are the kernel's own, of the local table
         head, attributes = nl.decode(nl.RTM_NEWROUTE, body)
-        if head["rtm_table"] == nl.RT_TABLE_MAIN and "RTA_GATEWAY" in attributes:
+        if "RTA_GATEWAY" in attributes:
             found.add((f"{attributes.get('RTA_DST', '0.0.0.0')}/{head['rtm_dst_len']}", attributes["RTA_GATEWAY"]))
+    return found
+
+
+def flood_remotes(index: int) -> set[str]:
+    """Return the addresses that the VXLAN device ``index`` sends frames to unknown addresses to. Raises HostError."""
+    found = set()
+    # this structure, which is not that of the answers, makes the kernel list one device
+    for body in dump(nl.RTM_GETNEIGH, nl.IFINFOMSG.encode(ifi_family=socket.AF_BRIDGE, ifi_index=index)):
+        _head, attributes = nl.decode(nl.RTM_NEWNEIGH, body)
+        if attributes.get("NDA_LLADDR") == ALL_ZEROS and "NDA_DST" in attributes:
+            found.add(attributes["NDA_DST"])
     return found
 
 

@@ -16,7 +16,7 @@ from ...hostplan import HostPlan
 from ...names import CONTROL
 from ..base.paths import ExperimentPaths
 from . import netlink, substrates
-from .marks import NO_IPV6_ADDRESS, PREFIXES, is_silent, mark, refuse_stranger
+from .marks import NO_IPV6_ADDRESS, PREFIXES, is_ours, link_faults, mark, refuse_stranger
 from .netlink import Batch, Link
 from .netlink_messages import TYPE_CHECKING
 from .tap import make_tap
@@ -92,12 +92,12 @@ class Port:
 class Step:
     """One thing that a port consists of. It must go with the device, because removing a port removes the device and nothing else.
 
-    holds   (experiment's paths, port, live device) -> whether the live device has it as planned
+    faults  (experiment's paths, port, live device) -> how the live device differs from what is planned, as text; [] if it does not
     queue   (batch, experiment's paths, port, index of its master); adds the requests that make it so, on a new device or a live one
     change  (port) -> what was changed about a live port, as text
     """
 
-    holds: Callable[[ExperimentPaths, Port, Link], bool]
+    faults: Callable[[ExperimentPaths, Port, Link], list[str]]
     queue: Callable[[Batch, ExperimentPaths, Port, int], None]
     change: Callable[[Port], str]
 
@@ -120,8 +120,7 @@ class Ports:
 
     def live(self, port: Port) -> Link | None:
         """Return the port's device, or None if it is missing or of the wrong kind."""
-        link = self._live.get(port.name)
-        return link if link and link.kind == ("veth" if port.peer else "tun") else None
+        return _device(port, self._live)
 
     @property
     def missing(self) -> list[Port]:
@@ -153,7 +152,7 @@ class Ports:
         changes: dict[str, list[str]] = {}
         for port in ports:
             link = self.live(port)
-            lacking = [step for step in STEPS if link and not step.holds(self._paths, port, link)]
+            lacking = [step for step in STEPS if link and step.faults(self._paths, port, link)]
             for step in lacking:
                 changes.setdefault(port.name, []).append(step.change(port))
                 if not dry_run:
@@ -178,6 +177,24 @@ class Ports:
         if port.medium.name == CONTROL:
             raise HostError(f"{port}: there is no bridge {CONTROL} on this host: the role deter.benito.control_bridge makes it")
         raise HostError(f"{port}: substrate {port.medium.name} is not built on this host: benito-host apply --part network builds it")
+
+
+def port_faults(paths: ExperimentPaths, port: Port, live: dict[str, Link]) -> list[str]:
+    """Return how a port differs from what is planned, as text; [] if it does not.
+
+    live  {name: device} of the vhost
+    """
+    link = live.get(port.name)
+    if link and not is_ours(link, paths):
+        return [f"{port} is missing: a device of this name is not this experiment's"]
+    link = _device(port, live)
+    return [fault for step in STEPS for fault in step.faults(paths, port, link)] if link else [f"{port} is missing"]
+
+
+def _device(port: Port, live: dict[str, Link]) -> Link | None:
+    """Return the port's device, or None if it is missing or of the wrong kind."""
+    link = live.get(port.name)
+    return link if link and link.kind == ("veth" if port.peer else "tun") else None
 
 
 def remove_ports(paths: ExperimentPaths, but: Collection[str] = (), owners: Collection[str] | None = None, dry_run: bool = False,
@@ -254,9 +271,9 @@ def _make_veth(batch: Batch, paths: ExperimentPaths, port: Port, peer: Peer, net
         batch.set_link(str(port), [("IFLA_IFNAME", peer.name), *alias, NO_IPV6_ADDRESS])
 
 
-def _is_attached(paths: ExperimentPaths, port: Port, link: Link) -> bool:
-    attached = (link.master, link.mtu, link.alias) == (port.medium.master, port.medium.mtu, paths.mark + port.mark)
-    return attached and link.up and is_silent(link)
+def _attachment_faults(paths: ExperimentPaths, port: Port, link: Link) -> list[str]:
+    unmarked = [] if link.alias == paths.mark + port.mark else [f"{port} does not have its mark"]
+    return [*unmarked, *link_faults(link, str(port), port.medium.mtu, port.medium.master)]
 
 
 def _attach(batch: Batch, paths: ExperimentPaths, port: Port, master: int) -> None:
@@ -269,4 +286,4 @@ def _attached(port: Port) -> str:
     return f"{port}: put on {port.medium.master} with MTU {port.medium.mtu}"
 
 
-STEPS: tuple[Step, ...] = (Step(_is_attached, _attach, _attached),)
+STEPS: tuple[Step, ...] = (Step(_attachment_faults, _attach, _attached),)

@@ -12,6 +12,24 @@ from ..base.paths import ExperimentPaths
 from . import bridge_driver, netlink
 from .netlink import Link
 
+UP, MISSING, BROKEN = "up", "missing", "broken"
+
+
+@dataclass(frozen=True)
+class SubstrateHealth:
+    """What is true of a substrate on this vhost now.
+
+    state   UP, MISSING (its bridge is not there) or BROKEN
+    faults  how it differs from what is planned. Each is a text that names the device
+    """
+
+    state: str
+    faults: tuple[str, ...] = ()
+
+    def with_faults(self, faults: Sequence[str]) -> SubstrateHealth:
+        """Return the health with further faults."""
+        return SubstrateHealth(BROKEN if self.state == UP else self.state, (*self.faults, *faults)) if faults else self
+
 
 @dataclass(frozen=True)
 class Driver:
@@ -21,20 +39,22 @@ class Driver:
     apply     (experiment's paths, its substrates, live devices, dry_run) -> changes as text; makes and repairs them,
               and removes those that are no longer planned. Raises HostError
     master    (substrate) -> name of the device that its ports are members of
-    is_up     (experiment's paths, substrate, live devices) -> whether it exists
+    exists    (experiment's paths, substrate, live devices) -> whether the device is there that its ports are members of
+    faults    (experiment's paths, substrate, live devices) -> how its devices differ from what is planned, as text. Raises HostError
     remove    (experiment's paths) -> changes as text; removes all of them, whatever plan there is or was. Raises HostError
     """
 
     realises: Callable[[SubstratePlan], bool]
     apply: Callable[[ExperimentPaths, Sequence[SubstratePlan], dict[str, Link], bool], list[str]]
     master: Callable[[SubstratePlan], str]
-    is_up: Callable[[ExperimentPaths, SubstratePlan, dict[str, Link]], bool]
+    exists: Callable[[ExperimentPaths, SubstratePlan, dict[str, Link]], bool]
+    faults: Callable[[ExperimentPaths, SubstratePlan, dict[str, Link]], list[str]]
     remove: Callable[[ExperimentPaths], list[str]]
 
 
 # The first that realises a substrate is its driver.
 DRIVERS: tuple[Driver, ...] = (
-    Driver(bridge_driver.realises, bridge_driver.apply, bridge_driver.master, bridge_driver.is_up, bridge_driver.remove),
+    Driver(bridge_driver.realises, bridge_driver.apply, bridge_driver.master, bridge_driver.exists, bridge_driver.faults, bridge_driver.remove),
 )
 
 
@@ -53,10 +73,17 @@ def master_of(substrate: SubstratePlan) -> str:
     return _driver(substrate).master(substrate)
 
 
-def substrates_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, str]:
-    """Return {name: ``up`` or ``missing``} of every substrate of the plan."""
-    live = netlink.links()
-    return {substrate.name: "up" if _driver(substrate).is_up(paths, substrate, live) else "missing" for substrate in plan.substrates}
+def look(plan: HostPlan, paths: ExperimentPaths, live: dict[str, Link]) -> dict[str, SubstrateHealth]:
+    """Return {name: health} of every substrate of the plan, without its ports. Raises HostError.
+
+    live  {name: device} of the vhost
+    """
+    found = {}
+    for substrate in plan.substrates:
+        driver = _driver(substrate)
+        faults = tuple(driver.faults(paths, substrate, live))
+        found[substrate.name] = SubstrateHealth((BROKEN if faults else UP) if driver.exists(paths, substrate, live) else MISSING, faults)
+    return found
 
 
 def remove_network(paths: ExperimentPaths) -> list[str]:

@@ -16,11 +16,12 @@ from ...hostplan import HostPlan, VnodePlan
 from ..base.hosts_file import HostsFile
 from ..base.paths import ROOT, ExperimentPaths, experiments_here, write_atomically
 from ..net import netlink
-from ..net.ports import is_interface, remove_interfaces
+from ..net.inside import differences, look_inside
+from ..net.ports import Medium, Port, is_interface, remove_interfaces
 from ..net.probe import close_endpoints
 from ..start_commands.start_command import forget, has_started, outcome
 from .hosts_block import apply_hosts, remove_hosts
-from .links import apply_links
+from .links import apply_links, ports_by_interface
 
 KIND = "embedded_pnode"
 _SEEN = ("pid", "eid", "hosts", "log")  # below /var/benito, as on every node
@@ -83,6 +84,16 @@ def physical_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
             "exit_status": run.get("exit_status") if vnode.start_command else None,
         }
     return found
+
+
+def physical_ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
+    """See kinds.Part."""
+    return list(ports_by_interface(vnode, on).values())
+
+
+def inside_physical(plan: HostPlan, _paths: ExperimentPaths, names: list[str], mtus: dict[str, int]) -> dict[str, list[str]]:
+    """See kinds.Part. The network inside is that of the machine."""
+    return {vnode.name: differences(vnode, look_inside(), mtus) for vnode in plan.vnodes if vnode.name in names}
 
 
 def _node(plan: HostPlan) -> VnodePlan | None:

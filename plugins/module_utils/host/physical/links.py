@@ -18,7 +18,7 @@ from ..guest.network import routes_of
 from ..net import netlink
 from ..net.device_settings import read_setting, write_setting
 from ..net.netlink import Batch
-from ..net.ports import Peer, Port, Ports, is_interface, media, remove_interfaces
+from ..net.ports import Medium, Peer, Port, Ports, is_interface, media, remove_interfaces
 from .routes import main_routes, refuse_capture
 
 _GUARDED = {"ipv4/accept_redirects": "0", "ipv4/secure_redirects": "0", "ipv4/accept_source_route": "0", "ipv4/arp_ignore": "1",
@@ -47,10 +47,7 @@ class _Links:
     def _look(self) -> None:
         """List the live devices and compare the planned ports with them."""
         self._live = netlink.links()
-        on, owner = media(self._plan, self._live), self._vnode.name
-        self._port_of = {
-            interface.name: Port(interface.port, owner, interface.name, on[interface.substrate], Peer(interface.name, interface.mac_address, stays=True))
-            for interface in self._vnode.interfaces}
+        self._port_of = ports_by_interface(self._vnode, media(self._plan, self._live))
         self._ports = Ports(self._paths, self._port_of.values(), self._live)
 
     def run(self) -> list[str]:
@@ -132,6 +129,15 @@ class _Links:
         if not self._dry_run:
             batch.send()
         return changes
+
+
+def ports_by_interface(vnode: VnodePlan, on: dict[str, Medium]) -> dict[str, Port]:
+    """Return {interface: port} of the node.
+
+    on  {name: medium} of this host
+    """
+    return {interface.name: Port(interface.port, vnode.name, interface.name, on[interface.substrate],
+                                 Peer(interface.name, interface.mac_address, stays=True)) for interface in vnode.interfaces}
 
 
 def _network(prefix: str) -> str:

@@ -13,9 +13,11 @@ from ..base import cgroups
 from ..base.namespaces import Registry, home, remove_registry
 from ..base.paths import ExperimentPaths, read_json
 from ..base.plan_file import read_applied
+from ..net.inside import Inside, differences, look_inside
+from ..net.ports import Medium, Port
 from ..net.probe import close_endpoints
 from ..start_commands.start_command import outcome
-from .nodes import apply_processes
+from .nodes import apply_processes, ports_by_interface
 
 
 def apply_process_nodes(plan: HostPlan, paths: ExperimentPaths, applied: HostPlan | None, dry_run: bool) -> list[str]:
@@ -74,6 +76,26 @@ def process_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
         built, started = (registry.nodes(), registry.started()) if registry.open(origin) else (set(), set())
         registry.close()
     return {vnode.name: _node(paths, vnode, built, started) for vnode in plan.vnodes if vnode.kind == "process"}
+
+
+def process_ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
+    """See kinds.Part."""
+    return list(ports_by_interface(vnode, on).values())
+
+
+def inside_processes(plan: HostPlan, paths: ExperimentPaths, names: list[str], mtus: dict[str, int]) -> dict[str, list[str]]:
+    """See kinds.Part."""
+    vnodes = {vnode.name: vnode for vnode in plan.vnodes}
+    with home() as origin:
+        registry = Registry(paths)
+        found = {name: differences(vnodes[name], _inside(registry, name), mtus) for name in names} if registry.open(origin) else {}
+        registry.close()
+    return found
+
+
+def _inside(registry: Registry, name: str) -> Inside:
+    with registry.network(name):
+        return look_inside()
 
 
 def _node(paths: ExperimentPaths, vnode: VnodePlan, built: set[str], started: set[str]) -> dict:

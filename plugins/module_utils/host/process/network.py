@@ -9,7 +9,7 @@ import socket
 from collections.abc import Collection
 
 from ...hostplan import InterfacePlan, VnodePlan
-from ..net import netlink
+from ..net.inside import look_inside
 from ..net.marks import NO_IPV6_ADDRESS
 from ..net.netlink import Batch
 
@@ -59,16 +59,16 @@ class Repair:
 
     def __init__(self, vnode: VnodePlan):
         self._vnode = vnode
-        self._links, self._addresses, self._routes = netlink.links(), netlink.ipv4_addresses(), netlink.ipv4_gateway_routes()
+        self._inside = look_inside()
 
     def look_again(self) -> None:
-        """List the devices again, because interfaces that were gone have been made. Call this in the network namespace of the node."""
-        self._links = netlink.links()
+        """Look again, because interfaces that were gone have been made. Call this in the network namespace of the node."""
+        self._inside = look_inside()
 
     @property
     def gone(self) -> list[InterfacePlan]:
         """The planned interfaces that are missing."""
-        return [interface for interface in self._vnode.interfaces if interface.name not in self._links]
+        return [interface for interface in self._vnode.interfaces if interface.name not in self._inside.links]
 
     def queue(self, batch: Batch, earlier: VnodePlan | None, new: Collection[str], resized: dict[str, int]) -> list[str]:
         """Add the requests that make up the difference. Return the changes as text.
@@ -79,16 +79,16 @@ class Repair:
         """
         changes = self._take_back(batch, earlier) if earlier else []
         for interface in self._vnode.interfaces:
-            link, mtu = self._links.get(interface.name), resized.get(interface.name)
+            link, mtu = self._inside.links.get(interface.name), resized.get(interface.name)
             index = link.index if link else 0
             if link and mtu not in (None, link.mtu):
                 changes.append(f"{self._vnode.name}: interface {interface.name} has MTU {mtu}")
                 batch.set_link(changes[-1], [("IFLA_MTU", mtu)], index)
-            if not link or not link.up or (interface.ip4_address and (index, interface.ip4_address) not in self._addresses):
+            if not link or not link.up or (interface.ip4_address and (index, interface.ip4_address) not in self._inside.addresses):
                 changes.append(f"{self._vnode.name}: interface {interface.name} set up")
                 _configure_interface(batch, self._vnode, interface, index)
         for route in self._vnode.routes:
-            present, what = (route.to, route.via) in self._routes and not new, _route(self._vnode, route.to, route.via)
+            present, what = (route.to, route.via) in self._inside.routes and not new, _route(self._vnode, route.to, route.via)
             if not present:
                 changes.append(what)
             if not present or len(batch):  # addresses that go take routes with them
@@ -100,13 +100,13 @@ class Repair:
         changes, name = [], self._vnode.name
         kept = {route.to for route in self._vnode.routes}
         for route in earlier.routes:
-            if route.to not in kept and (route.to, route.via) in self._routes:
+            if route.to not in kept and (route.to, route.via) in self._inside.routes:
                 changes.append(f"{name}: route to {route.to} taken back")
                 batch.delete_route(changes[-1], route.to)
         planned = {(interface.name, interface.ip4_address) for interface in self._vnode.interfaces}
         for interface in earlier.interfaces:
-            link, address = self._links.get(interface.name), interface.ip4_address
-            if link and address and (interface.name, address) not in planned and (link.index, address) in self._addresses:
+            link, address = self._inside.links.get(interface.name), interface.ip4_address
+            if link and address and (interface.name, address) not in planned and (link.index, address) in self._inside.addresses:
                 changes.append(f"{name}: address {address} taken back")
                 batch.delete_address(changes[-1], link.index, address)
         return changes

@@ -59,7 +59,7 @@ class _Builder:
         planned = {port for vnode in self._plan.vnodes for port in ports_of(vnode)}  # of whatever kind the node is
         changes += remove_ports(self._paths, but=planned, dry_run=self._dry_run, live=self._live)
         on = media(self._plan, self._live)
-        self._ports_of = {name: _ports(vnode, on) for name, vnode in wanted.items()}
+        self._ports_of = {name: ports_by_interface(vnode, on) for name, vnode in wanted.items()}
         self._ports = Ports(self._paths, [port for ports in self._ports_of.values() for port in ports.values()], self._live)
         missing = [vnode for name, vnode in wanted.items() if name not in present]
         changes += [f"process node {vnode.name}: made" for vnode in missing]
@@ -177,7 +177,7 @@ class _Builder:
         return [change for changes in repaired.values() for change in changes]
 
 
-def _ports(vnode: VnodePlan, on: dict[str, Medium]) -> dict[str, Port]:
+def ports_by_interface(vnode: VnodePlan, on: dict[str, Medium]) -> dict[str, Port]:
     """Return {interface: port} of a node.
 
     on  {name: medium} of this host

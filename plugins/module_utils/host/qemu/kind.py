@@ -20,7 +20,7 @@ from ..guest.files import read_guest_files
 from ..guest.network import machine_network
 from ..guest.report import read_report
 from ..net import netlink
-from ..net.ports import mtu_of_control, remove_ports
+from ..net.ports import Medium, Port, mtu_of_control, remove_ports
 from ..net.probe import close_endpoints
 from .acceleration import acceleration
 from .command import REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, bare_command, cards, cold_boot_args, hardware_of, unit_text
@@ -29,7 +29,7 @@ from .logs import make_logs, remove_logs
 from .pausing import is_paused, resume
 from .seed import cloud_init_files, seed_tar, write_seed_iso
 from .start import Start, Starter
-from .taps import apply_taps
+from .taps import apply_taps, taps
 from .units import machine_units
 from .user_ids import allot_user_ids, release_user_ids
 from .warm_choice import WarmChoice
@@ -87,6 +87,11 @@ def machines_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
     vnodes = [vnode for vnode in plan.vnodes if vnode.kind == "qemu"]
     units = machine_units(paths, [vnode.name for vnode in vnodes])
     return {vnode.name: _status(paths, vnode, *units[vnode.name]) for vnode in vnodes}
+
+
+def machine_ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
+    """See kinds.Part."""
+    return taps(vnode, on)
 
 
 def reboot_machines(plan: HostPlan, paths: ExperimentPaths, names: tuple[str, ...]) -> list[str]:

@@ -12,11 +12,14 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...hostplan import HostPlan
+from ...hostplan import HostPlan, VnodePlan
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import is_applied
+
+if TYPE_CHECKING:
+    from ..net.ports import Medium, Port
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class Part:
     status  (plan, paths) -> {node: {"state", "exit_code", "start_command", "exit_status"}} of the plan's nodes of this kind:
             state is ``running`` (started, not booted), ``booted``, ``dead`` (then with its exit_code, or None), ``paused``, ``missing`` or ``ghost``;
             start_command "" for none, else ``waiting``, ``running``, ``ended`` (then with its exit_status), ``failed`` or ``lost``
+    ports   (node, {name: medium} of this host) -> the ports that a running node of this kind has here, see net/ports.py
+    inside  (plan, paths, names of nodes of this kind, {substrate: MTU}) -> {node: how the network inside it differs from the plan, as text};
+            None for a kind whose inside is not looked at
     reboot  (plan, paths, names of nodes of this kind) -> changes as text; reboots these nodes without waiting until they are up;
             None for a kind that cannot
     boots   whether its nodes have systems of their own, which take time to boot
@@ -40,6 +46,8 @@ class Part:
     apply: Callable[[HostPlan, ExperimentPaths, HostPlan | None, bool], list[str]]
     remove: Callable[[ExperimentPaths], list[str]]
     status: Callable[[HostPlan, ExperimentPaths], dict[str, dict]]
+    ports: Callable[[VnodePlan, dict[str, Medium]], list[Port]]
+    inside: Callable[[HostPlan, ExperimentPaths, list[str], dict[str, int]], dict[str, list[str]]] | None = None
     reboot: Callable[[HostPlan, ExperimentPaths, tuple[str, ...]], list[str]] | None = None
     boots: bool = False
 
@@ -47,10 +55,9 @@ class Part:
 _HOST = __package__.rpartition(".")[0]
 
 
-def _part(name: str, kind: str, module: str, apply: str, remove: str, status: str, reboot: str, boots: bool = False) -> Part:
+def _part(name: str, kind: str, module: str, functions: dict[str, str], boots: bool = False) -> Part:
     """Return the Part whose functions have these names in ``module``, which is named by its path below ``host``."""
-    call = partial(partial, _call, module)
-    return Part(name, kind, call(apply), call(remove), call(status), call(reboot), boots)
+    return Part(name, kind, boots=boots, **{field: partial(_call, module, function) for field, function in functions.items()})
 
 
 def _call(module: str, name: str, *arguments: Any) -> Any:
@@ -58,10 +65,18 @@ def _call(module: str, name: str, *arguments: Any) -> Any:
 
 
 KIND_PARTS = (
-    _part("processes", "process", "process.kind", "apply_process_nodes", "remove_process_nodes", "process_status", "reboot_process_nodes"),
-    _part("physical", "embedded_pnode", "physical.kind", "apply_physical_node", "remove_physical_node", "physical_status", "reboot_physical_node"),
-    _part("containers", "openvz", "lxc.kind", "apply_containers", "remove_containers", "containers_status", "reboot_containers", boots=True),
-    _part("machines", "qemu", "qemu.kind", "apply_machines", "remove_machines", "machines_status", "reboot_machines", boots=True),
+    _part("processes", "process", "process.kind", {
+        "apply": "apply_process_nodes", "remove": "remove_process_nodes", "status": "process_status", "ports": "process_ports", "inside": "inside_processes",
+        "reboot": "reboot_process_nodes"}),
+    _part("physical", "embedded_pnode", "physical.kind", {
+        "apply": "apply_physical_node", "remove": "remove_physical_node", "status": "physical_status", "ports": "physical_ports", "inside": "inside_physical",
+        "reboot": "reboot_physical_node"}),
+    _part("containers", "openvz", "lxc.kind", {
+        "apply": "apply_containers", "remove": "remove_containers", "status": "containers_status", "ports": "container_ports", "inside": "inside_containers",
+        "reboot": "reboot_containers"}, boots=True),
+    _part("machines", "qemu", "qemu.kind", {
+        "apply": "apply_machines", "remove": "remove_machines", "status": "machines_status", "ports": "machine_ports", "reboot": "reboot_machines"},
+        boots=True),
 )
 
 

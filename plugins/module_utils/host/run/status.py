@@ -9,26 +9,40 @@ from ..base.plan_file import read_plan
 from ..base.systemctl import systemctl
 from ..net.firewall import firewall_state
 from ..net.foreign_filters import foreign_state
-from ..net.substrates import substrates_status
 from ..net.unmanaged import managed_devices
+from .health import look
 from .kinds import KIND_PARTS
 
 
-def status(paths: ExperimentPaths) -> dict:
-    """Return the state of every node and substrate: {"changed": False, "unit": "active", "nodes": {name: {"kind", "state", "exit_code", "start_command",
-    "exit_status"}}, "substrates": {name: "up" or "missing"}, "filter": "up", "missing", "changed" by another program, or "" when the
-    plan needs none, "foreign": see ``foreign_state``, "managed": {device: the network manager that has taken it}}, with the nodes in the plan's
-    order, see ``kinds.Part.status``. Raises HostError.
+def status(paths: ExperimentPaths, probe: bool = False) -> dict:
+    """Return what is true now of every node and substrate. Raises HostError.
+
+    {"changed": False, "unit": "active",
+    "nodes": {name: {"kind", "state", "exit_code", "start_command", "exit_status"}}, in the plan's order, see ``kinds.Part.status``,
+    "substrates": {name: "up", "missing" or "broken"},
+    "faults": {"substrates": {name: [text]}, "nodes": {name: [text]}}, of those that have any: what differs on the vhost's side,
+    "differs": {node: [text]}: what differs inside nodes, which experimenters may change,
+    "filter": "up", "missing", "changed" by another program, or "" when the plan needs none,
+    "foreign": see ``foreign_state``, "managed": {device: the network manager that has taken it}}
+
+    probe  whether to send a frame across each bridge. Then "probed" is the number of bridges
     """
     plan = read_plan(paths)
     kinds = {vnode.kind for vnode in plan.vnodes}
     found = {name: node for part in KIND_PARTS if part.kind in kinds for name, node in part.status(plan, paths).items()}
+    health = look(plan, paths, {name: node["state"] for name, node in found.items()}, probe)
     return {
         "changed": False,
         "unit": systemctl("show", "--value", "--property=ActiveState", paths.unit).stdout.strip(),
         "nodes": {vnode.name: {"kind": vnode.kind, **found[vnode.name]} for vnode in plan.vnodes if vnode.name in found},
-        "substrates": substrates_status(plan, paths),
+        "substrates": {name: substrate.state for name, substrate in health.substrates.items()},
+        "faults": {
+            "substrates": {name: list(substrate.faults) for name, substrate in health.substrates.items() if substrate.faults},
+            "nodes": {name: list(node.faults) for name, node in health.nodes.items() if node.faults},
+        },
+        "differs": {name: list(node.differs) for name, node in health.nodes.items() if node.differs},
         "filter": firewall_state(plan, paths),
         "foreign": foreign_state(plan, paths),
         "managed": managed_devices(paths),
+        **({"probed": health.checked} if probe else {}),
     }

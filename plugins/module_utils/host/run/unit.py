@@ -49,7 +49,7 @@ def start_commands(paths: ExperimentPaths, dry_run: bool = False, limit_s: float
         write_atomically(f"{paths.run}/hold", "")
         systemctl("reload", paths.unit)
         _wait_until_gone(f"{paths.run}/hold", paths, limit_s)
-    return {"changed": bool(waiting), "changes": [f"start command of {name}: started" for name in waiting], "status": status(paths)}
+    return {"changed": bool(waiting), "changes": [f"start command of {name}: started" for name in waiting], "status": status(paths, probe=not dry_run)}
 
 
 def _wait_until_gone(path: str, paths: ExperimentPaths, limit_s: float) -> None:

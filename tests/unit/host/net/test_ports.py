@@ -14,7 +14,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.base.paths impor
 from ansible_collections.deter.benito.plugins.module_utils.host.net import netlink
 from ansible_collections.deter.benito.plugins.module_utils.host.net.netlink import Batch
 from ansible_collections.deter.benito.plugins.module_utils.host.net.ports import Medium, Peer, Port, Ports, media, remove_interfaces, remove_ports
-from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import apply_network, substrates_status
+from ansible_collections.deter.benito.plugins.module_utils.host.net.substrates import SubstrateHealth, apply_network, look
 from ansible_collections.deter.benito.plugins.module_utils.host.qemu.taps import apply_taps
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, UplinkPlan, VnodePlan
 from ansible_collections.deter.benito.tests.unit.host.plans import interface, plan
@@ -206,4 +206,5 @@ def test_of_a_plan_every_substrate_and_the_control_network_are_media_and_the_sta
     assert media(without_tunnels(), netlink.links()) == {
         "lan0": Medium("lan0", "bblan00000000", 1500), "lan1": Medium("lan1", "bblan10000000", 1500), "control0": Medium("control0", "control0", 1500)}
     ip("link delete bblan10000000")
-    assert substrates_status(without_tunnels(), PATHS) == {"lan0": "up", "lan1": "missing"}
+    assert look(without_tunnels(), PATHS, netlink.links()) == {
+        "lan0": SubstrateHealth("up"), "lan1": SubstrateHealth("missing", ("bridge bblan10000000 is missing",))}
