@@ -44,7 +44,8 @@ def partition(topology: Topology, settings: EmbeddingSettings) -> tuple[Topology
     failures: list[str] = []  # of Mt-KaHyPar
     partitions = _chosen_partitions(nodes) if chosen else _automatic_partitions(topology, nodes, settings, failures)
     by_author = [*_shared_machines(nodes, partitions), *idle_options(settings)] if chosen else missing_passes(nodes)
-    return with_values(topology, PARTITION, [partitions[name] for name in nodes]), (*by_author, *unused_passes(nodes, settings), *map(_simpler_method, failures[:1]))
+    warnings = (*by_author, *unused_passes(nodes, settings), *map(_simpler_method, failures[:1]))
+    return with_values(topology, PARTITION, [partitions[name] for name in nodes]), warnings
 
 
 def _simpler_method(failure: str) -> Problem:

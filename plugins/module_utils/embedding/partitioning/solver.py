@@ -86,8 +86,8 @@ def _solve_and_exit(hypergraph: Hypergraph, capacities: list[int], seeds: list[i
             signal.signal(number, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for number in range(3):  # what the library prints must not get into a module's result
-            os.dup2(nowhere, number)
+        for stream_fd in range(3):  # what the library prints must not get into a module's result
+            os.dup2(nowhere, stream_fd)
         answer: dict = {"solutions": _solve(hypergraph, capacities, seeds)}
     except BaseException as exc:  # whatever it is, the parent process reports it
         answer = {"error": f"{type(exc).__name__}: {exc}"}

@@ -26,7 +26,8 @@ from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 assert "mtkahypar" not in sys.modules
 solver._LIMIT_S = float(sys.argv[1])
 made = embed(vtopo({f"l{number}": f"n{number} n{(number + 1) % 40}" for number in range(40)}), EmbeddingSettings(packing=6, seed=5, passes="original"))
-print(json.dumps({"warnings": [str(problem) for problem in made.warnings if "mtkahypar" in str(problem)], "machines": [len(machine.all_nodes) for machine in made.machines]}))
+warnings = [str(problem) for problem in made.warnings if "mtkahypar" in str(problem)]
+print(json.dumps({"warnings": warnings, "machines": [len(machine.all_nodes) for machine in made.machines]}))
 """
 FAILED = ["the reason"]
 
