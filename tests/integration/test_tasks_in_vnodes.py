@@ -73,10 +73,10 @@ def test_two_hundred_nodes_are_reached_a_hundred_at_a_time_with_stock_sshd(exper
     assert sessions == ["1", "1"], "one session for each vhost"
 
     began = time.monotonic()
-    ended = raw("n-0", "exec -a hanging-$(hostname) sleep 1000", "--task-timeout", "5")
+    ended = raw("n-0", "exec sleep 1234.5", "--task-timeout", "5")
     assert "FAILED" in ended and time.monotonic() - began < 120
     support.wait_until("the command of the ended task to be killed",
-                       lambda: all(testbed.ssh(pnode, "pgrep -f '[h]anging-n-0'", check=False).returncode for pnode in testbed.pnodes))
+                       lambda: all(testbed.ssh(pnode, "pgrep -f '[s]leep 1234.5'", check=False).returncode for pnode in testbed.pnodes))
     for pnode in testbed.pnodes:
         testbed.ssh(pnode, "pkill -f '[e]nter .*--serve'")
     assert "n-0 | CHANGED" in raw("n-0", "true"), "a session that has died is started again"
