@@ -135,6 +135,7 @@ class VnodePlan:
     memory_mb       openvz and qemu: most memory, MiB; 0 for no limit
     cpus            openvz and qemu: processors; 0 for no limit
     disk_mb         openvz and qemu: size of its disk, MiB; 0 for that of the image
+    cpu_model       qemu: QEMU's name of its processor; "" or "max" for the widest
     ghost           planned and reserved, never started
     """
 
@@ -153,6 +154,7 @@ class VnodePlan:
     memory_mb: int = 0
     cpus: int = 0
     disk_mb: int = 0
+    cpu_model: str = ""
     ghost: bool = False
 
 

@@ -65,6 +65,7 @@ class EmbeddingSettings:
     image: bool = True
     qemu_memory_mb: int = 512
     qemu_cpus: int = 1
+    qemu_cpu: str = "max"
     qemu_disk_mb: int = 0
     openvz_memory_mb: int = 256
     openvz_cpus: int = 0

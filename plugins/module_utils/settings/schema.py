@@ -224,6 +224,11 @@ SETTINGS: tuple[Setting, ...] = (
         "qemu_cpus", _whole(1, 255), 1,
         "Processors of a virtual machine.", "A node may ask for more or less by `containers:cpus` or `<cpu count=…>`.",
     ),
+    Setting(
+        "qemu_cpu", {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.,=+-]{0,199}$", "examples": ["qemu64", "Nehalem"]}, "max",
+        "Processor model of a virtual machine, as QEMU's option `-cpu` names it.",
+        "`max` is the widest: the host's own under KVM, all that QEMU emulates otherwise. Name another for guests that must be alike on different hosts.",
+    ),
     Setting("qemu_disk_mb", _whole(0, _MIB), 0, "Size of the disk of a virtual machine, MiB.", "With 0, that of its image."),
     Setting(
         "openvz_memory_mb", _whole(0, _MIB), 256,

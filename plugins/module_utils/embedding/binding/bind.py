@@ -175,7 +175,7 @@ class _Binding:
         )
         return {
             "control": self._control(node, vhost, taken), "uplinks": uplinks, "image": self.provisioning.image(node).digest,
-            "memory_mb": resources.memory_mb, "cpus": resources.cpus, "disk_mb": resources.disk_mb,
+            "memory_mb": resources.memory_mb, "cpus": resources.cpus, "disk_mb": resources.disk_mb, "cpu_model": resources.cpu_model,
         }
 
     def _control(self, node: str, vhost: str, taken: set[str]) -> ControlPlan:

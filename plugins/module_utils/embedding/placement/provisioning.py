@@ -12,11 +12,15 @@ from ...hostplan import ImagePlan, UserPlan
 
 @dataclass(frozen=True)
 class Resources:
-    """The resources of a node: ``memory_mb`` and ``disk_mb`` in MiB, ``cpus`` in processors. 0 means no limit; for the disk, the image's size."""
+    """The resources of a node: ``memory_mb`` and ``disk_mb`` in MiB, ``cpus`` in processors. 0 means no limit; for the disk, the image's size.
+
+    cpu_model  qemu: QEMU's name of its processor; "" for the widest
+    """
 
     memory_mb: int = 0
     cpus: int = 0
     disk_mb: int = 0
+    cpu_model: str = ""
 
 
 @dataclass(frozen=True)

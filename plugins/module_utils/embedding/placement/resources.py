@@ -42,7 +42,7 @@ def node_resources(nodes: Nodes, settings: EmbeddingSettings, hidden: Iterable[s
 
 def _defaults(kind: str, settings: EmbeddingSettings) -> Resources:
     if kind == QEMU:
-        return Resources(settings.qemu_memory_mb, settings.qemu_cpus, settings.qemu_disk_mb)
+        return Resources(settings.qemu_memory_mb, settings.qemu_cpus, settings.qemu_disk_mb, settings.qemu_cpu)
     return Resources(settings.openvz_memory_mb, settings.openvz_cpus, settings.openvz_disk_mb)
 
 
@@ -62,4 +62,5 @@ def _resources(node: NodeView, site: Resources) -> Resources:
         memory_mb=site.memory_mb if node.memory_mb is None else node.memory_mb,
         cpus=node.cpus or max(hardware, 0) or site.cpus,
         disk_mb=site.disk_mb if disk_mb is None else disk_mb,
+        cpu_model=site.cpu_model,
     )

@@ -17,6 +17,7 @@ _MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _SYSCTL = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CPU_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=+-]{0,199}")
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\0\n\r]*)?")
@@ -122,6 +123,8 @@ def _wrong_machine(vnode: VnodePlan, substrates: set[str], images: set[str]) -> 
         yield f"there is no image {vnode.image!r}"
     if min(vnode.memory_mb, vnode.cpus, vnode.disk_mb) < 0:
         yield "its memory, processors or disk are negative"
+    if vnode.cpu_model and not _CPU_MODEL.fullmatch(vnode.cpu_model):
+        yield f"its processor model {vnode.cpu_model!r} is not valid"
     for uplink in vnode.uplinks:
         if uplink.substrate not in substrates or not _DEVICE.fullmatch(uplink.port) or not _MAC.fullmatch(uplink.mac_address):
             yield f"its uplink {uplink.port!r} to {uplink.substrate!r} with MAC address {uplink.mac_address!r} is not valid"

@@ -24,6 +24,8 @@ _PROGRAMS = {"x86_64": ("qemu-system-x86_64", "pc"), "i386": ("qemu-system-i386"
 _FIRST_SLOT = 8  # lower slots are for disks and other devices
 MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
+WIDEST = "max"
+_EMULATED = "max,la57=off"  # page tables of five levels make an emulated boot a fifth slower
 _TRANSLATION_MB, _MUCH_TRANSLATION_MB = 40, 96  # of TCG; QEMU's default is a gigabyte. Our images boot no faster with more
 
 _START = "BENITO_START"
@@ -97,6 +99,7 @@ class Hardware:
     """A virtual machine without its network cards and files. A clone has the same hardware as its template.
 
     acceleration    ``kvm`` or ``tcg``
+    cpu_model       QEMU's name of the processor; WIDEST for the host's under kvm, and for all that is emulated under tcg
     translation_mb  MiB for translated code under tcg; invisible to the guest
     """
 
@@ -106,6 +109,14 @@ class Hardware:
     disk_mb: int
     acceleration: str
     translation_mb: int = _TRANSLATION_MB
+    cpu_model: str = WIDEST
+
+    @property
+    def processor(self) -> str:
+        """The value of QEMU's option -cpu."""
+        if self.cpu_model != WIDEST:
+            return self.cpu_model
+        return "host" if self.acceleration == "kvm" else _EMULATED
 
 
 def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardware:
@@ -113,7 +124,7 @@ def hardware_of(vnode: VnodePlan, image: ImagePlan, acceleration: str) -> Hardwa
     is_pnode = vnode.control and vnode.control.interface != CONTROL
     many_programs = vnode.uplinks or is_pnode or image.cloud_init  # Ansible's, cloud-init's
     translation_mb = _MUCH_TRANSLATION_MB if many_programs else _TRANSLATION_MB
-    return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb)
+    return Hardware(image, vnode.memory_mb or DEFAULT_MEMORY_MB, vnode.cpus or 1, vnode.disk_mb, acceleration, translation_mb, vnode.cpu_model or WIDEST)
 
 
 def cold_boot_args(cards: list[Card]) -> list[str]:
@@ -142,7 +153,7 @@ def bare_command(hardware: Hardware, name: str, user: int, where: MachinePaths) 
     command = [
         f"/usr/bin/{program(image.architecture)}", "-name", f"guest={name},debug-threads=on", "-nodefaults", "-no-user-config",
         "-machine", f"{_PROGRAMS[image.architecture][1]},usb=off,vmport=off,graphics=off",
-        "-accel", "kvm" if kvm else f"tcg,tb-size={hardware.translation_mb}", *(["-cpu", "host"] if kvm else []),
+        "-accel", "kvm" if kvm else f"tcg,tb-size={hardware.translation_mb}", "-cpu", hardware.processor,
         "-m", f"{hardware.memory_mb}M", "-smp", str(hardware.cpus), "-display", "none",
         "-rtc", "base=utc,clock=host", "-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny", "-runas", f"{user}:{user}",
         "-qmp", f"unix:{where.sockets}/qmp,server=on,wait=off",

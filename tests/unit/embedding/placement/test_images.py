@@ -146,16 +146,16 @@ def test_a_site_may_replace_a_built_in_image():
 @pytest.mark.parametrize(
     "node, expected",
     [
-        ({}, Resources(512, 1, 0)),
-        ({"memory": "1G"}, Resources(1024, 1, 0)),
-        ({"memory": "768"}, Resources(768, 1, 0)),
-        ({"memory": "1.5 GB", "cpu": "no such attribute"}, Resources(1536, 1, 0)),
-        ({"cpus": (2, 2)}, Resources(512, 4, 0)),
+        ({}, Resources(512, 1, 0, "max")),
+        ({"memory": "1G"}, Resources(1024, 1, 0, "max")),
+        ({"memory": "768"}, Resources(768, 1, 0, "max")),
+        ({"memory": "1.5 GB", "cpu": "no such attribute"}, Resources(1536, 1, 0, "max")),
+        ({"cpus": (2, 2)}, Resources(512, 4, 0, "max")),
         ({"kind": "openvz"}, Resources(256, 0, 2048)),
         ({"kind": "openvz", "memory": "64M", "openvz_diskspace": "3G"}, Resources(64, 0, 3072)),
         ({"kind": "openvz", "openvz_diskspace": "500m"}, Resources(256, 0, 500)),
         ({"kind": "openvz", "openvz_diskspace": "2097152"}, Resources(256, 0, 2048)),
-        ({"openvz_diskspace": "3G"}, Resources(512, 1, 0)),
+        ({"openvz_diskspace": "3G"}, Resources(512, 1, 0, "max")),
     ],
 )
 def test_resources_come_from_the_topology_else_from_the_site(node, expected):
@@ -163,8 +163,8 @@ def test_resources_come_from_the_topology_else_from_the_site(node, expected):
 
 
 def test_the_site_says_what_the_topology_does_not_and_hidden_machines_have_only_that():
-    settings = EmbeddingSettings(qemu_memory_mb=700, qemu_cpus=3, qemu_disk_mb=9000)
-    assert node_resources(read_nodes(a_node()), settings, ["vm-0"]) == dict.fromkeys(("vm-0", "a"), Resources(700, 3, 9000))
+    settings = EmbeddingSettings(qemu_memory_mb=700, qemu_cpus=3, qemu_disk_mb=9000, qemu_cpu="Nehalem")
+    assert node_resources(read_nodes(a_node()), settings, ["vm-0"]) == dict.fromkeys(("vm-0", "a"), Resources(700, 3, 9000, "Nehalem"))
 
 
 @pytest.mark.parametrize(

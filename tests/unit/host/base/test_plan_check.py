@@ -128,3 +128,13 @@ def test_of_many_problems_the_first_are_said():
     bad = dataclasses.replace(plan(), vnodes=tuple(dataclasses.replace(plan().vnodes[0], name=f"a b{n}", interfaces=()) for n in range(20)))
     with pytest.raises(HostError, match="and 15 more$"):
         check_plan(bad, "host.json")
+
+
+@pytest.mark.parametrize(("model", "valid"), [("", True), ("max", True), ("Nehalem,+avx", True), ("max -monitor stdio", False), ("-cpu", False)])
+def test_a_processor_model_is_one_word_of_qemu(model, valid):
+    text = to_json(with_vnode(plan(), "a", cpu_model=model))
+    if valid:
+        assert read(text).vnodes[0].cpu_model == model
+    else:
+        with pytest.raises(HostError, match="its processor model .* is not valid"):
+            read(text)

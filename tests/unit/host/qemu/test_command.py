@@ -76,6 +76,12 @@ def test_memory_and_processors_are_the_plans_and_the_translation_buffer_is_bound
     assert values(command(acceleration="kvm"), "-accel") == ["kvm"] and values(command(acceleration="kvm"), "-cpu") == ["host"]
 
 
+def test_the_processor_is_the_widest_that_the_acceleration_has_unless_the_plan_names_one():
+    assert values(command(), "-cpu") == ["max,la57=off"] == values(command(with_vnode(PLAN, "a", cpu_model="max")), "-cpu")
+    assert values(command(acceleration="kvm"), "-cpu") == ["host"]
+    assert values(command(with_vnode(PLAN, "a", cpu_model="Nehalem"), acceleration="kvm"), "-cpu") == ["Nehalem"]
+
+
 def test_an_image_with_a_kernel_is_booted_by_it_and_another_by_its_own_loader():
     assert values(command(kernel=True), "-kernel") == [f"/var/cache/benito/images/{'0' * 32}/kernel"]
     assert "-kernel" not in command(kernel=False)
