@@ -51,3 +51,27 @@ def test_swap_in_names_the_machine_types_that_the_pool_lacks(made):
     output = experiment.play("swapin", fails=True).stdout
     assert "pc3000" in output and "pc850" in output and "local" in output, output
     assert experiment.state["state"] in ("swapped", "failed")
+
+
+BRANCHES = """
+name: branches
+topology:
+  nodes:
+    core: {kind: linux}
+    east: {kind: linux}
+    west: {kind: linux}
+  links:
+    - endpoints: ["core:GigabitEthernet0/0/0/1", "east:eth1"]
+    - endpoints: ["core:GigabitEthernet0/0/0/10", "west:eth1"]
+"""
+
+
+def test_containerlab_file_of_any_name_runs_with_interfaces_that_people_recognise(made, playbook):
+    experiment = made(BRANCHES, name="clab.yaml", kind_map="openvz=process")
+    assert (experiment.path / "experiment.clab.yml").read_text() == BRANCHES
+    experiment.play("swapin")
+    devices = "for device in Gi0-0-0-1 Gi0-0-0-10; do ip -o link show dev $device > /dev/null || echo no $device; done; ping -c 2 -W 5 east > /dev/null"
+    devices += " && echo up"
+    assert ansible((playbook,), experiment, "core", devices)["core"] == "up"
+    experiment.play("swapout")
+    experiment.play("terminate")
