@@ -77,11 +77,25 @@ options:
     vars:
       - name: benito_vhost_connection
   vhost_become:
-    description: Whether the user on the vhost becomes root by C(sudo), without a password, to enter the vnode.
+    description: Whether the user on the vhost becomes root to enter the vnode.
     type: boolean
     default: false
     vars:
       - name: benito_vhost_become
+  vhost_become_variables:
+    description:
+      - How the user on the vhost becomes root, C(ansible_become_method), C(ansible_become_password) and others of the become plugin.
+      - The inventory plugin P(deter.benito.topdl#inventory) takes them from the machine of the pool.
+    type: dict
+    default: {}
+    vars:
+      - name: benito_vhost_become_variables
+  vhost_become_password:
+    description: The password with which the user on the vhost becomes root, in place of that in O(vhost_become_variables). Default is that of C(-K).
+    type: string
+    vars:
+      - name: ansible_become_pass
+      - name: ansible_become_password
   node:
     description: The vnode's name in its topology.
     type: string
@@ -104,12 +118,13 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line, clean_text
+from ansible_collections.deter.benito.plugins.plugin_utils.becoming_root import missing_password, vhost_become
 
 if TYPE_CHECKING:
     from ansible.playbook.play_context import PlayContext
@@ -133,6 +148,7 @@ class Connection(ConnectionBase):
         super().__init__(play_context, *args, **kwargs)
         self._arguments = kwargs
         self._vhost: Any = None  # a ConnectionBase, of which ansible-core has no types
+        self._vhost_become: Any = None  # a BecomeBase, None where root logs in to the vhost
 
     def set_options(self, task_keys: dict | None = None, var_options: dict | None = None, direct: dict | None = None) -> None:
         """Set the options, and pass the vhost's connection its own."""
@@ -143,10 +159,13 @@ class Connection(ConnectionBase):
         variables = dict(var_options or {})
         variables.update(variables.pop("_extras", {}))
         self._vhost.set_options(task_keys=task_keys, var_options=variables)
+        if self.get_option("vhost_become"):
+            password = self.get_option("vhost_become_password") or self._play_context.become_pass
+            self._vhost_become = vhost_become(self.get_option("vhost_become_variables"), password)
 
     def set_become_plugin(self, plugin: Any) -> None:
         super().set_become_plugin(plugin)
-        if self._vhost:
+        if self._vhost and not self._vhost_become:
             self._vhost.set_become_plugin(plugin)
 
     def _connect(self) -> Connection:
@@ -155,7 +174,7 @@ class Connection(ConnectionBase):
             if missing or not (self.get_option("host") or self.get_option("vhost_connection").endswith("local")):
                 name = self.get_option("node") or self._play_context.remote_addr
                 raise AnsibleConnectionFailure(f"vnode {name} has no vhost: its experiment is not swapped in")
-            self._vhost.become = self.become
+            self._vhost.become = self._vhost_become or self.become
             self._vhost._connect()
             self._connected = True
         return self
@@ -164,15 +183,29 @@ class Connection(ConnectionBase):
         """Run ``cmd`` in the shell of the vnode. Return (exit status, standard output, standard error)."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         self._connect()
-        status, out, error = self._vhost.exec_command(self._entering(cmd), in_data=in_data, sudoable=sudoable)
+        status, out, error = self._exec_as_root(self._entering(cmd), in_data, sudoable)
         message = next((text for text in map(to_bytes, (error, out)) if text.startswith(_ERROR_PREFIX)), b"")  # with a terminal it is in the output
         if status and message:
             raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {clean_line(to_text(message.splitlines()[0]))}")
         return status, out, error
 
+    def _exec_as_root(self, cmd: str, in_data: bytes | None, sudoable: bool) -> tuple[int, bytes, bytes]:
+        """Run ``cmd`` on the vhost as root. The become plugin of the vhost prefixes it, and the vhost's connection answers for the password."""
+        root = self._vhost_become
+        if root is None:
+            return self._vhost.exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        try:
+            status, out, error = self._vhost.exec_command(root.build_become_command(cmd, self._vhost._shell), in_data=in_data, sudoable=True)
+        except AnsibleError as exc:
+            wanted = missing_password(exc)
+            if not wanted:
+                raise
+            host = self.get_option("host") or "its vhost"
+            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {host}: {wanted}") from None  # it says all
+        return status, root.strip_become_success(out) if root.check_success(out) else out, error
+
     def _entering(self, cmd: str) -> str:
-        sudo = ["sudo", "-n"] if self.get_option("vhost_become") else []
-        enter = [*sudo, self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), self.get_option("node"), "--"]
+        enter = [self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), self.get_option("node"), "--"]
         return shlex.join([*enter, "/bin/sh", "-c", cmd])
 
     def put_file(self, in_path: str, out_path: str) -> None:

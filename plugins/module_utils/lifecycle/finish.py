@@ -11,7 +11,9 @@ from ..clean_text import clean_text
 from ..embedding.placement.allocation import Allocation, PoolHost
 from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG
 from ..experiment.directory import ACTIVE, FAILED, SWAPPED, ExperimentDirectory
+from ..experiment.machine_access import SECRETS, machine_secrets, secrets_to_json
 from .begin import SWAPIN
+from .given_up import give_up
 from .lent import read_allocation
 from .node_table import node_rows
 
@@ -40,13 +42,17 @@ def finish(directory: ExperimentDirectory, operation: str, reports: dict[str, di
     """Enter ``active`` after a ``swapin``, ``swapped`` after a ``swapout``. In either case enter ``failed`` if a vhost failed.
 
     reports  {vhost: its report}: {"failure": reason}, {"built": True}, {"done": True}, or {} for one that was lost; with "status" if
-             it could be asked for it
+             it could be asked for it, and with "forgotten" if the machine was given up
 
     After a swap-out, the machines that are not clean stay allocated. Raises ExperimentError when the directory cannot be read or written.
     """
     failures = failures_of(reports)
     nodes = node_rows(directory, reports) if operation == SWAPIN else []
-    changed = _finish_swapin(directory, failures, dry_run) if operation == SWAPIN else _finish_swapout(directory, failures, dry_run)
+    if operation == SWAPIN:
+        changed = _finish_swapin(directory, failures, dry_run)
+    else:
+        forgotten = {vhost for vhost, report in reports.items() if report.get("forgotten")}
+        changed = _finish_swapout(directory, failures, forgotten, dry_run)
     return Finished(changed, directory.read_state().state, nodes, failures, _message(directory, operation, failures))
 
 
@@ -66,17 +72,20 @@ def _finish_swapin(directory: ExperimentDirectory, failures: dict[str, str], dry
     return changed
 
 
-def _finish_swapout(directory: ExperimentDirectory, failures: dict[str, str], dry_run: bool) -> bool:
+def _finish_swapout(directory: ExperimentDirectory, failures: dict[str, str], forgotten: set[str], dry_run: bool) -> bool:
     before, lent = directory.read_state(), read_allocation(directory).hosts
     if dry_run or (before.state == SWAPPED and not lent and not failures):
         return before.state != SWAPPED
+    give_up(directory, (host.name for vhost, host in lent.items() if vhost in forgotten))
     left = {vhost: host for vhost, host in lent.items() if vhost in failures}
     if left:
         directory.write("allocation.json", Allocation(left).to_json())
+        if secrets := machine_secrets(directory):
+            directory.write(SECRETS, secrets_to_json({vhost: found for vhost, found in secrets.items() if vhost in left}))
         directory.write_state(FAILED, _reason(failures, lent))
     else:
         directory.discard("allocation.json")
-        for name in ("plan", "secrets/plan", KNOWN_HOSTS, SSH_CONFIG):
+        for name in ("plan", "secrets/plan", SECRETS, KNOWN_HOSTS, SSH_CONFIG):
             directory.discard(name)
         directory.write_state(SWAPPED)
     return True
@@ -90,7 +99,7 @@ def _message(directory: ExperimentDirectory, operation: str, failures: dict[str,
     if not failures:
         return []
     lent = read_allocation(directory).hosts
-    verb, next_step = ("in", "run it again to go on, or swap out") if operation == SWAPIN else ("out", "run it again when the machine can be reached")
+    verb, next_step = ("in", "run it again to go on, or swap out") if operation == SWAPIN else ("out", "put that right and run it again")
     lines = [f"  {_title(vhost, lent)}: {reason}" for vhost, reason in sorted(failures.items())]
     return [f"experiment {directory} failed to swap {verb}: {next_step}", *lines]
 
