@@ -1,6 +1,6 @@
 # Every target first prepares what it needs, so you can run any of them first.
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-clean test test-fast lint bench
+.PHONY: help env demo demo-clean test test-fast lint bench soak
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -30,3 +30,7 @@ lint: ## run all linters: code, playbooks, shell scripts, changelog, documentati
 bench: ## run all benchmarks, with Mininet and METIS for comparison (root)
 	@scripts/env dev
 	@scripts/bench
+
+soak: ## hit swap-ins and swap-outs with faults at fifty random moments; takes one to two hours (root)
+	@scripts/env dev
+	@scripts/soak

@@ -97,11 +97,12 @@ def suites() -> list[list[list[Suite]]]:
     alone = [molecule.pop("local_testbed"), Suite("demo", (*pytest, "tests/integration/test_demo.py"), closing_line, root=True)]
     hostile = "tests/integration/machines/test_fences.py"
     machines = Suite("machines", (*pytest, "tests/integration/machines", f"--ignore={hostile}"), closing_line, root=True)
+    faults = Suite("faults", (*pytest, "tests/integration/faults"), closing_line, root=True)
     fences = Suite("fences", (*pytest, hostile), closing_line, root=True)
-    elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/test_demo.py")
+    elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/faults", "--ignore=tests/integration/test_demo.py")
     integration = Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)
     long = molecule.pop("testbed_machines")
-    return [[unit], [[machines, fences], [integration, long], list(molecule.values())], [alone, files]]
+    return [[unit], [[machines, fences], [integration, long], [*molecule.values(), faults]], [alone, files]]
 
 
 def environment(temporary: Path) -> dict[str, str]:

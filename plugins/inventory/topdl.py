@@ -11,7 +11,7 @@ author: deter.benito contributors (@deter-project)
 short_description: An experiment, or a partitioned topology, as inventory
 version_added: 0.1.0
 description:
-  - Shows the pnodes and vnodes of an experiment that M(deter.benito.containerize) made, or of a partitioned TopDL file.
+  - Shows the pnodes and vnodes of an experiment that M(deter.benito.containerize) made, or of a partitioned topology.
   - The source is a YAML file called C(benito.yml) or ending in C(.benito.yml).
   - Which experiment is normally said by the extra variables C(pid) and C(eid). No experiment named, or one that does not exist, is
     an empty inventory.
@@ -26,7 +26,8 @@ options:
     choices: [deter.benito.topdl, topdl]
   topology:
     description:
-      - A partitioned TopDL file to show instead of an experiment. Its pnodes have no connection variables.
+      - A partitioned topology to show instead of an experiment, in any format that M(deter.benito.containerize) reads. Its pnodes have no
+        connection variables.
       - Relative paths are relative to the source file.
     type: string
   pid:
@@ -118,7 +119,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _source(self, path: str) -> Source | None:
         topology = self.get_option("topology")
         if topology:
-            return read_topology(os.path.join(os.path.dirname(path), os.path.expanduser(topology)))
+            given = read_topology(os.path.join(os.path.dirname(path), os.path.expanduser(topology)))
+            for warning in given.warnings:
+                self.display.warning(warning)
+            return given
         pid, eid = str(self.get_option("pid") or ""), str(self.get_option("eid") or "")
         if not pid or not eid:
             self.display.vvv(f"{path}: no experiment named (extra variables pid and eid), nothing to show")

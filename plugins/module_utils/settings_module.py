@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from .benito_module import BenitoModule
 from .settings.options import option_names
 
 
-class SettingsModule(AnsibleModule):
+class SettingsModule(BenitoModule):
     """A module that takes settings.
 
     Ansible ends a module at the first option that is not of its type. The schema finds all faults at once, with their remedies,
@@ -22,6 +21,7 @@ class SettingsModule(AnsibleModule):
         self._given: dict[str, Any] = {}
         super().__init__(argument_spec=argument_spec, **kwargs)
         self.params.update(self._given)
+        self.refuse_nul_characters()
 
     def _load_params(self) -> None:
         super()._load_params()

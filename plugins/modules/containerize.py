@@ -29,8 +29,7 @@ options:
     required: true
   topology:
     description:
-      - The topology, an NS file if its name ends with C(.tcl) or C(.ns), GraphML if with C(.graphml), a containerlab topology if with C(.clab.yml) or
-        C(.clab.yaml), else a TopDL file.
+      - The topology, a TopDL, NS, GraphML or containerlab file. Its content tells which, whatever its name.
     type: str
     required: true
   settings:

@@ -84,7 +84,7 @@ nodes:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.benito_module import BenitoModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.files import signals_as_exceptions
@@ -101,7 +101,7 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = BenitoModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     only_look = module.check_mode or given["state"] == "looked"
     try:

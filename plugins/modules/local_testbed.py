@@ -128,7 +128,7 @@ inventory:
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.benito_module import BenitoModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.testbed.local_testbed import LocalTestbed
 from ansible_collections.deter.benito.plugins.module_utils.testbed.machines import Size
@@ -150,7 +150,7 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = BenitoModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:
         identity = identify(given["home"], given["name"])

@@ -67,14 +67,14 @@ inventory:
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.benito_module import BenitoModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.testbed.local_testbed import LocalTestbed
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import identify
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = BenitoModule(
         argument_spec={
             "name": {"type": "str", "default": "local"},
             "home": {"type": "path", "default": "~/.benito"},

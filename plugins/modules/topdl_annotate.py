@@ -22,8 +22,7 @@ extends_documentation_fragment:
 options:
   topology:
     description:
-      - The topology, an NS file if its name ends with C(.tcl) or C(.ns), GraphML if with C(.graphml), a containerlab topology if with C(.clab.yml) or
-        C(.clab.yaml), else a TopDL file.
+      - The topology, a TopDL, NS, GraphML or containerlab file. Its content tells which, whatever its name.
     type: str
     required: true
   rules:
@@ -32,7 +31,9 @@ options:
       - Each is a dictionary with C(select), a dictionary of the options O(element) to O(lacks) here, and O(set), O(remove), O(allow_none).
     type: raw
   out:
-    description: The TopDL file to write. C(NAME-annotated.xml) beside the topology, if not given. A file that is there is overwritten if it is a topology.
+    description:
+      - The TopDL file to write, C(.xml) or C(.topdl). C(NAME-annotated.xml) beside the topology, if not given.
+      - A file that is there is overwritten if it is a TopDL file.
     type: str
   in_place:
     description: Whether to change the topology's file itself.

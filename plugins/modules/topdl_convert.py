@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - deter.benito.settings.ns_profile
 options:
   topology:
-    description: The topology file, TopDL (C(.xml)), NS (C(.tcl), C(.ns)), GraphML (C(.graphml)) or containerlab (C(.clab.yml), C(.clab.yaml)).
+    description: The topology, a TopDL, NS, GraphML or containerlab file. Its content tells which, whatever its name.
     type: str
   pid:
     description: The project, or one of its groups as C(PROJECT/GROUP), of the experiment whose topology is taken when O(topology) is not given.
@@ -32,7 +32,7 @@ options:
     description: That experiment.
     type: str
   out:
-    description: The file to write. Its name tells the format, C(.xml), C(.tcl), C(.ns) or C(.graphml).
+    description: The file to write. Its suffix tells the format, C(.xml) or C(.topdl), C(.tcl) or C(.ns), or C(.graphml).
     type: str
     required: true
   force:
@@ -71,7 +71,7 @@ path:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.benito_module import BenitoModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.convert import Request, prepare
 from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
@@ -93,7 +93,7 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = BenitoModule(argument_spec=argument_spec(), supports_check_mode=True)
     given = module.params
     try:
         conversion = prepare(

@@ -29,9 +29,7 @@ options:
     type: str
   topology:
     description:
-      - A topology in place of an experiment, an NS file if its name ends with C(.tcl) or C(.ns),
-        GraphML if with C(.graphml), a containerlab topology if with C(.clab.yml) or
-        C(.clab.yaml), else a TopDL file.
+      - A topology in place of an experiment, a TopDL, NS, GraphML or containerlab file. Its content tells which, whatever its name.
     type: str
   out:
     description:
@@ -101,7 +99,7 @@ program:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.deter.benito.plugins.module_utils.benito_module import BenitoModule
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.picture import PictureRequest, experiment_named, picture
 from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
@@ -124,7 +122,7 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, required_together=[("pid", "eid")])
+    module = BenitoModule(argument_spec=argument_spec(), supports_check_mode=True, required_together=[("pid", "eid")])
     given = module.params
     try:
         drawn = picture(

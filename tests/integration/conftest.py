@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -99,3 +100,27 @@ def fixture_more_hosts(benito_home):
 
     yield add
     file.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Return ``play("swapin", "--limit", "x", NAME="value")``, which runs a playbook as a user does who has only installed the collection.
+
+    The folder is ``tmp_path``, with an inventory ``pool.yml`` that the test writes. There is no ansible.cfg. ``BENITO_HOME`` is its ``home``.
+    Returns the ended process.
+
+    NAME  further environment variables
+    """
+    kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
+    environment = {
+        **kept, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_COLLECTIONS_PATH": str(support.ROOT / ".ansible" / "collections"),
+        "BENITO_HOME": str(tmp_path / "home"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false",
+    }
+
+    def run_playbook(name, *options, **variables):
+        command = ["ansible-playbook", "-i", "pool.yml", name if "." in name else f"deter.benito.{name}", *options]
+        done = subprocess.run(command, cwd=tmp_path, env={**environment, **variables}, capture_output=True, text=True, check=False, timeout=300)
+        print(done.stdout, done.stderr)
+        return done
+
+    return run_playbook

@@ -63,6 +63,25 @@ PACKAGING = (
 )
 
 
+# a machine on which people work and other programs run, as a third argument of difference(); what the product makes carries a name of its own
+SHARED_MACHINE = (
+    ("cgroups", r"(?!.*(benito|lxc)).*", "other programs'"),
+    ("units", r"(?!.*(benito|lxc)).*", "other programs'"),
+    ("processes", r"(?!.*(benito|lxc|qemu|ansible)).*", "other programs': a machine below a testbed has a process lxc-start or qemu"),
+    ("links", r"br-[0-9a-f]{12}", "Docker's networks"),
+    ("mounts", r"/(var/lib|run|snap)/(docker|containerd|snapd|user)/.*|/(media|snap)/.*", "containers of other programs, and desktops"),
+    ("files", r"/tmp/(?!benito|deter).*", "other programs'"),
+    ("files", r"/home/.+", "people's"),
+    ("files", r"/root/\.([^/]*(history|viminfo|lesshst|wget-hsts|Xauthority)|(benito|cache|local|config)(/.*)?)", "people's, and other tests'"),
+    ("files", r"/var/lib/libuuid/clock\.txt", "the clock of uuidgen and uuidd, written at each use"),
+    ("files", r"/(etc|run|opt|var/lib|var/spool)/(docker|containerd|snapd|NetworkManager|network|dhcp|dhcpcd|ModemManager|avahi-daemon|chrony|cups(-browsed)?|"
+     r"colord|bluetooth|cron|anacron|at|postfix|exim4|gdm3?|lightdm|fwupd|upower|udisks2|PackageKit|AccountsService|ufw|firewalld|fail2ban|logrotate|plocate|"
+     r"rsyslog|samba|speech-dispatcher|usbmux|alsa|power-profiles-daemon|rtkit|geoclue|flatpak|apport|ubuntu-advantage|update-notifier)(/.*|\.sock)?",
+     "daemons of servers and desktops, which write by themselves"),
+    ("files", r"/(etc|run)/(resolv\.conf|cups/subscriptions\.conf.*|printcap|reboot-required.*|xtables\.lock)", "the same"),
+)
+
+
 def snapshot():
     """Return the state of this machine: everything that is compared."""
     owned = _owned()

@@ -7,15 +7,7 @@ from __future__ import annotations
 import os
 import time
 
-from machine_state import difference, snapshot
-
-# the demo runs on this machine, where other programs run too
-MACHINE = (
-    ("cgroups", r"(?!.*benito).*", "other programs'"),
-    ("units", r"(?!.*benito).*", "other programs'"),
-    ("files", r"/tmp/(?!benito|deter).*", "other programs'"),
-    ("files", r"/root/\.(benito|cache|local)(/.*)?", "the home of other tests"),
-)
+from machine_state import SHARED_MACHINE, difference, snapshot
 
 
 def test_demo_shows_the_experiment_and_leaves_the_machine_as_it_was(tmp_path, run):
@@ -31,7 +23,7 @@ def test_demo_shows_the_experiment_and_leaves_the_machine_as_it_was(tmp_path, ru
     assert "Demo/catch" in removed
     assert not (tmp_path / "demo").exists()
     time.sleep(2)
-    assert not difference(before, snapshot(), MACHINE)
+    assert not difference(before, snapshot(), SHARED_MACHINE)
 
 
 def test_demo_clean_reports_that_there_is_no_demo(tmp_path, run):

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from machine_state import difference, snapshot
+from machine_state import FOLDERS, SHARED_MACHINE, difference, snapshot
 
 # kind of leak, command that makes it on a pnode, start of the line that reports it, command that removes it
 LEAKS = (
@@ -44,6 +44,29 @@ def test_idle_pnode_does_not_change(testbed):
     before = testbed.state(pnode)
     time.sleep(5)
     assert difference(before, testbed.state(pnode)) == []
+
+
+OTHERS = (
+    ("files", "/var/lib/libuuid/clock.txt"), ("files", "/var/lib/docker/network/files/local-kv.db"), ("files", "/run/docker.sock"),
+    ("files", "/root/.bash_history"), ("files", "/run/NetworkManager/resolv.conf"), ("files", "/etc/resolv.conf"), ("files", "/run/cups/cups.sock"),
+    ("files", "/var/spool/cron/crontabs/someone"),
+    ("mounts", "/var/lib/docker/overlay2/3f/merged overlay"), ("mounts", "/run/docker/netns/default nsfs"), ("processes", "/usr/sbin/cron -f"),
+    ("processes", "/usr/bin/dockerd -H fd://"), ("units", "docker.service"), ("links", "docker0"), ("links", "br-0123456789ab"),
+)
+OURS = (
+    ("files", "/root/.ansible.cfg"), ("files", "/root/result"), ("files", "/etc/ssh/ssh_config.d/benito.conf"), ("files", "/run/deter.benito/sysctls.json"),
+    ("files", "/var/benito"),
+    ("files", "/usr/local/sbin/benito-host"), ("files", "/run/lxc/lock"), ("files", "/var/lib/lxc/demo-0"), ("files", "/var/lib/misc/dnsmasq.leases"),
+    ("mounts", "/root/demo/pnodes/demo-0 overlay"), ("processes", "lxc-start -n demo-0"), ("processes", "qemu-system-x86_64 -name bot"),
+    ("units", "benito-host@Demo.catch.service"), ("links", "bbabcdefghijklm"), ("sysctls", "net.ipv4.ip_forward"), ("firewall", "table inet benito_0"),
+)
+
+
+@pytest.mark.parametrize(("category", "item", "seen"), [(*item, False) for item in OTHERS] + [(*item, True) for item in OURS])
+def test_other_programs_of_a_shared_machine_are_left_out_and_leaks_of_ours_are_found(category, item, seen):
+    assert category != "files" or any(item.startswith(folder + "/") or item == folder for folder in FOLDERS)
+    before = {"packages": {}, category: {}}
+    assert bool(difference(before, {"packages": {}, category: {item: "-rw-r--r-- 0:0"}}, SHARED_MACHINE)) == seen
 
 
 @pytest.mark.parametrize(("runner", "seen"), [(os.getpid(), False), (1, True), (None, True)])

@@ -12,10 +12,12 @@ from typing import TypeVar
 from ..errors import BenitoError, InputError, Problem
 from ..files import replace_file
 from ..topology.ns.units import PROFILES
-from ..topology.readers import TOPDL, Input, form_of, read_input
+from ..topology.readers import TOPDL, Input, read_input
 from ..topology.scope import shown
 from ..topology.topdl.reader import LEFT_OUT
 from ..topology.topdl.writer import write_topdl
+from ..topology.writers import TOPDL as WRITTEN
+from ..topology.writers import output_form
 from ..topology.xml_source import MAX_BYTES
 from .applying import Annotated, Change, annotate_by_rules
 from .rule_reader import RULE_KEYS, SELECT_KEYS, RuleError, rules_of_data, rules_of_file, single_rule
@@ -116,9 +118,10 @@ def prepare(request: Request) -> Annotation:
     rules = collect(collect_rules)
     out = collect(lambda: _out(request))
     given = collect(lambda: _read(request))
+    collect(lambda: _refuse_other_format_in_place(request, given))
     annotated = collect(lambda: annotate_by_rules(given.topology, rules)) if rules and given else None
     path = _path(request, out) if out else ""
-    there = collect(lambda: _there(path, out)) if out else None
+    there = collect(lambda: _there(path, out)) if out and not request.in_place else None
     if faults or given is None or annotated is None or out is None:
         raise InputError(faults)
     text = write_topdl(annotated.topology).encode()
@@ -128,6 +131,12 @@ def prepare(request: Request) -> Annotation:
     changed = bool(annotated.changes) if same_file else there != text
     lost = _lost_in_place(given) if same_file and changed else ()
     return Annotation(request.topology, out, os.path.realpath(path), text, changed, annotated, (*given.warnings, *annotated.warnings, *lost))
+
+
+def _refuse_other_format_in_place(request: Request, given: Input | None) -> None:
+    if given and request.in_place and given.form is not TOPDL:
+        message = f"a file of the format {given.form.name} cannot be changed in place: what is written is TopDL"
+        raise InputError(Problem(message, request.topology, element="in_place", hint="out=FILE.xml"))
 
 
 def _lost_in_place(given: Input) -> tuple[Problem, ...]:
@@ -159,15 +168,12 @@ def _read(request: Request) -> Input:
 def _out(request: Request) -> str:
     """Return the output file as the user would name it. Raises InputError if the request is invalid."""
     if request.in_place:
-        if form_of(request.topology) is not TOPDL:
-            message = f"a file of the format {form_of(request.topology).name} cannot be changed in place: what is written is TopDL"
-            raise InputError(Problem(message, request.topology, element="in_place", hint="out=FILE.xml"))
         if request.out is not None:
             raise InputError(Problem("out and in_place cannot both be", element="in_place"))
         return request.topology
     if request.out is None:
         return os.path.splitext(request.topology)[0] + "-annotated.xml"
-    if not request.out or form_of(request.out) is not TOPDL:
+    if output_form(request.out) is not WRITTEN:
         raise InputError(Problem(f"{shown(request.out)} is no name for a TopDL file", element="out", hint="such as lab.xml"))
     return request.out
 
@@ -175,16 +181,20 @@ def _out(request: Request) -> str:
 def _there(path: str, out: str) -> bytes | None:
     """Return the content of an existing output file, None if there is none.
 
-    Raises InputError if the file is not a topology, or if its folder does not exist.
+    Raises InputError if the file is not TopDL, or if its folder does not exist.
     """
     if not os.path.lexists(path):
         if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
             raise InputError(Problem("cannot be written: there is no such folder", out))
         return None
+    foreign = Problem("is there and is no TopDL file; it is not overwritten", out, hint="another name for out")
     try:
-        return read_input(path, out).text
+        given = read_input(path, out)
     except InputError as exc:
-        raise InputError(Problem("is there and is no topology; it is not overwritten", out, hint="another name for out")) from exc
+        raise InputError(foreign) from exc
+    if given.form is not TOPDL:
+        raise InputError(foreign)
+    return given.text
 
 
 def _path(request: Request, path: str) -> str:

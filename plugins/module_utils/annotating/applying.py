@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from ..embedding.assign_kinds import annotate
 from ..embedding.settings import EmbeddingSettings
 from ..errors import InputError, Problem
+from ..topology.attribute_names import name_remark
 from ..topology.attributes import LATENCY_MODEL, PREFIX, containers_name
 from ..topology.checks import check_deployable
 from ..topology.model import Attribute, Topology
 from ..topology.scope import shown
 from ..topology.xml_source import MAX_BYTES
-from .checking import name_remark, value_fault
+from .checking import value_fault
 from .draft import Draft, ElementRef
 from .patterns import PatternError, any_glob
 from .rules import ELEMENT_TYPES, EXPERIMENT, Rule

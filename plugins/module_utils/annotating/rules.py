@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import Problem
+from ..topology.attribute_names import COMPUTER, EXPERIMENT, INTERFACE, OTHER, SUBSTRATE
 
-COMPUTER, SUBSTRATE, INTERFACE, OTHER, EXPERIMENT = "computer", "substrate", "interface", "other", "experiment"
 ELEMENT_TYPES = (COMPUTER, SUBSTRATE, INTERFACE, OTHER, EXPERIMENT)
 CYCLE, SPREAD, EACH = "cycle", "spread", "each"
 

@@ -24,6 +24,7 @@ from .routing.components import separate_parts
 from .routing.declared import check_routing
 from .routing.network import Network, read_network
 from .routing.routes import Routes
+from .routing.unclear import unclear_subnets
 from .settings import EmbeddingSettings, check_settings
 from .shaping import shaping_warnings
 
@@ -84,6 +85,7 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
     machine_types(carrying, nodes, settings)  # which refuses what no machine can be
     network = read_network(partitioned)
     hosts, ambiguous = hosts_entries(network, topology.source)
+    odd_networks = (*unclear_subnets(network, topology.source), *separate_parts(network, topology.source), *shaping_warnings(topology))
     return Embedding(
         annotated=annotated,
         partitioned=partitioned,
@@ -92,7 +94,7 @@ def embed(topology: Topology, settings: EmbeddingSettings) -> Embedding:
         network=network,
         routes=Routes(network, settings.address_base, settings.control_networks),
         hosts=hosts,
-        warnings=(*odd, *warnings, *ambiguous, *separate_parts(network, topology.source), *shaping_warnings(topology), *made_carriers(nodes)),
+        warnings=(*odd, *warnings, *ambiguous, *odd_networks, *made_carriers(nodes)),
     )
 
 

@@ -88,6 +88,8 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--check", action="store_true", help="only show what would change")
     if name == "reboot":
         command.add_argument("node", metavar="NODE", nargs="+")
+    if name == "down":
+        command.add_argument("--release", action="store_true", help="also release the machine, whichever controller has leased it")
     if name == "probe":
         command.add_argument("--answer", action="store_true", help="send nothing, only answer the probes of other vhosts from now on")
     if name == "apply":
@@ -188,7 +190,14 @@ def _restore_filter(options: argparse.Namespace) -> dict:
 def _down(options: argparse.Namespace) -> dict:
     from .run.apply import down
 
-    return down(_paths(options))
+    paths = _paths(options)
+    result = down(paths)
+    if options.release:
+        from .pool.lease import release_lease
+
+        released = [f"lease of {paths.experiment}: released"] if release_lease(paths.experiment, owner=None) else []
+        result = {**result, "changed": result["changed"] or bool(released), "changes": [*result["changes"], *released]}
+    return result
 
 
 def _supervise(options: argparse.Namespace) -> None:

@@ -9,16 +9,16 @@ from ..embedding.kinds import KINDS
 from ..embedding.node_view import NodeView, read_nodes
 from ..embedding.placement.machines import machines
 from ..errors import InputError
-from ..topology.topdl.reader import read_topdl_text
+from ..topology.readers import read_content
 from .data import inventory_of, refuse_reserved_names
 
 
 def planned(topology_text: bytes, source: str, pid: str, eid: str) -> dict:
-    """Return ``data.inventory_of`` for a partitioned TopDL text. Without pid and eid, no interface has a MAC address.
+    """Return ``data.inventory_of`` for a partitioned topology, the content of the file ``source``.
 
-    Raises InputError when it is not TopDL, or not partitioned.
+    Without pid and eid, no interface has a MAC address. Raises InputError when it is not a topology, or not partitioned.
     """
-    topology, _warnings = read_topdl_text(topology_text, source)
+    topology = read_content(topology_text, source, source).topology
     nodes = read_nodes(topology)
     missing = [node for node in nodes.values() if not _is_placed(node)]
     if missing:

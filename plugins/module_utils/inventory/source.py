@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Source:
     """The input from which an inventory is made.
 
-    topology_text  the partitioned TopDL
+    topology_text  the partitioned topology, of an experiment in TopDL
     source         its name in messages
     prepared       text of inventory.json, "" without one
     pool_hosts     {pnode: PoolHost} while swapped in
@@ -39,7 +39,7 @@ class Source:
     control        {node: its address on the control network, with prefix length} while swapped in
     directory      of the experiment
     state          state of the experiment, "" for a topology that is none
-    warnings       about broken files
+    warnings       about broken or oddly named files
     """
 
     topology_text: bytes
@@ -106,12 +106,15 @@ class Source:
 
 
 def read_topology(path: str) -> Source:
-    """Return the source for a partitioned TopDL file. Raises InputError when it cannot be read."""
+    """Return the source for a partitioned topology file, in any of the formats. Raises InputError when it cannot be read."""
+    from ..topology.readers import form_of
+
     try:
         with open(path, "rb") as handle:
-            return Source(handle.read(), path)
+            text = handle.read()
     except OSError as exc:
         raise InputError(Problem(f"cannot be read: {exc.strerror}", file=path)) from exc
+    return Source(text, path, warnings=tuple(str(warning) for warning in form_of(text, path)[1]))
 
 
 def read_experiment(directory: ExperimentDirectory) -> Source | None:

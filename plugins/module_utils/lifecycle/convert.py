@@ -13,7 +13,7 @@ from ..experiment.directory import ExperimentDirectory, benito_home
 from ..files import replace_file
 from ..topology.model import Topology
 from ..topology.readers import read_topology
-from ..topology.writers import written
+from ..topology.writers import output_form, written
 
 _MOST_DIFF_LINES = 2000
 
@@ -45,6 +45,7 @@ class Conversion:
     """A converted topology that can be written.
 
     before  the content that the file has now, None for no file
+    nodes   how many are in the file; links: how many links and LANs
     """
 
     path: str
@@ -91,14 +92,14 @@ def prepare(request: Request) -> Conversion:
         problems.append(Problem("an experiment has both a pid and an eid", hint="-e pid=PROJECT -e eid=EXPERIMENT"))
     if problems:
         raise InputError(problems)
+    output_form(request.out)
     topology, warnings = _read(request)
-    text, left_out = written(topology, request.out)
+    result = written(topology, request.out)
     path = os.path.realpath(_path(request, request.out))
-    data, before = text.encode(), _before(path, request.out)
+    data, before = result.text.encode(), _before(path, request.out)
     if before is not None and before != data and not request.force:
         raise BenitoError(f"{request.out} exists and has other content; it was left untouched (force=true replaces it)")
-    linked = [name for name, members in topology.attachments().items() if members]
-    return Conversion(path, data, before, tuple(dict.fromkeys((*warnings, *left_out))), len(topology.computers), len(linked))
+    return Conversion(path, data, before, tuple(dict.fromkeys((*warnings, *result.warnings))), result.nodes, result.links)
 
 
 def _read(request: Request) -> tuple[Topology, tuple[Problem, ...]]:

@@ -15,6 +15,7 @@ from ipaddress import IPv4Address
 
 from ..errors import InputError, Problem
 from ..names import INTERFACE_RULE, NODE_RULE, is_interface_name, is_node_name
+from .attribute_names import name_warnings
 from .attributes import IP4_ADDRESS, IP4_NETMASK, LOSS, LOSS_MODEL, PREFIX, RX_LATENCY, RX_LOSS, RX_RATE, STARTUP, containers_attribute
 from .model import Computer, Element, Interface, OtherElement, Topology
 from .scope import named, shown
@@ -63,7 +64,7 @@ def check_deployable(topology: Topology) -> tuple[Problem, ...]:
             _check_traffic(interface, inner, found)
     if found.errors:
         raise InputError(sorted(found.errors, key=lambda problem: problem.line))
-    return tuple(found.warnings)
+    return (*found.warnings, *name_warnings(topology))
 
 
 def _check_sorts(topology: Topology, found: _Findings) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from .model import Topology
 from .ns.reader import read_ns_text
 from .ns.sourced import SUFFIX as SOURCES
 from .ns.sourced import folder_of_sources
+from .recognition import TCL, XML, YAML, Sign, named_signs, recognise
 from .topdl.reader import read_topdl_text
 from .xml_source import load
 
@@ -40,16 +42,18 @@ class Source:
 class Form:
     """An input format.
 
-    name      its usual name
-    suffixes  endings of its file names, in any case
-    kept      the name of such a file in an experiment directory
-    read      from a Source to (topology, warnings, {path of a file that it names: content}); raises InputError
+    sign  how its files are recognised
+    kept  the name of such a file in an experiment directory
+    read  from a Source to (topology, warnings, {path of a file that it names: content}); raises InputError
     """
 
-    name: str
-    suffixes: tuple[str, ...]
+    sign: Sign
     kept: str
     read: Callable
+
+    @property
+    def name(self) -> str:
+        return self.sign.name
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,54 @@ def _plain(read: Callable) -> Callable:
     return lambda source: (*read(source.text, source.name), {})
 
 
-TOPDL = Form("TopDL", (".xml",), "experiment.xml", _plain(read_topdl_text))
-NS = Form("NS", (".tcl", ".ns"), "experiment.tcl", lambda source: read_ns_text(source.text, source.name, source.folder, source.profile))
+_OF_TOPDL = Sign(
+    "TopDL",
+    (".xml", ".topdl"),
+    XML,
+    re.compile(rb"experiment|topology"),
+    "with <experiment> or <topology>",
+    re.compile(rb"<(?:\w+:)?(?:experiment|substrates|elements|fragments|namemaps)[\s>/]"),
+)
+_OF_NS = Sign(
+    "NS",
+    (".tcl", ".ns"),
+    TCL,
+    re.compile(
+        rb"^[^#\n]*\bnew[ \t]+Simulator\b|^[ \t]*source[ \t]+\S*tb_compat\.tcl\b"
+        rb"|^[ \t]*\$\w+[ \t]+(?:duplex-link|make-lan|rtproto|run)\b|\[[ \t]*\$\w+[ \t]+(?:node|duplex-link|make-lan)\b",
+        re.MULTILINE,
+    ),
+    "with 'new Simulator'",
+)
+_OF_GRAPHML = Sign("GraphML", (".graphml", ".xml"), XML, re.compile(rb"graphml"), "with <graphml>", re.compile(rb"<(?:\w+:)?graphml[\s>/]"))
+_OF_CONTAINERLAB = Sign(
+    "containerlab",
+    (".clab.yml", ".clab.yaml", ".yml", ".yaml"),
+    YAML,
+    re.compile(rb"""^(?:\{[ \t]*)?["']?topology["']?[ \t]*:(?:\s|$)""", re.MULTILINE),
+    "with topology: and below it nodes:",
+)
+TOPDL = Form(_OF_TOPDL, "experiment.xml", _plain(read_topdl_text))
 FORMS = (
     TOPDL,
-    NS,
-    Form("GraphML", (".graphml",), "experiment.graphml", _plain(read_graphml_text)),
-    Form("containerlab", (".clab.yml", ".clab.yaml"), "experiment.clab.yml", _plain(read_containerlab_text)),
+    Form(_OF_NS, "experiment.tcl", lambda source: read_ns_text(source.text, source.name, source.folder, source.profile)),
+    Form(_OF_GRAPHML, "experiment.graphml", _plain(read_graphml_text)),
+    Form(_OF_CONTAINERLAB, "experiment.clab.yml", _plain(read_containerlab_text)),
 )
+_SIGNS = tuple(form.sign for form in FORMS)
 
 
-def form_of(name: str) -> Form:
-    """Return the format of a file by its name; TopDL if the ending is unknown, as in the original."""
-    return next((form for form in FORMS if name.lower().endswith(form.suffixes)), TOPDL)
+def form_of(text: bytes, name: str) -> tuple[Form, tuple[Problem, ...]]:
+    """Return (the format of a file with the content ``text``, a warning if its ``name`` is that of another one).
+
+    Raises InputError if the content is in no known format.
+    """
+    sign = recognise(text, name, _SIGNS)
+    by_name = named_signs(name, _SIGNS)
+    form = next(form for form in FORMS if form.sign is sign)
+    if not by_name or sign in by_name:
+        return form, ()
+    return form, (Problem(f"its name says {by_name[0].name}, its content {sign.name}: it is read as {sign.name}", name),)
 
 
 def read_input(path: str, name: str | None = None, profile: str = "default") -> Input:
@@ -99,10 +138,17 @@ def read_input(path: str, name: str | None = None, profile: str = "default") -> 
     Raises InputError with all errors of the file, and BenitoError if a required program or library is missing.
     """
     name = str(path) if name is None else name
-    text = _content(str(path), name)
-    form = form_of(name)
-    topology, warnings, also = form.read(Source(name, text, folder_of_sources(str(path)), profile))
-    return Input(form, text, topology, warnings, also)
+    return read_content(_content(str(path), name), str(path), name, profile)
+
+
+def read_content(text: bytes, path: str, name: str, profile: str = "default") -> Input:
+    """Read the content of the topology file ``path``; see ``read_input``."""
+    form, odd = form_of(text, name)
+    try:
+        topology, warnings, also = form.read(Source(name, text, folder_of_sources(path), profile))
+    except InputError as exc:
+        raise InputError([*odd, *exc.problems]) from exc
+    return Input(form, text, topology, (*odd, *warnings), also)
 
 
 def read_topology(path: str, name: str | None = None, profile: str = "default") -> tuple[Topology, tuple[Problem, ...]]:

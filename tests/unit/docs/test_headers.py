@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 COPYRIGHT = "# Copyright: deter.benito contributors"
 GPL = "# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)"
 SPDX = "# SPDX-License-Identifier: GPL-3.0-or-later"
-ASKED_BY_SANITY = ("plugins/connection/", "plugins/inventory/", "plugins/lookup/", "plugins/modules/")
+ASKED_BY_SANITY = ("plugins/callback/", "plugins/connection/", "plugins/inventory/", "plugins/lookup/", "plugins/modules/")
 """Plugins in whose first lines ansible-test looks for the name of the GPL."""
 EXEMPT = {
     ".ci/": "one command",

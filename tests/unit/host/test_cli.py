@@ -9,8 +9,9 @@ import os
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.host import cli
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths, experiments_here, is_experiment
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ROOT, ExperimentPaths, experiments_here, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.cli import main
+from ansible_collections.deter.benito.plugins.module_utils.host.pool.lease import LEASES, Claim, claim_lease
 from ansible_collections.deter.benito.tests.unit.host.plans import plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 from hypothesis import given
@@ -72,6 +73,15 @@ def test_a_damaged_plan_is_an_error_for_every_command(text):
         assert main([command, "-e", "Proj.exp", *(["a"] if command in ("enter", "reboot") else ["--json"])]) == 1
     assert main(["down", "-e", "Proj.exp", "--json"]) == 0
     assert experiments_here() == []
+
+
+@sandboxed
+def test_down_releases_the_machine_only_when_it_is_asked_to():
+    claim_lease(Claim("Proj.exp", "a controller that is gone"))
+    assert main(["down", "-e", "Proj.exp", "--json"]) == 0
+    assert os.listdir(LEASES) == ["Proj.exp.json"]
+    assert main(["down", "-e", "Proj.exp", "--json", "--release"]) == 0
+    assert not os.path.exists(ROOT)
 
 
 def test_paths_and_marks_of_two_experiments_differ():

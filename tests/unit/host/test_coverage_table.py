@@ -40,6 +40,7 @@ SCENARIOS = {
     "qemu/acceleration.py": ("virtual_machines", "boots a kernel under KVM"),
     "qemu/disk.py": ("virtual_machines", "tests/unit/host/qemu/test_templates.py runs it too"),
     "qemu/kind.py": ("virtual_machines", GUEST),
+    "qemu/pausing.py": ("virtual_machines", "needs a guest whose host has a full disk: tests/integration/faults"),
     "qemu/qmp.py": ("warm_templates", "needs a QEMU that migrates"),
     "qemu/start.py": ("virtual_machines", GUEST),
     "qemu/taps.py": ("virtual_machines", "tests/unit/host/net/test_ports.py runs it too"),

@@ -217,6 +217,15 @@ def test_reported_files_are_the_written_files(files, tmp_path):
     assert told == outcome.result["files"] == written
 
 
+def test_misspelt_attributes_are_shown_once_with_what_was_meant(files, capsys):
+    (files / "odd.xml").write_text(GOOD.replace("startup", "startpu").replace("<name>inf000</name>", f"<name>inf000</name>{attributes_of({'ip4_adress': '1'})}"))
+    outcome = run(**good(topology="odd.xml"))
+    shown = json.dumps(outcome.result.get("warnings")) + capsys.readouterr().err
+    assert not outcome.failed
+    assert "computer a: the attribute 'startpu' is not known here; it has no effect (perhaps startup)" in shown
+    assert "interface inf000: the attribute 'ip4_adress' is not known here; it has no effect; 3 more interfaces have it (perhaps ip4_address)" in shown
+
+
 def test_warnings_about_the_topology_are_shown_with_line_and_element(files, capsys):
     (files / "odd.xml").write_text(topology(substrate("empty"), computer("alone")))
     warnings = run(**good(topology="odd.xml")).result.get("warnings")
@@ -382,7 +391,7 @@ BAD_TOPOLOGIES = {
     "malformed XML": ("<experiment><version>1.0</version>", "bad.xml:1"),
     "two mistakes": (topology(computer("a", ("nowhere",)), computer("a")), "nowhere"),
     "an empty file": ("", "bad.xml"),
-    "not XML": ("nodes: 3\n", "bad.xml:1"),
+    "not XML": ("nodes: 3\n", "bad.xml: is in none of the formats that are read: it is YAML without topology:"),
     "binary": (bytes(range(256)) * 10, "bad.xml"),
     "XML of something else": ("<html><body/></html>", "topology"),
     "a bomb of entities": (BOMB + topology(), "bad.xml"),
@@ -448,7 +457,8 @@ BAD_OPTIONS = {
     "a topology that is a directory": ({"topology": "."}, "cannot be read: Is a directory"),
     "a topology that is a device": ({"topology": "/dev/zero"}, "/dev/zero: is not a regular file"),
     "a topology without a name": ({"topology": ""}, "cannot be read"),
-    "a topology with a zero byte": ({"topology": "a\0b"}, "cannot be read"),
+    "a topology with a zero byte": ({"topology": "a\0b"}, "topology: holds a NUL character (a text without one)"),
+    "a setting with a zero byte": ({"default_image": "a\0b"}, "default_image: holds a NUL character (a text without one)"),
     "an NS file that is not there": ({"topology": "x.tcl"}, "x.tcl: cannot be read: No such file"),
     "an unknown profile": ({"ns_profile": "utah"}, "ns_profile: 'utah' is not allowed (one of"),
     "packing 0": ({"packing": 0}, "packing: 0 is less than the minimum of 1"),

@@ -184,8 +184,8 @@ BAD_OPTIONS = {
     "an NS file in place": ({"topology": "lab.tcl", "name": "a", "remove": "x", "in_place": True}, "a file of the format NS cannot be changed in place"),
     "two places to write": ({"topology": "lab.xml", "rules": "rules.yml", "in_place": True, "out": "x.xml"}, "in_place: out and in_place cannot both be"),
     "an out that is an NS file": ({"topology": "lab.xml", "rules": "rules.yml", "out": "lab.tcl"}, "out: 'lab.tcl' is no name for a TopDL file"),
-    "an out that is no topology": ({"topology": "lab.xml", "rules": "rules.yml", "out": "rules.yml"}, "rules.yml: is there and is no topology"),
-    "an out that is a folder": ({"topology": "lab.xml", "rules": "rules.yml", "out": "/"}, "/: is there and is no topology"),
+    "an out of no format": ({"topology": "lab.xml", "rules": "rules.yml", "out": "rules.yml"}, "rules.yml: is no name of a topology that is written"),
+    "an out that is a folder": ({"topology": "lab.xml", "rules": "rules.yml", "out": "/"}, "/: is no name of a topology that is written"),
     "an out in no folder": ({"topology": "lab.xml", "rules": "rules.yml", "out": "none/x.xml"}, "none/x.xml: cannot be written: there is no such folder"),
     "an unknown profile": ({"topology": "lab.tcl", "rules": "rules.yml", "ns_profile": "utah"}, "ns_profile: 'utah' is not allowed (one of default, emulab)"),
 }
@@ -208,6 +208,21 @@ def assert_refused(files, outcome, expected):
     assert outcome.failed and expected in outcome.message, outcome.message
     assert "Traceback" not in json.dumps(outcome.result) and len(outcome.message.splitlines()) == 1
     assert sorted(os.listdir()) == ["lab.tcl", "lab.xml", "rules.yml"]
+
+
+@pytest.mark.parametrize("content", ["dear diary\n", "set ns [new Simulator]\n$ns run\n"])
+def test_existing_file_that_is_not_topdl_is_not_overwritten(files, content):
+    (files / "mine.xml").write_text(content)
+    outcome = run(topology="lab.xml", rules="rules.yml", out="mine.xml")
+    assert outcome.failed and outcome.message == "mine.xml: is there and is no TopDL file; it is not overwritten (another name for out)"
+    assert (files / "mine.xml").read_text() == content
+
+
+def test_topology_is_known_by_its_content(files):
+    (files / "lab.txt").write_bytes((files / "lab.tcl").read_bytes())
+    outcome = run(topology="lab.txt", name="a", remove="x", in_place=True)
+    assert outcome.failed and "lab.txt: in_place: a file of the format NS cannot be changed in place" in outcome.message
+    assert not run(topology="lab.txt", out="new.xml", name="*", set={"colour": "red"}).failed
 
 
 def test_faults_of_topology_rules_and_output_are_reported_together(files):

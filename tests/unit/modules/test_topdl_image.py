@@ -180,7 +180,7 @@ REFUSED = {
     "an experiment that is not there": ({"experiment": "DeterTest/none"}, "experiment DeterTest/none does not exist"),
     "a topology that is not there": ({"topology": "none.xml"}, "none.xml: cannot be read: No such file"),
     "a topology that is a device": ({"topology": "/dev/zero"}, "/dev/zero: is not a regular file"),
-    "a topology that is none": ({"topology": "bad.xml"}, "bad.xml:1"),
+    "a topology that is none": ({"topology": "bad.xml"}, "bad.xml: is in none of the formats that are read: it is XML that begins with <nothing>"),
     "a suffix that is none": ({"topology": "lab.xml", "out": "x.jpeg"}, "out: 'x.jpeg' does not end like a picture (with .svg, .png, .pdf, .dot)"),
     "no suffix": ({"topology": "lab.xml", "out": "x"}, "out: 'x' does not end like a picture"),
     "a folder that is not there": ({"topology": "lab.xml", "out": "no/x.svg"}, "out: there is no folder"),

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file name decides the input format, and input files are kept unchanged."""
+"""Input files are kept unchanged, with the files that they name."""
 
 from __future__ import annotations
 
@@ -11,23 +11,15 @@ from pathlib import Path
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.topology.ns import sourced
-from ansible_collections.deter.benito.plugins.module_utils.topology.readers import FORMS, form_of, read_input
+from ansible_collections.deter.benito.plugins.module_utils.topology.readers import FORMS, read_input
+from ansible_collections.deter.benito.plugins.module_utils.topology.recognition import named_signs
 from ansible_collections.deter.benito.tests.unit.topology.ns.files import HEAD, TAIL, TWO
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-FORM_OF = {
-    "a.xml": "TopDL", "a.topdl": "TopDL", "a": "TopDL", "a.tcl": "NS", "a.ns": "NS", "A.NS": "NS", "a.graphml": "GraphML", "a.GraphML": "GraphML",
-    "a.clab.yml": "containerlab", "a.clab.yaml": "containerlab", "a.yml": "TopDL",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", FORM_OF)
-def test_file_name_decides_the_format(name):
-    assert form_of(name).name == FORM_OF[name]
 
 
 def test_kept_file_is_read_by_the_same_reader():
-    assert [form_of(form.kept) for form in FORMS] == list(FORMS)
+    assert [named_signs(form.kept, [one.sign for one in FORMS])[0] for form in FORMS] == [form.sign for form in FORMS]
 
 
 @pytest.mark.parametrize("path", ["quickstart/quickstart.xml", "imports/campus.graphml", "imports/routers.clab.yml"])

@@ -4,6 +4,8 @@
 
 Fixed addresses stay. A substrate with a fixed address keeps its subnet. The other substrates take free subnets from ``address_base``
 upward; the profile (``profiles.py``) chooses which. Hosts count in document order and never end in 0 or 255.
+
+As at Emulab, fixed addresses may put one subnet on several substrates, and several subnets on one. ``routing/unclear.py`` says what that means.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class _Member:
 
 @dataclass
 class _Lan:
-    """A substrate during address assignment. ``start`` and ``length`` are its prefix."""
+    """A substrate during address assignment. ``start`` and ``length`` are its prefix: that of its first fixed address, where it has one."""
 
     substrate: Substrate
     members: list[_Member] = field(default_factory=list)
@@ -55,6 +57,10 @@ class _Lan:
     def prefix(self) -> str:
         return f"{_text(self.start)}/{self.length}"
 
+    def fixed_starts(self) -> dict[int, None]:
+        """Return the first addresses of the subnets of all fixed addresses, in document order."""
+        return dict.fromkeys(network_of(member.address, self.length) for member in self.members if member.address is not None)
+
 
 def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoid: tuple[str, ...] = (), profile: str = "default") -> Topology:
     """Return ``topology`` with ``ip4_address`` and ``ip4_netmask`` on every interface. Idempotent.
@@ -63,20 +69,24 @@ def assign_addresses(topology: Topology, address_base: str = "10.0.0.0/16", avoi
     avoid         IPv4 prefixes that no subnet may overlap: the control network
     profile       a name of ``profiles.PROFILES``
 
-    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address, and when subnets run out.
+    Raises InputError with every malformed, doubled, overlapping or unsatisfiable address, and when subnets run out. Fixed subnets overlap
+    if they are not equal.
     """
     rules = PROFILES[profile]
     log = _Log(topology)
     lans = _read(topology, log)
     pool = Pool(address_base, avoid, rules.skipped)
+    owners: dict[int, _Member] = {}
+    fixed: set[tuple[int, int]] = set()
     for lan in lans:
-        _fix_subnet(lan, log)
-        _claim_fixed(lan, pool, log)
+        _fix_subnet(lan, owners, log)
+        _claim_fixed(lan, fixed, pool, log)
     if not log.problems:
         _choose_subnets(topology, lans, rules, pool, log)
     if not log.problems:
+        taken = set(owners)
         for lan in lans:
-            _number_hosts(lan, rules, log)
+            _number_hosts(lan, rules, taken, log)
     if log.problems:
         raise InputError(sorted(log.problems, key=lambda problem: problem.line))
     return _write(topology, lans)
@@ -137,39 +147,44 @@ def _length_of(mask: str) -> int | None:
     return length if length in _LENGTHS and value == netmask(length) else None
 
 
-def _fix_subnet(lan: _Lan, log: _Log) -> None:
-    """Take the subnet and prefix length from the members that fix one. Log a problem for each member that disagrees."""
+def _fix_subnet(lan: _Lan, owners: dict[int, _Member], log: _Log) -> None:
+    """Take the subnet and prefix length from the members that fix one. Log a problem for each impossible or repeated address.
+
+    owners  {fixed address: its first member}, of all substrates so far; completed here
+    """
     stated = [(member, member.length) for member in lan.members if member.length is not None]
     if stated:
         first, lan.length = stated[0]
         for member, length in stated[1:]:
             if length != lan.length:
                 message = f"its netmask {dotted(netmask(length))} is not that of {first.element}, {dotted(netmask(lan.length))}"
-                log.member(member, message, f"all members of {lan.substrate.name} are in one subnet")
-    owners: dict[int, _Member] = {}
+                log.member(member, message, f"all members of {lan.substrate.name} have one netmask")
+    lan.start = next(iter(lan.fixed_starts()), None)
     for member in lan.members:
         if member.address is None:
             continue
         start = network_of(member.address, lan.length)
-        if lan.start is None:
-            lan.start = start
-        if start != lan.start:
-            message = f"{dotted(member.address)} is not in {lan.prefix}, the subnet of {lan.substrate.name}"
-            log.member(member, message, "the first fixed address decides the subnet")
-        elif not is_host(member.address, lan.start, lan.length):
-            log.member(member, f"{dotted(member.address)} is not a host address of {lan.prefix}")
+        if not is_host(member.address, start, lan.length):
+            log.member(member, f"{dotted(member.address)} is not a host address of {dotted(start)}/{lan.length}")
         elif member.address in owners:
             log.member(member, f"{dotted(member.address)} is taken by {owners[member.address].element}", "every address is given once")
         else:
             owners[member.address] = member
 
 
-def _claim_fixed(lan: _Lan, pool: Pool, log: _Log) -> None:
-    if lan.start is None:
-        return
-    owner = pool.claim(lan.start, lan.length, f"substrate {lan.substrate.name}")
-    if owner is not None:
-        log.lan(lan, f"its subnet {lan.prefix} overlaps {owner}", "every substrate has a subnet of its own")
+def _claim_fixed(lan: _Lan, fixed: set[tuple[int, int]], pool: Pool, log: _Log) -> None:
+    """Put the subnets of a substrate's fixed addresses in use, unless an earlier substrate is in the same subnet.
+
+    fixed  (first address, prefix length) of all fixed subnets so far; completed here
+    """
+    for start in lan.fixed_starts():
+        if (start, lan.length) in fixed:
+            continue
+        owner = pool.claim(start, lan.length, f"substrate {lan.substrate.name}")
+        if owner is None:
+            fixed.add((start, lan.length))
+        else:
+            log.lan(lan, f"its subnet {dotted(start)}/{lan.length} overlaps {owner}", "every substrate has a subnet of its own")
 
 
 def _choose_subnets(topology: Topology, lans: list[_Lan], rules: AddressProfile, pool: Pool, log: _Log) -> None:
@@ -206,8 +221,8 @@ def _run_out(waiting: list[_Lan], rules: AddressProfile, pool: Pool, log: _Log) 
     log.setting("address_base", message, hint)
 
 
-def _number_hosts(lan: _Lan, rules: AddressProfile, log: _Log) -> None:
-    taken = {member.address for member in lan.members if member.address is not None}
+def _number_hosts(lan: _Lan, rules: AddressProfile, taken: set[int], log: _Log) -> None:
+    """Give every member without an address a free one. ``taken`` has the addresses in use; completed here."""
     waiting = [member for member in lan.members if member.address is None]
     if not waiting:
         return
@@ -217,6 +232,7 @@ def _number_hosts(lan: _Lan, rules: AddressProfile, log: _Log) -> None:
         if member.address is None:
             log.lan(lan, f"{lan.prefix} has no room for {len(waiting) - count} of its {len(lan.members)} members", "a shorter ip4_netmask")
             return
+        taken.add(member.address)
 
 
 def _hosts(lan: _Lan, first: int) -> Iterator[int]:

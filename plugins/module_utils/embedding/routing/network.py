@@ -8,6 +8,7 @@ Addresses are integers here. ``dotted`` formats them as text.
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from ...topology.model import Computer, Topology
 from ..addressing.subnets import network_of
 from ..node_view import read_nodes
 from .declared import COMPUTED, GivenRoute, costs, given_routes, protocols
+
+Prefix = tuple[int, int]  # first address, prefix length
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Network:
 
     nodes       {node: its attachments}
     substrates  {substrate: its members}, also of substrates without any
-    subnets     {substrate: (first address, prefix length)}, only for substrates whose members have addresses
+    prefixes    {substrate: the prefixes of its members' addresses}, each (first address, prefix length)
+    subnets     {substrate: its prefix} of those with a single prefix that no other substrate has: routes are computed for these (``unclear.py``)
     silent      nodes without computed routes (rtproto Manual or none)
     costs       {substrate: the cost of crossing it}, whole numbers; 1 if it is missing
     given       routes that authors gave
@@ -44,7 +48,8 @@ class Network:
 
     nodes: dict[str, tuple[Attachment, ...]]
     substrates: dict[str, tuple[Attachment, ...]]
-    subnets: dict[str, tuple[int, int]]
+    prefixes: dict[str, tuple[Prefix, ...]]
+    subnets: dict[str, Prefix]
     silent: frozenset[str]
     costs: Mapping[str, int] = field(default_factory=dict)
     given: tuple[GivenRoute, ...] = ()
@@ -55,16 +60,24 @@ def read_network(topology: Topology) -> Network:
     views = read_nodes(topology)
     nodes = {computer.name: _attachments(computer) for computer in topology.computers}
     members: dict[str, list[Attachment]] = {substrate.name: [] for substrate in topology.substrates}
-    subnets = {}
     for attachments in nodes.values():
         for attachment in attachments:
             members[attachment.substrate].append(attachment)
-            if attachment.address is not None and attachment.substrate not in subnets:
-                subnets[attachment.substrate] = (network_of(attachment.address, attachment.prefix_length), attachment.prefix_length)
     substrates = {name: tuple(found) for name, found in members.items()}
+    prefixes = {name: found for name, those in substrates.items() if (found := _prefixes(those))}
     silent = frozenset(node for node, protocol in protocols(topology, views).items() if protocol != COMPUTED)
-    in_order = {name: subnets[name] for name in substrates if name in subnets}
-    return Network(nodes, substrates, in_order, silent, costs(topology), given_routes(topology, views))
+    return Network(nodes, substrates, prefixes, _clear_subnets(prefixes), silent, costs(topology), given_routes(topology, views))
+
+
+def _prefixes(members: tuple[Attachment, ...]) -> tuple[Prefix, ...]:
+    found = [(network_of(member.address, member.prefix_length), member.prefix_length) for member in members if member.address is not None]
+    return tuple(dict.fromkeys(found))
+
+
+def _clear_subnets(prefixes: Mapping[str, tuple[Prefix, ...]]) -> dict[str, Prefix]:
+    """Return {substrate: its prefix} of the substrates with a single prefix that no other substrate has."""
+    times = Counter(prefix for those in prefixes.values() for prefix in those)
+    return {name: those[0] for name, those in prefixes.items() if len(those) == 1 and times[those[0]] == 1}
 
 
 def _attachments(computer: Computer) -> tuple[Attachment, ...]:

@@ -3,7 +3,8 @@
 """The routes of the experiment network: shortest paths (``shortest``), and the routes that authors gave (``declared``), which win.
 
 Computed routes are aggregated to as few prefixes as possible within the experiment's address space (``aggregate``). A node has no
-computed routes if its neighbours lead nowhere, or if its ``rtproto`` is Manual or none. No route is ever the default route 0.0.0.0/0,
+computed routes if its neighbours lead nowhere, or if its ``rtproto`` is Manual or none. Substrates whose subnet is unclear (``unclear``)
+are neither destinations nor part of a path. No route is ever the default route 0.0.0.0/0,
 which belongs to the control network.
 """
 
@@ -17,6 +18,7 @@ from ..addressing.subnets import dotted
 from .aggregate import Forest, forests
 from .network import Network
 from .shortest import Group, Paths, Stretch
+from .unclear import unclear_prefixes
 
 
 class Routes:
@@ -29,7 +31,7 @@ class Routes:
     def __init__(self, network: Network, address_base: str = "10.0.0.0/16", avoid: tuple[str, ...] = ()):
         self._network = network
         self._address_base = address_base
-        self._avoid = avoid
+        self._avoid = (*avoid, *(f"{dotted(start)}/{length}" for start, length in unclear_prefixes(network)))
         self._by_substrate: dict[int, tuple[RoutePlan, ...]] = {}
         self._by_router: dict[int, tuple[RoutePlan, ...]] = {}
 
@@ -45,7 +47,7 @@ class Routes:
             return ()
         if node in self._router_number:
             return self._of_router(self._router_number[node])
-        name = next((a.substrate for a in self._network.nodes[node] if a.address is not None), None)
+        name = next((a.substrate for a in self._network.nodes[node] if a.address is not None and a.substrate in self._network.subnets), None)
         return () if name is None else self._of_substrate(self._substrate_number[name])
 
     def text_of(self, node: str) -> str:
@@ -92,7 +94,7 @@ class Routes:
         found: dict[str, list[RoutePlan]] = {}
         for route in self._network.given:
             via = next((a.address for a in self._network.nodes[route.hop] if a.substrate == route.on and a.address is not None), None)
-            to = self._network.subnets.get(route.to_substrate)
+            to = next(iter(self._network.prefixes.get(route.to_substrate, ())), None)
             if route.to_node:
                 to = next(((a.address, 32) for a in self._network.nodes[route.to_node] if a.address is not None), None)
             if via is not None and to is not None:

@@ -37,7 +37,10 @@ class Paths:
     def __init__(self, network: Network):
         self.substrates = sorted(network.subnets)
         number = {name: index for index, name in enumerate(self.substrates)}
-        on = {node: sorted({number[a.substrate] for a in attachments if a.address is not None}) for node, attachments in network.nodes.items()}
+        on = {
+            node: sorted({number[a.substrate] for a in attachments if a.address is not None and a.substrate in number})
+            for node, attachments in network.nodes.items()
+        }
         self.routers = sorted(node for node, substrates in on.items() if len(substrates) > 1)
         self._first = len(self.routers)
         self._near: list[list[int]] = [[self._first + s for s in on[router]] for router in self.routers]

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The few system calls that Python 3.9 lacks: namespaces, mounts, inotify."""
+"""The few system calls that Python 3.9 lacks: namespaces, mounts, inotify, timers."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ SECCOMP_MODE_FILTER = 2
 IN_MOVED_TO = 0x80
 IN_CREATE = 0x100
 IN_CLOEXEC = 0o2000000
+_TFD_FLAGS = 0o2004000  # not inherited, not blocking
+_CLOCK_MONOTONIC = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -97,4 +99,12 @@ def inotify_watch(directory: str, mask: int) -> int:
     """Return a file descriptor that becomes readable when ``directory`` changes. Raises OSError."""
     fd = _check(_libc.inotify_init1(IN_CLOEXEC), "inotify_init1")
     _check(_libc.inotify_add_watch(fd, _bytes(directory), mask), f"inotify {directory}")
+    return fd
+
+
+def interval_timer(seconds: int) -> int:
+    """Return a file descriptor that becomes readable every so many seconds, and holds eight bytes then. Raises OSError."""
+    fd = _check(_libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_FLAGS), "timerfd_create")
+    times = (ctypes.c_long * 4)(seconds, 0, seconds, 0)  # the interval and the first time, each in seconds and nanoseconds
+    _check(_libc.timerfd_settime(fd, 0, times, None), "timerfd_settime")
     return fd

@@ -174,8 +174,8 @@ def _broadcast(address: str, length: int) -> str:
     return socket.inet_ntoa(number.to_bytes(4, "big"))
 
 
-def _open() -> socket.socket:
-    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+def _open(protocol: int = socket.NETLINK_ROUTE) -> socket.socket:
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     sock.bind((0, 0))
     sock.settimeout(_LIMIT_S)
     return sock
@@ -197,9 +197,12 @@ def _exchange(sock: socket.socket, first: int, requests: list[tuple[bytes, str, 
         raise failure
 
 
-def dump(kind: int, request: bytes) -> Iterator[bytes]:
-    """Yield the bodies of all messages that the kernel lists for a request of type RTM_GET…, in the current network namespace. Raises HostError."""
-    with _open() as sock:
+def dump(kind: int, request: bytes, protocol: int = socket.NETLINK_ROUTE) -> Iterator[bytes]:
+    """Yield the bodies of all messages that the kernel lists for a request of type RTM_GET…, in the current network namespace. Raises HostError.
+
+    protocol  another netlink family than that of devices and routes
+    """
+    with _open(protocol) as sock:
         sock.send(nl.message(kind, nl.NLM_F_DUMP, 1, request))
         while True:
             for part, _sequence, body in nl.messages(sock.recv(_RECEIVE)):

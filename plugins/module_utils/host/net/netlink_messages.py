@@ -148,6 +148,19 @@ def attribute_bytes(body: bytes, number: int, offset: int) -> bytes:
     return next((value for found, value in _split(body, offset) if found == number), b"")
 
 
+def attributes_of(body: bytes, offset: int = 0) -> dict[int, bytes]:
+    """Return {number: value} of the attributes of a message of another netlink family, or of a nested attribute.
+
+    offset  size of the structure before the attributes
+    """
+    return dict(_split(body, offset))
+
+
+def attribute_of(number: int, data: bytes) -> bytes:
+    """Return one attribute of another netlink family as bytes."""
+    return _attribute(number, data)
+
+
 def _split(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
     end = len(data)
     while offset + _NLA_HDRLEN <= end:

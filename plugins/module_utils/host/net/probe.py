@@ -23,6 +23,7 @@ from ..base.namespaces import home
 from ..base.paths import ExperimentPaths
 from ..base.syscalls import CLONE_NEWNET, MS_BIND
 from . import netlink
+from .foreign_filters import tunnel_droppers
 from .netlink import Batch
 from .ports import Peer, Port, Ports, media
 
@@ -116,7 +117,9 @@ def _verdict(plan: HostPlan, substrate: SubstratePlan, vhost: str, small_passes:
     if small_passes:
         return (f"{path}: small packets pass, packets of {substrate.mtu} bytes do not: the experiment network carries less than "
                 f"the {substrate.mtu + 50} bytes that this host's interface (MTU {plan.underlay_mtu}) promises")
-    return f"{path}: nothing passes; is UDP port {tunnel.port} open between them on the experiment network?"
+    droppers = tunnel_droppers(plan)
+    cause = f" On this host, a packet filter of another program may drop it: {droppers}" if droppers else ""
+    return f"{path}: nothing passes; is UDP port {tunnel.port} open between them on the experiment network?{cause}"
 
 
 def _pin(paths: ExperimentPaths) -> str:

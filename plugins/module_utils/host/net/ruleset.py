@@ -9,6 +9,10 @@ two experiments on a shared vhost do not disturb each other.
   from planned peers, by the underlay's device.
 * In ``bridge``, no frame leaves a bridge upwards to the host. Frames from node to node are not looked at. What nodes send to the
   control network is in control_rules.py.
+
+Both tables also give PASS_MARK to what crosses bridges between nodes, and to packets of planned peers. Other programs' filters pass
+packets with that mark, see foreign_filters.py. A mark does not leave the host: the kernel removes it where a packet enters another
+network namespace.
 """
 
 from __future__ import annotations
@@ -21,7 +25,11 @@ from ..base.paths import ExperimentPaths
 from .control_rules import ControlSide, control_rules
 
 FAMILIES = ("inet", "bridge")
+PASS_MARK = 0x3062
+"""The packet mark of experiments. It has no bit that Kubernetes, Calico, Cilium, Tailscale or Weave match on."""
+MARKING = -310  # priority of the chains that set it: before those of ebtables, iptables and everything else that is usual
 _FIRST = -300  # priority
+_SET_MARK = f"meta mark set {PASS_MARK:#x}"
 
 
 def is_needed(plan: HostPlan) -> bool:
@@ -37,8 +45,10 @@ def ruleset(plan: HostPlan, paths: ExperimentPaths, underlay: str, control: Cont
     cards           names of the host's own network cards that are members of bridges
     most_addresses  how many MAC addresses nodes may send from, where bridges cannot bound that themselves; else 0
     """
-    return "".join([_table(paths, "inet", [*_arrivals(plan, paths), *_tunnels(plan, underlay)]),
-                    _table(paths, "bridge", [*_inputs(plan, paths, cards), *_senders(paths, most_addresses), *_control(plan, control)])])
+    cards = tuple(cards)
+    return "".join([_table(paths, "inet", [*_arrivals(plan, paths), *_untracked(plan, paths), *_tunnels(plan, underlay)]),
+                    _table(paths, "bridge", [*_marks(plan, paths, cards), *_inputs(plan, paths, cards), *_senders(paths, most_addresses),
+                                             *_control(plan, control)])])
 
 
 def _table(paths: ExperimentPaths, family: str, lines: Iterable[str]) -> str:
@@ -51,13 +61,42 @@ def _chain(name: str, hook: str, priority: int, rules: Iterable[str]) -> list[st
 
 def _arrivals(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
     """Drop what arrives at the host by a device of the experiment. Only the interfaces of an embedded pnode are its own."""
-    own = _devices(interface.name for vnode in plan.vnodes if vnode.kind == "embedded_pnode" for interface in vnode.interfaces)
+    own = _own(plan)
     mine = f"iifgroup {paths.group} iifname != {own}" if own else f"iifgroup {paths.group}"
     taken = [f"{mine} drop"]
     if own:  # the kernel obeys redirects where the interface or the whole host does
         taken += [f"iifname {own} icmp type redirect drop", f"iifname {own} icmpv6 type nd-redirect drop"]
     # br_netfilter shows the packets that cross a bridge to the hooks prerouting and forward, with the bridge as both devices
     return _chain("arrivals", "input", _FIRST, taken) + _chain("routed", "forward", _FIRST, [f"{mine} oifgroup != {paths.group} drop"])
+
+
+def _own(plan: HostPlan) -> str:
+    """Return the set of the interfaces of the node that is this machine, "" when it is none."""
+    return _devices(interface.name for vnode in plan.vnodes if vnode.kind == "embedded_pnode" for interface in vnode.interfaces)
+
+
+def _untracked(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
+    """Keep what crosses a bridge out of the host's connection tracking, so that no address translation of the host rewrites it.
+
+    br_netfilter would have it tracked. Nodes of two experiments may use the same addresses, and those of the host's containers.
+    """
+    if not plan.substrates:
+        return []
+    own = _own(plan)
+    mine = f"iifgroup {paths.group} iifname != {own}" if own else f"iifgroup {paths.group}"
+    return _chain("untracked", "prerouting", MARKING, [f"{mine} notrack"])
+
+
+def _marks(plan: HostPlan, paths: ExperimentPaths, cards: Iterable[str]) -> list[str]:
+    """Mark frames between nodes, before any other program's chain sees them.
+
+    Of what comes in by the control network only frames that a bridge hands on are marked: others are for the host.
+    """
+    control, members = _devices(_control_ports(plan)), _devices(cards)
+    arriving = [f"iifgroup {paths.group} iifname != {control} {_SET_MARK}" if control else f"iifgroup {paths.group} {_SET_MARK}"] if plan.substrates else []
+    arriving += [f"iifname {members} {_SET_MARK}"] if members else []
+    crossing = [f"{way} {paths.group} {_SET_MARK}" for way in ("iifgroup", "oifgroup")]
+    return (_chain("marked", "prerouting", MARKING, arriving) if arriving else []) + _chain("crossing", "forward", MARKING, crossing)
 
 
 def _tunnels(plan: HostPlan, underlay: str) -> list[str]:
@@ -70,7 +109,7 @@ def _tunnels(plan: HostPlan, underlay: str) -> list[str]:
         ports[tunnel.port].append(tunnel)
     rules = [f"udp dport {port} {_of_tunnels(some)} goto tunnels_{port}" for port, some in ports.items()]
     # a rule goes only to a chain that is there
-    return [line for port, some in ports.items() for line in _tunnels_of_port(port, some, underlay)] + _chain("tunnels", "input", -10, rules)
+    return [line for port, some in ports.items() for line in _tunnels_of_port(port, some, underlay)] + _chain("tunnels", "input", MARKING, rules)
 
 
 def _tunnels_of_port(port: int, tunnels: list[Tunnel], underlay: str) -> list[str]:
@@ -82,6 +121,7 @@ def _tunnels_of_port(port: int, tunnels: list[Tunnel], underlay: str) -> list[st
     for remotes, some in peers.items():
         which = f"{_of_tunnels(some)} " if len(peers) > 1 else ""
         rules += [f"{which}ip saddr != {_set(remotes)} drop"] if remotes else []
+    rules.append(_SET_MARK)
     return [f"chain tunnels_{port} {{", *(f"  {rule}" for rule in rules), "}"]
 
 

@@ -122,8 +122,8 @@ def claim_lease(claim: Claim, limit_mb: int = 0, dry_run: bool = False) -> bool:
         return True
 
 
-def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
-    """Release the lease. Return whether there was one. Raises HostError when another owner has the machine under that name."""
+def release_lease(experiment: str, owner: str | None, dry_run: bool = False) -> bool:
+    """Release the lease; with no ``owner``, whoever owns it. Return whether there was one. Raises HostError when another owner has it."""
     _check(experiment)
     if not os.path.isdir(LEASES):
         return False
@@ -131,7 +131,7 @@ def release_lease(experiment: str, owner: str, dry_run: bool = False) -> bool:
         found = _leases().get(experiment)
         if found is None or dry_run:
             return found is not None
-        if found["owner"] != owner:
+        if owner is not None and found["owner"] != owner:
             raise HostError(f"{experiment} on this host belongs to {found['owner']}, not to {owner}")
         os.unlink(f"{LEASES}/{experiment}.json")
         remove_empty(LEASES, stop=os.path.dirname(ROOT))

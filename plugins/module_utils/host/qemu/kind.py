@@ -26,6 +26,7 @@ from .acceleration import acceleration
 from .command import REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, bare_command, cards, cold_boot_args, hardware_of, unit_text
 from .disk import make_disk
 from .logs import make_logs, remove_logs
+from .pausing import is_paused, resume
 from .seed import cloud_init_files, seed_tar, write_seed_iso
 from .start import Start, Starter
 from .taps import apply_taps
@@ -136,6 +137,8 @@ def _prepare(plan: HostPlan, vnode: VnodePlan, hardware: Hardware, user: int, pa
         os.makedirs(UNITS, exist_ok=True)
         write_atomically(path, unit, 0o644)
     if active and not changed:
+        if resume(vnode.name, where):
+            changes.append(f"qemu node {vnode.name}: resumed, it was paused because its disk could not be written")
         return []
     if active:
         systemctl("stop", paths.node_unit(vnode.name))
@@ -175,7 +178,8 @@ def _status(paths: ExperimentPaths, vnode: VnodePlan, state: str, code: int | No
     if state == "dead":
         lost = report.start_command == "running"
         return {"state": "dead", "exit_code": code, "start_command": "lost" if lost else command, "exit_status": report.exit_status}
-    return {"state": report.state, "exit_code": None, "start_command": command, "exit_status": report.exit_status}
+    running = "paused" if is_paused(machine_paths(paths, vnode)) else report.state
+    return {"state": running, "exit_code": None, "start_command": command, "exit_status": report.exit_status}
 
 
 def _present(paths: ExperimentPaths) -> list[str]:

@@ -16,6 +16,7 @@ from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_applied, read_plan, remember_applied
 from ..base.systemctl import systemctl
 from ..net.firewall import apply_firewall, firewall_state, remove_firewall
+from ..net.foreign_filters import close_foreign_filters, pass_foreign_filters
 from ..net.probe import answering, make_endpoints
 from ..net.substrates import apply_network, remove_network
 from . import setup, sysctls, unit_file
@@ -61,14 +62,15 @@ def answer(paths: ExperimentPaths) -> dict:
 
 
 def restore_filter(paths: ExperimentPaths) -> dict:
-    """Load the packet filter again if another program has removed or changed it. Raises HostError."""
+    """Load the packet filter again if another program has removed or changed it, and pass the filters of other programs again. Raises HostError."""
     plan = read_plan(paths)
     with experiment_lock(paths):
-        state = firewall_state(plan, paths)
-        if state in ("", "up"):
-            return _result([])
-        apply_firewall(plan, paths)
-        return _result([f"the packet filter of {paths.experiment} was {state} and is loaded again"])
+        changes, state = [], firewall_state(plan, paths)
+        if state not in ("", "up"):
+            apply_firewall(plan, paths)
+            changes.append(f"the packet filter of {paths.experiment} was {state} and is loaded again")
+        passed = pass_foreign_filters(plan, paths)
+        return _result(changes + ([f"experiments pass the packet filters of other programs again; {'; '.join(passed)}"] if passed else []))
 
 
 def run_task(options: dict) -> dict:
@@ -87,8 +89,8 @@ def down(paths: ExperimentPaths) -> dict:
     changes: list[str] = []
     failures: list[str] = []
     with removal_lock(paths), experiment_lock(paths):
-        for step in (end_templates, _stop_unit, *(part.remove for part in KIND_PARTS), remove_network, remove_firewall, sysctls.release_sysctls,
-                     _leave_control_bridge, _remove_files, setup.remove_if_last):
+        for step in (end_templates, _stop_unit, *(part.remove for part in KIND_PARTS), remove_network, remove_firewall, close_foreign_filters,
+                     sysctls.release_sysctls, _leave_control_bridge, _remove_files, setup.remove_if_last):
             try:
                 changes += step(paths)
             except (BenitoError, OSError) as exc:
@@ -101,7 +103,7 @@ def down(paths: ExperimentPaths) -> dict:
 def _apply_parts(plan: HostPlan, paths: ExperimentPaths, parts: tuple[str, ...], dry_run: bool) -> list[str]:
     changes: list[str] = []
     if "network" in parts:
-        network = apply_network(plan, paths, dry_run) + apply_firewall(plan, paths, dry_run)
+        network = apply_network(plan, paths, dry_run) + apply_firewall(plan, paths, dry_run) + pass_foreign_filters(plan, paths, dry_run)
         if network and not dry_run and parts == ("network",):
             make_endpoints(plan, paths)
         changes += network

@@ -28,7 +28,7 @@ class Part:
     apply   (plan, paths, plan that was applied last or None, dry_run) -> changes as text; brings up the nodes, except ghosts
     remove  (paths) -> changes as text; removes all nodes of the kind, whatever plan there is
     status  (plan, paths) -> {node: {"state", "exit_code", "start_command", "exit_status"}} of the plan's nodes of this kind:
-            state is ``running`` (started, not booted), ``booted``, ``dead`` (then with its exit_code, or None), ``missing`` or ``ghost``;
+            state is ``running`` (started, not booted), ``booted``, ``dead`` (then with its exit_code, or None), ``paused``, ``missing`` or ``ghost``;
             start_command "" for none, else ``waiting``, ``running``, ``ended`` (then with its exit_status), ``failed`` or ``lost``
     reboot  (plan, paths, names of nodes of this kind) -> changes as text; reboots these nodes without waiting until they are up;
             None for a kind that cannot

@@ -5,7 +5,7 @@
 It is the main process of the unit ``benito-host@PID.EID``. During a swap-in the file ``hold`` exists, and the supervisor holds the start commands
 back until it gets a signal. At a boot of the vhost it starts them itself. A child program builds the nodes, so that the supervisor stays small.
 Another child boots the containers and virtual machines after the supervisor has reported that it is up, and another one restores the packet filter
-when a program such as nftables.service has removed it.
+when a program such as nftables.service has removed it, and passes the filters of other programs again when these have been reloaded.
 """
 
 # a program of its own, not a module: it prints and exits
@@ -26,6 +26,7 @@ from ..base.namespaces import Registry, home
 from ..base.paths import ExperimentPaths, write_atomically
 from ..base.plan_file import read_plan
 from ..net.firewall_events import TableWatch
+from ..net.foreign_filters import legacy_unpassed
 from ..process.files import rebind_hosts
 from ..start_commands import starter
 from ..start_commands.start_command import StartCommand, declare_lost
@@ -33,6 +34,7 @@ from .events import EventLoop, Source
 from .kinds import KIND_PARTS, is_built
 
 _BURST_S = 0.3  # a program that loads its rules sends many events
+_LEGACY_S = 5  # between two looks at the tables of iptables-legacy, which sends no events
 
 
 def supervise(paths: ExperimentPaths) -> None:
@@ -64,10 +66,12 @@ class _Supervisor:
         wake = _signal_pipe(signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM)
         etc = syscalls.inotify_watch("/etc", syscalls.IN_MOVED_TO | syscalls.IN_CREATE)
         tables = TableWatch(self._paths.nft_table)
+        legacy = syscalls.interval_timer(_LEGACY_S)
         return (
             Source("signals", wake, lambda: sorted(set(os.read(wake, 4096))), self._on_signals),
             Source("/etc/hosts", etc, lambda: b"hosts\0" in os.read(etc, 65536), lambda _changed: self._rebind_hosts()),
             Source("packet filter", tables.fd, tables.read, lambda _changed: self._restore_filter(), _BURST_S),
+            Source("iptables-legacy", legacy, lambda: bool(os.read(legacy, 8)) and self._legacy_unpassed(), lambda _unpassed: self._restore_filter()),
         )
 
     def run(self) -> None:
@@ -145,11 +149,18 @@ class _Supervisor:
                 _record(declare_lost, self._paths, plan, vnode)
 
     def _restore_filter(self) -> None:
-        """Load the packet filter again if another program has removed or changed it. A child looks, one at a time."""
+        """Load the packet filter again if another program has changed it, and pass the filters of others. A child looks, one at a time."""
         if self._restoring:
             self._restore_again = True
             return
         self._restoring = subprocess.Popen([self._paths.program, "restore-filter", "-e", self._paths.experiment])  # pylint: disable=consider-using-with
+
+    def _legacy_unpassed(self) -> bool:
+        try:
+            return not self._restoring and legacy_unpassed(self._paths)
+        except (BenitoError, OSError, subprocess.SubprocessError) as exc:
+            print(f"benito-host: iptables-legacy: {exc}", file=sys.stderr, flush=True)
+            return False
 
     def _restored(self, status: int) -> None:
         """Note that the child has ended. Look again if something happened meanwhile."""

@@ -23,6 +23,7 @@ except ImportError:
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 32
+_TOO_DEEP = f"is nested more than {MAX_DEPTH} deep"
 # Maximum number of mappings, sequences and texts in a file; those that an alias repeats count each time.
 MOST_PARTS = 1_000_000
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -86,6 +87,9 @@ def load_yaml(data: bytes, problems: ProblemLog) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        if "nesting depth" in str(what):  # newer versions of libyaml have a limit of their own
+            problems.error(mark.line + 1 if mark else 0, "", _TOO_DEEP)
+            return None
         templated = "{{" in text
         hint = "a template (.gotmpl) has to be rendered first" if templated else ""
         problems.error(mark.line + 1 if mark else 0, "", f"is not YAML: {' '.join(str(what).split())}", hint)
@@ -124,7 +128,7 @@ class _Builder:
             thing = Text(event.value, line, not event.style and event.implicit[0])
             return self._anchor(event, thing) and self._sound(thing) and self._put(thing, line)
         if len(self._open) >= MAX_DEPTH:
-            return self._refuse(line, f"is nested more than {MAX_DEPTH} deep")
+            return self._refuse(line, _TOO_DEEP)
         opened = Sequence(line) if kind == "SequenceStartEvent" else Mapping(line)
         self._open.append((opened, None, 0))
         return self._anchor(event, opened)

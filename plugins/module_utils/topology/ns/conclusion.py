@@ -97,22 +97,20 @@ def _check_routes(reading: Reading, node: Node) -> None:
 
 
 def _check_addresses(reading: Reading) -> None:
-    """Report impossible addresses as errors, and as warnings those that Emulab accepts but no network would work with."""
+    """Report impossible addresses as errors, and as warnings those that Emulab accepts but no network would work with.
+
+    Planning reports what the subnets of an experiment mean, for all formats.
+    """
     owners: dict[str, str] = {}
-    subnets: dict[IPv4Network, Medium] = {}
     for medium in reading.network.media:
-        own: dict[IPv4Network, None] = {}
         for member in medium.members:
             if member.ip is None:
                 continue
-            network = IPv4Network(f"{member.ip}/{medium.netmask}", strict=False)
-            own[network] = None
-            _check_host_part(reading, member, network)
+            _check_host_part(reading, member, IPv4Network(f"{member.ip}/{medium.netmask}", strict=False))
             if member.ip in owners:
                 place = member.ip_place or medium.location
                 reading.found.warn("addresses given twice", place, member.node.name, f"{member.ip} is the address of {owners[member.ip]}, too")
             owners.setdefault(member.ip, member.node.name)
-        _warn_of_subnets(reading, medium, list(own), subnets)
 
 
 def _check_host_part(reading: Reading, member: Attachment, network: IPv4Network) -> None:
@@ -120,13 +118,3 @@ def _check_host_part(reading: Reading, member: Attachment, network: IPv4Network)
         bits = "zeros" if member.ip == str(network.network_address) else "ones"
         reading.found.error(member.ip_place or member.medium.location, member.node.name, f"{member.ip} has only {bits} in its host part",
                             f"an address within {network}")
-
-
-def _warn_of_subnets(reading: Reading, medium: Medium, own: list[IPv4Network], subnets: dict) -> None:
-    location = next((member.ip_place for member in medium.members if member.ip), None) or medium.location
-    if len(own) > 1:
-        reading.found.warn("subnets", location, medium.name, "its members are in several subnets: " + ", ".join(str(network) for network in own[:4]))
-    for network in own:
-        if network in subnets:
-            reading.found.warn("subnets", location, medium.name, f"{network} is the subnet of {subnets[network].name}, too")
-        subnets.setdefault(network, medium)

@@ -8,6 +8,8 @@ InputError. Warnings are returned beside the topology, also about statements wit
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable
 
 from ...errors import Problem
@@ -33,6 +35,7 @@ _LIMITS = {
 }
 # Maximum number of records to replay after a limit was exceeded, to find further errors.
 MOST_AFTER_A_LIMIT = 20_000
+_NO_COMMAND = re.compile(r"there is no command (tb[-_]\S{1,100})")
 _NO_EFFECT = ("object", "call", "testbed", "new", "option", "name")
 
 
@@ -103,8 +106,15 @@ def _note_end(reading: Reading, record: Record) -> None:
         return
     first, *rest = text.splitlines() or ["an error"]
     message = " ".join([first, *rest])
-    hint = "is there a procedure that calls itself?" if "too many nested evaluations" in message else ""
+    hint = "is there a procedure that calls itself?" if "too many nested evaluations" in message else _near_command(message)
     reading.found.error(record.location, "", message, hint)
+
+
+def _near_command(message: str) -> str:
+    """Return a hint about an unknown ``tb-`` command that resembles one; "" for all other messages."""
+    found = _NO_COMMAND.match(message)
+    near = difflib.get_close_matches(found.group(1), testbed_commands.COMMANDS, 1, 0.8) if found else ()
+    return f"perhaps {near[0]}" if near else ""
 
 
 def _object(reading: Reading, location: SourceLocation, kind: str, name: str, *arguments: str) -> None:

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node's start command: at most one per node, in one line."""
+"""A node's start command: at most one per node. A shell runs it, so it may have several lines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ _LONGEST = 256
 
 def set_start_command(reading: Reading, location: SourceLocation, node: Node, who: str, command: str) -> None:
     """Set the node's start command. Emulab refuses a second one and long ones; in the default profile the last one counts."""
-    if "\n" in command or "\r" in command:
-        reading.found.error(location, f"{who} {node.name}", "the command holds a newline", "one line, or a script that it calls")
+    command = command.replace("\r\n", "\n")
     if "\0" in command:
         reading.found.error(location, f"{who} {node.name}", "the command holds a NUL character")
     if node.start_command is not None:

@@ -17,7 +17,7 @@ from ..scope import named, shown
 from .hops import Port, ports_of, way_between
 from .network import HopProfile
 from .quoting import TCL_COMMANDS, Variables, quoted
-from .testbed_commands import TAR_NAMES, is_shared
+from .testbed_commands import is_shared
 from .units import SMALLEST_KBPS, SMALLEST_LOSS
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
@@ -238,8 +238,6 @@ class _Writer:
             elif attribute.name == "failureaction" and attribute.value in ("fatal", "nonfatal", "ignore"):
                 if attribute.value != "fatal":
                     self.add("tb-set-node-failure-action", node, attribute.value)
-            elif attribute.name == STARTUP and ("\n" in attribute.value or "\r" in attribute.value):
-                self.warn(computer, label, "its start command has several lines and is left out")
             elif attribute.name in _OF_NODES:
                 if (attribute.name, attribute.value) != ("type", "pc"):
                     self.add(_OF_NODES[attribute.name], node, quoted(attribute.value))
@@ -277,11 +275,11 @@ class _Writer:
 
 
 def _can_be_written(software: Software) -> bool:
-    """Return whether this is a package's name without white space, or a tar file with a folder to unpack it in."""
+    """Return whether this is a package's name without white space, or a file with a folder of the node to unpack it in."""
     location, folder = software.location, software.install
     if not location or location.split() != [location]:
         return False
-    return folder is None or folder.split() == [folder] and folder.startswith("/") and not is_shared(folder) and location.endswith(TAR_NAMES)
+    return folder is None or folder.split() == [folder] and not is_shared(folder)
 
 
 def _alike(one: HopProfile, other: HopProfile) -> bool:

@@ -159,7 +159,7 @@ def test_a_full_set_of_senders_is_no_change_of_the_firewall(monkeypatch):
 
 
 @sandboxed
-def test_changes_of_the_experiments_tables_are_told_and_those_of_others_are_not():
+def test_changes_of_the_experiments_tables_are_told_and_those_of_other_experiments_are_not():
     underlay()
     os.makedirs(PLACE.run)
     watch = TableWatch(PLACE.nft_table)
@@ -170,7 +170,7 @@ def test_changes_of_the_experiments_tables_are_told_and_those_of_others_are_not(
 
     apply_firewall(plan(), PLACE)
     assert select.select([watch.fd], [], [], 5)[0] and watch.read()
-    assert not told("add", "table", "inet", "other") and not told("add", "table", "bridge", PLACE.nft_table + "0")
+    assert not told("add", "table", "inet", "benito_other") and not told("add", "table", "bridge", PLACE.nft_table + "0")
     assert told("flush", "chain", "bridge", PLACE.nft_table, "inputs")
     assert told("flush", "ruleset")
 

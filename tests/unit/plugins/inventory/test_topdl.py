@@ -171,6 +171,16 @@ def test_a_partitioned_topology_needs_no_experiment(tmp_path, experiment, invent
     assert not {"ansible_connection", "benito_state", "benito_pid"} & set(client)
 
 
+def test_a_partitioned_topology_is_known_by_its_content(tmp_path, inventory_of, capsys):
+    kinds = "".join(f"tb-add-node-attribute ${name} containers:{pair}\n" for name in "ab" for pair in ("node_type process", "partition 1"))
+    text = f"set ns [new Simulator]\nset a [$ns node]\nset b [$ns node]\n$ns duplex-link $a $b 1Mb 0ms DropTail\n{kinds}$ns run\n"
+    for name in ("plan.txt", "plan.xml"):
+        (tmp_path / name).write_text(text)
+        (tmp_path / "plan.benito.yml").write_text(f"{SOURCE}topology: {name}\n")
+        assert members(inventory_of(tmp_path / "plan.benito.yml"))["vnodes"] == ["a", "b"]
+        assert ("its content NS: it is read as NS" in " ".join(capsys.readouterr().err.split())) == (name == "plan.xml")
+
+
 @pytest.mark.parametrize(
     "topology, message",
     [("t.xml", "computer client: has no kind or no partition"), ("none.xml", "none.xml: cannot be read: No such file"), (".", "Is a directory")],
