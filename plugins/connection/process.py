@@ -18,7 +18,11 @@ description:
     those of the vhost, shared with every other process vnode on it.
   - Every option of P(ansible.builtin.ssh#connection) that is set by a variable C(ansible_ssh_*) or by the configuration applies to the connection to the vhost.
 notes:
-  - The tasks of several vnodes of one vhost share one SSH connection. SSH opens further ones by itself when the vhost's C(MaxSessions) is reached.
+  - All process vnodes of a vhost share one SSH session, also between runs, which ends a minute after the last task. So C(MaxSessions) and C(MaxStartups) of the
+    vhost's SSH service do not limit how many vnodes Ansible's C(forks) may reach at a time. It needs C(AllowStreamLocalForwarding), which is SSH's default.
+  - Where that session cannot be had, each task has an SSH session of its own, at most eight at a time on a vhost. This is so with a C(vhost_connection)
+    other than C(ssh), with passwords handed over by C(sshpass), with a C(become) password, and where forwarding is forbidden.
+  - A command in the shared session has no terminal. If the task is ended, by its C(timeout) or with Ansible, the command is killed in the vnode.
 options:
   host:
     description: Address of the vhost.
@@ -115,16 +119,21 @@ options:
 """
 
 import os
+import random
 import shlex
+import time
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.plugins.connection import ConnectionBase
+from ansible.plugins.connection.ssh import Connection as SshConnection
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
+from ansible.utils.path import makedirs_safe, unfrackpath
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line, clean_text
 from ansible_collections.deter.benito.plugins.plugin_utils.becoming_root import missing_password, vhost_become
+from ansible_collections.deter.benito.plugins.plugin_utils.shared_session import NoSessionError, NotEnteredError, SessionEndedError, SharedSession
 
 if TYPE_CHECKING:
     from ansible.playbook.play_context import PlayContext
@@ -133,6 +142,10 @@ display = Display()
 
 # the beginning of benito-host's error messages
 _ERROR_PREFIX = b"benito-host: "
+# SSH's messages about a vhost that lets no further connection or session begin
+_TOO_MANY = ("kex_exchange_identification", "Connection reset by peer", "Session open refused by peer", "open failed: connect failed")
+_RETRY_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+_LAST_OPTIONS = ("-o", "ServerAliveInterval=30", "-o", "ServerAliveCountMax=10")  # where the user has no others: a vhost that dies ends the session
 
 
 class Connection(ConnectionBase):
@@ -183,11 +196,79 @@ class Connection(ConnectionBase):
         """Run ``cmd`` in the shell of the vnode. Return (exit status, standard output, standard error)."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         self._connect()
-        status, out, error = self._exec_as_root(self._entering(cmd), in_data, sudoable)
+        session = self._session()
+        if session is None:
+            return self._run_alone(cmd, in_data, sudoable)
+        needs_password = sudoable and self.become and self.become.expect_prompt()
+        if not needs_password and self._enters_without_password():
+            try:
+                return self._run_shared(session, cmd, in_data or b"", sudoable)
+            except NoSessionError as exc:
+                display.vvv(f"no shared session to the vhost: {clean_line(str(exc))}", host=self.get_option("node"))
+        return self._run_alone_bounded(session, cmd, in_data, sudoable)
+
+    def _session(self) -> SharedSession | None:
+        """Return the session that the vhost's vnodes share, None if its connection plugin is not SSH or uses sshpass."""
+        if not isinstance(self._vhost, SshConnection):
+            return None
+        password = self._vhost.get_option("password") or self._play_context.password
+        if self._vhost.get_option("password_mechanism") == "sshpass" and (password or self._vhost.get_option("pkcs11_provider")):
+            return None
+        folder = unfrackpath(self._vhost.get_option("control_path_dir"))
+        makedirs_safe(folder, 0o700)
+        found = os.stat(folder)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            return None
+        self._vhost.host = self._vhost.get_option("host") or self._play_context.remote_addr
+        return SharedSession(folder, self._ssh_command, float(self._vhost.get_option("timeout")))
+
+    def _ssh_command(self, first: list[str], arguments: list[str]) -> list[bytes]:
+        """Return argv of an SSH client that runs ``benito-host enter``. SSH takes the first value of each option."""
+        sudo = ["sudo", "-n"] if self._vhost_become else []
+        far = shlex.join([*sudo, *self._far_command(*arguments)])
+        client, *options = self._vhost._build_command(self._vhost.get_option("ssh_executable"), "ssh", *_LAST_OPTIONS, self._vhost.host, far)
+        return [client, *map(to_bytes, first), *options]
+
+    def _run_shared(self, session: SharedSession, cmd: str, given: bytes, sudoable: bool) -> tuple[int, bytes, bytes]:
+        """Run ``cmd`` through the shared session. Raises NoSessionError when there is none."""
+        try:
+            status, out, error = session.run(self.get_option("node"), ["/bin/sh", "-c", cmd], given)
+        except NotEnteredError as exc:
+            raise self._not_entered(f"benito-host: {exc}") from exc
+        except SessionEndedError as exc:
+            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')}: {exc}") from exc
+        if sudoable and self.become:
+            if status and self.become.check_missing_password(out + error):
+                raise AnsibleError(f"Missing {self.become.name} password")
+            out = self.become.strip_become_success(out)
+        return status, out, error
+
+    def _run_alone_bounded(self, session: SharedSession, cmd: str, in_data: bytes | None, sudoable: bool) -> tuple[int, bytes, bytes]:
+        """Run ``cmd`` in an SSH session of its own, one of a few at a time. Try again if the vhost has too many connections to let it begin."""
+        with session.slot():
+            for pause_s in _RETRY_PAUSES_S:
+                try:
+                    return self._run_alone(cmd, in_data, sudoable)
+                except AnsibleConnectionFailure as exc:
+                    if not any(text in str(exc) for text in _TOO_MANY):
+                        raise
+                    display.vvv(f"the vhost has too many connections, trying again: {clean_line(str(exc))}", host=self.get_option("node"))
+                time.sleep(random.uniform(pause_s / 2, pause_s))
+            return self._run_alone(cmd, in_data, sudoable)
+
+    def _run_alone(self, cmd: str, in_data: bytes | None, sudoable: bool) -> tuple[int, bytes, bytes]:
+        """Run ``cmd`` in a session of its own of the vhost's connection."""
+        far = shlex.join(self._far_command(self.get_option("node"), "--", "/bin/sh", "-c", cmd))
+        status, out, error = self._exec_as_root(far, in_data, sudoable)
         message = next((text for text in map(to_bytes, (error, out)) if text.startswith(_ERROR_PREFIX)), b"")  # with a terminal it is in the output
         if status and message:
-            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {clean_line(to_text(message.splitlines()[0]))}")
+            raise self._not_entered(to_text(message.splitlines()[0]))
         return status, out, error
+
+    def _enters_without_password(self) -> bool:
+        """Return whether ``sudo -n`` is all that it takes to become root on the vhost, if anything. A session cannot answer a prompt."""
+        root = self._vhost_become
+        return root is None or (root.name == "sudo" and not root.get_option("become_pass"))
 
     def _exec_as_root(self, cmd: str, in_data: bytes | None, sudoable: bool) -> tuple[int, bytes, bytes]:
         """Run ``cmd`` on the vhost as root. The become plugin of the vhost prefixes it, and the vhost's connection answers for the password."""
@@ -201,12 +282,15 @@ class Connection(ConnectionBase):
             if not wanted:
                 raise
             host = self.get_option("host") or "its vhost"
-            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {host}: {wanted}") from None  # it says all
+            raise self._not_entered(f"{host}: {wanted}") from None  # it says all
         return status, root.strip_become_success(out) if root.check_success(out) else out, error
 
-    def _entering(self, cmd: str) -> str:
-        enter = [self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), self.get_option("node"), "--"]
-        return shlex.join([*enter, "/bin/sh", "-c", cmd])
+    def _not_entered(self, message: str) -> AnsibleConnectionFailure:
+        return AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {clean_line(message)}")
+
+    def _far_command(self, *arguments: str) -> list[str]:
+        """Return the command that runs ``benito-host enter`` with these arguments, for root on the vhost."""
+        return [self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), *arguments]
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a local file into the vnode."""
@@ -236,6 +320,9 @@ class Connection(ConnectionBase):
     def reset(self) -> None:
         """Close the connection that is shared with later tasks."""
         if self._vhost is not None:
+            session = self._session()
+            if session is not None:
+                session.reset()
             self._vhost.reset()
         self._connected = False
 

@@ -39,10 +39,10 @@ def testbed(playbook, benito_home):
     """Bring up a local testbed called "test", and take it down at the end of the session."""
     if os.geteuid() != 0:
         pytest.fail("the end-to-end tests need root: they make system containers")
-    settings = {"testbed": "test", "pnodes": PNODES, "local_testbed_cache": str(support.ROOT / ".cache" / "testbed")}
+    settings = {"testbed": "multiplex", "pnodes": PNODES, "local_testbed_cache": str(support.ROOT / ".cache" / "testbed")}
     try:
         playbook("local_testbed", **settings)
-        yield support.Testbed(benito_home / "inventory" / "local_testbed_test.yml")
+        yield support.Testbed(benito_home / "inventory" / "local_testbed_multiplex.yml")
     finally:
         playbook("local_testbed", **settings, state="down")
 

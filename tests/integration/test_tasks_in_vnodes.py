@@ -5,11 +5,16 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
 import support
+from topologies import topdl
 
 QUICKSTART = support.ROOT / "examples" / "quickstart" / "quickstart.xml"
 NODES = ["east-1", "east-2", "east-3", "router-east", "router-west", "west-1", "west-2", "west-3"]
@@ -35,3 +40,43 @@ def test_tasks_run_in_the_node_and_files_are_copied_and_fetched(experiment, play
         task("west-1", "fetch", f"src=/var/benito/there dest={tmp_path}/back flat=true")
         assert (tmp_path / "back").read_bytes() == content
     assert task("west-2", "stat", "path=/var/benito/there")["west-2"]["stat"]["exists"] is False, "each node has its own /var/benito"
+
+
+@pytest.fixture(name="stock_sshd")
+def fixture_stock_sshd(testbed):
+    """Give the pnodes' SSH service the limits that OpenSSH has by default."""
+    change = "sed -i '{}' /etc/ssh/sshd_config.d/*; systemctl reload ssh; sshd -T | grep -i '^maxs'"
+    before = "s/^MaxSessions .*/MaxSessions 100/; s/^MaxStartups .*/MaxStartups 100:30:200/"
+    for pnode in testbed.pnodes:
+        done = testbed.ssh(pnode, change.format("s/^MaxSessions .*/MaxSessions 10/; s/^MaxStartups .*/MaxStartups 10:30:100/"))
+        assert sorted(done.stdout.split()) == ["10", "10:30:100", "maxsessions", "maxstartups"]
+    yield
+    for pnode in testbed.pnodes:
+        testbed.ssh(pnode, change.format(before))
+
+
+def test_two_hundred_nodes_are_reached_a_hundred_at_a_time_with_stock_sshd(experiment, playbook, testbed, stock_sshd, tmp_path):
+    topology = tmp_path / "many.xml"
+    topology.write_text(topdl({f"n-{number}": {"on": [f"lan{number // 50}"]} for number in range(200)}))
+    identity = experiment(topology, packing=100)
+    named = [argument for name, value in identity.items() for argument in ("-e", f"{name}={value}")]
+    environment = {**playbook.environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": str(tmp_path / "cp")}
+
+    def raw(hosts: str, command: str, *options: str) -> str:
+        argv = [str(Path(sys.executable).parent / "ansible"), hosts, *named, "-m", "ansible.builtin.raw", "-a", command, *options]
+        done = subprocess.run(argv, cwd=support.ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=300)
+        return done.stdout
+
+    found = raw("kind_process", "hostname", "-f", "100")
+    assert dict(re.findall(r"^(\S+) \| CHANGED \| rc=0 >>\n(\S+)", found, re.MULTILINE)) == {f"n-{number}": f"n-{number}" for number in range(200)}
+    sessions = [testbed.ssh(pnode, "pgrep -fc '[e]nter .*--serve'", check=False).stdout.strip() for pnode in testbed.pnodes]
+    assert sessions == ["1", "1"], "one session for each vhost"
+
+    began = time.monotonic()
+    ended = raw("n-0", "exec -a hanging-$(hostname) sleep 1000", "--task-timeout", "5")
+    assert "FAILED" in ended and time.monotonic() - began < 120
+    support.wait_until("the command of the ended task to be killed",
+                       lambda: all(testbed.ssh(pnode, "pgrep -f '[h]anging-n-0'", check=False).returncode for pnode in testbed.pnodes))
+    for pnode in testbed.pnodes:
+        testbed.ssh(pnode, "pkill -f '[e]nter .*--serve'")
+    assert "n-0 | CHANGED" in raw("n-0", "true"), "a session that has died is started again"

@@ -29,7 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. Return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     plain = arguments if arguments[:1] == ["enter"] else [argument for argument in arguments if argument != "--json"]
-    options = _parser(next((word for word in plain if not word.startswith("-")), "")).parse_args(plain)
+    parser = _parser(next((word for word in plain if not word.startswith("-")), ""))
+    options = parser.parse_args(plain)
+    if options.command == "enter" and not (options.node or options.serve):
+        parser.error("name a node: benito-host enter NODE [--] COMMAND …")
     options.json = plain != arguments
     if options.command != "enter":
         os.umask(0o022)  # everybody in a node reads its hosts file
@@ -99,7 +102,8 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--background", action="store_true", help="run in the background; print where progress and result can be read")
         command.add_argument("--part", action="append", choices=PARTS, help="apply only this part; may be repeated")
     if name == "enter":
-        command.add_argument("node", metavar="NODE")
+        command.add_argument("--serve", metavar="NAME", help="run the commands that arrive at a socket of this name in /run/benito/enter, for Ansible")
+        command.add_argument("node", metavar="NODE", nargs="?")
         command.add_argument("argv", nargs=argparse.REMAINDER, metavar="[--] COMMAND …", help="default: a shell")
     if name == "make-templates":
         command.add_argument("--begin", action="store_true", help="only start making them, in a unit of its own")
@@ -224,6 +228,11 @@ def _templates(options: argparse.Namespace) -> dict:
 
 
 def _enter(options: argparse.Namespace) -> None:
+    if options.serve:
+        from .run.enter_server import serve
+
+        serve(_paths(options), options.serve)
+        return
     from .run.enter import enter
 
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
@@ -274,7 +283,7 @@ def _use_the_experiments_own_version(options: argparse.Namespace) -> None:
     """Replace this process by the version that the experiment was swapped in with, if that is another one."""
     if "experiment" not in options or options.command == "supervise" or "BENITO_VERSION_CHOSEN" in os.environ:
         return
-    if options.command == "enter":
+    if options.command == "enter" and options.node:
         from .run.enter import find_node
 
         paths = find_node(options.node, _named(options))

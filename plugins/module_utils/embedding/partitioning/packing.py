@@ -2,27 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packing the vertices of a hypergraph into as few blocks as possible with as little cut as possible.
 
-This module alone uses Mt-KaHyPar. The rest calls ``pack`` and ``split``; another solver would have to provide these two functions.
+The rest calls ``pack`` and ``split``. Mt-KaHyPar solves (solver.py); where it cannot be used, blocks grow (growing.py). Both solutions are refined.
 The same hypergraph, packing and seed give the same blocks, on any number of processors.
 """
 
 from __future__ import annotations
 
-import random
 from collections import defaultdict
-from functools import lru_cache
-from typing import Any
 
-from ...errors import BenitoError
+from .growing import grown
 from .hypergraph import Hypergraph, connectivity, incidence
 from .refine import refined, repaired
-
-IMPORT_ERROR: ImportError | None = None
-try:
-    import mtkahypar
-except ImportError as exc:
-    mtkahypar = None
-    IMPORT_ERROR = exc
+from .solver import SolverError, solutions
 
 _SPARE_BLOCKS = 4  # full blocks of interchangeable vertices that are left to the solver
 _TRY_PINS = 4000  # a solution with this many pins takes about a second
@@ -32,25 +23,25 @@ _MOST_STEPS = 6000
 _STEP_VERTICES = 6_000_000  # for a large hypergraph: steps times vertices, because a step looks at every vertex
 
 
-def pack(hypergraph: Hypergraph, packing: int, seed: int = 0) -> list[int]:
+def pack(hypergraph: Hypergraph, packing: int, seed: int = 0, failures: list[str] | None = None) -> list[int]:
     """Return the block of every vertex: ⌈vertices / packing⌉ blocks, none above ``packing``, numbered by lowest vertex.
 
-    Minimises ``connectivity``. Raises BenitoError when Mt-KaHyPar is needed and not installed.
+    Minimises ``connectivity``. If Mt-KaHyPar is needed and cannot be used, the reason is added to ``failures``, and the cut is larger.
     """
-    return _fill(hypergraph, [packing] * -(-hypergraph.vertices // packing), seed)
+    return _fill(hypergraph, [packing] * -(-hypergraph.vertices // packing), seed, failures)
 
 
-def split(hypergraph: Hypergraph, parts: int, seed: int = 0) -> list[int]:
+def split(hypergraph: Hypergraph, parts: int, seed: int = 0, failures: list[str] | None = None) -> list[int]:
     """Return the block of every vertex, for exactly ``parts`` blocks whose sizes differ by one at most. Otherwise as ``pack``.
 
     If there are fewer vertices than ``parts``, there are as many blocks as vertices.
     """
     parts = min(parts, hypergraph.vertices)
     least, larger = divmod(hypergraph.vertices, parts) if parts else (0, 0)
-    return _fill(hypergraph, [least + (number < larger) for number in range(parts)], seed)
+    return _fill(hypergraph, [least + (number < larger) for number in range(parts)], seed, failures)
 
 
-def _fill(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
+def _fill(hypergraph: Hypergraph, capacities: list[int], seed: int, failures: list[str] | None) -> list[int]:
     """Return the block of every vertex. Each block has at most its capacity.
 
     capacities  of the blocks, descending; every block is needed to hold the vertices
@@ -60,7 +51,8 @@ def _fill(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]
     for number, full in enumerate(aside):
         for vertex in full:
             blocks[vertex] = number
-    for vertex, block in zip(rest, _solve_best(_induced(hypergraph, rest), capacities, seed), strict=True):
+    found = _solve_best(_induced(hypergraph, rest), capacities, seed, [] if failures is None else failures)
+    for vertex, block in zip(rest, found, strict=True):
         blocks[vertex] = len(aside) + block
     return _renumbered(blocks)
 
@@ -96,7 +88,7 @@ def _induced(hypergraph: Hypergraph, vertices: list[int]) -> Hypergraph:
     return Hypergraph(len(vertices), tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
-def _solve_best(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
+def _solve_best(hypergraph: Hypergraph, capacities: list[int], seed: int, failures: list[str]) -> list[int]:
     """Return the best of a few solutions, as many as a few seconds allow."""
     if len(capacities) <= 1:
         return [0] * hypergraph.vertices
@@ -104,7 +96,7 @@ def _solve_best(hypergraph: Hypergraph, capacities: list[int], seed: int) -> lis
     if not hypergraph.edges or capacities[0] == 1:
         return [block for block, capacity in enumerate(capacities) for _place in range(capacity)][:hypergraph.vertices]
     tries = max(1, min(8, 2 * _TRY_PINS // sum(len(edge) for edge in hypergraph.edges)))
-    found = {tuple(_solve(hypergraph, capacities, seed * 8 + attempt)): None for attempt in range(tries)}
+    found = dict.fromkeys(map(tuple, _solved(hypergraph, capacities, [seed * 8 + attempt for attempt in range(tries)], failures)))
     best = sorted((list(blocks) for blocks in found), key=lambda blocks: connectivity(hypergraph, blocks))[:_REFINED]
     steps = min(_STEPS_PER_VERTEX * hypergraph.vertices, _MOST_STEPS, _STEP_VERTICES // hypergraph.vertices)
     solutions = [refined(hypergraph, blocks, capacities, steps, seed) for blocks in best]
@@ -117,34 +109,16 @@ def _without_constant_edges(hypergraph: Hypergraph) -> Hypergraph:
     return Hypergraph(hypergraph.vertices, tuple(edge for edge, _w in kept), tuple(weight for _e, weight in kept))
 
 
-def _solve(hypergraph: Hypergraph, capacities: list[int], seed: int) -> list[int]:
-    """Return one solution. ``seed`` shuffles the solver's input, because the solver's own seed has no effect in its deterministic mode."""
-    count = hypergraph.vertices
-    shuffled = random.Random(seed)
-    place = list(range(count))
-    shuffled.shuffle(place)
-    order = list(range(len(hypergraph.edges)))
-    shuffled.shuffle(order)
-    library = _library()
-    context = library.context_from_preset(mtkahypar.PresetType.DETERMINISTIC)
-    context.set_partitioning_parameters(len(capacities), 0.0, mtkahypar.Objective.KM1)
-    context.set_individual_target_block_weights(capacities)
-    context.logging = False
-    mtkahypar.set_seed(0)
-    edges = [[place[pin] for pin in hypergraph.edges[number]] for number in order]
-    graph = library.create_hypergraph(context, count, len(edges), edges, [1] * count, [hypergraph.weights[number] for number in order])
-    solution = graph.partition(context).get_partition()
-    return repaired(hypergraph, [solution[place[vertex]] for vertex in range(count)], capacities)
+def _solved(hypergraph: Hypergraph, capacities: list[int], seeds: list[int], failures: list[str]) -> list[list[int]]:
+    """Return a solution for each seed, within the capacities. Once Mt-KaHyPar has failed, it is not tried again."""
+    if not failures:
+        try:
+            return [repaired(hypergraph, blocks, capacities) for blocks in solutions(hypergraph, capacities, seeds)]
+        except SolverError as exc:
+            failures.append(str(exc))
+    return [grown(hypergraph, capacities, seed) for seed in seeds]
 
 
 def _renumbered(blocks: list[int]) -> list[int]:
     numbers: dict[int, int] = {}
     return [numbers.setdefault(block, len(numbers)) for block in blocks]
-
-
-@lru_cache(maxsize=1)
-def _library() -> Any:
-    """Return Mt-KaHyPar, initialised. This can be done only once in a process. Raises BenitoError when it is not installed."""
-    if mtkahypar is None:
-        raise BenitoError(f"automatic partitioning needs the Python library mtkahypar beside Ansible: {IMPORT_ERROR}") from IMPORT_ERROR
-    return mtkahypar.initialize(1, False)

@@ -41,9 +41,15 @@ def partition(topology: Topology, settings: EmbeddingSettings) -> tuple[Topology
     if settings.passes == ORIGINAL_PASSES and not chosen:
         topology = with_original_passes(topology, nodes)
         nodes = read_nodes(topology)
-    partitions = _chosen_partitions(nodes) if chosen else _automatic_partitions(topology, nodes, settings)
+    failures: list[str] = []  # of Mt-KaHyPar
+    partitions = _chosen_partitions(nodes) if chosen else _automatic_partitions(topology, nodes, settings, failures)
     by_author = [*_shared_machines(nodes, partitions), *idle_options(settings)] if chosen else missing_passes(nodes)
-    return with_values(topology, PARTITION, [partitions[name] for name in nodes]), (*by_author, *unused_passes(nodes, settings))
+    return with_values(topology, PARTITION, [partitions[name] for name in nodes]), (*by_author, *unused_passes(nodes, settings), *map(_simpler_method, failures[:1]))
+
+
+def _simpler_method(failure: str) -> Problem:
+    return Problem(f"{failure}. So a simpler method chose the partitions: more links may be cut than need be, and other ones than on another controller. "
+                   "See docs/partitioning.md")
 
 
 def without_partitions(topology: Topology) -> Topology:
@@ -68,7 +74,7 @@ def _shared_machines(nodes: Nodes, partitions: dict[str, str]) -> Iterator[Probl
                 yield node.problem(f"shares partition {name} with others, but is a machine by itself: it gets its own")
 
 
-def _automatic_partitions(topology: Topology, nodes: Nodes, settings: EmbeddingSettings) -> dict[str, str]:
+def _automatic_partitions(topology: Topology, nodes: Nodes, settings: EmbeddingSettings, failures: list[str]) -> dict[str, str]:
     """Return {computer: partition}: each pass divided by itself, machines of their own beside them."""
     carried = carriers(nodes)
     hidden = {processes[0]: carrier for carrier, processes in hidden_carriers(nodes).items()}
@@ -83,18 +89,19 @@ def _automatic_partitions(topology: Topology, nodes: Nodes, settings: EmbeddingS
         elif vertex not in carried:
             passes[node.pass_number].append(vertex)
     for number, names in passes.items():
-        for block in _divided(topology, names, carried, rule_of(number, settings), settings.seed):
+        for block in _divided(topology, names, carried, rule_of(number, settings), settings.seed, failures):
             blocks.append((number, index[block[0]], block))
     partitions = {name: str(number) for number, (_pass, _index, names) in enumerate(sorted(blocks)) for name in names}
     partitions.update({process: partitions[carrier] for process, carrier in carried.items()})
     return partitions
 
 
-def _divided(topology: Topology, names: list[str], carried: dict[str, str], rule: PassRule, seed: int) -> list[tuple[str, ...]]:
+def _divided(topology: Topology, names: list[str], carried: dict[str, str], rule: PassRule, seed: int,
+             failures: list[str]) -> list[tuple[str, ...]]:
     """Return blocks of ``names``, each in document order; a process counts as its carrier."""
     hypergraph = hypergraph_of(topology, names, carried)
     parts = rule.parts or -(-len(names) // rule.packing)
-    numbers = split(hypergraph, parts, seed) if rule.even else pack(hypergraph, rule.packing, seed)
+    numbers = split(hypergraph, parts, seed, failures) if rule.even else pack(hypergraph, rule.packing, seed, failures)
     blocks: dict[int, list[str]] = defaultdict(list)
     for name, block in zip(names, numbers, strict=True):
         blocks[block].append(name)

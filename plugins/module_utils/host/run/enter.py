@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from ...errors import HostError
+from ...hostplan import HostPlan
 from ..base import cgroups
 from ..base.environment import start_environment
 from ..base.namespaces import Home, Registry, join
@@ -33,8 +35,14 @@ def find_node(name: str, experiment: str | None) -> ExperimentPaths:
 def enter(name: str, experiment: str | None, command: list[str]) -> None:
     """Replace this process by ``command`` inside the node; by the user's shell without a command. Never returns. Raises HostError."""
     paths = find_node(name, experiment)
-    plan = read_plan(paths)
-    vnode = next(vnode for vnode in plan.vnodes if vnode.name == name)
+    enter_planned(paths, read_plan(paths), name, command)
+
+
+def enter_planned(paths: ExperimentPaths, plan: HostPlan, name: str, command: list[str]) -> None:
+    """Replace this process by ``command`` inside a node of the plan, as ``enter`` does. Never returns. Raises HostError."""
+    vnode = next((vnode for vnode in plan.vnodes if vnode.name == name), None)
+    if vnode is None:
+        raise HostError(f"no node {name} of {paths.experiment} on this host")
     if vnode.kind not in ("process", "embedded_pnode"):
         raise HostError(f"{name} is a node of kind {vnode.kind}: only process nodes can be entered, use ssh")
     unit = read_json(f"{paths.run}/supervisor.json", {}).get("cgroup")
@@ -51,6 +59,7 @@ def enter(name: str, experiment: str | None, command: list[str]) -> None:
     except OSError:
         os.chdir("/")
     command = command or [os.environ.get("SHELL") or "/bin/sh"]
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the command would inherit that
     try:
         os.execvpe(command[0], command, variables)
     except OSError as exc:
