@@ -95,7 +95,7 @@ options:
     vars:
       - name: benito_vhost_become_variables
   vhost_become_password:
-    description: The password with which the user on the vhost becomes root, in place of that in O(vhost_become_variables). Default is that of C(-K).
+    description: The password with which the user on the vhost becomes root, in place of that in O(vhost_become_variables). Without either, it is that of C(-K).
     type: string
     vars:
       - name: ansible_become_pass
@@ -118,6 +118,7 @@ options:
       - name: benito_host_program
 """
 
+import contextlib
 import os
 import random
 import shlex
@@ -173,8 +174,10 @@ class Connection(ConnectionBase):
         variables.update(variables.pop("_extras", {}))
         self._vhost.set_options(task_keys=task_keys, var_options=variables)
         if self.get_option("vhost_become"):
-            password = self.get_option("vhost_become_password") or self._play_context.become_pass
-            self._vhost_become = vhost_become(self.get_option("vhost_become_variables"), password)
+            password = self.get_option("vhost_become_password")
+            self._vhost_become = vhost_become(self.get_option("vhost_become_variables"), password, self._play_context.become_pass)
+            with contextlib.suppress(KeyError):  # the plugin local would give a prompt a terminal, which then takes a module for input
+                self._vhost.set_option("pipelining", self.get_option("pipelining"))
 
     def set_become_plugin(self, plugin: Any) -> None:
         super().set_become_plugin(plugin)

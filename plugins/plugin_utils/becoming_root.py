@@ -15,18 +15,22 @@ _PASSWORD_FAULT = re.compile(r"(Missing|Incorrect) (\S+) password")
 _ASKED = re.compile(r"\b(\S+): (a password is required|Authentication failure)|Duplicate become password prompt")
 
 
-def vhost_become(variables: Mapping[str, Any], password: str = "") -> Any:
+def vhost_become(variables: Mapping[str, Any], password: str = "", otherwise: str = "") -> Any:
     """Return the become plugin by which the user of a vhost becomes root.
 
     variables  those of Ansible, such as ansible_become_method
-    password   in place of that among the variables
+    password   in place of those among the variables
+    otherwise  the password of -K, which Ansible takes where no variable has one
     Raises AnsibleError when there is no such plugin.
     """
     method = variables.get("ansible_become_method") or "sudo"
     plugin = become_loader.get(method)
     if plugin is None:
         raise AnsibleError(f"there is no become plugin {method}: ansible_become_method of the machine is wrong")
-    plugin.set_options(task_keys={"become_pass": password} if password else None, var_options=dict(variables))
+    given = dict(variables)
+    if password:
+        given = {name: value for name, value in given.items() if not name.endswith(("_pass", "_password"))} | {"ansible_become_password": password}
+    plugin.set_options(task_keys={"become_pass": otherwise} if otherwise else None, var_options=given)
     return plugin
 
 

@@ -132,8 +132,8 @@ def test_password_of_the_vhosts_sudo_comes_from_its_variables_a_variable_or_a_fi
     (tmp_path / "password").write_text("secret\n")
     for options in (
         vhost_with_sudo(ansible_become_password="secret"),
-        (*vhost_with_sudo(), "-e", "ansible_become_password=secret"),
-        (*vhost_with_sudo(ansible_become_password="old"), "--become-password-file", str(tmp_path / "password")),
+        (*vhost_with_sudo(ansible_become_password="old"), "-e", "ansible_become_password=secret"),
+        (*vhost_with_sudo(), "--become-password-file", str(tmp_path / "password")),
     ):
         text, status = ansible("n-0", "ansible.builtin.raw", "echo $NODE $SUDO", *options)
         assert (text.split()[-2:], status) == (["n-0", "yes"], 0), text
