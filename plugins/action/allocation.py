@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.allocate import allocate
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.lent import play_host
 from ansible_collections.deter.benito.plugins.module_utils.settings.schema import setting
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
@@ -25,6 +26,8 @@ class ActionModule(DirectoryAction):
         return {
             "changed": allocated.changed,
             "chosen": allocated.chosen,
+            "names": {vhost: play_host(vhost, machine) for vhost, machine in allocated.chosen.items()},
+            "lease_order": [play_host(vhost, machine) for vhost, machine in sorted(allocated.chosen.items(), key=lambda item: item[1])],
             "claims": allocated.claims,
             "kinds": allocated.kinds,
             "nested": allocated.nested,

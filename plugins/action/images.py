@@ -16,7 +16,7 @@ class ActionModule(DirectoryAction):
     _supports_async = True
 
     def act(self, directory: ExperimentDirectory, params: dict) -> dict:
-        looked = provide(directory.require(), True, self.check_mode)
+        looked = provide(directory.require(), dry_run=True)
         if params["state"] == "looked" or self.check_mode:
             return {**looked.result(self.check_mode), "warnings": list(looked.warnings)}
         if looked.missing and self._task.async_val:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import carriers
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.lent import play_host
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
@@ -17,5 +18,6 @@ class ActionModule(DirectoryAction):
         return {
             "changed": False,
             "carriers": {vhost: {"nodes": carrier.nodes, "embedded": carrier.embedded} for vhost, carrier in found.items()},
+            "names": {vhost: play_host(vhost, carrier.machine) for vhost, carrier in found.items()},
             "variables": {vhost: carrier.variables for vhost, carrier in found.items()},
         }

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.begin import SWAPIN, SWAPOUT, begin
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.given_up import given_up
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.lent import play_host
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
@@ -24,5 +26,7 @@ class ActionModule(DirectoryAction):
             "processes": begun.processes,
             "vhosts": [machine.vhost for machine in begun.machines],
             "lent": {vhost: host.name for vhost, host in begun.allocation.hosts.items()},
+            "given_up": given_up(directory.home),
+            "names": {vhost: play_host(vhost, host.name) for vhost, host in begun.allocation.hosts.items()},
             "variables": {vhost: host.variables for vhost, host in begun.allocation.hosts.items()},
         }

@@ -8,17 +8,23 @@ from ansible_collections.deter.benito.plugins.module_utils.experiment.directory 
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.begin import SWAPIN, SWAPOUT
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.finish import finish
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import table
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.withdraw import WITHDRAW, withdraw
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
 class ActionModule(DirectoryAction):
     options = {
-        "operation": {"type": "str", "choices": [SWAPIN, SWAPOUT], "required": True},
+        "operation": {"type": "str", "choices": [SWAPIN, SWAPOUT, WITHDRAW], "required": True},
         "reports": {"type": "dict", "default": {}},
+        "reason": {"type": "str", "default": ""},
+        "kept": {"type": "list", "elements": "str", "default": []},
     }
 
     def act(self, directory: ExperimentDirectory, params: dict) -> dict:
-        finished = finish(directory, params["operation"], params["reports"], self.check_mode)
+        if params["operation"] == WITHDRAW:
+            finished = withdraw(directory, params["reason"], params["reports"], bool(params["kept"]), self.check_mode)
+        else:
+            finished = finish(directory, params["operation"], params["reports"], self.check_mode)
         return {
             "changed": finished.changed,
             "state": finished.state,

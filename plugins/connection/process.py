@@ -81,11 +81,25 @@ options:
     vars:
       - name: benito_vhost_connection
   vhost_become:
-    description: Whether the user on the vhost becomes root by C(sudo), without a password, to enter the vnode.
+    description: Whether the user on the vhost becomes root to enter the vnode.
     type: boolean
     default: false
     vars:
       - name: benito_vhost_become
+  vhost_become_variables:
+    description:
+      - How the user on the vhost becomes root, C(ansible_become_method), C(ansible_become_password) and others of the become plugin.
+      - The inventory plugin P(deter.benito.topdl#inventory) takes them from the machine of the pool.
+    type: dict
+    default: {}
+    vars:
+      - name: benito_vhost_become_variables
+  vhost_become_password:
+    description: The password with which the user on the vhost becomes root, in place of that in O(vhost_become_variables). Without either, it is that of C(-K).
+    type: string
+    vars:
+      - name: ansible_become_pass
+      - name: ansible_become_password
   node:
     description: The vnode's name in its topology.
     type: string
@@ -104,6 +118,7 @@ options:
       - name: benito_host_program
 """
 
+import contextlib
 import os
 import random
 import shlex
@@ -118,6 +133,7 @@ from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
 from ansible.utils.path import makedirs_safe, unfrackpath
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line, clean_text
+from ansible_collections.deter.benito.plugins.plugin_utils.becoming_root import missing_password, vhost_become
 from ansible_collections.deter.benito.plugins.plugin_utils.shared_session import NoSessionError, NotEnteredError, SessionEndedError, SharedSession
 
 if TYPE_CHECKING:
@@ -146,6 +162,7 @@ class Connection(ConnectionBase):
         super().__init__(play_context, *args, **kwargs)
         self._arguments = kwargs
         self._vhost: Any = None  # a ConnectionBase, of which ansible-core has no types
+        self._vhost_become: Any = None  # a BecomeBase, None where root logs in to the vhost
 
     def set_options(self, task_keys: dict | None = None, var_options: dict | None = None, direct: dict | None = None) -> None:
         """Set the options, and pass the vhost's connection its own."""
@@ -156,10 +173,15 @@ class Connection(ConnectionBase):
         variables = dict(var_options or {})
         variables.update(variables.pop("_extras", {}))
         self._vhost.set_options(task_keys=task_keys, var_options=variables)
+        if self.get_option("vhost_become"):
+            password = self.get_option("vhost_become_password")
+            self._vhost_become = vhost_become(self.get_option("vhost_become_variables"), password, self._play_context.become_pass)
+            with contextlib.suppress(KeyError):  # the plugin local would give a prompt a terminal, which then takes a module for input
+                self._vhost.set_option("pipelining", self.get_option("pipelining"))
 
     def set_become_plugin(self, plugin: Any) -> None:
         super().set_become_plugin(plugin)
-        if self._vhost:
+        if self._vhost and not self._vhost_become:
             self._vhost.set_become_plugin(plugin)
 
     def _connect(self) -> Connection:
@@ -168,7 +190,7 @@ class Connection(ConnectionBase):
             if missing or not (self.get_option("host") or self.get_option("vhost_connection").endswith("local")):
                 name = self.get_option("node") or self._play_context.remote_addr
                 raise AnsibleConnectionFailure(f"vnode {name} has no vhost: its experiment is not swapped in")
-            self._vhost.become = self.become
+            self._vhost.become = self._vhost_become or self.become
             self._vhost._connect()
             self._connected = True
         return self
@@ -181,7 +203,7 @@ class Connection(ConnectionBase):
         if session is None:
             return self._run_alone(cmd, in_data, sudoable)
         needs_password = sudoable and self.become and self.become.expect_prompt()
-        if not needs_password:
+        if not needs_password and self._enters_without_password():
             try:
                 return self._run_shared(session, cmd, in_data or b"", sudoable)
             except NoSessionError as exc:
@@ -205,7 +227,8 @@ class Connection(ConnectionBase):
 
     def _ssh_command(self, first: list[str], arguments: list[str]) -> list[bytes]:
         """Return argv of an SSH client that runs ``benito-host enter``. SSH takes the first value of each option."""
-        far = self._far_command(*arguments)
+        sudo = ["sudo", "-n"] if self._vhost_become else []
+        far = shlex.join([*sudo, *self._far_command(*arguments)])
         client, *options = self._vhost._build_command(self._vhost.get_option("ssh_executable"), "ssh", *_LAST_OPTIONS, self._vhost.host, far)
         return [client, *map(to_bytes, first), *options]
 
@@ -238,20 +261,39 @@ class Connection(ConnectionBase):
 
     def _run_alone(self, cmd: str, in_data: bytes | None, sudoable: bool) -> tuple[int, bytes, bytes]:
         """Run ``cmd`` in a session of its own of the vhost's connection."""
-        far = self._far_command(self.get_option("node"), "--", "/bin/sh", "-c", cmd)
-        status, out, error = self._vhost.exec_command(far, in_data=in_data, sudoable=sudoable)
+        far = shlex.join(self._far_command(self.get_option("node"), "--", "/bin/sh", "-c", cmd))
+        status, out, error = self._exec_as_root(far, in_data, sudoable)
         message = next((text for text in map(to_bytes, (error, out)) if text.startswith(_ERROR_PREFIX)), b"")  # with a terminal it is in the output
         if status and message:
             raise self._not_entered(to_text(message.splitlines()[0]))
         return status, out, error
 
+    def _enters_without_password(self) -> bool:
+        """Return whether ``sudo -n`` is all that it takes to become root on the vhost, if anything. A session cannot answer a prompt."""
+        root = self._vhost_become
+        return root is None or (root.name == "sudo" and not root.get_option("become_pass"))
+
+    def _exec_as_root(self, cmd: str, in_data: bytes | None, sudoable: bool) -> tuple[int, bytes, bytes]:
+        """Run ``cmd`` on the vhost as root. The become plugin of the vhost prefixes it, and the vhost's connection answers for the password."""
+        root = self._vhost_become
+        if root is None:
+            return self._vhost.exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        try:
+            status, out, error = self._vhost.exec_command(root.build_become_command(cmd, self._vhost._shell), in_data=in_data, sudoable=True)
+        except AnsibleError as exc:
+            wanted = missing_password(exc)
+            if not wanted:
+                raise
+            host = self.get_option("host") or "its vhost"
+            raise self._not_entered(f"{host}: {wanted}") from None  # it says all
+        return status, root.strip_become_success(out) if root.check_success(out) else out, error
+
     def _not_entered(self, message: str) -> AnsibleConnectionFailure:
         return AnsibleConnectionFailure(f"vnode {self.get_option('node')} cannot be entered: {clean_line(message)}")
 
-    def _far_command(self, *arguments: str) -> str:
-        """Return the command for the vhost's shell that runs ``benito-host enter`` with these arguments, as root."""
-        sudo = ["sudo", "-n"] if self.get_option("vhost_become") else []
-        return shlex.join([*sudo, self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), *arguments])
+    def _far_command(self, *arguments: str) -> list[str]:
+        """Return the command that runs ``benito-host enter`` with these arguments, for root on the vhost."""
+        return [self.get_option("benito_host"), "enter", "-e", self.get_option("experiment"), *arguments]
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a local file into the vnode."""

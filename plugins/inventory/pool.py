@@ -47,6 +47,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import benito_home
+from ansible_collections.deter.benito.plugins.plugin_utils.host_names import make_way
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -87,15 +88,11 @@ class InventoryModule(BaseInventoryPlugin):
         ]
 
     def _copy(self, found: InventoryManager) -> None:
+        make_way(self.inventory, {*found.hosts, *found.groups})
         for name, group in found.groups.items():
             self.inventory.add_group(name)
             for variable, value in group.get_vars().items():
                 self.inventory.set_variable(name, variable, value)
-        taken = sorted(name for name in found.hosts if name in self.inventory.hosts and "benito_vhost" in self.inventory.hosts[name].vars)
-        if taken:
-            raise AnsibleParserError(
-                f"machines of the pool have names of nodes of the experiment: {', '.join(taken)} (say hostnames: qualified for the latter)"
-            )
         for name, host in found.hosts.items():
             self.inventory.add_host(name)
             for variable, value in host.get_vars().items():

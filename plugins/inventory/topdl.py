@@ -51,6 +51,7 @@ options:
   hostnames:
     description:
       - V(short) names hosts as the topology does; V(qualified) as C(n-0.example1.detertest), for inventories with several experiments.
+      - A host whose short name another host or a group of the inventory has already gets its qualified name in any case, with a warning.
     type: string
     choices: [short, qualified]
     default: short
@@ -88,8 +89,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
+from ansible_collections.deter.benito.plugins.module_utils.inventory.reserved import reserved
 from ansible_collections.deter.benito.plugins.module_utils.inventory.source import Source, read_experiment, read_topology
 from ansible_collections.deter.benito.plugins.module_utils.names import is_project, is_project_name
+from ansible_collections.deter.benito.plugins.plugin_utils.host_names import warn_of_qualified
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -163,15 +166,27 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _names(self, source: Source, data: dict) -> dict[str, str]:
         """Return {name in the topology: host name}."""
-        if self.get_option("hostnames") == "short":
-            return {word: word for section in ("pnodes", "nodes", "hidden") for word in data[section]}
-        return {word: f"{word}{source.domain}" for section in ("pnodes", "nodes", "hidden") for word in data[section]}
+        words = [word for section in ("pnodes", "nodes", "hidden") for word in data[section]]
+        if self.get_option("hostnames") == "qualified":
+            return {word: f"{word}{source.domain}" for word in words}
+        taken = {word for word in words if self._is_taken(source, word)}
+        if taken and source.domain:
+            warn_of_qualified(taken, source.domain)
+        elif taken:
+            raise AnsibleParserError(f"nodes have names of other hosts or groups of the inventory: {', '.join(sorted(taken))}; give them other names")
+        return {word: f"{word}{source.domain}" if word in taken else word for word in words}
+
+    def _is_taken(self, source: Source, word: str) -> bool:
+        """Return whether a node's short name means something else in the inventory, as far as it was read."""
+        if reserved(word) or word in self.inventory.groups:
+            return True
+        host = self.inventory.hosts.get(word)
+        if host is None or not source.group:
+            return host is not None and "benito_vhost" not in host.vars
+        group = self.inventory.groups.get(source.group)
+        return group is None or host not in group.get_hosts()
 
     def _add_groups(self, source: Source, data: dict, names: Mapping[str, str]) -> None:
-        pool = self.inventory.groups["pnode_pool"].get_hosts() if "pnode_pool" in self.inventory.groups else []
-        taken = sorted({host.name for host in pool} & set(names.values()))
-        if taken:
-            raise AnsibleParserError(f"nodes of the experiment have names of machines of the pool: {', '.join(taken)} (say hostnames: qualified)")
         for host in names.values():
             self.inventory.add_host(host)
         for group, members in data["groups"].items():

@@ -27,7 +27,7 @@ extends_documentation_fragment:
 options:
   offers:
     description: What each machine of the pool offers, as M(deter.benito.lease) tells it, with C(variables), C(type), C(shared),
-      C(pnode_slots), C(pnode_memory_mb) and C(unreachable).
+      C(pnode_slots), C(pnode_memory_mb), C(unreachable), C(unusable) and C(names), the names of its variables.
     type: dict
     required: true
   secrets:
@@ -49,6 +49,15 @@ chosen:
   description: The pool host for each pnode.
   returned: success
   type: dict
+names:
+  description: The name of each pnode's host in the playbook, C(pnode-0000@m1).
+  returned: success
+  type: dict
+lease_order:
+  description: These hosts, in the order in which their machines are to be leased. It is the same for all experiments.
+  returned: success
+  type: list
+  elements: str
 claims:
   description: What is claimed of each pnode's machine, C(shared), C(memory_mb) and C(memory_limit_mb), see M(deter.benito.lease).
   returned: success
@@ -58,7 +67,7 @@ kinds:
   returned: success
   type: dict
 nested:
-  description: The virtual machines that carry processes, each with C(vhost), C(pnode), C(kinds) and C(reach), its connection variables.
+  description: The virtual machines that carry processes, each with C(vhost), C(pnode), C(name), C(kinds) and C(reach), its connection variables.
   returned: success
   type: list
   elements: dict

@@ -106,7 +106,7 @@ def main() -> None:
     only_look = module.check_mode or given["state"] == "looked"
     try:
         with signals_as_exceptions():
-            provided = provide(ExperimentDirectory(given["benito_home"], given["pid"], given["eid"]).require(), only_look, module.check_mode)
+            provided = provide(ExperimentDirectory(given["benito_home"], given["pid"], given["eid"]).require(), only_look)
     except BenitoError as exc:
         module.fail_json(msg=str(exc))
     for line in provided.warnings:

@@ -61,6 +61,13 @@ options:
       - Only handed on with the offer.
     type: str
     default: ""
+  given_up:
+    description:
+      - The experiments of this controller that have given up the machine, each with C(pid), C(eid) and C(since), when that was.
+      - The offer has those of them as C(given_up) that still hold it.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -75,6 +82,10 @@ RETURN = r"""
 offer:
   description: Why the machine is taken, if it is; who else has it; its memory, and what of it others have reserved; device, address and MTU of its
     experiment network; its control network; names, network identifiers and control addresses in use.
+  returned: when O(state=offered)
+  type: dict
+login:
+  description: Connection variables that say how the task came to the machine and became root there, without passwords.
   returned: when O(state=offered)
   type: dict
 """

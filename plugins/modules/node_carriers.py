@@ -41,8 +41,12 @@ carriers:
   description: For each machine of the experiment that carries some of them, C(nodes), and whether it is the node itself, C(embedded).
   returned: success
   type: dict
+names:
+  description: The name of each of these machines as a host of the playbook, C(pnode-0000@m1).
+  returned: success
+  type: dict
 variables:
-  description: How to reach each of these machines.
+  description: How to reach each of these machines, without passwords.
   returned: success
   type: dict
 """

@@ -73,8 +73,16 @@ lent:
   description: The pool host that was lent for each vhost, as far as any was.
   returned: success
   type: dict
+given_up:
+  description: For each machine that experiments of this controller have given up, C(pid) and C(eid) of these, and C(since), when that was.
+  returned: success
+  type: dict
+names:
+  description: The name of each of them as a host of the playbook, C(pnode-0000@m1).
+  returned: success
+  type: dict
 variables:
-  description: How to reach each of them.
+  description: How to reach each of them, without passwords.
   returned: success
   type: dict
 """

@@ -25,14 +25,24 @@ options:
   operation:
     description: Which way it went.
     type: str
-    choices: [swapin, swapout]
+    choices: [swapin, swapout, withdraw]
     required: true
   reports:
     description:
       - What came of every vhost. C(failure) with the reason, or C(built) or C(done), with C(status) as M(deter.benito.vhost_status) told it.
       - Of a vhost that reports nothing, the connection was lost.
+      - With O(operation=withdraw), why each machine could not be given back, or an empty text.
     type: dict
     default: {}
+  reason:
+    description: Why a swap-in has built nothing, for O(operation=withdraw).
+    type: str
+    default: ""
+  kept:
+    description: The vhosts that have machines of an earlier run, for O(operation=withdraw). With any, the machines stay lent.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import NAME_WIDTH, clean_line, clean_text, clean_value
@@ -22,12 +23,14 @@ from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoE
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import PROGRAM, ExperimentPaths, is_experiment
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
 from ansible_collections.deter.benito.plugins.module_utils.names import PROJECT_RULE, experiment_name
+from ansible_collections.deter.benito.plugins.plugin_utils.becoming_root import missing_password
 from ansible_collections.deter.benito.plugins.plugin_utils.progress import repeated
 
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
 _POLL_S, _STEP_S = 3, 0.1
 _SHOW_EACH_S = 15
 _ABSENT = """echo "{\\"absent\\": \\"$(readlink /usr/bin/python3)\\"}\""""
+_NEEDS_PYTHON = """[ -x /usr/bin/python3 ] || { echo '{"error": "there is no /usr/bin/python3: install the package python3"}'; exit 1; }"""
 _WAIT = """\
 i=0
 while [ ! -e {job}/result ] && kill -0 {pid} && [ $i -lt {steps} ]; do sleep {step}; i=$((i + 1)); done
@@ -80,6 +83,11 @@ class HostAction(ActionBase):
             return self.act(options, _paths(options))
         except BenitoError as exc:
             return {"failed": True, "changed": False, "msg": str(exc)}
+        except AnsibleError as exc:
+            wanted = missing_password(exc)
+            if not wanted:
+                raise
+            return {"failed": True, "changed": False, "msg": wanted}
 
     @property
     def check_mode(self) -> bool:
@@ -122,7 +130,7 @@ class HostAction(ActionBase):
 
     def run_python(self, text: str, data: dict) -> dict:
         """Run a program text with the Python of benito-host, and return the JSON object that it prints. Raises HostError."""
-        return self._json_output(f"exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
+        return self._json_output(f"{_NEEDS_PYTHON}; exec /usr/bin/python3 -IS -c {shlex.quote(text)}", json.dumps(data), "/usr/bin/python3")
 
     def run_task(self, module: str, options: dict) -> dict:
         """Run ``run_task`` of a module of benito-host on the vhost, which need not have benito-host installed. Raises HostError."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import support
+import yaml
 
 PNODES = 2
 
@@ -87,6 +88,18 @@ def fixture_made(playbook, testbed, benito_home, eid, tmp_path):
     """Return ``made(topology text, **options)``, which containerizes and returns an Experiment. It is always terminated afterwards."""
     with support.experiments(playbook, testbed, benito_home, eid, tmp_path) as make:
         yield make
+
+
+@pytest.fixture(name="more_hosts")
+def fixture_more_hosts(benito_home):
+    """Return ``more_hosts({name: variables})``, which adds machines to the pool for one test."""
+    file = benito_home / "inventory" / "more.yml"
+
+    def add(hosts):
+        file.write_text(yaml.safe_dump({"pnode_pool": {"hosts": hosts}}))
+
+    yield add
+    file.unlink(missing_ok=True)
 
 
 @pytest.fixture

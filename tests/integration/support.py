@@ -201,6 +201,13 @@ def experiments(playbook, testbed, home, eid, folder, before_terminate=lambda ex
                 playbook("terminate", **experiment.identity)
 
 
+def error_of(run) -> str:
+    """Return the message of the task that ended the playbook, as one text."""
+    assert "Traceback" not in run.stdout
+    message = [event["event_data"]["res"]["msg"] for event in run.events if event["event"] == "runner_on_failed"][-1]
+    return "\n".join(message) if isinstance(message, list) else message
+
+
 def wait_until(what, condition, limit_s=60.0):
     """Wait until ``condition()`` is true. On timeout, the test fails and names ``what`` it waited for."""
     deadline = time.monotonic() + limit_s

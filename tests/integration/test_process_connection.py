@@ -7,6 +7,7 @@ The stand-in only sets an environment variable. The end-to-end tests use the rea
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -100,3 +101,47 @@ def test_failing_command_is_a_failure_and_not_unreachable(ansible):
     text, status = ansible("n-0", "ansible.builtin.raw", "echo out; echo error >&2; exit 3")
     assert "n-0 | FAILED | rc=3" in text
     assert status == 2
+
+
+SUDO = """#!/bin/sh
+[ "$1 $2" = "-H -S" ] || { echo "sudo: called with $*" >&2; exit 1; }
+[ "$3" = -p ] || { echo "sudo: a password is required" >&2; exit 1; }
+prompt=$4
+printf '%s' "$prompt" >&2; read -r given
+[ "$given" = secret ] || { echo "Sorry, try again." >&2; exit 1; }
+shift 6
+SUDO=yes; export SUDO
+exec "$@"
+"""
+
+
+@pytest.fixture(name="vhost_with_sudo")
+def fixture_vhost_with_sudo(ansible, tmp_path):
+    """Return options for a vhost whose sudo wants the password "secret"."""
+    (tmp_path / "sudo").write_text(SUDO)
+    (tmp_path / "sudo").chmod(0o755)
+
+    def options(**more):
+        become = {"ansible_become_exe": str(tmp_path / "sudo"), **more}
+        return "-e", json.dumps({"benito_vhost_become": True, "benito_vhost_become_variables": become})
+
+    return options
+
+
+def test_password_of_the_vhosts_sudo_comes_from_its_variables_a_variable_or_a_file(ansible, vhost_with_sudo, tmp_path):
+    (tmp_path / "password").write_text("secret\n")
+    for options in (
+        vhost_with_sudo(ansible_become_password="secret"),
+        (*vhost_with_sudo(ansible_become_password="old"), "-e", "ansible_become_password=secret"),
+        (*vhost_with_sudo(), "--become-password-file", str(tmp_path / "password")),
+    ):
+        text, status = ansible("n-0", "ansible.builtin.raw", "echo $NODE $SUDO", *options)
+        assert (text.split()[-2:], status) == (["n-0", "yes"], 0), text
+        text, status = ansible("n-0", "ansible.builtin.command", "printenv SUDO", *options)
+        assert (text.split()[-1], status) == ("yes", 0), text
+
+
+def test_missing_password_of_the_vhosts_sudo_is_one_message_that_says_how_to_give_it(ansible, vhost_with_sudo):
+    text, status = ansible("n-0", "ansible.builtin.ping", "", *vhost_with_sudo(), "-e", "ansible_host=192.0.2.1")
+    assert "vnode n-0 cannot be entered: 192.0.2.1: sudo wants a password, and none was given: give it with -K" in text
+    assert "ansible_become_password" in text and status == 4

@@ -12,33 +12,13 @@ import signal
 import subprocess
 import sys
 
-import pytest
 import support
 import yaml
 from machine_state import difference
-from support import wait_until
+from support import error_of, wait_until
 from topologies import topdl, two_pnodes
 
 NOBODY = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_common_args": "-o ConnectTimeout=3", "benito_experiment_address": "10.254.99.99"}
-
-
-def error_of(run) -> str:
-    """Return the message of the task that ended the playbook, as one text."""
-    assert "Traceback" not in run.stdout
-    message = [event["event_data"]["res"]["msg"] for event in run.events if event["event"] == "runner_on_failed"][-1]
-    return "\n".join(message) if isinstance(message, list) else message
-
-
-@pytest.fixture(name="more_hosts")
-def fixture_more_hosts(benito_home):
-    """Return ``more_hosts({name: variables})``, which adds machines to the pool for one test."""
-    file = benito_home / "inventory" / "more.yml"
-
-    def add(hosts):
-        file.write_text(yaml.safe_dump({"pnode_pool": {"hosts": hosts}}))
-
-    yield add
-    file.unlink(missing_ok=True)
 
 
 def sha256(path) -> str:
@@ -69,7 +49,7 @@ def test_unreachable_machine_is_left_out_if_others_suffice(made, more_hosts):
     assert {experiment.pnode_of(vhost) for vhost in ("pnode-0000", "pnode-0001")} == {"test-0", "test-1"}
 
 
-def test_unavailable_image_stops_the_swap_in_before_any_machine_is_leased(made, testbed, tmp_path):
+def test_unavailable_image_ends_the_swap_in_and_gives_the_machines_back(made, testbed, tmp_path):
     disk, site = tmp_path / "disk", tmp_path / "site.yml"
     disk.write_bytes(bytes(1 << 20))
     images = {"damaged": {"path": str(disk), "format": "raw", "sha256": "0" * 64}, "other": {"path": str(disk), "sha256": sha256(disk)},
@@ -83,7 +63,7 @@ def test_unavailable_image_stops_the_swap_in_before_any_machine_is_leased(made, 
     ):
         experiment = made(topdl({"machine": {"kind": "qemu", "image": image}}), site=str(site))
         run = experiment.play("swapin", fails=True)
-        assert words in error_of(run) and "Lease the machine" not in run.stdout
+        assert words in error_of(run) and "Prepare the vhost" not in run.stdout
         assert experiment.state["state"] == "swapped" and not (experiment.path / "allocation.json").exists()
         assert words[:40] in (experiment.path / "activity.log").read_text()
     for pnode in testbed.pnodes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..embedding.kinds import EMBEDDED_PNODE, QEMU
@@ -20,9 +20,9 @@ from ..embedding.placement.machines import Machine, vhost_of
 from ..errors import InputError, Problem
 from ..topology.attributes import IP4_ADDRESS, IP4_NETMASK
 from ..topology.model import Computer, Interface, Substrate, Topology
+from .reserved import reserved
 
 INVENTORY_VERSION = 2
-_RESERVED = ("all", "ungrouped", "localhost")
 
 
 def inventory_of(topology: Topology, nodes: Nodes, carrying: tuple[Machine, ...], mac_addresses: dict[tuple[str, str], str], experiment: str = "") -> dict:
@@ -52,18 +52,27 @@ def inventory_of(topology: Topology, nodes: Nodes, carrying: tuple[Machine, ...]
             groups.add_vhost(nested.vhost)
             if nested.hidden:
                 hidden[nested.vhost] = {"benito_node": nested.vhost, "benito_kind": QEMU, "benito_partition": partition, "benito_vhost": machine.vhost}
-    problems += _same_names(topology, hidden, groups.members)
     for computer in topology.computers:
-        what = f"computer {computer.name}"
         if computer.name in pnodes:
+            what = f"computer {computer.name}"
             problems.append(Problem("has the name of one of its experiment's pnodes", topology.source, computer.line, what, "give it another name"))
-        if computer.name in _RESERVED or computer.name in groups.members:
-            hint = "give it another name"
-            problems.append(Problem("has a name that means something else in an inventory", topology.source, computer.line, what, hint))
     problems += groups.collisions(topology.source)
     if problems:
         raise InputError(problems)
     return {"pnodes": {name: pnodes[name] for name in sorted(pnodes)}, "nodes": hosts, "hidden": hidden, "groups": groups.members}
+
+
+def refuse_reserved_names(topology: Topology, data: Mapping[str, Any]) -> None:
+    """Raise InputError when nodes, or hidden virtual machines of the data, have names that mean something else in an inventory.
+
+    Only a new experiment is refused. One that exists gets qualified names instead, because it has to be swapped out.
+    """
+    names = [*((f"computer {computer.name}", computer.name, computer.line) for computer in topology.computers),
+             *((f"virtual machine {name}", name, 0) for name in data["hidden"])]
+    problems = [Problem(f"has a reserved name: {meaning}", topology.source, line, what, "give it another name")
+                for what, name, line in names if (meaning := reserved(name))]
+    if problems:
+        raise InputError(problems)
 
 
 def to_json(data: dict, topology_text: bytes) -> str:
@@ -91,12 +100,6 @@ def digest(content: bytes) -> str:
 def group_name(prefix: str, word: str) -> str:
     """Return a valid name of an Ansible group. Each character but letters, digits and underscores becomes an underscore."""
     return f"{prefix}_{re.sub('[^A-Za-z0-9_]', '_', word)}"
-
-
-def _same_names(topology: Topology, hidden: Iterable[str], groups: Iterable[str]) -> Iterator[Problem]:
-    for name in hidden:
-        if name in _RESERVED or name in groups:
-            yield Problem("has a name that means something else in an inventory", topology.source, 0, f"virtual machine {name}", "give it another name")
 
 
 class _Groups:

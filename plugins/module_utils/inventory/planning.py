@@ -10,7 +10,7 @@ from ..embedding.node_view import NodeView, read_nodes
 from ..embedding.placement.machines import machines
 from ..errors import InputError
 from ..topology.readers import read_content
-from .data import inventory_of
+from .data import inventory_of, refuse_reserved_names
 
 
 def planned(topology_text: bytes, source: str, pid: str, eid: str) -> dict:
@@ -24,7 +24,10 @@ def planned(topology_text: bytes, source: str, pid: str, eid: str) -> dict:
     if missing:
         raise InputError(missing[0].problem("has no kind or no partition: the topology is not partitioned", "containerize makes a partitioned.xml of it"))
     addresses = mac_addresses(Identifiers(pid, eid), topology) if pid else {}
-    return inventory_of(topology, nodes, machines(nodes), addresses, f"{pid}.{eid}" if pid else "")
+    data = inventory_of(topology, nodes, machines(nodes), addresses, f"{pid}.{eid}" if pid else "")
+    if not pid:
+        refuse_reserved_names(topology, data)
+    return data
 
 
 def _is_placed(node: NodeView) -> bool:

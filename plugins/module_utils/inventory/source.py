@@ -18,14 +18,13 @@ from ..embedding.kinds import EMBEDDED_PNODE, PROCESS
 from ..errors import ExperimentError, InputError, Problem
 from ..experiment.access import reach
 from ..experiment.directory import ExperimentDirectory
+from ..experiment.machine_access import machine_secrets, through_vhost
 from .data import from_json, group_name
 
 if TYPE_CHECKING:  # read only when there is an allocation: every run of Ansible reads this file
     from ..embedding.placement.allocation import Allocation
 
 T = TypeVar("T")
-
-_NOT_FOR_VNODES = ("ansible_connection", "ansible_become", "ansible_shell_type", "ansible_shell_executable")
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Source:
     source         its name in messages
     prepared       text of inventory.json, "" without one
     pool_hosts     {pnode: PoolHost} while swapped in
+    secrets        {pnode: {connection variable: password}} while swapped in
     control        {node: its address on the control network, with prefix length} while swapped in
     directory      of the experiment
     state          state of the experiment, "" for a topology that is none
@@ -53,6 +53,7 @@ class Source:
     allocation_text: str = ""
     state: str = ""
     warnings: tuple[str, ...] = ()
+    secrets: dict = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -89,27 +90,19 @@ class Source:
         pool_host = self.pool_hosts.get(variables["benito_vhost"])
         if pool_host is None:
             return {}
-        return {"ansible_host": pool_host.name, **pool_host.variables, "benito_pool_host": pool_host.name}
+        secrets = self.secrets.get(variables["benito_vhost"], {})
+        return {"ansible_host": pool_host.name, **pool_host.variables, **secrets, "benito_pool_host": pool_host.name}
 
     def reach_node(self, variables: dict) -> dict:
         """Return the connection variables of a computer of the vtopo, or of a hidden virtual machine."""
         if variables["benito_node"] in self.control:
             return reach(self.directory, self.control[variables["benito_node"]].split("/")[0])
         if variables["benito_vhost"] in self.control:
-            return self._through(reach(self.directory, self.control[variables["benito_vhost"]].split("/")[0]))
+            return through_vhost(reach(self.directory, self.control[variables["benito_vhost"]].split("/")[0]))
         found = self.reach_pnode(variables)
         if variables["benito_kind"] == EMBEDDED_PNODE:
             return found
-        return self._through(found) if variables["benito_kind"] == PROCESS and self.experiment else {}
-
-    def _through(self, vhost: dict) -> dict:
-        """Return the connection variables of a process on a vhost, from those of the vhost."""
-        through = {name: value for name, value in vhost.items() if name.startswith("ansible_") and not name.startswith(_NOT_FOR_VNODES)}
-        if "ansible_connection" in vhost:
-            through["benito_vhost_connection"] = vhost["ansible_connection"]
-        if str(vhost.get("ansible_become", "")).lower() in ("true", "yes", "1"):
-            through["benito_vhost_become"] = True
-        return {"ansible_connection": "deter.benito.process", **through}
+        return through_vhost(found) if variables["benito_kind"] == PROCESS and self.experiment else {}
 
 
 def read_topology(path: str) -> Source:
@@ -141,8 +134,10 @@ def read_experiment(directory: ExperimentDirectory) -> Source | None:
     allocation = directory.read("allocation.json") if os.path.exists(directory.allocation) else ""
     lent = _attempt(lambda: _allocation(allocation, directory.allocation), None, warnings) if allocation else None
     pool_hosts, control = (lent.hosts, lent.control) if lent else ({}, {})
+    secrets: dict[str, dict] = _attempt(lambda: machine_secrets(directory), {}, warnings) if lent else {}
     text = topology.encode()
-    return Source(text, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, control, directory.path, allocation, state, tuple(warnings))
+    return Source(text, directory.partitioned, directory.pid, directory.eid, prepared, pool_hosts, control, directory.path, allocation, state,
+                  tuple(warnings), secrets)
 
 
 def _attempt(read: Callable[[], T], otherwise: T, warnings: list[str]) -> T:

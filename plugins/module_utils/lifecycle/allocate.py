@@ -26,10 +26,16 @@ from ..errors import BenitoError, ExperimentError
 from ..experiment.access import KNOWN_HOSTS, SSH_CONFIG, known_hosts_text, reach, secrets_json, ssh_config_text, with_login
 from ..experiment.directory import ExperimentDirectory, experiments
 from ..experiment.keys import ACCESS_KEY, TUNNEL_SALT, new_salt
+from ..experiment.machine_access import SECRETS, secrets_to_json
 from ..hostplan import PROJECT, ControlReach, HostPlan, ImagePlan, UserPlan, to_json
 from ..settings.site_settings import SiteSettings, load_site
+from ..topology.model import Topology
 from ..topology.topdl.reader import read_topdl
-from .lent import abandon, read_allocation
+from .begin import linked_pnodes
+from .given_up import settle
+from .lent import abandon, play_host, read_allocation
+from .pool_variables import hints, notes
+from .provide_images import plan_images
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,8 @@ class Allocated:
     chosen   {pnode: pool host}
     claims   {pnode: the claim on its machine}: "shared", "memory_mb", "memory_limit_mb"
     kinds    {vhost: kinds of its nodes}
-    nested   of each virtual machine that carries processes: "vhost", "pnode", "kinds", "reach" (connection variables)
-    notes    which substrates have a smaller MTU, and why
+    nested   of each virtual machine that carries processes: "vhost", "pnode", "name" in the playbook, "kinds", "reach" (connection variables)
+    notes    which substrates have a smaller MTU, and why; which machines were left out; misspelt variables of machines
     """
 
     changed: bool
@@ -57,7 +63,7 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
     """Choose machines, bind the experiment to them, and write both down: allocation.json, plan/<vhost>.json.
 
     offers   {pool host: its offer}, see the module ``lease``
-    secrets  {pool host: {connection variable: password}}; allocation.json keeps them, mode 0600
+    secrets  {pool host: {connection variable: password}}; a file of their own keeps them
     given    {setting: value} of this run, in place of the experiment's own: which types of machine
     dry_run  write nothing
 
@@ -70,13 +76,15 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         topology, _warnings = read_topdl(directory.partitioned)
         nodes = read_nodes(topology)
         carrying = machines(nodes)
-        needs = _needs(nodes, carrying, settings, warm_memory(directory, settings, offers))
+        if not dry_run and _have_images(nodes, carrying):
+            plan_images(directory)
+        needs = _needs(topology, nodes, carrying, settings, warm_memory(directory, settings, offers))
         presented = [_offer(name, offer, settings) for name, offer in offers.items()]
         kept = {vhost: host.name for vhost, host in read_allocation(directory).hosts.items()}
         chosen = choose(needs, presented, kept)
         control = _control_addresses(directory, carrying, nodes, chosen, offers)
         salt = _salt(directory)
-        allocation = Allocation(_lent(directory, chosen, offers, secrets), control)
+        allocation = Allocation(_lent(directory, chosen, offers), control)
         provisioning = _provisioning(directory, settings) if control else NOTHING
         plans = bind(directory.pid, directory.eid, topology, allocation, settings, provisioning, salt, _reach(directory, allocation, settings, offers))
     except BenitoError as exc:
@@ -85,15 +93,29 @@ def allocate(directory: ExperimentDirectory, offers: dict[str, dict], secrets: d
         raise
     files = {TUNNEL_SALT: salt, "allocation.json": allocation.to_json(), **{f"plan/{vhost}.json": to_json(plan) for vhost, plan in plans.items()}}
     files.update(_access(directory, plans))
+    passwords = {vhost: secrets[name] for vhost, name in chosen.items() if secrets.get(name)}
+    if passwords:
+        files[SECRETS] = secrets_to_json(passwords)
+    elif not dry_run:
+        directory.discard(SECRETS)
+    if not dry_run:
+        settle(directory.home, offers)
     write = directory.differs if dry_run else directory.write
     changed = [write(name, text) for name, text in files.items()]
     kinds = {vhost: sorted({vnode.kind for vnode in plan.vnodes}) for vhost, plan in plans.items()}
     nested = [
-        {"vhost": inside.vhost, "pnode": machine.vhost, "kinds": kinds[inside.vhost], "reach": reach(directory.path, with_login(plans)[inside.vhost])}
+        {"vhost": inside.vhost, "pnode": machine.vhost, "name": play_host(inside.vhost, machine.vhost), "kinds": kinds[inside.vhost],
+         "reach": reach(directory.path, with_login(plans)[inside.vhost])}
         for machine in carrying for inside in machine.nested
     ]
     claims = _claims(chosen, needs, presented, offers)
-    return Allocated(any(changed), chosen, claims, kinds, nested, tuple(str(note) for note in mtu_notes(plans)))
+    remarks = [note for name, offer in offers.items() for note in notes(name, offer.get("names") or ())]
+    remarks += [f"{name} was left out: {offer['unusable']}" for name, offer in offers.items() if offer.get("unusable")]
+    return Allocated(any(changed), chosen, claims, kinds, nested, (*(str(note) for note in mtu_notes(plans)), *remarks))
+
+
+def _have_images(nodes: Nodes, carrying: tuple[Machine, ...]) -> bool:
+    return any(KINDS[node.kind].login for node in nodes.values()) or any(machine.hidden for machine in carrying)
 
 
 def _access(directory: ExperimentDirectory, plans: dict[str, HostPlan]) -> dict[str, str]:
@@ -126,13 +148,14 @@ def _reach(directory: ExperimentDirectory, allocation: Allocation, settings: Sit
     return ControlReach(settings.control_reach, tuple(sorted(peers)), tuple(sorted(barred)))
 
 
-def _needs(nodes: Nodes, carrying: tuple[Machine, ...], settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:
+def _needs(topology: Topology, nodes: Nodes, carrying: tuple[Machine, ...], settings: SiteSettings, warm: Mapping[str, WarmMemory]) -> dict[str, Need]:
     resources = node_resources(nodes, settings, [name for machine in carrying for name in machine.hidden])
     own_machine = {name for name, node in nodes.items() if KINDS[node.kind].own_machine}
     types = machine_types(carrying, nodes, settings)
+    tunnels = linked_pnodes(topology, carrying)
     return {
         machine.vhost: Need(len(machine.nodes) + len(machine.hidden), memory_need(machine, nodes, resources, warm),
-                            not own_machine.isdisjoint(machine.nodes), types[machine.vhost])
+                            not own_machine.isdisjoint(machine.nodes), types[machine.vhost], machine.vhost in tunnels)
         for machine in carrying
     }
 
@@ -160,8 +183,13 @@ def _offer(name: str, offer: Mapping[str, Any], settings: SiteSettings) -> Offer
     return Offer(
         name, offer.get("taken_by") or "", offer.get("unreachable") or "", offer.get("type") or "", _number(name, "pnode_slots", offer),
         HostMemory(total, settings.memory_reserve_mb, int(offer.get("memory_reserved_mb") or 0), settings.memory_overcommit) if total else None,
-        offer.get("shared_with") or "", bool(offer.get("ours")),
+        offer.get("shared_with") or "", bool(offer.get("ours")), offer.get("unusable") or "", "" if offer.get("underlay_address") else _isolated(offer),
     )
+
+
+def _isolated(offer: Mapping[str, Any]) -> str:
+    reason = "the inventory has no benito_experiment_address (or benito_experiment_interface) for it, where links to other machines end"
+    return "; ".join([reason, *hints(offer.get("names") or ())])
 
 
 def _number(name: str, variable: str, offer: Mapping[str, Any]) -> int:
@@ -205,18 +233,18 @@ def _provisioning(directory: ExperimentDirectory, settings: SiteSettings) -> Pro
     )
 
 
-def _lent(directory: ExperimentDirectory, chosen: Mapping[str, str], offers: Mapping[str, dict], secrets: Mapping[str, dict]) -> dict[str, PoolHost]:
-    hosts = {vhost: _pool_host(name, offers[name], secrets.get(name, {})) for vhost, name in chosen.items()}
+def _lent(directory: ExperimentDirectory, chosen: Mapping[str, str], offers: Mapping[str, dict]) -> dict[str, PoolHost]:
+    hosts = {vhost: _pool_host(name, offers[name]) for vhost, name in chosen.items()}
     for vhost, host in read_allocation(directory).hosts.items():  # keep the names that were in use before our own devices existed
         if vhost in hosts and hosts[vhost].name == host.name and hosts[vhost].underlay_address == host.underlay_address:
             hosts[vhost] = replace(hosts[vhost], links=host.links, vnis=host.vnis)
     return hosts
 
 
-def _pool_host(name: str, offer: Mapping[str, Any], secrets: Mapping[str, Any]) -> PoolHost:
+def _pool_host(name: str, offer: Mapping[str, Any]) -> PoolHost:
     return PoolHost(
         name=name, underlay_device=offer.get("underlay_device", ""), underlay_address=offer.get("underlay_address", ""),
         underlay_mtu=int(offer.get("underlay_mtu") or 0), links=tuple(offer.get("links", ())), vnis=tuple(offer.get("vnis", ())),
         controller=offer.get("controller", ""), control_gateway=offer.get("control_gateway", ""),
-        variables=dict(sorted({**offer.get("variables", {}), **secrets}.items())),
+        variables=dict(sorted(offer.get("variables", {}).items())),
     )

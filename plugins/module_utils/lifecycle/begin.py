@@ -14,6 +14,7 @@ from ..embedding.placement.machines import Machine, machines, pnode_of
 from ..errors import ExperimentError
 from ..experiment.directory import ACTIVATING, ACTIVE, FAILED, STATES, SWAPPED, SWAPPING, ExperimentDirectory
 from ..experiment.locks import Holder
+from ..topology.model import Topology
 from ..topology.topdl.reader import read_topdl
 from .lent import read_allocation
 
@@ -57,8 +58,7 @@ def _begin_swapin(directory: ExperimentDirectory, dry_run: bool) -> Begun:
     topology, _warnings = read_topdl(directory.partitioned)
     nodes = read_nodes(topology)
     carrying = machines(nodes)
-    place_of = pnode_of(carrying)
-    crosses = any(len({place_of[computer.name] for computer, _i in members}) > 1 for members in topology.attachments().values())
+    crosses = bool(linked_pnodes(topology, carrying))
     before = directory.read_state()
     changed = before.state != ACTIVE
     if changed and not dry_run:
@@ -66,6 +66,13 @@ def _begin_swapin(directory: ExperimentDirectory, dry_run: bool) -> Begun:
     kinds = {*(node.kind for node in nodes.values()), *([QEMU] if any(machine.hidden for machine in carrying) else [])}
     processes = any(nodes[name].kind == PROCESS for machine in carrying for name in machine.nodes)
     return Begun(changed, carrying, read_allocation(directory), _owner(directory), crosses, tuple(sorted(kinds)), processes)
+
+
+def linked_pnodes(topology: Topology, carrying: tuple[Machine, ...]) -> set[str]:
+    """Return the pnodes with a substrate that has members on other pnodes, too."""
+    place_of = pnode_of(carrying)
+    places = [{place_of[computer.name] for computer, _i in members} for members in topology.attachments().values()]
+    return {pnode for found in places if len(found) > 1 for pnode in found}
 
 
 def _begin_swapout(directory: ExperimentDirectory, dry_run: bool) -> Begun:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..embedding.kinds import EMBEDDED_PNODE
+from ..embedding.placement.allocation import PoolHost
 from ..errors import ExperimentError
 from ..experiment.directory import ACTIVE, ExperimentDirectory
 from .lent import read_allocation, read_plans
@@ -20,11 +21,13 @@ class Carrier:
     """A machine with some of an experiment's nodes.
 
     embedded   whether the machine is the node itself
-    variables  the connection variables of the machine
+    machine    its name in the pool
+    variables  the connection variables of the machine, without passwords
     """
 
     nodes: tuple[str, ...]
     embedded: bool
+    machine: str
     variables: dict[str, Any]
 
 
@@ -52,5 +55,6 @@ def carriers(directory: ExperimentDirectory, nodes: list[str]) -> dict[str, Carr
     for vhost, plan in plans.items():
         mine = tuple(vnode.name for vnode in plan.vnodes if vnode.name in nodes)
         if mine:
-            found[vhost] = Carrier(mine, any(known[name].kind == EMBEDDED_PNODE for name in mine), lent[vhost].variables if vhost in lent else {})
+            host = lent.get(vhost, PoolHost(vhost))
+            found[vhost] = Carrier(mine, any(known[name].kind == EMBEDDED_PNODE for name in mine), host.name, host.variables)
     return found

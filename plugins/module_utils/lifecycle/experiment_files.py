@@ -14,7 +14,7 @@ from ..embedding.kinds import KINDS
 from ..embedding.placement.machines import vhost_of
 from ..experiment.final_topology import final_topology
 from ..experiment.keys import access_key_files, host_key_files
-from ..inventory.data import inventory_of, to_json
+from ..inventory.data import inventory_of, refuse_reserved_names, to_json
 from ..topology.topdl.writer import write_topdl
 
 
@@ -24,6 +24,7 @@ def experiment_files(pid: str, eid: str, embedding: Embedding) -> dict[str, Any]
     vhosts = vhost_of(embedding.machines)
     addresses = mac_addresses(Identifiers(pid, eid), embedding.partitioned)
     inventory = inventory_of(embedding.partitioned, embedding.nodes, embedding.machines, addresses, f"{pid}.{eid}")
+    refuse_reserved_names(embedding.partitioned, inventory)
     hidden = [name for machine in embedding.machines for name in machine.hidden]
     with_login = [name for name, node in embedding.nodes.items() if KINDS[node.kind].login] + hidden
     return {

@@ -18,6 +18,14 @@ def read_allocation(directory: ExperimentDirectory) -> Allocation:
     return Allocation.from_json(directory.read("allocation.json"), directory.allocation)
 
 
+def play_host(vhost: str, machine: str) -> str:
+    """Return the name that the playbooks give to a vhost, such as ``pnode-0000@m1``.
+
+    No name of a node or of a machine has an @, so this host is never one of the user's inventory.
+    """
+    return f"{vhost}@{machine}"
+
+
 def read_plans(directory: ExperimentDirectory) -> dict[str, HostPlan]:
     """Return the plans of all vhosts in order, {} for an experiment that is not swapped in. Raises BenitoError."""
     names = sorted(name for name in os.listdir(directory.plans) if name.endswith(".json")) if os.path.isdir(directory.plans) else []

@@ -16,15 +16,13 @@ from ..embedding.placement.catalogue import CatalogueImage, catalogue
 from ..embedding.placement.images import choose_images
 from ..embedding.placement.machines import machines
 from ..embedding.placement.resources import node_resources
-from ..errors import BenitoError
-from ..experiment.directory import ACTIVATING, ACTIVE, ExperimentDirectory
+from ..experiment.directory import ACTIVE, ExperimentDirectory
 from ..hostplan import ImagePlan
 from ..images.build import Report, lacking, silent
 from ..images.sources import making_of
 from ..images.store import ImageStore
 from ..settings.site_settings import load_site
 from ..topology.topdl.reader import read_topdl
-from .lent import abandon
 
 FILE = "images.json"
 
@@ -39,6 +37,7 @@ class Provided:
     nodes     {node: digest}
     packages  packages that this machine lacks to provide the missing images
     missing   those of the changes that provide an image
+    text      the content of images.json
     """
 
     changes: tuple[str, ...]
@@ -47,6 +46,7 @@ class Provided:
     nodes: dict[str, str]
     packages: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    text: str = ""
 
     def result(self, changing: bool) -> dict[str, Any]:
         """Return the task's result. ``changing``: whether the task was meant to change anything."""
@@ -59,24 +59,19 @@ def store_of(home: str) -> ImageStore:
     return ImageStore(os.path.join(home, "cache", "images"))
 
 
-def provide(directory: ExperimentDirectory, dry_run: bool = False, check_mode: bool = False, report: Report = silent) -> Provided:
+def plan_images(directory: ExperimentDirectory) -> None:
+    """Choose the images of an experiment, and write images.json. No image is made. Raises BenitoError."""
+    directory.write(FILE, provide(directory, dry_run=True).text)
+
+
+def provide(directory: ExperimentDirectory, dry_run: bool = False, report: Report = silent) -> Provided:
     """Provide the images of an experiment in the cache, and write images.json: ``nodes``, ``images`` and ``resources``.
 
-    dry_run     build, fetch and write nothing
-    check_mode  after a failure, do not end the swap-in: another run began it
-    report      called with the name of each phase of building or fetching an image
+    dry_run  build, fetch and write nothing
+    report   called with the name of each phase of building or fetching an image
 
     Raises BenitoError: an unknown image, a wrong checksum, a machine that cannot build. Then images.json is as it was.
     """
-    try:
-        return _provide(directory, dry_run, report)
-    except BenitoError as exc:
-        if not check_mode and directory.read_state().state == ACTIVATING:
-            abandon(directory, str(exc).splitlines()[0])
-        raise
-
-
-def _provide(directory: ExperimentDirectory, dry_run: bool, report: Report) -> Provided:
     settings = load_site(directory.site)
     topology, _warnings = read_topdl(directory.partitioned)
     views = read_nodes(topology)
@@ -106,7 +101,7 @@ def _provide(directory: ExperimentDirectory, dry_run: bool, report: Report) -> P
     }, indent=1) + "\n"
     if (directory.differs if dry_run else directory.write)(FILE, text):
         changes.append(f"{FILE}: written")
-    return Provided(tuple(changes), tuple(str(warning) for warning in choice.warnings), images, nodes, tuple(lacking(commands)), missing)
+    return Provided(tuple(changes), tuple(str(warning) for warning in choice.warnings), images, nodes, tuple(lacking(commands)), missing, text)
 
 
 def _kept(directory: ExperimentDirectory) -> dict[tuple[str, str], ImagePlan]:

@@ -73,7 +73,7 @@ def fixture_active(tmp_path):
 
 def test_nodes_are_found_on_the_machines_that_carry_them(active):
     assert carriers(active, ["a", "r", "a"]) == {
-        "pnode-0000": Carrier(("r",), True, {"ansible_host": "192.0.2.0"}), "pnode-0001": Carrier(("a",), False, {"ansible_host": "192.0.2.1"})}
+        "pnode-0000": Carrier(("r",), True, "m0", {"ansible_host": "192.0.2.0"}), "pnode-0001": Carrier(("a",), False, "m1", {"ansible_host": "192.0.2.1"})}
 
 
 @pytest.mark.parametrize(("nodes", "message"), [

@@ -68,7 +68,8 @@ def test_each_fault_is_named(changes, fault):
 
 
 def test_a_vhost_of_an_earlier_version_and_one_that_was_not_asked_have_no_faults():
-    assert faults_of({}) == [] and faults_of({"unit": "active", "nodes": {}, "substrates": {"lan0": "up"}, "filter": "up", "foreign": "passed", "managed": {}}) == []
+    assert faults_of({}) == []
+    assert faults_of({"unit": "active", "nodes": {}, "substrates": {"lan0": "up"}, "filter": "up", "foreign": "passed", "managed": {}}) == []
     assert substrate_lines({"p": {}, "q": {"status": {"substrates": {}}}}) == []
 
 

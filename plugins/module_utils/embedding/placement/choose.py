@@ -21,12 +21,14 @@ class Need:
     memory  for all of them
     alone   whether it shares the machine with no other experiment
     types   the ``pnode_type`` values that may be used; () for any
+    tunnels whether it has links to other machines
     """
 
     vnodes: int
     memory: MemoryNeed = MemoryNeed()
     alone: bool = False
     types: tuple[str, ...] = ()
+    tunnels: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Offer:
     """A machine of the pool, as it presented itself.
 
     taken_by     why it is not free, "" if it is
-    unreachable  why it could not be asked, "" if it could
+    unreachable  why it could not be reached, "" if it could
+    unusable     why it cannot be used although it was reached, "" if it can
+    isolated     why nodes on it can have no links to other machines, "" if they can
     type         its ``pnode_type``
     slots        the most vnodes it may carry, 0 for any number
     memory       None if it is unknown: then it is not limited
@@ -50,6 +54,8 @@ class Offer:
     memory: HostMemory | None = None
     shared_with: str = ""
     ours: bool = False
+    unusable: str = ""
+    isolated: str = ""
 
 
 def choose(needs: dict[str, Need], offers: list[Offer], kept: dict[str, str]) -> dict[str, str]:
@@ -62,13 +68,13 @@ def choose(needs: dict[str, Need], offers: list[Offer], kept: dict[str, str]) ->
     machine when there is none. Raises ExperimentError when a machine that already carries a part of the experiment cannot be reached.
     """
     by_name = {offer.name: offer for offer in offers}
-    lost = [
-        f"{name} ({by_name[name].unreachable if name in by_name else 'no longer in the pool'})"
-        for vhost, name in kept.items()
-        if vhost in needs and (name not in by_name or by_name[name].unreachable)
-    ]
+    mine = {name: by_name.get(name, Offer(name, unreachable="no longer in the pool")) for vhost, name in kept.items() if vhost in needs}
+    lost = [f"{name} ({offer.unreachable})" for name, offer in mine.items() if offer.unreachable]
     if lost:
         raise ExperimentError(f"machines that already carry this experiment cannot be reached: {', '.join(lost)}; swap out, or bring them back")
+    bad = [f"{name} ({offer.unusable})" for name, offer in mine.items() if offer.unusable]
+    if bad:
+        raise ExperimentError(f"machines that already carry this experiment cannot be used: {', '.join(bad)}; put that right, or swap out")
     chosen = {vhost: kept[vhost] for vhost in needs if vhost in kept and _stays(by_name[kept[vhost]], needs[vhost])}
     free = sorted((offer for offer in offers if _usable(offer) and offer.name not in chosen.values()), key=_tightness)
     fitting = {vhost: [offer for offer in free if _fits(offer, needs[vhost])] for vhost in sorted(needs) if vhost not in chosen}
@@ -87,7 +93,8 @@ def _stays(offer: Offer, need: Need) -> bool:
 
 def _fits(offer: Offer, need: Need) -> bool:
     room = not offer.slots or offer.slots >= need.vnodes
-    return _of_type(offer, need) and room and (offer.memory is None or offer.memory.free_mb >= need.memory.memory_mb) and not (need.alone and offer.shared_with)
+    memory = offer.memory is None or offer.memory.free_mb >= need.memory.memory_mb
+    return _of_type(offer, need) and room and memory and not (need.alone and offer.shared_with) and not (need.tunnels and offer.isolated)
 
 
 def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) -> bool:
@@ -116,7 +123,7 @@ def _seat(vhost: str, fitting: dict[str, list[Offer]], seats: dict[str, str]) ->
 
 
 def _usable(offer: Offer) -> bool:
-    return not offer.taken_by and not offer.unreachable
+    return not offer.taken_by and not offer.unreachable and not offer.unusable
 
 
 def _of_type(offer: Offer, need: Need) -> bool:
@@ -134,7 +141,8 @@ def _natural(offer: Offer) -> list[int | str]:
 
 def _shortage(needs: Mapping[str, Need], offers: Sequence[Offer], vhost: str, seats: dict[str, str]) -> str:
     wanted = () if any(not need.types for need in needs.values()) else tuple(dict.fromkeys(name for need in needs.values() for name in need.types))
-    usable = [offer for offer in offers if _usable(offer) and (not wanted or offer.type in wanted)]
+    tunnels = all(need.tunnels for need in needs.values())
+    usable = [offer for offer in offers if not _account(offer, wanted, tunnels)]
     need, too_few = needs[vhost], len(usable) < len(needs)
     lines = [f"the pool is too small: the experiment needs {_count(len(needs), 'pnode')}, {len(usable)} of {_count(len(offers), 'machine')} can be had"]
     if not too_few:
@@ -142,17 +150,24 @@ def _shortage(needs: Mapping[str, Need], offers: Sequence[Offer], vhost: str, se
         lines[0] = f"no machine of the pool has room for {vhost}, which carries {_count(need.vnodes, 'vnode')}{memory}"
     holders = {machine: holder for holder, machine in seats.items()}
     for offer in sorted(offers, key=_natural):
-        lines.append(f"  {offer.name}: {_account(offer, wanted) or (_free(offer) if too_few else _why_not(offer, vhost, need, holders))}")
+        lines.append(f"  {offer.name}: {_account(offer, wanted, tunnels) or (_free(offer) if too_few else _why_not(offer, vhost, need, holders))}")
     if not offers:
         lines.append("  the inventory group pnode_pool is empty; 'ansible-playbook deter.benito.local_testbed' makes pnodes on this machine")
     return "\n".join(lines)
 
 
-def _account(offer: Offer, wanted: tuple[str, ...]) -> str:
-    """Return why the machine cannot be used at all, "" if it can be."""
+def _account(offer: Offer, wanted: tuple[str, ...], tunnels: bool) -> str:
+    """Return why the machine cannot be used at all, "" if it can be.
+
+    tunnels  whether every vhost has links to other machines
+    """
     if offer.unreachable:
         return f"cannot be reached: {offer.unreachable}"
-    return offer.taken_by or (_other_type(offer, wanted) if wanted and offer.type not in wanted else "")
+    if offer.unusable:
+        return f"cannot be used: {offer.unusable}"
+    if offer.taken_by or (wanted and offer.type not in wanted):
+        return offer.taken_by or _other_type(offer, wanted)
+    return offer.isolated if tunnels else ""
 
 
 def _other_type(offer: Offer, types: tuple[str, ...]) -> str:
@@ -168,6 +183,8 @@ def _why_not(offer: Offer, vhost: str, need: Need, holders: dict[str, str]) -> s
     reasons = [] if _of_type(offer, need) else [_other_type(offer, need.types)]
     if need.alone and offer.shared_with:
         reasons.append(f"{offer.shared_with}; {vhost} is a node itself, and shares its machine with nobody")
+    if need.tunnels and offer.isolated:
+        reasons.append(offer.isolated)
     if offer.slots and offer.slots < need.vnodes:
         reasons.append(f"has room for {_count(offer.slots, 'vnode')}")
     if offer.memory and offer.memory.free_mb < need.memory.memory_mb:

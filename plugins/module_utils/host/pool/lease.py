@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from dataclasses import asdict, dataclass, replace
 
@@ -43,8 +44,11 @@ def run_task(options: dict) -> dict:
     """Return the result of the module ``lease`` for its options, with ``experiment`` and ``check_mode``. Raises HostError."""
     names = ("owner", "shared", "processes", "memory_mb")
     claim = Claim(options["experiment"], **{name: options[name] for name in names})
+    if os.geteuid() != 0:
+        raise HostError("tasks do not run as root on this machine: ansible_become is false for it, or ansible_become_user is not root")
     if options["state"] == "offered":
-        return {"changed": False, "offer": offer(claim, options["experiment_address"], options["experiment_interface"], options["control_addresses"])}
+        found = offer(claim, options["experiment_address"], options["experiment_interface"], options["control_addresses"])
+        return {"changed": False, "offer": {**found, "given_up": _given_up(claim.owner, options["given_up"])}}
     if options["state"] == "present":
         return {"changed": claim_lease(claim, options["memory_limit_mb"], options["check_mode"])}
     return {"changed": release_lease(claim.experiment, claim.owner, options["check_mode"])}
@@ -55,7 +59,8 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
 
     address, interface  of the experiment network, as the pool says; both are "" when it does not
     control_addresses   for nodes on this machine, as the pool says (``benito_control_addresses``); passed through
-    Return {"taken_by": text or "", "ours": whether the experiment has the machine already, "shared_with": text, or "" when no other experiment has it,
+    Return {"taken_by": text or "", "leases": names of the experiments that have the machine, "ours": whether the claim's is one of them,
+    "shared_with": text, or "" when no other experiment has it,
     "templates": of each warm template of virtual machines that was cloned before "image", "memory_mb", "cpus", "disk_mb", "private_mb", "size_mb",
     "memory_mb": MiB of the machine, 0 when it is unknown, "memory_reserved_mb": what others have reserved of it,
     "underlay_device", "underlay_address", "underlay_mtu", "links", "vnis", "control_addresses", "control_address", "control_prefix_length",
@@ -77,6 +82,7 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
     own = claim.experiment if leases.get(claim.experiment, {"owner": claim.owner})["owner"] == claim.owner else ""
     return {
         "taken_by": _conflict(claim, leases),
+        "leases": sorted(leases),
         "ours": bool(own) and own in leases,
         "shared_with": _conflict(replace(claim, shared=False), leases),
         "templates": [{name: template[name] for name in _OFFERED} for template in templates_here() if template["private_mb"]],
@@ -132,6 +138,13 @@ def release_lease(experiment: str, owner: str | None, dry_run: bool = False) -> 
     return True
 
 
+def _given_up(owner: str, candidates: list[dict]) -> list[dict]:
+    """Return those of the given up experiments that still have the lease that the owner gave up, and not a later one."""
+    leases = _leases()
+    found = [(candidate, leases.get(f"{candidate['pid']}.{candidate['eid']}")) for candidate in candidates]
+    return [candidate for candidate, lease in found if lease and lease["owner"] == owner and lease["since"] <= candidate["since"]]
+
+
 def _check(experiment: str) -> None:
     if not is_experiment(experiment):
         raise HostError(f"{experiment!r} does not name an experiment")
@@ -185,16 +198,29 @@ def _is_lease(lease: dict) -> bool:
 def _underlay(address: str, interface: str) -> dict:
     if not address and not interface:
         return {"underlay_device": "", "underlay_address": "", "underlay_mtu": 0}
+    if address and not _is_ip4(address):
+        raise HostError(f"the inventory's benito_experiment_address {address!r} is not an IPv4 address, such as 10.254.0.11, without a prefix length")
     from ..net import netlink
 
+    there = []
     for link in netlink.ip_json("address", "show"):
         addresses = [entry["local"] for entry in link.get("addr_info", ()) if entry.get("family") == "inet"]
         if (address in addresses) if address else (link["ifname"] == interface and addresses):
             if "UP" not in link["flags"]:
                 raise HostError(f"the experiment interface {link['ifname']} is down")
             return {"underlay_device": link["ifname"], "underlay_address": address or addresses[0], "underlay_mtu": link["mtu"]}
+        if "LOOPBACK" not in link["flags"]:
+            there += [f"{own} on {link['ifname']}" for own in addresses]
     wanted = f"benito_experiment_address {address}" if address else f"an IPv4 address on benito_experiment_interface {interface}"
-    raise HostError(f"the inventory says {wanted}, but no interface has it")
+    raise HostError(f"the inventory says {wanted}, but no interface has it. The machine has {', '.join(there) or 'no address'}")
+
+
+def _is_ip4(address: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET, address)
+    except OSError:
+        return False
+    return True
 
 
 def _now() -> str:

@@ -9,7 +9,9 @@ import os
 
 import pytest
 from ansible.errors import AnsibleError
+from ansible.utils.display import Display
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.allocation import Allocation, PoolHost
+from ansible_collections.deter.benito.plugins.module_utils.errors import InputError
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.create import Request, prepare
 
 TOPOLOGY = """<experiment>
@@ -248,11 +250,87 @@ def test_a_cached_inventory_follows_topology_allocation_and_state(tmp_path, expe
     assert (found["benito_state"], found["ansible_host"]) == ("active", "192.0.2.11")
 
 
-def test_a_node_with_the_name_of_a_machine_of_the_pool_is_an_error(tmp_path, source, inventory_of, capsys):
-    (tmp_path / "home" / "inventory").mkdir()
-    (tmp_path / "home" / "inventory" / "mine.yml").write_text("pnode_pool: {hosts: {client: }}\n")
-    (tmp_path / "pool.benito-pool.yml").write_text("plugin: deter.benito.pool\n")
-    for order in ((source, tmp_path / "pool.benito-pool.yml"), (tmp_path / "pool.benito-pool.yml", source)):
+@pytest.fixture(name="pool")
+def fixture_pool(tmp_path):
+    """A function: the text of an inventory in the pool's folder in, the source of the plugin pool out."""
+
+    def write(text):
+        (tmp_path / "home" / "inventory").mkdir(exist_ok=True)
+        (tmp_path / "home" / "inventory" / "mine.yml").write_text(text)
+        (tmp_path / "pool.benito-pool.yml").write_text("plugin: deter.benito.pool\n")
+        return tmp_path / "pool.benito-pool.yml"
+
+    return write
+
+
+@pytest.mark.parametrize("pool_first", [True, False])
+@pytest.mark.parametrize("machines", [
+    "pnode_pool: {hosts: {client: {ansible_host: 192.0.2.9}, pnode-0000: {}, m1: {}}}",
+    "{client: {hosts: {m2: {}}}, pnode_pool: {hosts: {m1: {}, pnode-0000: {}}}}",
+])
+def test_a_node_named_like_a_machine_or_a_group_of_the_pool_gets_its_qualified_name(source, inventory_of, pool, capsys, monkeypatch, machines, pool_first):
+    monkeypatch.setattr(Display(), "_warns", set())  # Ansible says each warning once in a process
+    first, second = (pool(machines), source) if pool_first else (source, pool(machines))
+    inventory = inventory_of(first, second, **NAMED)
+    found = members(inventory)
+    assert found["vnodes"] == ["client.e.p-1", "router"] and found["pnodes"] == ["pnode-0000.e.p-1", "pnode-0001"]
+    assert found["substrate_lan_0"] == ["client.e.p-1", "router"] and "client.e.p-1" in found["experiment_P_1_E"]
+    assert "m1" in found["pnode_pool"] and "client.e.p-1" not in found["pnode_pool"]
+    node = variables(inventory, "client.e.p-1")
+    assert (node["benito_node"], node["ansible_connection"], node["benito_experiment"]) == ("client", "deter.benito.process", "P-1.E")
+    if "client" in inventory.hosts:
+        assert variables(inventory, "client") == {"ansible_host": "192.0.2.9"}
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "client, pnode-0000: the inventory has another host or group of that name. Say client.e.p-1 for the node of the experiment." in shown
+    assert shown.count("[WARNING]") == 1
+
+
+def test_a_node_with_the_name_of_a_host_of_another_experiment_gets_its_qualified_name(tmp_path, source, inventory_of):
+    prepare(Request("P-1", "F", "t.xml", chdir=str(tmp_path), settings={"default_container": "process"})).write()
+    (tmp_path / "other.benito.yml").write_text(f"{SOURCE}pid: P-1\neid: F\n")
+    found = members(inventory_of(source, tmp_path / "other.benito.yml", **NAMED))
+    assert found["vnodes"] == ["client", "client.f.p-1", "router", "router.f.p-1"]
+    assert found["experiment_P_1_E"] == ["big", "client", "pnode-0000", "pnode-0001", "router"]
+
+
+def test_one_experiment_may_have_two_sources(tmp_path, source, inventory_of):
+    (tmp_path / "again.benito.yml").write_text(SOURCE + 'groups: {routers: "benito_interfaces | default([]) | length > 1"}\n')
+    found = members(inventory_of(source, tmp_path / "again.benito.yml", **NAMED))
+    assert found["vnodes"] == ["client", "router"] and found["routers"] == ["router"]
+
+
+def test_a_node_with_a_reserved_name_is_refused_at_creation_and_qualified_where_it_exists_already(tmp_path, experiment, source, inventory_of):
+    for name in ("vnodes", "pnode_pool", "kind_process", "benito_leaving"):
+        (tmp_path / "bad.xml").write_text(TOPOLOGY.replace("client", name))
+        with pytest.raises(InputError, match=f"bad.xml:5: computer {name}: has a reserved name: "):
+            prepare(Request("P-1", "G", "bad.xml", chdir=str(tmp_path), settings={"default_container": "process"})).write()
+    experiment.write("partitioned.xml", experiment.read("partitioned.xml").replace("client", "pnode_pool"))
+    found = members(inventory_of(source, **NAMED))
+    assert found["vnodes"] == ["pnode_pool.e.p-1", "router"]
+
+
+def test_a_topology_that_is_no_experiment_has_no_other_names(tmp_path, experiment, inventory_of, pool, capsys):
+    (tmp_path / "plan.benito.yml").write_text(f"{SOURCE}topology: {experiment.partitioned}\n")
+    plan, machines = tmp_path / "plan.benito.yml", pool("pnode_pool: {hosts: {client: }}")
+    for order in ((plan, machines), (machines, plan)):
         with pytest.raises(AnsibleError, match="Completely failed to parse"):
             inventory_of(*order, **NAMED)
-        assert "client (say hostnames: qualified" in " ".join(capsys.readouterr().err.split())
+        assert "client" in capsys.readouterr().err
+
+
+def test_passwords_of_machines_are_in_a_file_of_their_own_and_reach_pnodes_and_the_connection_of_processes(experiment, source, inventory_of):
+    reach = {"ansible_user": "op", "ansible_become": True, "ansible_become_method": "sudo"}
+    experiment.write("allocation.json", Allocation({"pnode-0000": PoolHost("m1", variables=reach)}).to_json())
+    experiment.write("secrets/machines.json", json.dumps({"pnode-0000": {"ansible_become_password": "x", "ansible_password": "y"}}))
+    inventory = inventory_of(source, **NAMED)
+    pnode, client = variables(inventory, "pnode-0000"), variables(inventory, "client")
+    assert {**pnode, **reach, "ansible_become_password": "x", "ansible_password": "y"} == pnode
+    assert client["benito_vhost_become_variables"] == {"ansible_become_method": "sudo", "ansible_become_password": "x"}
+    assert (client["benito_vhost_become"], client["ansible_user"], client["ansible_password"]) == (True, "op", "y")
+    assert "ansible_become_password" not in client and "ansible_become" not in client
+
+
+def test_root_does_not_become_root(experiment, source, inventory_of):
+    reach = {"ansible_user": "root", "ansible_become": True}
+    experiment.write("allocation.json", Allocation({"pnode-0000": PoolHost("m1", variables=reach)}).to_json())
+    assert "benito_vhost_become" not in variables(inventory_of(source, **NAMED), "client")
