@@ -20,8 +20,10 @@ description:
 notes:
   - All process vnodes of a vhost share one SSH session, also between runs, which ends a minute after the last task. So C(MaxSessions) and C(MaxStartups) of the
     vhost's SSH service do not limit how many vnodes Ansible's C(forks) may reach at a time. It needs C(AllowStreamLocalForwarding), which is SSH's default.
-  - Where that session cannot be had, each task has an SSH session of its own, at most eight at a time on a vhost. This is so with a C(vhost_connection)
-    other than C(ssh), with passwords handed over by C(sshpass), with a C(become) password, and where forwarding is forbidden.
+  - Where that session cannot be had, each task has an SSH session of its own, at most eight at a time on a vhost. This is so with a C(become) password,
+    and where forwarding is forbidden.
+  - With a C(vhost_connection) other than C(ssh), with passwords handed over by C(sshpass), and with a C(control_path_dir) that others can write, each task
+    has a session of its own and nothing limits their number. Use few C(forks) then.
   - A command in the shared session has no terminal. If the task is ended, by its C(timeout) or with Ansible, the command is killed in the vnode.
 options:
   host:

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.run.enter_server import (
     ENTERED,
     ERROR,
@@ -46,15 +47,15 @@ _CHUNK = 1 << 16
 _OPTIONS = ("ControlMaster=no", "BatchMode=yes", "ExitOnForwardFailure=yes", "StreamLocalBindUnlink=yes", "StreamLocalBindMask=0177", "ForwardAgent=no")
 
 
-class NoSessionError(Exception):
+class NoSessionError(HostError):
     """The shared session cannot be had. No part of the command has run."""
 
 
-class NotEnteredError(Exception):
+class NotEnteredError(HostError):
     """The vhost has refused to enter the vnode, and says why."""
 
 
-class SessionEndedError(Exception):
+class SessionEndedError(HostError):
     """The session ended while the command ran."""
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.deter.benito.plugins.plugin_utils.shared_session import MOST_SESSIONS, NoSessionError, SharedSession
@@ -36,18 +38,25 @@ while True:
 """
 
 
+@pytest.fixture(name="folder")
+def fixture_folder():
+    """Return a folder with a short path: that of a socket has at most 108 characters."""
+    with tempfile.TemporaryDirectory(prefix="benito-test-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(name="session")
-def fixture_session(tmp_path):
+def fixture_session(folder):
     """Return session(behaviour) for a folder of this test."""
-    (tmp_path / "ssh.py").write_text(STAND_IN)
+    (folder / "ssh.py").write_text(STAND_IN)
 
     def make(behaviour="answers"):
         def command(first, arguments):
             if behaviour == "fails":
                 return [b"/bin/sh", b"-c", b"echo 'Host key verification failed.' >&2; exit 255"]
-            return [os.fsencode(word) for word in (sys.executable, tmp_path / "ssh.py", tmp_path / "started", behaviour, *first, *arguments)]
+            return [os.fsencode(word) for word in (sys.executable, folder / "ssh.py", folder / "started", behaviour, *first, *arguments)]
 
-        return SharedSession(str(tmp_path), command, 5.0)
+        return SharedSession(str(folder), command, 5.0)
 
     return make
 
@@ -56,12 +65,12 @@ def ask(session, node):
     return session.run(node, ["true"], b"")[1].decode().split()
 
 
-def test_many_processes_share_one_session(session, tmp_path):
+def test_many_processes_share_one_session(session, folder):
     with multiprocessing.get_context("fork").Pool(20) as pool:
-        found = pool.starmap(ask, [(session_of(tmp_path), f"n-{number}") for number in range(60)])
+        found = pool.starmap(ask, [(session_of(folder), f"n-{number}") for number in range(60)])
     assert {node for _pid, node in found} == {f"n-{number}" for number in range(60)}
     assert len({pid for pid, _node in found}) == 1
-    assert (tmp_path / "started").read_text().count("started") == 1
+    assert (folder / "started").read_text().count("started") == 1
     os.kill(int(found[0][0]), 9)
 
 
@@ -91,18 +100,18 @@ def test_a_session_that_has_died_is_started_again(session):
         os.kill(int(pid), 9)
 
 
-def test_a_session_that_cannot_be_started_is_tried_once_and_the_reason_is_kept(session, tmp_path):
+def test_a_session_that_cannot_be_started_is_tried_once_and_the_reason_is_kept(session, folder):
     for _time in range(2):
         with pytest.raises(NoSessionError, match="Host key verification failed"):
             ask(session("fails"), "n-0")
-    assert sorted(path.name.partition(".")[2] for path in tmp_path.glob("benito-*")) == ["failed", "lock"]
+    assert sorted(path.name.partition(".")[2] for path in folder.glob("benito-*")) == ["failed", "lock"]
 
 
-def test_a_vhost_that_forbids_forwarding_is_given_up(session, tmp_path):
+def test_a_vhost_that_forbids_forwarding_is_given_up(session, folder):
     for _time in range(2):
         with pytest.raises(NoSessionError, match="AllowStreamLocalForwarding"):
             ask(session("closes"), "n-0")
-    assert (tmp_path / "started").read_text().count("started") == 3
+    assert (folder / "started").read_text().count("started") == 3
 
 
 def hold(session, seconds):
@@ -112,8 +121,8 @@ def hold(session, seconds):
         return begin, time.monotonic()
 
 
-def test_sessions_of_single_commands_are_bounded(tmp_path):
-    session = SharedSession(str(tmp_path), no_command, 5.0)
+def test_sessions_of_single_commands_are_bounded(folder):
+    session = SharedSession(str(folder), no_command, 5.0)
     with multiprocessing.get_context("fork").Pool(20) as pool:
         spans = pool.starmap(hold, [(session, 0.1)] * 20)
     assert max(sum(begin <= moment < end for begin, end in spans) for moment, _end in spans) <= MOST_SESSIONS

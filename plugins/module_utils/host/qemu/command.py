@@ -25,7 +25,7 @@ _FIRST_SLOT = 8  # lower slots are for disks and other devices
 MOST_CARDS = (32 - _FIRST_SLOT) * 8
 DEFAULT_MEMORY_MB = 512
 WIDEST = "max"
-_EMULATED = "max,la57=off"  # page tables of five levels make an emulated boot a fifth slower
+_EMULATED = "max,la57=off"  # page tables of five levels cost an emulated guest processor time
 _TRANSLATION_MB, _MUCH_TRANSLATION_MB = 40, 96  # of TCG; QEMU's default is a gigabyte. Our images boot no faster with more
 
 _START = "BENITO_START"

@@ -90,7 +90,7 @@ def test_what_was_carried_reads_the_kinds_too_when_they_are_used():
 
 def lease(state: str) -> dict:
     options = {"state": state, "experiment": "Proj.exp", "owner": "one", "shared": False, "processes": True, "memory_mb": 0, "memory_limit_mb": 0,
-               "experiment_address": "", "experiment_interface": "", "control_addresses": "", "check_mode": False}
+               "experiment_address": "", "experiment_interface": "", "control_addresses": "", "given_up": [], "check_mode": False}
     given = json.dumps({"files": program_files()[1], "module": "benito_host.host.pool.lease", "options": options})
     done = subprocess.run(["python3", "-IS", "-X", "importtime", "-c", remote_call()], input=given, capture_output=True, text=True, check=True)
     return {**json.loads(done.stdout), "read": {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}}
