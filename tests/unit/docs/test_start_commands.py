@@ -75,7 +75,7 @@ def start_commands():
         text = path.read_text(encoding="utf-8")
         for pattern in IN_PAGES:
             for found in re.finditer(pattern, text, re.MULTILINE):
-                yield path, unescape(next(group for group in found.groups() if group is not None))
+                yield path, unescape([group for group in found.groups() if group is not None][0])
     for path in TOPOLOGIES:
         for computer in read_topology(str(path))[0].computers:
             if computer.attribute("startup"):

@@ -8,14 +8,14 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.net.ifupdown import refuse_stanzas
 
-NAMES = ["bb4ekgoxqrgh4jp", "bvcimyszys4aqsa", "inf000"]
+NAMES = ("bb4ekgoxqrgh4jp", "bvcimyszys4aqsa", "inf000")
 
 
 def refusal(tmp_path, text, names=NAMES):
     (tmp_path / "ifup").write_text("")
     (tmp_path / "interfaces").write_text(text)
     try:
-        refuse_stanzas(names, f"{tmp_path}/interfaces", f"{tmp_path}/ifup")
+        refuse_stanzas(list(names), f"{tmp_path}/interfaces", f"{tmp_path}/ifup")
     except HostError as exc:
         return str(exc).replace(f"{tmp_path}/", "")
     return ""

@@ -180,7 +180,7 @@ def test_where_another_programs_filter_drops_what_crosses_bridges_nothing_passes
 @sandboxed
 def test_a_probe_leaves_nothing_and_is_not_seen_by_nodes():
     built()
-    before = {name: link for name, link in netlink.links().items()}
+    before = netlink.links()
     count = _received_in("a")
     seen(probe=True)
     assert _received_in("a") == count

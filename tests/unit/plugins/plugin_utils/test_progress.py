@@ -20,7 +20,7 @@ def test_each_phase_is_shown_when_it_begins_and_again_while_it_lasts(monkeypatch
     monkeypatch.setattr(progress.display, "display", count)
     with progress.show_phases() as report:
         report("image a: fetching\x1b[31m")
-        assert all(shown.acquire(timeout=10) for _ in range(3))
+        assert all(shown.acquire(timeout=10) for _time in range(3))
         report("image a: unpacking")
         assert shown.acquire(timeout=10)
     lines = capsys.readouterr().out.splitlines()
