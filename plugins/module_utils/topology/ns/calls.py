@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ..scope import shown
@@ -12,6 +11,7 @@ from .interpreter import SourceLocation
 from .network import Medium, Node, Other, Queue
 from .reading import Reading
 from .start_commands import set_start_command
+from .units import link_cost
 
 PROTOCOLS = ("Session", "ospf", "Manual", "Static", "Static-ddijk", "Static-old", "none")
 MOST_EVENTS = 14000
@@ -93,13 +93,9 @@ def _set_cost(reading: Reading, location: SourceLocation, medium: Medium, argume
     if not _counted(reading, location, f"{medium.name} cost", arguments, 1):
         return
     try:
-        cost = float(arguments[0])
-    except ValueError:
-        cost = 0.0
-    if not 0 < cost <= 1e9 or math.isnan(cost):
-        reading.found.error(location, f"{medium.name} cost", f"{shown(arguments[0])} is no cost", "a number above 0")
-        return
-    medium.cost = f"{cost:g}"
+        medium.cost = link_cost(arguments[0])
+    except ValueError as exc:
+        reading.found.error(location, f"{medium.name} cost", *exc.args)
 
 
 def _at(reading: Reading, location: SourceLocation, arguments: Sequence[str]) -> None:

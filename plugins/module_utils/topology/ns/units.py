@@ -23,7 +23,7 @@ _KBPS = {
 }
 _BANDWIDTH_HINT = "a number with b, kb, Mb or Gb, such as 10Mb"
 SMALLEST_KBPS = 10
-_LARGEST = 1e18
+_LARGEST, _LARGEST_COST = 1e18, 1e9
 SMALLEST_LOSS = 0.000005
 
 
@@ -98,6 +98,17 @@ def loss_fraction(text: str) -> float:
     if loss > 1 or 0 < loss < SMALLEST_LOSS:
         raise ValueError(f"a loss of {text} is out of range", hint)
     return loss
+
+
+def link_cost(text: str) -> str:
+    """Parse the cost of a link; return it in its shortest form, ``3`` for ``3.0``."""
+    try:
+        cost = float(text)
+    except ValueError:
+        cost = 0.0
+    if not 0 < cost <= _LARGEST_COST:  # not a number is not in any range
+        raise ValueError(f"{text!r} is no cost", "a number above 0")
+    return f"{cost:.15g}"
 
 
 def seconds(text: str) -> float:

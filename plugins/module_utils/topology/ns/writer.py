@@ -20,8 +20,10 @@ from .hops import ADDS_UP, Port, adds_up, alike, ports_of, way_between
 from .network import HopProfile
 from .quoting import TCL_COMMANDS, Variables, quoted
 from .testbed_commands import is_shared
-from .units import SMALLEST_KBPS, SMALLEST_LOSS
+from .units import SMALLEST_KBPS, SMALLEST_LOSS, link_cost
 
+# of interfaces: the variable of a queue, and the values that it may have
+_OF_QUEUES = {"queue_limit": ("limit_", re.compile(r"[1-9][0-9]{0,8}")), "queue_in_bytes": ("queue-in-bytes_", re.compile(r"[01]"))}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 _OPTION = re.compile(r"[-_0-9A-Za-z]+")
 _DEFAULT_MASK = "255.255.255.0"
@@ -205,7 +207,7 @@ class _Writer:
         """Write the attributes, addresses and queues of a substrate."""
         medium = self.variables.value(substrate.name)
         for attribute in substrate.attributes:
-            if attribute.name == f"{PREFIX}cost":
+            if attribute.name == f"{PREFIX}cost" and _is_cost(attribute.value):
                 self.add(medium, "cost", quoted(attribute.value))
             elif attribute.name != LOSS and containers_name(attribute.name) != LOSS_MODEL:
                 self.add("tb-add-network-attribute", medium, quoted(attribute.name), quoted(attribute.value))
@@ -228,8 +230,8 @@ class _Writer:
         queue = f"[[${self.variables.simulator} lanlink {medium} {node}] queue]" if members > 2 else f"[{medium} set {'from' if number else 'to'}queue]"
         for attribute in port.interface.attributes:
             name = containers_name(attribute.name)
-            if name in ("queue_limit", "queue_in_bytes"):
-                self.add(queue, "set", "limit_" if name == "queue_limit" else "queue-in-bytes_", quoted(attribute.value))
+            if name in _OF_QUEUES and _OF_QUEUES[name][1].fullmatch(attribute.value):
+                self.add(queue, "set", _OF_QUEUES[name][0], quoted(attribute.value))
             elif attribute.name not in (IP4_ADDRESS, IP4_NETMASK, LOSS) and name not in _OF_INTERFACES:
                 self.add("tb-add-interface-attribute", node, medium, quoted(attribute.name), quoted(attribute.value))
 
@@ -279,6 +281,14 @@ def _can_be_written(software: Software) -> bool:
     if not location or location.split() != [location]:
         return False
     return folder is None or folder.split() == [folder] and not is_shared(folder)
+
+
+def _is_cost(text: str) -> bool:
+    """Return whether an NS file can say this cost of a link, and is read as the same text."""
+    try:
+        return link_cost(text) == text
+    except ValueError:
+        return False
 
 
 def _plain(number: float) -> str:
