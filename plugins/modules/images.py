@@ -15,7 +15,7 @@ description:
   - Chooses an image for each qemu and openvz node, from the topology and the site's catalogue, and has all of them in C(cache/images)
     under O(benito_home). Images are built with mmdebstrap or fetched and checked; what is there already is not made again.
   - Writes C(images.json) into the experiment's directory, which M(deter.benito.allocation) binds the nodes with.
-  - An unknown image, a wrong checksum or a build that fails ends the swap-in that had begun, before any machine is asked for.
+  - An unknown image, a wrong checksum or a build that fails is a failure. Then swapin gives its machines back, and nothing was built on them.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
   - deter.benito.experiment

@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provide the images of an experiment's nodes before any machine is allocated: choose them, build or fetch them, and write images.json."""
+"""Provide the images of an experiment's nodes before anything is built on a machine: choose them, build or fetch them, and write images.json."""
 
 from __future__ import annotations
 
