@@ -12,6 +12,8 @@ import os
 import stat
 from collections.abc import Iterator
 
+from .text_files import text_or_none
+
 _MOST_NAMED = 3  # processes in a message
 _GENERAL = {
     errno.EMFILE: "this process has too many open files: raise its limit (LimitNOFILE of its unit, ulimit -n)",
@@ -71,7 +73,7 @@ def holders_of_socket(protocol: str, port: int) -> str:
 
 def holders_of_tap(name: str) -> str:
     """Return the processes that have the tap open, as text."""
-    return _named(pid for pid in _processes() if any(f"iff:\t{name}\n" in (_text(f"/proc/{pid}/fdinfo/{number}") or "") for number in _taps(pid)))
+    return _named(pid for pid in _processes() if any(f"iff:\t{name}\n" in (text_or_none(f"/proc/{pid}/fdinfo/{number}") or "") for number in _taps(pid)))
 
 
 def _path(exc: OSError) -> str:
@@ -83,13 +85,13 @@ def _taps(pid: str) -> list[str]:
 
 
 def _inodes(table: str, port: int) -> list[str]:
-    fields = [line.split() for line in (_text(table) or "").splitlines()[1:]]
+    fields = [line.split() for line in (text_or_none(table) or "").splitlines()[1:]]
     return [words[9] for words in fields if len(words) > 9 and int(words[1].rpartition(":")[2], 16) == port and words[9] != "0"]
 
 
 def _holders(path: str) -> str:
     """Return who uses a cgroup, or a folder or file that cannot be unmounted or removed."""
-    members = (_text(f"{path}/cgroup.procs") or "").split()
+    members = (text_or_none(f"{path}/cgroup.procs") or "").split()
     using = _named(members) if members else _named(pid for pid in _processes() if any(_below(found, path) for found in _places(pid)))
     if using:
         return f"in use by {using}"
@@ -159,21 +161,13 @@ def _below(path: str, folder: str) -> bool:
 
 
 def _mount_points() -> list[str]:
-    return [line.split(" ", 5)[4] for line in (_text("/proc/self/mountinfo") or "").splitlines()]
+    return [line.split(" ", 5)[4] for line in (text_or_none("/proc/self/mountinfo") or "").splitlines()]
 
 
 def _named(pids: Iterator[str] | list[str]) -> str:
     found = []
     for pid in pids:
-        found.append(f"process {pid} ({(_text(f'/proc/{pid}/comm') or '').strip()})")
+        found.append(f"process {pid} ({(text_or_none(f'/proc/{pid}/comm') or '').strip()})")
         if len(found) > _MOST_NAMED:
             return ", ".join(found[:_MOST_NAMED]) + " and others"
     return ", ".join(found)
-
-
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return None

@@ -18,6 +18,7 @@ from typing import Union
 
 from ...errors import HostError
 from ..base.paths import write_atomically
+from ..base.text_files import text_or_none
 from . import networkd, networkmanager
 from .device import BRIDGE, bring_back, bring_over, is_bridge
 from .link_config import LinkConfig, addresses, index_of, missing
@@ -82,7 +83,7 @@ class Moved:
 
     def is_kept(self, record: Record) -> bool:
         """Return whether the persistent form is as it was written."""
-        return all(_read(path) == text for path, text in record.files.items())
+        return all(text_or_none(path) == text for path, text in record.files.items())
 
 
 class Unmanaged(Moved):
@@ -210,17 +211,9 @@ def in_charge(interface: str) -> str:
 
 
 def _ifupdown_in_charge(interface: str) -> str:
-    lines = (_read("/run/network/ifstate") or "").split()
+    lines = (text_or_none("/run/network/ifstate") or "").split()
     if any(line.split("=")[0] == interface for line in lines):
         return "ifupdown"
     if run("ifquery", interface, accept=True).strip():
         raise HostError(f"{interface} has a stanza in /etc/network/interfaces that ifup has not brought up: not understood, nothing was changed")
     return ""
-
-
-def _read(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return None

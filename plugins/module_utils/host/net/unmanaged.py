@@ -21,6 +21,7 @@ import subprocess
 from ...errors import HostError
 from ...hostplan import HostPlan, ports_of
 from ..base.paths import ExperimentPaths, remove_empty, remove_file, write_atomically
+from ..base.text_files import text_or_none
 from . import netlink
 from .ifupdown import refuse_stanzas
 from .marks import INSIDE, PREFIXES, is_ours
@@ -54,7 +55,7 @@ def keep_unmanaged(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False
     refuse_stanzas(device_names(plan))
     wanted = _files(plan, paths, live)
     told = "\0".join(wanted.values())  # if an earlier run ended between writing and reloading, the managers do not know yet
-    if all(_text(path) == text for path, text in wanted.items()) and _text(_record(paths)) == told:
+    if all(text_or_none(path) == text for path, text in wanted.items()) and text_or_none(_record(paths)) == told:
         return [], []
     refused: list[str] = []
     if not dry_run:
@@ -82,7 +83,7 @@ def managed_devices(paths: ExperimentPaths) -> dict[str, str]:
     mine = {link.name: link for link in netlink.links().values() if is_ours(link, paths)}
     found = {}
     for name, link in mine.items():
-        state = dict(line.split("=", 1) for line in (_text(f"{_STATES}/{link.index}") or "").splitlines() if "=" in line)
+        state = dict(line.split("=", 1) for line in (text_or_none(f"{_STATES}/{link.index}") or "").splitlines() if "=" in line)
         if state.get("ADMIN_STATE") in ("configuring", "configured", "failed"):
             found[name] = f"systemd-networkd ({state.get('NETWORK_FILE', '')})"
     if mine and os.path.isdir(os.path.dirname(_NETWORKMANAGER)) and "NetworkManager" in _running():
@@ -152,11 +153,3 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 127, "", f"{command[0]} is not installed")
     except subprocess.TimeoutExpired as exc:
         raise HostError(f"{' '.join(command)} has not ended within {_LIMIT_S} s") from exc
-
-
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return None
