@@ -46,7 +46,7 @@ def read_by(program, *arguments, given: str = "") -> tuple[set[str], set[str]]:
 
 def test_to_list_experiments_takes_next_to_nothing(program):
     ours, others = read_by(program, "list")
-    assert ours == {"benito_host", "host", "cli", "base", "base.os_errors", "base.paths", "clean_text", "errors", "names"}
+    assert ours == {"benito_host", "host", "cli", "base", "base.os_errors", "base.paths", "base.text_files", "clean_text", "errors", "names"}
     assert not others & (HEAVY | {"subprocess", "socket"})
 
 
