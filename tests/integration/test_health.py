@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 
+from support import wait_until
 from topologies import two_pnodes
 
 DROP = "table inet foreign { chain forward { type filter hook forward priority 0; policy drop; }; }"
+EARLY = "table bridge foreign { chain early { type filter hook forward priority -400; policy drop; }; }"  # before our own, which mark what is ours
 SWITCH = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 
@@ -63,15 +65,21 @@ def test_what_an_experimenter_changes_inside_a_node_is_a_remark(made):
     assert remarks.pop("left-a") == "inf000 has MTU 1300 instead of 1500" and set(remarks.values()) == {""}
 
 
-def test_a_firewall_that_drops_what_crosses_bridges_fails_another_swap_in_with_its_name(made):
+def test_a_firewall_that_drops_what_crosses_bridges_is_passed_and_one_that_cannot_be_passed_fails_another_swap_in_with_its_name(made):
     experiment = made(two_pnodes())
     experiment.play("swapin")
     before = experiment.ssh("pnode-0001", f"cat {SWITCH}").stdout.strip()
     try:
         experiment.ssh("pnode-0001", f"nft '{DROP}' && echo 1 > {SWITCH}")
-        assert status(experiment, "pnode-0001", "--probe")["substrates"]["link"] == "broken"
+        wait_until("the chain to be passed", lambda: status(experiment, "pnode-0001", "--probe")["foreign"] == "passed")
+        assert shown(experiment.play("swapin"))[-1] == "substrates: 2 up" and experiment.state["state"] == "active"
+
+        experiment.ssh("pnode-0001", f"nft '{EARLY}'")
+        seen = status(experiment, "pnode-0001", "--probe")
+        assert seen["foreign"] == "bridge foreign early" and seen["substrates"]["link"] == "broken"
+        assert "bridge foreign early" in str(seen["faults"]["substrates"]["link"])
         failed = experiment.play("swapin", fails=True)
-        assert "nothing passes" in failed.stdout and experiment.state["state"] == "failed"
+        assert "bridge foreign early" in failed.stdout and experiment.state["state"] == "failed"
     finally:
-        experiment.ssh("pnode-0001", f"nft delete table inet foreign; echo {before} > {SWITCH}")
+        experiment.ssh("pnode-0001", f"nft delete table inet foreign; nft delete table bridge foreign; echo {before} > {SWITCH}")
     assert shown(experiment.play("swapin"))[-1] == "substrates: 2 up" and experiment.state["state"] == "active"

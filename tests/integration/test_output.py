@@ -94,8 +94,9 @@ def test_each_phase_of_providing_an_image_is_shown(see, tmp_path):
     (tmp_path / "one.tcl").write_text("set ns [new Simulator]\nset a [$ns node]\n$ns run\n")
     settings = ("-e", "site=site.yml", "-e", "image=false", "-e", "default_container=openvz", "-e", "openvz_template=lab")
     assert see("containerize", *IDENTITY, "-e", "topology=one.tcl", *settings)[0] == 0
-    (tmp_path / "pool.yml").write_text("pnode_pool:\n")
-    text = see("swapin", *IDENTITY)[1]
+    (tmp_path / "mine.yml").write_text("- hosts: localhost\n  gather_facts: false\n  roles: [deter.benito.images]\n")
+    status, text = see("mine.yml", *IDENTITY)
+    assert status == 0
     assert "\nimage lab (root directory): fetching\n" in text and "\nimage lab (root directory): unpacking and checking\n" in text
     assert "ASYNC" not in text
 
