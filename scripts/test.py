@@ -103,7 +103,7 @@ def suites() -> list[list[list[Suite]]]:
     elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/faults", "--ignore=tests/integration/test_demo.py")
     integration = Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)
     long = molecule.pop("testbed_machines")
-    return [[unit], [[machines, fences, firewalls], [integration, long], [*molecule.values(), faults]], [alone, files]]
+    return [[unit], [[machines, fences, firewalls, faults], [integration], [long, *molecule.values()]], [alone, files]]
 
 
 def environment(temporary: Path) -> dict[str, str]:
