@@ -79,7 +79,7 @@ def test_a_firewall_that_drops_what_crosses_bridges_is_passed_and_one_that_canno
         assert seen["foreign"] == "bridge foreign early" and seen["substrates"]["link"] == "broken"
         assert "bridge foreign early" in str(seen["faults"]["substrates"]["link"])
         failed = experiment.play("swapin", fails=True)
-        assert "bridge foreign early" in failed.stdout and experiment.state["state"] == "failed"
+        assert "family bridge, table foreign, chain early, hook forward" in failed.stdout and experiment.state["state"] == "failed"
     finally:
         experiment.ssh("pnode-0001", f"nft delete table inet foreign; nft delete table bridge foreign; echo {before} > {SWITCH}")
     assert shown(experiment.play("swapin"))[-1] == "substrates: 2 up" and experiment.state["state"] == "active"

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -55,12 +56,19 @@ def fixture_stock_sshd(testbed):
         testbed.ssh(pnode, change.format(before))
 
 
-def test_two_hundred_nodes_are_reached_a_hundred_at_a_time_with_stock_sshd(experiment, playbook, testbed, stock_sshd, tmp_path):
+@pytest.fixture(name="sockets")
+def fixture_sockets():
+    """Return a folder for SSH's sockets with a short path: that of a socket has at most 108 characters."""
+    with tempfile.TemporaryDirectory(prefix="benito-test-", dir="/tmp") as folder:
+        yield folder
+
+
+def test_two_hundred_nodes_are_reached_a_hundred_at_a_time_with_stock_sshd(experiment, playbook, testbed, stock_sshd, tmp_path, sockets):
     topology = tmp_path / "many.xml"
     topology.write_text(topdl({f"n-{number}": {"on": [f"lan{number // 50}"]} for number in range(200)}))
     identity = experiment(topology, packing=100)
     named = [argument for name, value in identity.items() for argument in ("-e", f"{name}={value}")]
-    environment = {**playbook.environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": str(tmp_path / "cp")}
+    environment = {**playbook.environment(), "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
 
     def raw(hosts: str, command: str, *options: str) -> str:
         argv = [str(Path(sys.executable).parent / "ansible"), hosts, *named, "-m", "ansible.builtin.raw", "-a", command, *options]
