@@ -24,6 +24,7 @@ from .netlink import Link
 from .ruleset import FAMILIES, is_needed, ruleset
 from .underlay import underlay_index
 
+_TRACKING = "/proc/sys/net/netfilter/nf_conntrack_count"  # is there as soon as the kernel can track connections
 _LEARNED = re.compile(r"(set learned \{.*?)\n\s*elements = \{.*?\}", re.DOTALL)  # in a listing: what packets have put into the set
 
 
@@ -69,7 +70,7 @@ def _wanted(plan: HostPlan, paths: ExperimentPaths) -> str:
     live = netlink.links()
     uplinks = {substrate.uplink for substrate in plan.substrates if substrate.uplink}
     cards = [link.name for link in live.values() if link.mac_address in uplinks and not link.kind]
-    return ruleset(plan, paths, underlay, _control_side(live), cards, 0 if _bounded(plan, live) else MOST_ADDRESSES)
+    return ruleset(plan, paths, underlay, _control_side(live), cards, 0 if _bounded(plan, live) else MOST_ADDRESSES, os.path.exists(_TRACKING))
 
 
 def _control_side(live: dict[str, Link]) -> ControlSide:

@@ -37,16 +37,18 @@ def is_needed(plan: HostPlan) -> bool:
     return bool(plan.substrates or _control_ports(plan))
 
 
-def ruleset(plan: HostPlan, paths: ExperimentPaths, underlay: str, control: ControlSide, cards: Iterable[str] = (), most_addresses: int = 0) -> str:
+def ruleset(plan: HostPlan, paths: ExperimentPaths, underlay: str, control: ControlSide, cards: Iterable[str] = (), most_addresses: int = 0,
+            tracks: bool = True) -> str:
     """Return the tables.
 
     underlay        name of the device that carries the tunnels, "" when there are none
     control         the host's end of the control network
     cards           names of the host's own network cards that are members of bridges
     most_addresses  how many MAC addresses nodes may send from, where bridges cannot bound that themselves; else 0
+    tracks          whether the kernel can track connections. A rule about that would load its module
     """
     cards = tuple(cards)
-    return "".join([_table(paths, "inet", [*_arrivals(plan, paths), *_untracked(plan, paths), *_tunnels(plan, underlay)]),
+    return "".join([_table(paths, "inet", [*_arrivals(plan, paths), *_untracked(plan, paths, tracks), *_tunnels(plan, underlay)]),
                     _table(paths, "bridge", [*_marks(plan, paths, cards), *_inputs(plan, paths, cards), *_senders(paths, most_addresses),
                                              *_control(plan, control)])])
 
@@ -76,7 +78,7 @@ def _own(plan: HostPlan) -> str:
     return _devices(interface.name for vnode in plan.vnodes if vnode.kind == "embedded_pnode" for interface in vnode.interfaces)
 
 
-def _untracked(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
+def _untracked(plan: HostPlan, paths: ExperimentPaths, tracks: bool) -> list[str]:
     """Keep what crosses a bridge out of the host's connection tracking, so that no address translation of the host rewrites it.
 
     br_netfilter would have it tracked. Nodes of two experiments may use the same addresses, and those of the host's containers.
@@ -86,7 +88,8 @@ def _untracked(plan: HostPlan, paths: ExperimentPaths) -> list[str]:
     own = _own(plan)
     mine = f"iifgroup {paths.group} iifname != {own}" if own else f"iifgroup {paths.group}"
     # its interfaces are in the network namespace of the bridges, so packets still have the mark; the machine's own filter decides about them
-    return _chain("untracked", "prerouting", MARKING, [f"{mine} notrack", *([f"iifname {own} meta mark set 0"] if own else [])])
+    rules = [*([f"{mine} notrack"] if tracks else []), *([f"iifname {own} meta mark set 0"] if own else [])]
+    return _chain("untracked", "prerouting", MARKING, rules) if rules else []
 
 
 def _marks(plan: HostPlan, paths: ExperimentPaths, cards: Iterable[str]) -> list[str]:

@@ -148,6 +148,21 @@ def test_the_firewall_loads_once_and_comes_back_after_it_was_changed(remotes):
 
 
 @sandboxed
+def test_a_kernel_that_tracks_no_connections_is_not_made_to_and_one_that_begins_to_is_kept_from_the_experiment(monkeypatch, tmp_path):
+    def tables():
+        return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+
+    underlay()
+    os.makedirs(PLACE.run)
+    monkeypatch.setattr(firewall, "_TRACKING", str(tmp_path / "count"))  # as with Debian's kernel before its module is loaded
+    apply_firewall(plan(), PLACE)
+    assert PLACE.nft_table in tables() and "notrack" not in tables()
+    (tmp_path / "count").write_text("0\n")
+    assert apply_firewall(plan(), PLACE) == [f"firewall table {PLACE.nft_table}: changed"]
+    assert "notrack" in tables() and apply_firewall(plan(), PLACE) == []
+
+
+@sandboxed
 def test_a_full_set_of_senders_is_no_change_of_the_firewall(monkeypatch):
     underlay()
     os.makedirs(PLACE.run)
