@@ -64,8 +64,10 @@ def fixture_lengths(pool, experiment, clean):
         return done
 
     timed("swapin")
+    # it begins before the disk is full, because a guest that is paused cannot be told anything
+    write = "for time in $(seq 30); do dd if=/dev/zero of=/root/much-$time bs=1M count=4 conv=fsync; sleep 1; done"
+    support.ansible(pool, experiment, "machine", f"nohup sh -c '{write}' >/dev/null 2>&1 &")
     with faults.full_disk(pool[1]):
-        support.ansible(pool, experiment, "machine", "nohup dd if=/dev/zero of=/root/much bs=1M count=64 conv=fsync >/dev/null 2>&1 &")
         status = f"benito-host status -e {experiment.name} --json"
         wait_until("the machine to be paused", lambda: '"paused"' in experiment.ssh("pnode-0001", status).stdout, 120)
     states = {line.split()[0]: line.split()[4] for line in timed("swapin again").task("Show the nodes")[0]["msg"][1:1 + len(NODES)]}
