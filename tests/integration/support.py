@@ -21,7 +21,8 @@ import ansible_runner
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-SSH_MESSAGES = r"^((Shared c|C)onnection to \S+ closed\.|ControlSocket \S+ already exists, disabling multiplexing)\n"
+SSH_MESSAGES = (r"^((Shared c|C)onnection to \S+ closed\.|ControlSocket \S+ already exists, disabling multiplexing"
+                r"|mux_client_request_session: read from master failed: Broken pipe)\n")
 EVERY_NODE = "vnodes:kind_embedded_pnode"  # Ansible's host pattern
 STATE_PROGRAM = Path(__file__).with_name("machine_state.py")
 

@@ -34,7 +34,7 @@ ENTERED, OUTPUT, ERROR, EXIT, FAILURE = b"R", b"O", b"E", b"X", b"F"
 READY = "benito-host: ready for commands"
 FOLDER = f"{RUN_ROOT}/enter"
 IDLE_S = 60.0
-_CHECK_S = 1.0
+_CHECK_S = 0.2  # within which it ends when the experiment leaves the host
 _MOST_COMMANDS = 1000  # at a time; others wait
 _LONGEST_REQUEST = 1 << 24
 _CHUNK = 1 << 16
@@ -60,7 +60,7 @@ def serve(paths: ExperimentPaths, name: str, idle_s: float = IDLE_S) -> None:
     finally:
         listener.close()
         remove_file(path)
-        remove_empty(FOLDER)
+        remove_empty(FOLDER, stop=os.path.dirname(RUN_ROOT))
 
 
 class _Plans:
