@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import RUN_ROOT
 from ansible_collections.deter.benito.plugins.module_utils.host.run import enter_server
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, VnodePlan
 from ansible_collections.deter.benito.plugins.plugin_utils import shared_session
@@ -151,9 +153,12 @@ def test_a_server_of_another_version_takes_no_command(how):
                     stream.write("#!/bin/sh")
                 os.replace(f"{paths.program}.new", paths.program)
             else:
+                for entry in set(os.listdir(RUN_ROOT)) - {os.path.basename(enter_server.FOLDER)}:
+                    shutil.rmtree(f"{RUN_ROOT}/{entry}", ignore_errors=True)
                 os.unlink(paths.plan)
             assert os.waitpid(pid, 0)[1] == 0
             assert not os.path.exists(enter_server.FOLDER)
+            assert how == "replaced" or not os.path.exists(RUN_ROOT), "swap-out found it in use"
 
     body()
 
