@@ -215,7 +215,8 @@ def run(suite: Suite, terminal: Terminal, env: dict[str, str], interruption: Int
 def end_ssh_masters(temporary: Path) -> None:
     """Close the SSH connections that Ansible keeps open for a next play."""
     for socket in (temporary / "cp").glob("*"):
-        subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "nobody"], capture_output=True, check=False)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "nobody"], capture_output=True, check=False, timeout=10)
 
 
 def summary(results: list[Result], seconds: float) -> bool:

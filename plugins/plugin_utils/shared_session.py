@@ -34,6 +34,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.run.enter_server
     OUTPUT,
     READY,
     REQUEST,
+    REQUEST_WORD,
 )
 
 Result = tuple[int, bytes, bytes]
@@ -80,7 +81,7 @@ class SharedSession:
         Raises NoSessionError, NotEnteredError or SessionEndedError.
         """
         asked = json.dumps({"node": node, "argv": argv}).encode()
-        request = REQUEST.pack(len(asked), len(given)) + asked + given
+        request = REQUEST_WORD + REQUEST.pack(len(asked), len(given)) + asked + given
         for _attempt in range(_ATTEMPTS):
             name = self._current() or self._started()
             try:

@@ -8,7 +8,6 @@ The fixture ``testbed`` gives the pnodes, ``ssh`` and the ``state`` of a pnode. 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -73,10 +72,13 @@ def experiment(playbook, testbed, eid):
 
 @pytest.fixture
 def run():
-    """Return ``run(*command)``, which runs a command on this machine and returns its standard output. A failure fails the test with both outputs."""
+    """Return ``run(*command)``, which runs a command on this machine and returns its standard output.
 
-    def call(*command: str, **options) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=support.ROOT, **options)
+    A failure fails the test with both outputs. So does a command that has not ended after ``seconds``.
+    """
+
+    def call(*command: str, seconds: float = 900, **options) -> str:
+        done = support.run_bounded(command, seconds, cwd=support.ROOT, **options)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -119,7 +121,7 @@ def play(tmp_path):
 
     def run_playbook(name, *options, **variables):
         command = ["ansible-playbook", "-i", "pool.yml", name if "." in name else f"deter.benito.{name}", *options]
-        done = subprocess.run(command, cwd=tmp_path, env={**environment, **variables}, capture_output=True, text=True, check=False, timeout=300)
+        done = support.run_bounded(command, 300, cwd=tmp_path, env={**environment, **variables})
         print(done.stdout, done.stderr)
         return done
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SSH_MESSAGES = (r"^((Shared c|C)onnection to \S+ closed\.|ControlSocket \S+ already exists, disabling multiplexing"
                 r"|mux_client_request_session: read from master failed: Broken pipe)\n")
 EVERY_NODE = "vnodes:kind_embedded_pnode"  # Ansible's host pattern
+LONGEST_S = 1800  # of a playbook run
 STATE_PROGRAM = Path(__file__).with_name("machine_state.py")
 
 
@@ -78,7 +79,7 @@ class Runner:
         try:
             result = ansible_runner.run(
                 private_data_dir=str(folder), project_dir=str(ROOT), playbook=f"deter.benito.{name}", extravars=variables, envvars=self.environment(),
-                cmdline=options or None, quiet=True, rotate_artifacts=0,
+                cmdline=options or None, quiet=True, rotate_artifacts=0, settings={"job_timeout": LONGEST_S},
             )
         finally:  # ansible-runner replaces them and does not restore them
             for number, handler in handlers.items():
@@ -86,6 +87,7 @@ class Runner:
         if result.status == "canceled":  # by one of those signals
             raise KeyboardInterrupt
         stdout = result.stdout.read()
+        assert result.status != "timeout", f"{name} had not ended after {LONGEST_S} s:\n{stdout[-6000:]}"
         run = Run(result.rc, tuple(result.events), result.stats or {}, stdout)
         print(stdout)  # pytest shows it when the test fails
         assert (run.rc != 0) == fails, f"{name} ended with status {run.rc}:\n{stdout[-6000:]}"
@@ -118,7 +120,7 @@ class Testbed:
         host = self.hosts[pnode]
         options = ["-i", host["ansible_ssh_private_key_file"], *shlex.split(host["ansible_ssh_common_args"])]
         target = f"{host['ansible_user']}@{host['ansible_host']}"
-        done = subprocess.run(["ssh", *options, target, command], input=stdin, capture_output=True, text=True, check=False)
+        done = run_bounded(["ssh", *options, target, command], 900, given=stdin)
         assert not check or done.returncode == 0, f"{pnode}: {command}: {done.returncode}: {done.stdout}{done.stderr}"
         return done
 
@@ -207,6 +209,34 @@ def error_of(run) -> str:
     assert "Traceback" not in run.stdout
     message = [event["event_data"]["res"]["msg"] for event in run.events if event["event"] == "runner_on_failed"][-1]
     return "\n".join(message) if isinstance(message, list) else message
+
+
+def run_bounded(command, seconds, given="", **options) -> subprocess.CompletedProcess:
+    """Run a command with the standard input ``given``. If it has not ended after ``seconds``, end it with all its children, and fail the test with its outputs.
+
+    options  of subprocess.Popen
+    """
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes, text=True, start_new_session=True, **options) as process:
+        try:
+            out, error = process.communicate(given, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            out, error = _ended(process)
+            raise AssertionError(f"{' '.join(command)} had not ended after {seconds:.0f} s: {out[-4000:]}{error[-2000:]}") from None
+        except BaseException:
+            _ended(process)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, error)
+
+
+def _ended(process) -> tuple[str, str]:
+    """End a process and its children: let them clean up for a minute, then kill them. Return the outputs."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=60)
+    return "", ""
 
 
 def wait_until(what, condition, limit_s=60.0):

@@ -5,8 +5,9 @@
 The controller has SSH forward a socket of its own to the socket of this server. Each connection is one command. SSH multiplexes the connections, with
 flow control for each. A process of its own relays each connection, so a command or a reader that hangs blocks no other.
 
-A request is a header (the lengths of what follows), a JSON object {"node", "argv"}, and the standard input. The reply is frames: a byte for the kind,
-the length of the data, the data. The controller keeps the connection open until the last frame. If it closes it before, the command is killed.
+A request is a word that no other protocol begins with, a header (the lengths of what follows), a JSON object {"node", "argv"}, and the standard input.
+The reply is frames: a byte for the kind, the length of the data, the data. The controller keeps the connection open until the last frame. If it closes it
+before, the command is killed. What is no request, such as SSH's ``-O exit`` to this socket, is hung up on.
 """
 
 # pylint: disable=ansible-bad-function  # a program of its own
@@ -28,6 +29,7 @@ from ..base.paths import RUN_ROOT, ExperimentPaths, make_run_root, remove_empty,
 from ..base.plan_file import read_plan
 from .enter import enter_planned
 
+REQUEST_WORD = b"BEN1"
 REQUEST = struct.Struct("!IQ")  # the lengths of the JSON object and of the standard input
 FRAME = struct.Struct("!cI")
 ENTERED, OUTPUT, ERROR, EXIT, FAILURE = b"R", b"O", b"E", b"X", b"F"
@@ -37,6 +39,7 @@ IDLE_S = 60.0
 _CHECK_S = 0.2  # within which it ends when the experiment leaves the host
 _MOST_COMMANDS = 1000  # at a time; others wait
 _LONGEST_REQUEST = 1 << 24
+_REQUEST_S = 60.0  # for each part of a request to come
 _CHUNK = 1 << 16
 _GONE = select.POLLRDHUP  # the controller sends no end before the last frame, so it is gone
 
@@ -167,22 +170,25 @@ def _fork(connection: socket.socket, listener: socket.socket, plans: _Plans, own
         return
     try:
         listener.close()
-        connection.setblocking(True)
         _pid, user, _group = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if user in (0, owner):
+            connection.settimeout(_REQUEST_S)
             node, argv, pending = _request(connection)
+            connection.settimeout(None)
             if plan is None:
                 _send(connection, FAILURE, refusal.encode())
             else:
                 _Command(connection, plans.paths, plan, node, argv, pending).relay()
     except (HostError, OSError):
-        pass  # the controller is gone, or sends what is no request
+        pass  # the controller is gone, or sends what is no request, or not all of it (socket.timeout is an OSError)
     finally:
         os._exit(0)
 
 
 def _request(connection: socket.socket) -> tuple[str, list[str], int]:
     """Return (node, argv, bytes of standard input that follow). Raises HostError."""
+    if _exactly(connection, len(REQUEST_WORD)) != REQUEST_WORD:
+        raise HostError("another protocol")
     length, pending = REQUEST.unpack(_exactly(connection, REQUEST.size))
     if length > _LONGEST_REQUEST:
         raise HostError(f"a request of {length} bytes")

@@ -12,9 +12,11 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from unittest.mock import patch
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
@@ -74,7 +76,7 @@ def connected():
 
 def request(script, given=b"", node="n-0"):
     asked = json.dumps({"node": node, "argv": ["/bin/sh", "-c", script]}).encode()
-    return enter_server.REQUEST.pack(len(asked), len(given)) + asked + given
+    return enter_server.REQUEST_WORD + enter_server.REQUEST.pack(len(asked), len(given)) + asked + given
 
 
 def run(script, given=b"", node="n-0"):
@@ -134,12 +136,28 @@ def test_a_node_that_cannot_be_entered_is_refused_with_the_reason():
 @sandboxed
 def test_what_is_no_request_ends_the_connection_alone():
     with server():
-        for text in (b"GET / HTTP/1.0\r\n\r\n", enter_server.REQUEST.pack(4, 0) + b"null"):
+        for text in (b"GET / HTTP/1.0\r\n\r\n", enter_server.REQUEST_WORD + enter_server.REQUEST.pack(4, 0) + b"null"):
             with connected() as connection:
                 connection.sendall(text)
                 with suppress(ConnectionResetError):
                     assert connection.recv(1) == b""
         assert run("echo here")[1] == b"here\n"
+
+
+@sandboxed
+def test_an_ssh_client_that_takes_the_socket_for_its_own_is_hung_up_on():
+    with server():
+        done = subprocess.run(["ssh", "-o", f"ControlPath={PATH}", "-O", "exit", "nobody"], capture_output=True, check=False, timeout=20)
+        assert done.returncode
+        assert run("echo here")[1] == b"here\n"
+
+
+@sandboxed
+def test_a_request_that_does_not_come_whole_is_given_up():
+    with patch.object(enter_server, "_REQUEST_S", 0.2), server(), connected() as connection:
+        connection.sendall(request("true")[:10])
+        connection.settimeout(20)
+        assert connection.recv(1) == b""
 
 
 @pytest.mark.parametrize("how", ["replaced", "swapped out"])
