@@ -12,7 +12,7 @@ module: local_testbed
 short_description: Pnodes on this one machine, as system containers or virtual machines
 version_added: 0.1.0
 description:
-  - Makes a pool of pnodes on the machine it runs on. Each is a Debian 12 system container with systemd and sshd, one interface on a
+  - Makes a pool of pnodes on the machine it runs on. Each is a Debian system container with systemd and sshd, one interface on a
     control network with a way out, and one on an experiment network of its own.
   - With O(backend=qemu) each is a virtual machine of the same Debian with a kernel of its own, started warm; without KVM that is ten times slower at work.
   - Writes an inventory with the group C(pnode_pool) under O(home). To everything else the pnodes are ordinary hosts over SSH.
@@ -40,6 +40,12 @@ options:
       - By default what the testbed has, and V(lxc) for a new one.
     type: str
     choices: [lxc, qemu]
+  release:
+    description:
+      - Debian's release on the pnodes, V(bookworm) for Debian 12 or V(trixie) for Debian 13. A testbed keeps the one it began with.
+      - By default what the testbed has, and V(bookworm) for a new one. Containers with V(trixie) need version 2 of control groups on the machine.
+    type: str
+    choices: [bookworm, trixie]
   memory_mb:
     description: Memory of each pnode in MiB, with O(backend=qemu).
     type: int
@@ -143,6 +149,7 @@ def argument_spec() -> dict:
         "home": {"type": "path", "default": "~/.benito"},
         "cache": {"type": "path"},
         "backend": {"type": "str", "choices": ["lxc", "qemu"]},
+        "release": {"type": "str", "choices": ["bookworm", "trixie"]},
         "memory_mb": {"type": "int", "default": 2048},
         "cpus": {"type": "int", "default": 1},
         "_program": {"type": "dict"},  # the text of benito-host, from the action plugin
@@ -155,7 +162,8 @@ def main() -> None:
     try:
         identity = identify(given["home"], given["name"])
         size = Size(given["memory_mb"], given["cpus"])
-        testbed = LocalTestbed(identity, given["cache"] or os.path.join(identity.home, "cache"), given["backend"] or "", size, given["_program"])
+        testbed = LocalTestbed(identity, given["cache"] or os.path.join(identity.home, "cache"), given["backend"] or "", size, given["_program"],
+                               given["release"] or "")
         actions = {
             "ready": lambda: testbed.ready(module.check_mode),
             "up": lambda: testbed.up(given["pnodes"], module.check_mode),

@@ -60,7 +60,7 @@ PLAYBOOKS: dict[str, Playbook] = {
         Playbook("convert", (*_EXPERIMENT, "out", "topology", "force", "ns_profile")),
         Playbook("image", (*_EXPERIMENT, "experiment", "topology", "out", "partitions", "program", "addresses", "image_limit_s")),
         Playbook("templates", ("limit_mb",), "", "pnode_pool"),
-        Playbook("local_testbed", ("state", "pnodes", "testbed", "backend", "memory_mb", "cpus", "benito_home", "local_testbed_cache")),
+        Playbook("local_testbed", ("state", "pnodes", "testbed", "backend", "release", "memory_mb", "cpus", "benito_home", "local_testbed_cache")),
     )
 }
 

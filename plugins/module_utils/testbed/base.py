@@ -21,7 +21,10 @@ from ..debian.bootstrap import debootstrap, host_origin, mask, remove_host_keys,
 from ..errors import HostError
 from ..files import locked, private_directory, read_text, write_text
 
-SUITE = "bookworm"
+RELEASES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
+"""{the name in package sources: what it is}. The first is the default."""
+
+DEFAULT_RELEASE = next(iter(RELEASES))
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "procps", "sudo", "ca-certificates",
     "nftables", "lxc", "zstd", "e2fsprogs", "qemu-system-x86", "qemu-utils", "genisoimage",
@@ -76,11 +79,11 @@ class Recipe:
         return f"{self.suite}-{self.architecture}-{self.hash}-{time.strftime('%Gw%V', when)}"
 
 
-def host_recipe() -> Recipe:
+def host_recipe(release: str) -> Recipe:
     """Return the recipe on this machine, with its own package sources."""
-    origin = host_origin(SUITE)
+    origin = host_origin(release)
     return Recipe(
-        suite=SUITE,
+        suite=release,
         architecture=origin.architecture,
         sources=origin.sources,
         packages=PACKAGES,

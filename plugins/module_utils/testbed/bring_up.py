@@ -18,7 +18,7 @@ from ..host.guest.resolver import resolv_conf
 from ..hostplan import HostPlan, ImagePlan
 from . import files, network
 from .addresses import Subnets, choose_subnets
-from .base import BaseCache, Recipe, host_recipe
+from .base import BaseCache, Recipe
 from .firewall import Firewall, legacy_iptables_warning
 from .machines import Images, Machines, Size
 from .names import Identity, Paths
@@ -40,6 +40,7 @@ class Testbed(Protocol):
     identity: Identity
     paths: Paths
     backend: str
+    release: str
     size: Size
     bases: BaseCache
     images: Images
@@ -47,6 +48,7 @@ class Testbed(Protocol):
 
     def state(self) -> dict: ...
     def subnets(self) -> Subnets | None: ...
+    def base_recipe(self) -> Recipe: ...
     def base_key(self, recipe: Recipe) -> str: ...
     def image(self) -> ImagePlan: ...
     def containers(self, subnets: Subnets) -> Pnodes: ...
@@ -65,7 +67,7 @@ class BringUp:
         self.wanted = tuple(wanted)
         self.resolv_conf = resolv_conf()
         self.subnets = testbed.subnets() or choose_subnets(network.taken_networks(self.resolv_conf), start=int.from_bytes(self.identity.id.encode(), "big"))
-        self.base = testbed.base_key(host_recipe())
+        self.base = testbed.base_key(testbed.base_recipe())
         self.bridges = network.Bridges(self.identity, self.subnets)
         self.firewall = Firewall(self.identity, self.subnets)
         self.containers = testbed.containers(self.subnets)
@@ -117,7 +119,7 @@ class BringUp:
 
     def _state(self) -> dict:
         """Return the choices that are made once for the testbed."""
-        return {"version": 1, "control": self.subnets.control, "experiment": self.subnets.experiment, "base": self.base}
+        return {"version": 1, "control": self.subnets.control, "experiment": self.subnets.experiment, "base": self.base, "release": self.testbed.release}
 
     def _write_state(self, state: dict) -> None:
         os.makedirs(self.paths.root, 0o700, exist_ok=True)

@@ -24,7 +24,7 @@ from ..images.build import needed_commands
 from ..images.recipe import DISK
 from . import files, kernel, network
 from .addresses import MOST_PNODES, NO_SUBNETS, Subnets
-from .base import BaseCache, Recipe, host_recipe
+from .base import DEFAULT_RELEASE, RELEASES, BaseCache, Recipe, host_recipe
 from .bring_up import BringUp, BringUpMachines, Change
 from .firewall import Firewall
 from .machines import DEFAULT_SIZE, Images, Machines, Size, check_size
@@ -73,18 +73,21 @@ class LocalTestbed:
     """The local testbed ``identity`` on this machine, with its base systems and images in ``cache``.
 
     backend  of its pnodes: ``lxc``, containers, or ``qemu``, virtual machines; "" for the backend that it has, or lxc
+    release  of Debian on its pnodes, a key of RELEASES; "" for the one that it has, or the default
     size     of the virtual machines
     program  benito-host, which makes the virtual machines, see Machines
     """
 
-    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = DEFAULT_SIZE, program: dict | None = None):
+    def __init__(self, identity: Identity, cache: str, backend: str = "", size: Size = DEFAULT_SIZE, program: dict | None = None,
+                 release: str = ""):
         self.identity = identity
         self.paths = Paths(identity, cache)
         self.size = size
         self.program = program
         self.backend = backend or self.state().get("backend", LXC)
+        self.release = release or self.state().get("release", DEFAULT_RELEASE)
         self.bases = BaseCache(cache)
-        self.images = Images(cache)
+        self.images = Images(cache, self.release)
         self.limits = MachineLimits(identity.id)
 
     def ready(self, check_mode: bool = False) -> Outcome:
@@ -97,7 +100,8 @@ class LocalTestbed:
         if missing:
             raise HostError(f"packages are missing on this machine: {', '.join(missing)}. The role deter.benito.local_testbed installs them")
         kernel.check(self.paths.root)
-        recipe = host_recipe()
+        self._check_release()
+        recipe = self.base_recipe()
         key = self.base_key(recipe)
         image = self.image() if self.backend == QEMU else None
         changes = [] if self.bases.has(key) else [f"build base system {key}"]
@@ -119,7 +123,8 @@ class LocalTestbed:
         with self._locked(check_mode):
             rows = self._rows()
             before = self._describe(rows)
-            self._refuse_another_backend()
+            self._refuse_another("backend", self.backend, LXC)
+            self._refuse_another("release", self.release, DEFAULT_RELEASE)
             bring_up = (BringUpMachines if self.backend == QEMU else BringUp)(self, [self.identity.pnode(index) for index in range(count)])
             changes = bring_up.changes()
             if check_mode:
@@ -178,11 +183,22 @@ class LocalTestbed:
     def _has_image(self, digest: str) -> bool:
         return self.images.has(digest) or self.machines().has_image(digest)
 
-    def _refuse_another_backend(self) -> None:
-        found = self.state().get("backend", LXC) if self.state() else self.backend
-        if found != self.backend:
-            raise HostError(f"the local testbed {self.identity.name} has pnodes of backend {found}, not {self.backend}: remove it first (state=down), "
+    def _refuse_another(self, choice: str, wanted: str, default: str) -> None:
+        """Refuse to change a choice that a testbed keeps. ``default`` is what a testbed has that does not name it."""
+        found = self.state().get(choice, default) if self.state() else wanted
+        if found != wanted:
+            raise HostError(f"the local testbed {self.identity.name} has pnodes of {choice} {found}, not {wanted}: remove it first (state=down), "
                             "or use another name for the new one")
+
+    def _check_release(self) -> None:
+        """Refuse containers whose systemd cannot run under this machine's control groups."""
+        if self.backend == LXC and self.release != DEFAULT_RELEASE and not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+            raise HostError(f"{RELEASES[self.release]} as a container needs version 2 of control groups, and this machine has version 1: "
+                            "use backend=qemu for pnodes with a kernel of their own")
+
+    def base_recipe(self) -> Recipe:
+        """Return the recipe of the base system: that of the pnodes, or of the carrier of those that are virtual machines."""
+        return host_recipe(self.release if self.backend == LXC else DEFAULT_RELEASE)
 
     def base_key(self, recipe: Recipe) -> str:
         """Return the name of the testbed's base. A testbed keeps its base while the recipe is the same, also in another week."""

@@ -30,7 +30,7 @@ from ..images.build import build, needed_commands, require
 from ..images.recipe import DISK, Recipe, recipe
 from ..images.store import ImageStore
 from .addresses import EXPERIMENT_MTU, NO_SUBNETS, Subnets
-from .base import LXC_UNITS, PACKAGES, SUITE
+from .base import LXC_UNITS, PACKAGES
 from .names import CONTROL, EXPERIMENT, Identity, Paths
 from .pnodes import Pnodes
 
@@ -67,22 +67,23 @@ def check_size(size: Size, count: int) -> None:
         raise HostError(f"{count} pnodes of {size.memory_mb} MiB do not fit into this machine's memory of {there} MiB: use fewer pnodes or a smaller memory_mb")
 
 
-def image_recipe() -> Recipe:
+def image_recipe(release: str) -> Recipe:
     """Return the recipe of a pnode's image: the packages of a pnode that is a container, and a kernel."""
-    plain = recipe("pnode", DISK, SUITE, PACKAGES)
+    plain = recipe("pnode", DISK, release, PACKAGES)
     masked = [unit for unit in plain.masked if unit != _UNMASKED] + [*LXC_UNITS]
     return dataclasses.replace(plain, disk_mb=DISK_MB, masked=tuple(masked))
 
 
 class Images:
-    """The images of pnodes, in ``cache`` beside those of nodes."""
+    """The images of pnodes with a Debian ``release``, in ``cache`` beside those of nodes."""
 
-    def __init__(self, cache: str):
+    def __init__(self, cache: str, release: str):
+        self._release = release
         self._store = ImageStore(os.path.join(cache, "images"))
 
     def plan(self, kept: str) -> ImagePlan:
         """Return the image for a new testbed, or the one with digest ``kept``, which the testbed has used from its start."""
-        found = image_recipe().plan(time.gmtime())
+        found = image_recipe(self._release).plan(time.gmtime())
         return dataclasses.replace(found, digest=kept) if kept else found
 
     def has(self, digest: str) -> bool:
@@ -90,7 +91,7 @@ class Images:
 
     def ensure(self, plan: ImagePlan) -> bool:
         """Build the image in the cache if it is missing. Return whether it was built. Raises HostError."""
-        made_of = image_recipe()
+        made_of = image_recipe(self._release)
         require(needed_commands(DISK))
         built = self._store.ensure(plan, lambda directory: build(made_of, directory))
         self._store.touch(plan.digest)

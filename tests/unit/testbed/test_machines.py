@@ -11,8 +11,9 @@ from ansible_collections.deter.benito.plugins.module_utils.host.base.plan_check 
 from ansible_collections.deter.benito.plugins.module_utils.host.guest.network import addresses, machine_network
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ImagePlan, from_json, ports_of, to_json
 from ansible_collections.deter.benito.plugins.module_utils.testbed.addresses import Subnets
+from ansible_collections.deter.benito.plugins.module_utils.testbed.base import RELEASES
 from ansible_collections.deter.benito.plugins.module_utils.testbed.local_testbed import LocalTestbed
-from ansible_collections.deter.benito.plugins.module_utils.testbed.machines import Images, Machines, Size, check_size
+from ansible_collections.deter.benito.plugins.module_utils.testbed.machines import Images, Machines, Size, check_size, image_recipe
 from ansible_collections.deter.benito.plugins.module_utils.testbed.names import Identity, Paths
 
 IMAGE = ImagePlan(digest="0123456789abcdef", name="pnode", form="disk", disk_format="qcow2", kernel=True)
@@ -70,6 +71,29 @@ def test_pnodes_without_their_carrier_are_stopped_and_the_carrier_has_no_plan(ma
     assert not machines.has_plan(machines.plan(["own-bed-0"], IMAGE, Size()))
 
 
+def test_image_of_each_release_is_another_one(tmp_path):
+    recipes = {release: image_recipe(release) for release in RELEASES}
+    assert [found.suite for found in recipes.values()] == ["bookworm", "trixie"]
+    assert len({Images(str(tmp_path), release).plan("").digest for release in RELEASES}) == 2
+
+
+def test_testbed_keeps_its_release(tmp_path):
+    identity = Identity(str(tmp_path), "own-bed")
+    paths = Paths(identity, str(tmp_path / "cache"))
+    os.makedirs(paths.root)
+    assert LocalTestbed(identity, paths.cache).release == "bookworm"
+    with open(paths.state, "w", encoding="utf-8") as stream:
+        json.dump({"control": SUBNETS.control, "experiment": SUBNETS.experiment, "backend": "qemu", "release": "trixie"}, stream)
+    assert LocalTestbed(identity, paths.cache).release == "trixie"
+    with pytest.raises(HostError, match="has pnodes of release trixie, not bookworm"):
+        LocalTestbed(identity, paths.cache, release="bookworm")._refuse_another("release", "bookworm", "bookworm")
+
+
+def test_carrier_of_machines_of_any_release_has_the_default_one(tmp_path):
+    assert LocalTestbed(Identity(str(tmp_path), "own-bed"), str(tmp_path), "qemu", release="trixie").base_recipe().suite == "bookworm"
+    assert LocalTestbed(Identity(str(tmp_path), "own-bed"), str(tmp_path), "lxc", release="trixie").base_recipe().suite == "trixie"
+
+
 @pytest.mark.parametrize(("size", "says"), [
     (Size(128, 1), "128 MiB of memory"), (Size(1024, 0), "0 processors"), (Size(1024, 65), "65 processors"),
 ])
@@ -110,5 +134,5 @@ def test_image_is_copied_completely_and_an_interrupted_copy_restarts(tmp_path):
     target = tmp_path / "carrier"
     os.makedirs(target / f".partial-{IMAGE.digest}")
     (target / f".partial-{IMAGE.digest}" / "disk").write_text("half")
-    Images(str(tmp_path / "cache")).bring(IMAGE, str(target))
+    Images(str(tmp_path / "cache"), "bookworm").bring(IMAGE, str(target))
     assert sorted(os.listdir(target)) == [IMAGE.digest] and (target / IMAGE.digest / "disk").read_text() == "disk"
