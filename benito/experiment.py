@@ -19,7 +19,7 @@ from ansible_collections.deter.benito.plugins.module_utils.experiment.directory 
     ExperimentState,
     benito_home,
 )
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import BOOTED, ENDED, unmet
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import BOOTED, ENDED
 
 from .errors import ExperimentError, InputError, Problem, RunError, WaitTimeout
 from .runs import Run, run_playbook
@@ -155,7 +155,7 @@ class Experiment:
 
         Raises ExperimentError if the experiment does not exist, RunError if it cannot be looked at.
         """
-        return self._look({})
+        return self._look({})[0]
 
     def nodes(self) -> list[dict[str, str]]:
         """Return a dictionary for each node, see Status.nodes. Raises as ``status`` does."""
@@ -178,11 +178,11 @@ class Experiment:
             time.sleep(_POLL_S)
         if state.state != ACTIVE:
             raise ExperimentError(f"experiment {self} is {state}: swap it in first")
-        status = self._look({"wait_until": until, "wait_timeout": max(0.0, deadline - time.monotonic())})
-        if status.failures and not all("in time" in line for line in status.failures):
-            raise RunError("show", 1, tuple(("", line) for line in status.failures), f"cannot wait for {self}")
-        if unmet(list(status.nodes), until):
-            raise WaitTimeout(status.failures[-1] if status.failures else f"experiment {self}: not all nodes are {until}")
+        status, late = self._look({"wait_until": until, "wait_timeout": max(0.0, deadline - time.monotonic())})
+        if status.failures:
+            raise RunError("show", 1, tuple(("", line.strip()) for line in status.failures), f"cannot wait for {self}")
+        if late:
+            raise WaitTimeout(late)
         return status
 
     def reboot(self, nodes: Sequence[str], *, show: bool = False) -> None:
@@ -206,15 +206,17 @@ class Experiment:
         self.play("image", {"out": str(path), "partitions": partitions}, f"the picture of {self} was not drawn", show=show)
         return str(path)
 
-    def _look(self, variables: Mapping[str, Any]) -> Status:
+    def _look(self, variables: Mapping[str, Any]) -> tuple[Status, str]:
+        """Return (status, which nodes are not what was waited for, as a sentence)."""
         state = self.read_state()
         if state.state == SWAPPED:
-            return Status(state.state, state.since, state.reason)
+            return Status(state.state, state.since, state.reason), ""
         run = run_playbook("show", {"pid": self.pid, "eid": self.eid, **variables}, self.home)
         found = run.result("Make the table of the nodes")
         if not found or found.get("failed"):
             run.require(f"{self} cannot be looked at")
-        return Status(found["state"], state.since, state.reason, tuple(found["nodes"]), tuple(found["substrates"]), tuple(found["message"]))
+        status = Status(found["state"], state.since, state.reason, tuple(found["nodes"]), tuple(found["substrates"]), tuple(found["failures"]))
+        return status, found["message"][-1] if found["late"] else ""
 
 
 def read_assignment(directory: ExperimentDirectory) -> dict[str, list[str]]:

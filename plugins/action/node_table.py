@@ -17,5 +17,5 @@ class ActionModule(DirectoryAction):
         shown = show_nodes(directory, params["reports"], params["wait_until"] or "")
         return {
             "changed": False, "state": shown.state, "nodes": shown.nodes, "table": table(shown.nodes) or shown.text, "substrates": shown.substrates,
-            "message": shown.message,
+            "failures": shown.failures, "late": shown.late, "message": shown.message,
         }

@@ -60,8 +60,18 @@ substrates:
   returned: success
   type: list
   elements: str
+failures:
+  description: Which vhosts could not be asked, and why, as lines of text.
+  returned: success
+  type: list
+  elements: str
+late:
+  description: The nodes that are not what O(wait_until) says.
+  returned: success
+  type: list
+  elements: str
 message:
-  description: Which vhosts could not be asked and why, and what was waited for in vain, as lines for a person.
+  description: Both of the above as lines for a person.
   returned: success
   type: list
   elements: str

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..experiment.directory import ExperimentDirectory
 from .finish import failure_lines
-from .node_table import node_rows, unmet
+from .node_table import BOOTED, node_rows, unmet
 from .vhost_health import substrate_lines
 
 _MOST_NAMES = 10
@@ -23,13 +23,17 @@ class Shown:
     nodes       a row for each node, see node_table.py; [] while it is swapped out
     text        lines that stand for the table where there are no nodes
     substrates  their states, as lines of text
-    message     which vhosts could not be asked and why, and what was waited for in vain; [] if all is well
+    failures    lines of text: which vhosts could not be asked, and why
+    late        the nodes that are not what was waited for
+    message     both as lines for a person; [] if all is well
     """
 
     state: str
     nodes: list[dict[str, str]]
     text: list[str]
     substrates: list[str]
+    failures: list[str]
+    late: list[str]
     message: list[str]
 
 
@@ -43,13 +47,12 @@ def show_nodes(directory: ExperimentDirectory, reports: dict[str, dict[str, Any]
     """
     state = directory.read_state()
     rows = node_rows(directory, reports)
-    failures = {vhost: str(report["failure"]) for vhost, report in reports.items() if report.get("failure")}
-    message = failure_lines(directory, failures)
-    if failures:
-        message.insert(0, f"experiment {directory}: {len(failures)} of {len(reports)} vhosts could not be asked")
+    failed = {vhost: str(report["failure"]) for vhost, report in reports.items() if report.get("failure")}
+    failures = failure_lines(directory, failed)
     late = unmet(rows, until)
+    message = [f"experiment {directory}: {len(failed)} of {len(reports)} vhosts could not be asked", *failures] if failures else []
     if late:
+        what = "booted" if until == BOOTED else "ended their start commands"
         names = ", ".join(late[:_MOST_NAMES]) + (f" and {len(late) - _MOST_NAMES} more" if len(late) > _MOST_NAMES else "")
-        what = "booted" if until == "booted" else "ended their start commands"
         message.append(f"experiment {directory}: not all nodes have {what} in time: {names}")
-    return Shown(state.state, rows, [] if rows else [f"experiment {directory} is {state}"], substrate_lines(reports), message)
+    return Shown(state.state, rows, [] if rows else [f"experiment {directory} is {state}"], substrate_lines(reports), failures, late, message)
