@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import BOOTED, ENDED, aligned, table
 
 from ..errors import RunError
@@ -19,7 +20,7 @@ from ..options import Json, Name, one_of
 from ..output import print_json, print_lines
 from ..which import which
 
-_WIDTH = 70  # of a reason in the list
+_WIDTH = 300  # of a reason in the list
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,7 @@ def list_experiments(as_json: Json = False) -> None:
         print_json([asdict(entry) for entry in found])
     elif found:
         rows = [(entry.name, entry.state, *("-" if count is None else str(count) for count in (entry.nodes, entry.pnodes)), age(entry.age_s),
-                 " ".join(entry.reason.split())[:_WIDTH]) for entry in found]
+                 clean_line(entry.reason, _WIDTH)) for entry in found]
         print_lines(aligned([("EXPERIMENT", "STATE", "NODES", "PNODES", "AGE", "REASON" if any(row[-1] for row in rows) else ""), *rows]))
     else:
         typer.echo("no experiments", err=True)
