@@ -72,6 +72,7 @@ def fixture_installed(tmp_path_factory) -> Path:
 @pytest.fixture(name="site", scope="module")
 def fixture_site(tmp_path_factory) -> Path:
     """Return a folder in which pip has installed the package, from a copy of what the collection has for it."""
+    pytest.importorskip("setuptools", "77", "pip builds the package by it")
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "benito", folder / "source" / "benito", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "requirements.txt"):

@@ -131,6 +131,6 @@ def test_planning_code_does_not_import_ansible():
 def test_every_file_and_folder_that_the_page_names_exists():
     text = (ROOT / "docs" / "walkthrough.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:[\w-]+/)*[\w-]+(?:\.py|\.yml|/))`", text))
-    paths = [path for folder in ("plugins", "playbooks", "tests") for path in (ROOT / folder).rglob("*")]
+    paths = [path for folder in ("benito", "plugins", "playbooks", "tests") for path in (ROOT / folder).rglob("*")]
     there = {f"/{path.relative_to(ROOT).as_posix()}{'/' if path.is_dir() else ''}" for path in paths}
     assert not [name for name in named if not any(path.endswith(f"/{name}") for path in there) and name != "route/"]
