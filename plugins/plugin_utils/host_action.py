@@ -108,7 +108,8 @@ class HostAction(ActionBase):
             for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
                 if not self.is_there(path):
                     return outcome({"changed": True, "changes": [f"{arguments[0]}: everything, on {here} yet"]})
-        result = self.run_program(program, *arguments, "-e", paths.experiment, *check)
+        with self.show_progress(" ".join(arguments)):
+            result = self.run_program(program, *arguments, "-e", paths.experiment, *check)
         return outcome(self._wait_for_job(result) if "job" in result else result)
 
     def is_there(self, path: str) -> bool:
