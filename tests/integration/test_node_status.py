@@ -65,7 +65,7 @@ def fixture_swapped_in(playbook, testbed, benito_home, tmp_path_factory):
         (support.ROOT / ".cache" / "images").mkdir(parents=True, exist_ok=True)
         images.symlink_to(support.ROOT / ".cache" / "images")
     with support.experiments(playbook, testbed, benito_home, "status", tmp_path_factory.mktemp("status"), support.Experiment.print_nodes) as make:
-        experiment = make(topdl(TOPOLOGY), packing=3)
+        experiment = make(topdl(TOPOLOGY), packing=3, qemu_start="cold")
         experiment.play("swapin")
         yield experiment
 
@@ -130,8 +130,7 @@ def test_a_container_that_reboots_and_a_machine_that_is_killed_are_told_within_t
         before = stamp_on(swapped_in)
         swapped_in.ssh(VHOST, f"benito-host reboot -e {swapped_in.name} box")
         assert stream.node("box", state="running")["since"] > before
-        stream.node("box", state="booted", limit_s=60)
-        stream.node("box", start_command="ended", exit_status=4)
+        stream.node("box", limit_s=60, state="booted", start_command="ended", exit_status=4)
 
 
 def test_killing_watcher_and_supervisor_loses_nothing_and_ends_no_machine(swapped_in):
@@ -160,8 +159,9 @@ def test_counters_and_what_nodes_have_printed_are_shown(swapped_in):
     sent = shown("counters", "plain")["plain"]["inf000"]["tx_bytes"] - before["plain"]["inf000"]["tx_bytes"]
     assert sent >= 10 * 1028
     assert shown("console", "plain")["texts"] == {"output": "out of plain", "errors": ""}
-    assert "login:" in shown("console", "machine")["texts"]["console"]
-    assert set(shown("console", "box", "--lines", "3")["texts"]) == {"console"}
+    assert "Booting" in shown("console", "machine")["texts"]["console"]
+    box = shown("console", "box", "--lines", "3")["texts"]["console"]
+    assert "Multi-User System" in box and len(box.splitlines()) == 3
 
 
 def test_the_stream_ends_when_the_experiment_leaves(swapped_in):

@@ -33,7 +33,8 @@ def status(paths: ExperimentPaths, probe: bool = False) -> dict:
     kinds = {vnode.kind for vnode in plan.vnodes}
     found = {name: node for part in KIND_PARTS if part.kind in kinds for name, node in part.status(plan, paths).items()}
     changes = read_changes(paths)
-    since = {name: {"since": changes[name][1]} for name, node in found.items() if name in changes and changes[name][0] == node["state"]}
+    since = {name: {"since": changes[name][1]} for name, node in found.items()
+             if node["state"] != "ghost" and name in changes and changes[name][0] == node["state"]}
     health = look(plan, paths, {name: node["state"] for name, node in found.items()}, probe)
     return {
         "changed": False,

@@ -30,7 +30,7 @@ from ..run.kinds import KIND_PARTS
 _REPORT = syscalls.IN_MODIFY | syscalls.IN_ATTRIB | syscalls.IN_MOVE_SELF | syscalls.IN_DELETE_SELF
 _AGAIN_S = (0.2, 1.0, 3.0)  # looks after an end or a request: systemd may not have seen yet what the kernel has told
 _BURST_S = 0.05
-_PAUSE = 5  # a look is followed by a pause of so many times its duration, so that hostile nodes cannot keep the processor busy
+_PAUSE, _LONGEST_PAUSE_S = 5, 1.0  # times the processor time of a look, which is followed by a pause: hostile nodes cannot keep the processor busy
 
 
 class BootWatch:
@@ -74,7 +74,9 @@ class BootWatch:
         now = time.monotonic()
         names = [name for name, times in self._due.items() if times[0] <= now]
         if names and now >= self._earliest:
+            before = _processor_s()
             self._look(names, now)
+            self._earliest = time.monotonic() + min(_PAUSE * (_processor_s() - before), _LONGEST_PAUSE_S)
         return readable
 
     def _on_reports(self) -> None:
@@ -116,8 +118,6 @@ class BootWatch:
                 except (BenitoError, OSError) as exc:
                     print(f"benito-host: the state of nodes is not known: {message(exc)}", file=sys.stderr, flush=True)
         self._answer(found)
-        ended = time.monotonic()
-        self._earliest = ended + _PAUSE * (ended - began)
 
     def _parts(self) -> list:
         kinds = {vnode.kind for vnode in self._plan().vnodes}
@@ -150,6 +150,11 @@ class BootWatch:
             del self._ends[fd]
             self._poll.unregister(fd)
             os.close(fd)
+
+
+def _processor_s() -> float:
+    """Return the processor time of this process and its children."""
+    return sum(os.times()[:4])
 
 
 def fork_boot_watch(paths: ExperimentPaths, plan: Callable[[], HostPlan]) -> tuple[socket.socket, int]:

@@ -22,6 +22,7 @@ class _Client:
     def __init__(self, sock: socket.socket):
         self.sock = sock
         self.most = 0
+        self.events = select.EPOLLIN
         self._waiting: list[bytes] = []
         self._bytes = 0
 
@@ -125,7 +126,11 @@ class Publisher:
         if not stays:
             self._drop(fd)
             return
-        self._poll.modify(fd, select.EPOLLIN | select.EPOLLOUT if self._clients[fd].waits else select.EPOLLIN)
+        client = self._clients[fd]
+        events = select.EPOLLIN | select.EPOLLOUT if client.waits else select.EPOLLIN
+        if events != client.events:
+            client.events = events
+            self._poll.modify(fd, events)
 
     def _drop(self, fd: int) -> None:
         client = self._clients.pop(fd)

@@ -127,20 +127,37 @@ def test_what_a_node_puts_in_the_place_of_its_report_is_not_followed(kind, watch
     watched(one="running", two="dead")
 
 
-def test_a_node_that_writes_all_the_time_is_looked_at_a_few_times_a_second(kind, watched, monkeypatch):
+def test_a_node_that_writes_all_the_time_is_looked_at_a_few_times_a_second(kind, watched):
     real = kind.status
 
-    def slow(plan, paths):
-        time.sleep(0.05)
+    def costly(plan, paths):
+        until = time.process_time() + 0.05
+        while time.process_time() < until:
+            pass
         return real(plan, paths)
 
-    kind.status = slow
+    kind.status = costly
     kind.looks.clear()
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         kind.report("one", "noise")
         watched.watch.step(0.001)
     assert 2 <= len(kind.looks) <= 9
+
+
+def test_a_look_that_waits_for_somebody_does_not_put_off_the_next_one(kind, watched):
+    real = kind.status
+
+    def waiting(plan, paths):
+        time.sleep(0.5)
+        return real(plan, paths)
+
+    kind.status = waiting
+    kind.report("two", "booted")
+    watched(two="booted", limit_s=2.0)
+    kind.status = real
+    kind.processes["one"].kill()
+    watched(one="dead", limit_s=0.5)
 
 
 def test_a_look_that_fails_is_told_and_the_next_one_succeeds(kind, watched, capfd):
