@@ -53,6 +53,7 @@ def test_to_list_experiments_takes_next_to_nothing(program):
 @pytest.mark.parametrize(("arguments", "kinds"), [
     (["apply", "--part", "network"], set()), (["apply", "--part", "processes"], {"process.kind"}), (["status"], {"process.kind"}), (["probe"], set()),
     (["start-commands", "--check"], {"process.kind"}), (["apply", "--part", "machines"], {"qemu.kind"}), (["down"], KINDS),
+    (["counters"], {"process.kind"}), (["console", "a"], {"process.kind"}), (["watch", "-e", "No.such"], set()),
 ])
 def test_of_the_kinds_of_nodes_only_those_are_read_that_a_command_is_about(program, arguments, kinds):
     @sandboxed
@@ -63,6 +64,13 @@ def test_of_the_kinds_of_nodes_only_those_are_read_that_a_command_is_about(progr
         assert "qemu.kind" in kinds or not others & (HEAVY - {"hashlib"})
 
     body()
+
+
+def test_the_supervisor_with_its_watch_reads_no_kind_of_nodes_before_it_looks(program):
+    text = f"import sys; sys.path.insert(0, {str(program.parent)!r}); import benito_host.host.run.supervisor; print(*sys.modules)"
+    done = subprocess.run(["python3", "-IS", "-c", text], capture_output=True, text=True, check=True)
+    names = set(done.stdout.split())
+    assert "benito_host.host.watch.node_watch" in names and not names & (HEAVY | {f"benito_host.host.{kind}" for kind in KINDS})
 
 
 def test_installing_reads_no_kind_of_nodes_and_no_network(program):

@@ -19,9 +19,11 @@ from ansible_collections.deter.benito.plugins.module_utils.host.base.watch_socke
 from ansible_collections.deter.benito.plugins.module_utils.host.run.apply import apply
 from ansible_collections.deter.benito.plugins.module_utils.host.run.events import EventLoop, Source
 from ansible_collections.deter.benito.plugins.module_utils.host.start_commands.start_command import StartCommand
+from ansible_collections.deter.benito.plugins.module_utils.host.watch import node_watch
 from ansible_collections.deter.benito.plugins.module_utils.host.watch.node_watch import BURST_S, NodeWatch
 from ansible_collections.deter.benito.plugins.module_utils.host.watch.plan_cache import PlanCache
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, ImagePlan, VnodePlan
+from ansible_collections.deter.benito.tests.unit.host.physical import test_physical_nodes as physical
 from ansible_collections.deter.benito.tests.unit.host.plans import LOCAL, plan, with_vnode
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 
@@ -167,22 +169,52 @@ def test_a_burst_is_looked_at_once():
     assert 1 <= len(looks) <= 2
 
 
-@sandboxed
-def test_a_child_that_was_killed_is_replaced():
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_child_that_was_killed_or_hangs_is_replaced(number):
     """The child of a plan with a virtual machine; there is no systemd here, so the machine is missing."""
-    control = ControlPlan("bvcontrol", "02:00:00:00:99:00", "192.0.2.9/24")
-    machine = VnodePlan("vm", "qemu", "vm", plan().vnodes[0].interfaces, control=control, image="0" * 32)
-    install_plan(plan(vnodes=(machine,), images=(ImagePlan("0" * 32, "tiny", "disk", "raw"),)))
+    @sandboxed
+    def body():
+        node_watch._SLOW_S = 1
+        control = ControlPlan("bvcontrol", "02:00:00:00:99:00", "192.0.2.9/24")
+        machine = VnodePlan("vm", "qemu", "vm", plan().vnodes[0].interfaces, control=control, image="0" * 32)
+        install_plan(plan(vnodes=(machine,), images=(ImagePlan("0" * 32, "tiny", "disk", "raw"),)))
+        here = Supervised()
+        here.watch._child_began -= 10  # it has lived for long
+        first = here.watch._child_pid
+        assert first > 1
+        os.kill(first, number)
+        deadline = time.monotonic() + 20
+        while here.watch._child_pid == first:
+            assert time.monotonic() < deadline, "no other child was started"
+            here.loop.step(0.05)
+        os.waitpid(first, 0)
+
+    body()
+
+
+@sandboxed
+def test_a_machine_that_is_a_node_is_watched_like_any_other():
+    physical.machine()
+    install_plan(physical.PLAN)
+    apply(PATHS)
     here = Supervised()
-    here.watch._child_began -= 10  # it has lived for long
-    first = here.watch._child_pid
-    assert first > 1
-    os.kill(first, signal.SIGKILL)
-    os.waitpid(first, 0)
-    deadline = time.monotonic() + 5
-    while here.watch._child_pid == first:
-        assert time.monotonic() < deadline, "no other child was started"
-        here.loop.step(0.05)
+    line = here.next()
+    assert line["startup"] == [0, ""] and {name: (node["kind"], node["state"]) for name, node in line["nodes"].items()} == {"r": ("embedded_pnode", "booted")}
+    subprocess.run(["ip", "link", "set", "inf000", "down"], check=True)
+    ask_for_a_look(PATHS)
+    line = here.next()
+    assert (line["node"], line["state"]) == ("r", "missing")
+
+
+@sandboxed
+def test_what_nobody_tells_is_seen_by_the_slow_look():
+    node_watch._SLOW_S = 1
+    built()
+    here = Supervised()
+    assert here.next()["event"] == "snapshot"
+    unpin("b")
+    line = here.next()
+    assert (line["node"], line["state"]) == ("b", "missing")
 
 
 @sandboxed
