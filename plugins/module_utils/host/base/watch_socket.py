@@ -1,8 +1,8 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Unix socket at which the supervisor of an experiment publishes the states of its nodes, and by which it is asked to look again.
+"""The Unix sockets of an experiment's supervisor: at one it publishes the states of its nodes, at the other it is asked to look again.
 
-Only root can connect. The socket is reached by its folder's descriptor, because the path of a socket has at most 108 characters.
+Only root can connect. They are reached by their folder's descriptor, because the path of a socket has at most 108 characters.
 """
 
 from __future__ import annotations
@@ -14,25 +14,20 @@ from contextlib import contextmanager, suppress
 
 from .paths import ExperimentPaths, remove_file
 
-NAME = "watch.sock"
-LOOK = b"look\n"
-"""What a client sends to have all nodes looked at."""
+_PUBLISHED, _ASKED = "watch.sock", "look.sock"
 _WAITING = 64  # connections that the supervisor has not accepted yet
 
 
 def listen(paths: ExperimentPaths) -> socket.socket:
     """Return a socket that listens for clients and does not block. It replaces that of an earlier supervisor. Raises OSError."""
-    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-    try:
-        with _address(paths) as address:
-            remove_file(address)
-            found.bind(address)
-            os.chmod(address, 0o600)
-        found.listen(_WAITING)
-    except OSError:
-        found.close()
-        raise
+    found = _bound(paths, socket.SOCK_STREAM, _PUBLISHED)
+    found.listen(_WAITING)
     return found
+
+
+def listen_for_questions(paths: ExperimentPaths) -> socket.socket:
+    """Return a socket that has a datagram for each ``ask_for_a_look``, and does not block. It replaces an earlier one. Raises OSError."""
+    return _bound(paths, socket.SOCK_DGRAM, _ASKED)
 
 
 def connect(paths: ExperimentPaths, limit_s: float) -> socket.socket:
@@ -40,7 +35,7 @@ def connect(paths: ExperimentPaths, limit_s: float) -> socket.socket:
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         found.settimeout(limit_s)
-        with _address(paths) as address:
+        with _address(paths, _PUBLISHED) as address:
             found.connect(address)
     except OSError:
         found.close()
@@ -50,15 +45,28 @@ def connect(paths: ExperimentPaths, limit_s: float) -> socket.socket:
 
 def ask_for_a_look(paths: ExperimentPaths) -> None:
     """Ask the supervisor to look at all nodes, because the caller has changed some. Does nothing where no supervisor runs."""
-    with suppress(OSError):
-        with connect(paths, 1.0) as found:
-            found.sendall(LOOK)
+    with suppress(OSError), _address(paths, _ASKED) as address:  # it is busy where it has no room for one more: it will look
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as found:
+            found.sendto(b"look", address)
+
+
+def _bound(paths: ExperimentPaths, kind: int, name: str) -> socket.socket:
+    found = socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    try:
+        with _address(paths, name) as address:
+            remove_file(address)
+            found.bind(address)
+            os.chmod(address, 0o600)
+    except OSError:
+        found.close()
+        raise
+    return found
 
 
 @contextmanager
-def _address(paths: ExperimentPaths) -> Iterator[str]:
+def _address(paths: ExperimentPaths, name: str) -> Iterator[str]:
     folder = os.open(paths.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{folder}/{NAME}"
+        yield f"/proc/self/fd/{folder}/{name}"
     finally:
         os.close(folder)

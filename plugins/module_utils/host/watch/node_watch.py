@@ -21,6 +21,7 @@ from ...errors import BenitoError
 from ..base import syscalls
 from ..base.os_errors import message
 from ..base.paths import ExperimentPaths
+from ..base.watch_socket import listen_for_questions
 from ..run.kinds import KIND_PARTS, unbuilt
 from ..start_commands.start_command import outcome
 from .boot_watch import fork_boot_watch
@@ -46,6 +47,8 @@ class NodeWatch:
         self._plan = PlanCache(paths)
         self._states = NodeStates(paths)
         self._publisher = Publisher(paths, self._poll)
+        self._questions = listen_for_questions(paths)
+        self._poll.register(self._questions.fileno(), select.EPOLLIN)
         self._timer = syscalls.interval_timer(_SLOW_S)
         self._poll.register(self._timer, select.EPOLLIN)
         self._child: socket.socket | None = None
@@ -69,11 +72,12 @@ class NodeWatch:
             elif self._child and fd == self._child.fileno():
                 self._on_child(self._child)
                 acts = True
+            elif fd == self._questions.fileno():
+                self._take_questions()
+                self._looks = acts = True
             else:
-                asks = self._publisher.on_event(fd, events)
-                self._looks = self._looks or bool(asks)
-                acts = acts or bool(asks) or self._publisher.is_awaited
-        return acts
+                self._publisher.on_event(fd, events)
+        return acts or self._publisher.is_awaited
 
     def act(self) -> None:
         """Look at what has to be looked at, and publish what has changed. A failure is printed, and what was known stays."""
@@ -98,6 +102,13 @@ class NodeWatch:
         self._failure = reason
         self._looks = True
         self.act()
+
+    def _take_questions(self) -> None:
+        try:
+            while self._questions.recv(_CHUNK):
+                pass
+        except OSError:
+            pass  # that was all
 
     def _on_timer(self) -> bool:
         try:

@@ -8,7 +8,7 @@ import select
 import socket
 
 from ..base.paths import ExperimentPaths
-from ..base.watch_socket import LOOK, listen
+from ..base.watch_socket import listen
 
 MOST_CLIENTS = 32
 MOST_WAITING = 1 << 20
@@ -46,6 +46,15 @@ class _Client:
             self._waiting[:1] = [rest] if rest else []
         return True
 
+    def has_gone(self) -> bool:
+        """Take what the client has said. Return whether it has hung up."""
+        try:
+            return not self.sock.recv(_RECEIVE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     @property
     def waits(self) -> bool:
         return bool(self._waiting)
@@ -68,29 +77,15 @@ class Publisher:
         """Whether a client has no snapshot yet."""
         return any(not client.most for client in self._clients.values())
 
-    def on_event(self, fd: int, events: int) -> bool | None:
-        """Handle an event of epoll. Return whether a client asks for a look, or None when the descriptor is none of the publisher's."""
+    def on_event(self, fd: int, events: int) -> None:
+        """Handle an event of epoll. What clients say is not listened to."""
+        client = self._clients.get(fd)
         if fd == self._listener.fileno():
             self._accept()
-            return False
-        client = self._clients.get(fd)
-        if client is None:
-            return None
-        asks = False
-        if events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
-            try:
-                said = client.sock.recv(_RECEIVE)
-            except BlockingIOError:
-                said = b"\n"
-            except OSError:
-                said = b""
-            asks = LOOK.strip() in said
-            if not said:
-                self._drop(fd)
-                return asks
-        if events & select.EPOLLOUT:
+        elif client and events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR) and client.has_gone():
+            self._drop(fd)
+        elif client and events & select.EPOLLOUT:
             self._settle(fd, client.flush())
-        return asks
 
     def publish(self, data: bytes) -> None:
         """Send lines to every client that has a snapshot."""

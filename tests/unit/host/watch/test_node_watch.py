@@ -155,6 +155,20 @@ def test_a_changed_plan_is_told_by_a_new_snapshot():
 
 
 @sandboxed
+def test_a_question_is_not_lost_when_its_asker_is_gone_and_an_answer_is_due():
+    """The supervisor of a busy machine comes late to everything at once."""
+    install_plan(PLAN)
+    here = Supervised()
+    assert here.next()["startup"][0] == 1
+    built()
+    with connect(PATHS, 5):  # has an answer due
+        time.sleep(2 * BURST_S)
+        here.watch.read()
+        here.watch.act()
+        assert [line["startup"] for line in (here.next() for _number in range(4)) if line["event"] == "vhost"] == [[0, ""]]
+
+
+@sandboxed
 def test_a_burst_is_looked_at_once():
     built()
     here = Supervised()

@@ -10,7 +10,7 @@ import stat
 import time
 
 import pytest
-from ansible_collections.deter.benito.plugins.module_utils.host.base.watch_socket import ask_for_a_look, connect
+from ansible_collections.deter.benito.plugins.module_utils.host.base.watch_socket import ask_for_a_look, connect, listen_for_questions
 from ansible_collections.deter.benito.plugins.module_utils.host.watch.publisher import MOST_CLIENTS, MOST_WAITING, Publisher
 from ansible_collections.deter.benito.tests.unit.host.watch.test_states import Here
 
@@ -19,13 +19,13 @@ class Served:
     """A publisher with the loop that serves it."""
 
     def __init__(self, paths):
-        self.paths, self.poll, self.asked = paths, select.epoll(), 0
+        self.paths, self.poll = paths, select.epoll()
         self.publisher = Publisher(paths, self.poll)
 
     def serve(self):
         while events := self.poll.poll(0):
             for fd, mask in events:
-                self.asked += bool(self.publisher.on_event(fd, mask))
+                self.publisher.on_event(fd, mask)
 
     def client(self, greeting=b"hello\n"):
         sock = connect(self.paths, 5)
@@ -96,10 +96,20 @@ def test_more_clients_than_allowed_are_turned_away(served):
     assert clients[-1].recv(100) == b"" and clients[0].recv(100) == b"hello\n"
 
 
-def test_whoever_has_changed_something_asks_for_a_look_and_where_nobody_listens_it_does_nothing(served, tmp_path):
-    ask_for_a_look(served.paths)
+def test_what_clients_say_is_not_listened_to(served):
+    one = served.client()
+    one.sendall(b"x" * 10000)
     served.serve()
-    assert served.asked == 1
+    served.publisher.publish(b"change\n")
+    assert one.recv(100) == b"hello\nchange\n"
+
+
+def test_questions_arrive_from_whoever_has_gone_and_never_wait(served, tmp_path):
+    ask_for_a_look(served.paths)  # nobody listens
+    questions = listen_for_questions(served.paths)
+    for _number in range(1000):
+        ask_for_a_look(served.paths)
+    assert questions.recv(100) == b"look" and stat.S_IMODE(os.stat(f"{served.paths.run}/look.sock").st_mode) == 0o600
     ask_for_a_look(Here(str(tmp_path / "nowhere")))
 
 
