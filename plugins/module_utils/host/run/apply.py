@@ -16,6 +16,7 @@ from ..base.os_errors import explained, message
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_applied, read_plan, remember_applied
 from ..base.systemctl import systemctl
+from ..base.watch_socket import ask_for_a_look
 from ..net.firewall import apply_firewall, firewall_state, remove_firewall
 from ..net.foreign_filters import close_foreign_filters, pass_foreign_filters
 from ..net.probe import answering, make_endpoints
@@ -49,6 +50,9 @@ def apply(paths: ExperimentPaths, parts: tuple[str, ...] = PARTS, dry_run: bool 
             return {**_result(changes), "warnings": warnings}
         except OSError as exc:
             raise HostError(explained(exc)) from exc
+        finally:
+            if not dry_run:
+                ask_for_a_look(paths)
 
 
 def answer(paths: ExperimentPaths) -> dict:
