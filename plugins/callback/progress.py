@@ -151,7 +151,9 @@ class CallbackModule(DefaultCallback):
     def _end(self, status: str) -> None:
         """End the run, once."""
         if self._run:
-            self._show_ended(self._run.leave())
+            ended = self._run.leave()
+            if status != INTERRUPTED:
+                self._show_ended(ended)
             self._run.end(status)
         if self._line:
             self._line.stop()

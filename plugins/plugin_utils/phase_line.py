@@ -54,8 +54,10 @@ class PhaseLine:
     def stop(self) -> None:
         """Show nothing any more."""
         with self._lock:
-            self._stopped.set()
-            self._finish_line()
+            if not self._stopped.is_set():
+                self._stopped.set()
+                self._finish_line()
+                self._display.display = self._original
 
     def end_phase(self, phase: RunningPhase) -> None:
         """Print the line of a phase that has ended."""

@@ -72,5 +72,6 @@ def phase_of(path: str, name: str) -> PhaseKind | None:
     path  of the play's file, with or without the line
     name  of the play, which names the phase of a play that the table does not have
     """
-    place = os.path.relpath(os.path.realpath(path.rpartition(".yml")[0]), PLAYBOOKS)
-    return None if place.startswith(os.pardir) else PHASES.get(place, PhaseKind(name[:1].lower() + name[1:]))
+    file, suffix, _line = path.rpartition(".yml")
+    place = os.path.relpath(os.path.realpath(file), PLAYBOOKS)
+    return None if not suffix or place.startswith(os.pardir) else PHASES.get(place, PhaseKind(name[:1].lower() + name[1:]))

@@ -32,7 +32,7 @@ class RunProgress:
         self._holder = Holder.of_playbook()
         self._run_began = events.event(events.RUN_BEGAN, self._holder, playbook=playbook, process=self._holder.as_dict(), boot_id=events.boot_id())
         self._sizes: dict[str, int] = {}  # of results of swap_begin
-        self._directory = ""
+        self._directory, self._failed = "", False  # whether an event could not be written: trying again may take long
         self._kept: list[dict[str, Any]] = []  # events from before the directory was known
         self._progress: dict[str, Any] = {}
         self._progress_at, self._announced = 0.0, False  # whether the phase's beginning is recorded: a phase with nothing to do has no events
@@ -125,10 +125,10 @@ class RunProgress:
         events.append(directory, self._run_began, *kept)
 
     def _record(self, kind: str, **fields: Any) -> None:
-        if not self._records:
+        if not self._records or (kind == events.PHASE_PROGRESS and self._failed):
             return
         found = events.event(kind, self._holder, **fields)
         if self._directory:
-            events.append(self._directory, found)
+            self._failed |= not events.append(self._directory, found)
         else:
             self._kept = [*self._kept, found][-_MOST_KEPT:]

@@ -33,7 +33,7 @@ TERMINATED = "terminated"
 MOST_BYTES = 8 * 2**20
 _LINES, _WIDTH = 40, 400  # of a text
 _LAST_BYTES = 2**17  # longer than any line
-_LOCK_LIMIT_S, _LOCK_POLL_S, _READ_POLL_S = 5.0, 0.01, 0.2
+_LOCK_LIMIT_S, _LOCK_POLL_S, _READ_POLL_S = 2.0, 0.01, 0.2
 
 
 def run_of(holder: Holder) -> str:

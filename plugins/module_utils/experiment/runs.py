@@ -57,16 +57,18 @@ class Run:
 
 def runs_of(found: Iterable[dict[str, Any]]) -> list[Run]:
     """Return the runs that the events tell of, the oldest first. A run without an end whose process is gone is interrupted."""
-    runs: dict[str, Run] = {}
+    runs: list[Run] = []
+    last: dict[str, Run] = {}  # one process may run several playbooks, the one after the other
     for each in found:
         if each["event"] == events.RUN_BEGAN:
-            runs[each["run"]] = _begun(each)
-        elif each.get("run") in runs:
-            _take_in(runs[each["run"]], each)
-    for run in runs.values():
+            last[each["run"]] = _begun(each)
+            runs.append(last[each["run"]])
+        elif each.get("run") in last:
+            _take_in(last[each["run"]], each)
+    for run in runs:
         if run.status == events.RUNNING and not _lives(run):
             run.status = events.INTERRUPTED
-    return list(runs.values())
+    return runs
 
 
 def _begun(found: dict[str, Any]) -> Run:

@@ -71,3 +71,9 @@ def test_runs_at_the_same_time_are_told_apart(process):
 
 def test_events_of_another_version_are_no_error():
     assert runs_of([{"n": 1, "event": "run_began", "run": "x", "process": {"pid": 7}}, {"n": 2, "event": "what", "run": "x"}, {"n": 3, "event": "state"}])
+
+
+def test_two_playbooks_of_one_process_are_two_runs():
+    holder = Holder.of_process()
+    found = runs_of([begun(holder), events.event(events.RUN_ENDED, holder, status="successful"), begun(holder)])
+    assert [run.status for run in found] == ["successful", "running"]

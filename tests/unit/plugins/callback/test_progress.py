@@ -7,6 +7,7 @@ The playbooks lie in a copy of the collection, so that these tests can have phas
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -39,6 +40,12 @@ class ActionModule(ActionBase):
                     report(text)
         time.sleep(self._task.args.get("seconds", 0))
         return {"changed": True, **self._task.args.get("returns", {})}
+"""
+RUNNER = """
+import ansible_runner, json, sys
+run = ansible_runner.run(private_data_dir=sys.argv[1], playbook=sys.argv[2], inventory="localhost,", quiet=True)
+tasks = [event["event_data"]["task"] for event in run.events if event["event"] == "runner_on_ok"]
+print(json.dumps([run.rc, tasks, run.stdout.read()]))
 """
 PLAY = "- name: {name}\n  hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n"
 IN_PHASES = PLAY.format(name="Bake the bread") + """
@@ -215,6 +222,24 @@ def test_a_failure_that_the_playbook_handles_is_named_where_it_happens(in_pipe):
 """
     text = in_pipe(handled).stdout
     assert re.fullmatch(r"Knead the dough: failed: \[localhost\], and the playbook goes on \(-v shows why\)\nbake the bread, \d s\ndone, 1 .*\n", text), text
+
+
+def test_two_playbooks_in_one_command_are_two_runs(in_pipe, collections):
+    (collections / "ansible_collections" / "deter" / "benito" / "playbooks" / "bake.yml").write_text(IN_PHASES)
+    text = in_pipe("deter.benito.bake", "deter.benito.bake").stdout
+    assert re.fullmatch(r"(bake the bread, \d+ s\nBREAD  GRAMS\nrye    500\nwash up, \d+ s\ndone, .* changed something, \d+ s\n){2}", text), text
+
+
+@pytest.mark.parametrize("callback", ["deter.benito.progress", "ansible.builtin.default"])
+def test_ansible_runner_has_the_events_of_every_task(command, tmp_path, callback):
+    prepared = command(IN_PHASES)
+    folder = tmp_path / "runner"
+    folder.mkdir()
+    environment = {**prepared["env"], "ANSIBLE_STDOUT_CALLBACK": callback}
+    done = subprocess.run([sys.executable, "-c", RUNNER, str(folder), prepared["args"][-1]], env=environment, capture_output=True, text=True, check=False, timeout=120)
+    status, tasks, text = json.loads(done.stdout)
+    assert (status, tasks) == (0, ["Knead the dough", "Warn", "Show the bread", "Fill the sink"])
+    assert ("TASK [Knead" in text) == (callback == "ansible.builtin.default") and "BREAD  GRAMS" in text
 
 
 def test_a_phase_with_nothing_to_do_has_no_line(in_pipe):
