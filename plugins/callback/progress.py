@@ -132,7 +132,8 @@ class CallbackModule(DefaultCallback):
             super().v2_playbook_on_stats(stats)
         elif self._run:
             count = sum(stats.changed.values())
-            self._display.display(f"done, {f'{count} tasks have changed something' if count else 'nothing changed'}, {self._run.seconds} s")
+            changes = "nothing changed" if not count else "1 change" if count == 1 else f"{count} changes"
+            self._display.display(f"done, {changes}, {self._run.seconds} s")
         for host, message in self._failures.items():
             if host in failed:
                 self._display.display(f"fatal: [{host}]: {message}\n", color=C.COLOR_ERROR, stderr=self.get_option("display_failed_stderr"))
@@ -159,10 +160,11 @@ class CallbackModule(DefaultCallback):
             self._line.stop()
 
     def _show_ended(self, phase: RunningPhase | None) -> None:
-        """Print the line of a phase that has ended."""
+        """Print the line of a phase that has ended. If it failed and has no counts, the line of the failure has said it all."""
         if self._line and phase and phase.worked and not phase.shown:
             phase.shown = True
-            self._line.end_phase(phase)
+            if phase.of is not None or not phase.unhandled:
+                self._line.end_phase(phase)
 
     # -- results -----------------------------------------------------------
 

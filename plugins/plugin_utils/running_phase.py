@@ -89,8 +89,6 @@ class RunningPhase:
 
     def ended_text(self) -> str:
         """Return the line of the phase when it has ended."""
-        if self.unhandled and not self.of:
-            return f"{self.detail or self.kind.name}: failed, {self.seconds} s"
         counted = f" {self.done}/{self.of}" if self.of else ": none" if self.of == 0 else ""
         return f"{self.kind.name}{counted}{', failed' if self.unhandled else ''}, {self.seconds} s"
 
