@@ -143,7 +143,7 @@ def test_there_is_a_sign_of_life_every_five_seconds_in_plain_lines(command):
         written += data
         times.append(time.monotonic())
     assert process.wait(60) == 0
-    assert max(after - before for before, after in zip(times[1:], times[2:], strict=False)) < 5.2
+    assert max(after - before for before, after in zip(times[1:], times[2:], strict=False)) < 5.5
     text = written.decode()
     assert not CONTROL.search(text)
     assert re.fullmatch(r"bake it, \d s\n  \d+ s\nbake the bread, 1\d s\ndone, 2 changes, 1\d s\n", text), text
@@ -221,7 +221,7 @@ def test_a_failure_that_the_playbook_handles_is_named_where_it_happens(in_pipe):
         - {name: Buy bread, ansible.builtin.command: "true"}
 """
     text = in_pipe(handled).stdout
-    assert re.fullmatch(r"Knead the dough: failed: \[localhost\], and the playbook goes on \(-v shows why\)\nbake the bread, \d s\ndone, 1 .*\n", text), text
+    assert re.fullmatch(r"Knead the dough: failed: \[localhost\], and the playbook goes on \(-v shows why\)\nbake the bread, \d+ s\ndone, 1 .*\n", text), text
 
 
 def test_two_playbooks_in_one_command_are_two_runs(in_pipe, collections):
