@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read and follow what has happened to an experiment: events.jsonl, or activity.log where there is none."""
+"""Read and follow what has happened to an experiment: activity.log for people, events.jsonl for programs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ EVENTS, ACTIVITY = "events.jsonl", "activity.log"
 _POLL_S = 0.3
 
 
-def entries(experiment: Experiment, follow: bool = False) -> Iterator[dict[str, Any]]:
+def entries(experiment: Experiment, follow: bool = False, events: bool = False) -> Iterator[dict[str, Any]]:
     """Yield {"time", "event" or "text", …} of every entry so far, and then of each new one if ``follow``, until the experiment is terminated.
+
+    events  whether to read events.jsonl, if there is one, in place of activity.log
 
     Raises ExperimentError if the experiment does not exist or its log cannot be read.
     """
     experiment.read_state()
-    name = EVENTS if os.path.exists(os.path.join(experiment.directory, EVENTS)) else ACTIVITY
+    name = EVENTS if events and os.path.exists(os.path.join(experiment.directory, EVENTS)) else ACTIVITY
     path = os.path.join(experiment.directory, name)
     try:
         with open(path, encoding="utf-8", errors="replace") as handle:
@@ -37,9 +39,7 @@ def entries(experiment: Experiment, follow: bool = False) -> Iterator[dict[str, 
 
 def as_line(entry: dict[str, Any]) -> str:
     """Return an entry as one line for people."""
-    rest = [str(entry[key]) for key in ("event", "text") if entry.get(key)]
-    rest += [f"{key}={value}" for key, value in entry.items() if key not in ("time", "event", "text") and value not in ("", None, [], {})]
-    return clean_line(f"{entry.get('time', '')} {' '.join(rest)}".strip(), 2000)
+    return clean_line(f"{entry.get('time', '')} {entry.get('text', '')}".strip(), 2000)
 
 
 def _lines(handle: Any, follow: bool, path: str) -> Iterator[str]:

@@ -68,8 +68,8 @@ def log(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="go on with new entries as they come, until Ctrl-C")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print what has happened to the experiment. With --json, each entry is one line."""
-    for entry in entries(which(name), follow):
+    """Print what has happened to the experiment. With --json, print each event of its runs as one line."""
+    for entry in entries(which(name), follow, events=as_json):
         typer.echo(json.dumps(entry, ensure_ascii=False) if as_json else as_line(entry))
 
 
