@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each lock has a version and hashes for every requirement, and installs the same on every machine."""
+"""Each lock has a version and hashes for every requirement, and installs the same on every machine. No test is skipped for want of a package."""
 
 from __future__ import annotations
 
@@ -61,3 +61,10 @@ def test_what_users_run_is_what_the_tests_ran():
 def test_the_collection_and_its_requirements_ask_for_the_same_ansible():
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
     assert required("requirements.txt")["ansible-core"] == SpecifierSet(runtime["requires_ansible"])
+
+
+def test_no_test_is_skipped_after_make_env_for_want_of_a_package():
+    reasons = [reason for path in ROOT.glob("tests/**/*.py") for reason in re.findall(r'skipif\(.*reason="(.*)"', path.read_text(encoding="utf-8"))]
+    named = {package for reason in reasons for package in re.findall(r"packages? ([a-z][a-z0-9-]+)", reason)}
+    (needed,) = re.findall(r"packages\+=\((.*)\)", (ROOT / "scripts" / "env").read_text(encoding="utf-8"))
+    assert named and named <= set(needed.split())
