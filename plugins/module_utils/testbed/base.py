@@ -33,6 +33,7 @@ PACKAGES = (
 
 LEAST_FREE_MIB = 2000
 _VERSION = 1
+_PARTIAL = ".partial-"  # before the name of a base that is being built or removed
 
 LXC_UNITS = ("lxc.service", "lxc-net.service", "lxc-monitord.service")
 """LXC's own units, which would start containers at boot, on a bridge of their own."""
@@ -127,7 +128,7 @@ class BaseCache:
         free = shutil.disk_usage(self.directory).free >> 20
         if free < LEAST_FREE_MIB:
             raise HostError(f"{self.directory} has only {free} MiB free: a base system and its pnodes need at least {LEAST_FREE_MIB} MiB")
-        partial = os.path.join(self.directory, ".partial-" + key)
+        partial = os.path.join(self.directory, _PARTIAL + key)
         root = os.path.join(partial, "root")
         os.makedirs(partial, 0o700)
         try:
@@ -145,7 +146,9 @@ class BaseCache:
             path = os.path.join(self.directory, entry)
             users = glob.glob(os.path.join(glob.escape(path), "users", "*"))
             if entry != ".lock" and not any(os.path.isdir(read_text(user).strip()) for user in users):
-                shutil.rmtree(path)
+                removed = os.path.join(self.directory, f"{_PARTIAL}{entry.removeprefix(_PARTIAL)}")
+                os.rename(path, removed)  # so that an interruption leaves no half of a base under its name
+                shutil.rmtree(removed)
 
 
 def _debootstrap(root: str, recipe: Recipe) -> None:

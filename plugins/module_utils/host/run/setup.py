@@ -15,6 +15,7 @@ UNIT_FILE = "/etc/systemd/system/benito-host@.service"
 COMMAND = "/usr/local/sbin/benito-host"
 COMPATIBLE = "/var/containers"  # the original's name of /var/benito
 _VERSION = "[0-9a-f]" * 16  # the name of a version of benito-host, see archive.py
+_REMOVED = ".old-"  # a version that is being removed
 _UNIT = """\
 # Made by deter.benito, removed with the last experiment on this host.
 [Unit]
@@ -118,7 +119,9 @@ def remove_if_last(paths: ExperimentPaths) -> list[str]:
             os.unlink(UNIT_FILE)
             systemctl("daemon-reload")
             changes.append(f"{UNIT_FILE}: removed")
-        for path in (*glob.glob(f"{ROOT}/lib/{_VERSION}"), *glob.glob(f"{ROOT}/lib/.new-*"), f"{ROOT}/bin"):
+        for path in glob.glob(f"{ROOT}/lib/{_VERSION}"):  # renamed first, so that an interruption leaves no half of a program under its name
+            os.rename(path, f"{ROOT}/lib/{_REMOVED}{os.path.basename(path)}-{os.getpid()}")
+        for path in (*glob.glob(f"{ROOT}/lib/{_REMOVED}*"), *glob.glob(f"{ROOT}/lib/.new-*"), f"{ROOT}/bin"):
             shutil.rmtree(path, ignore_errors=True)
         forget_acceleration()
         for path in (f"{ROOT}/sysctls.json", f"{ROOT}/exp", f"{ROOT}/lib", ROOT):

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
 from ansible_collections.deter.benito.plugins.module_utils.host.run import kinds
 from ansible_collections.deter.benito.plugins.module_utils.hostplan import to_json
-from ansible_collections.deter.benito.tests.unit.host.plans import plan
+from ansible_collections.deter.benito.tests.unit.host.plans import LOCAL, plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 
 KINDS = {"process.kind", "physical.kind", "lxc.kind", "qemu.kind"}
@@ -57,6 +57,7 @@ def test_to_list_experiments_takes_next_to_nothing(program):
 def test_of_the_kinds_of_nodes_only_those_are_read_that_a_command_is_about(program, arguments, kinds):
     @sandboxed
     def body():
+        subprocess.run(["ip", "address", "add", LOCAL, "dev", "lo"], check=True)  # the tunnel's, for which a command would wait
         install_plan(plan())
         ours, others = read_by(program, *arguments)
         assert ours & KINDS == kinds

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.errors import HostError
 from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
-from ansible_collections.deter.benito.plugins.module_utils.host.run.setup import install_secrets
+from ansible_collections.deter.benito.plugins.module_utils.host.run.setup import install_secrets, remove_if_last
 from ansible_collections.deter.benito.tests.unit.host.plans import plan
 from ansible_collections.deter.benito.tests.unit.host.sandbox import install_plan, sandboxed
 
@@ -39,3 +40,21 @@ def test_check_mode_says_what_would_be_written_and_writes_nothing():
 def test_a_secret_never_lands_outside_the_folder_of_secrets(node, name):
     with pytest.raises(HostError, match="is not a valid path of a node's secret"):
         install_secrets(PATHS, {node: {name: "text"}})
+
+
+@sandboxed
+def test_a_removal_that_is_killed_leaves_no_half_of_a_program_and_the_next_one_ends_it():
+    program = Path("/var/benito/lib/0123456789abcdef")
+    (program / "benito_host").mkdir(parents=True)
+    for name in ("benito-host", "benito_host/hostplan.py", "benito_host/errors.py"):
+        (program / name).write_text("text")
+
+    def killed(path, **_options):
+        next(file for file in Path(path).rglob("*.py")).unlink()
+        raise KeyboardInterrupt
+
+    with patch("shutil.rmtree", killed), pytest.raises(KeyboardInterrupt):
+        remove_if_last(PATHS)
+    assert not program.exists() and list(program.parent.iterdir())
+    remove_if_last(PATHS)
+    assert not Path("/var/benito").exists()
