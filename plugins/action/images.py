@@ -21,6 +21,6 @@ class ActionModule(DirectoryAction):
             return {**looked.result(self.check_mode), "warnings": list(looked.warnings)}
         if looked.missing and self._task.async_val:
             return self._execute_module(module_name="deter.benito.images", task_vars=self._task_vars, wrap_async=self._task.async_val)
-        with show_phases() as report, signals_as_exceptions():
+        with show_phases(len(looked.missing)) as report, signals_as_exceptions():
             provided = provide(directory.require(), report=report)
         return {**provided.result(True), "warnings": list(provided.warnings)}

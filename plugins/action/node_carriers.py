@@ -17,6 +17,7 @@ class ActionModule(DirectoryAction):
         found = carriers(directory, params["nodes"])
         return {
             "changed": False,
+            "directory": directory.path,
             "carriers": {vhost: {"nodes": carrier.nodes, "embedded": carrier.embedded} for vhost, carrier in found.items()},
             "names": {vhost: play_host(vhost, carrier.machine) for vhost, carrier in found.items()},
             "variables": {vhost: carrier.variables for vhost, carrier in found.items()},

@@ -41,6 +41,10 @@ carriers:
   description: For each machine of the experiment that carries some of them, C(nodes), and whether it is the node itself, C(embedded).
   returned: success
   type: dict
+directory:
+  description: The experiment's directory.
+  returned: success
+  type: str
 names:
   description: The name of each of these machines as a host of the playbook, C(pnode-0000@m1).
   returned: success

@@ -40,7 +40,7 @@ unit:
   returned: success
   type: str
 nodes:
-  description: Kind, state, start_command and exit_status of each vnode.
+  description: Kind, state, start_command and exit_status of each vnode, and since when it has been in that state.
   returned: success
   type: dict
 substrates:

@@ -24,7 +24,7 @@ from ansible_collections.deter.benito.plugins.module_utils.host.base.paths impor
 from ansible_collections.deter.benito.plugins.module_utils.host.delivery.archive import program_files, remote_call
 from ansible_collections.deter.benito.plugins.module_utils.names import PROJECT_RULE, experiment_name
 from ansible_collections.deter.benito.plugins.plugin_utils.becoming_root import missing_password
-from ansible_collections.deter.benito.plugins.plugin_utils.progress import repeated
+from ansible_collections.deter.benito.plugins.plugin_utils.progress import ProgressLine, repeated
 
 _JOB = re.compile(r"/var/benito/exp/[A-Za-z0-9._-]+/jobs/[A-Za-z0-9_]+")
 _POLL_S, _STEP_S = 3, 0.1
@@ -108,7 +108,8 @@ class HostAction(ActionBase):
             for path, here in ((program, f"a host without {program}"), (paths.plan, f"a host without {paths.experiment}")):
                 if not self.is_there(path):
                     return outcome({"changed": True, "changes": [f"{arguments[0]}: everything, on {here} yet"]})
-        result = self.run_program(program, *arguments, "-e", paths.experiment, *check)
+        with self.show_progress(" ".join(arguments)):
+            result = self.run_program(program, *arguments, "-e", paths.experiment, *check)
         return outcome(self._wait_for_job(result) if "job" in result else result)
 
     def is_there(self, path: str) -> bool:
@@ -163,7 +164,7 @@ class HostAction(ActionBase):
             yield
 
     def _show(self, what: str, began: float) -> None:
-        display.display(f"{self._host}: {clean_line(what, NAME_WIDTH)} ({time.monotonic() - began:.0f} s)")
+        display.display(ProgressLine(what, self._host, time.monotonic() - began))
 
     def _json_output(self, script: str, data: str, what: str) -> dict:
         done = self._run(script, data)

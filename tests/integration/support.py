@@ -115,12 +115,15 @@ class Testbed:
     def pnodes(self) -> list[str]:
         return list(self.hosts)
 
-    def ssh(self, pnode: str, command: str, *, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess:
-        """Run ``command`` in a shell of ``pnode``. If it fails, the test fails, unless ``check`` is false."""
+    def ssh_command(self, pnode: str, command: str) -> list[str]:
+        """Return the arguments that run ``command`` in a shell of ``pnode``."""
         host = self.hosts[pnode]
         options = ["-i", host["ansible_ssh_private_key_file"], *shlex.split(host["ansible_ssh_common_args"])]
-        target = f"{host['ansible_user']}@{host['ansible_host']}"
-        done = run_bounded(["ssh", *options, target, command], 900, given=stdin)
+        return ["ssh", *options, f"{host['ansible_user']}@{host['ansible_host']}", command]
+
+    def ssh(self, pnode: str, command: str, *, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess:
+        """Run ``command`` in a shell of ``pnode``. If it fails, the test fails, unless ``check`` is false."""
+        done = run_bounded(self.ssh_command(pnode, command), 900, given=stdin)
         assert not check or done.returncode == 0, f"{pnode}: {command}: {done.returncode}: {done.stdout}{done.stderr}"
         return done
 
@@ -157,6 +160,9 @@ class Experiment:
 
     def ssh(self, vhost, command, **options):
         return self._testbed.ssh(self.pnode_of(vhost), command, **options)
+
+    def ssh_command(self, vhost, command):
+        return self._testbed.ssh_command(self.pnode_of(vhost), command)
 
     def enter(self, vhost, node, command, **options):
         return self.ssh(vhost, f"benito-host enter -e {self.name} {node} -- {command}", **options)

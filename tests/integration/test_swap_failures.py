@@ -149,7 +149,7 @@ def test_host_lost_while_active_fails_swap_in_and_swap_out_until_it_returns(made
 def test_swap_out_removes_everything_of_a_killed_swap_in(made, testbed, playbook):
     before = {pnode: testbed.state(pnode) for pnode in testbed.pnodes}
     experiment = made(two_pnodes())
-    command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "playbooks/swapin.yml"]
+    command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "playbooks/swapin.yml", "-v"]  # -v names each task
     command += [part for key, value in experiment.identity.items() for part in ("-e", f"{key}={value}")]
     environment = {**os.environ, **playbook.environment(), "PYTHONUNBUFFERED": "1"}
     for last in ("Build bridges and tunnels", "Build the process vnodes"):

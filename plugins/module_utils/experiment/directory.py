@@ -22,6 +22,7 @@ from .. import files as on_disk
 from ..clean_text import clean_text
 from ..errors import ExperimentError, InputError, Problem
 from ..names import PROJECT_RULE, is_project, is_project_name
+from . import events
 from .locks import Holder, locked
 
 SWAPPED, ACTIVATING, ACTIVE, SWAPPING, FAILED = "swapped", "activating", "active", "swapping", "failed"
@@ -184,6 +185,7 @@ class ExperimentDirectory:
         with self.lock(), _explained(f"cannot remove experiment {self}"):
             old = tempfile.mkdtemp(prefix=self._new_prefix, dir=self._parent)
             os.rename(self.path, os.path.join(old, "old"))
+            events.append(os.path.join(old, "old"), events.state_event(events.TERMINATED))
             shutil.rmtree(old)
         on_disk.remove_empty(self._parent, self.home)
 
@@ -269,13 +271,14 @@ class ExperimentDirectory:
         return state
 
     def write_state(self, state: str, reason: str = "", holder: Holder | None = None, **more: Any) -> None:
-        """Set the experiment's state and log it. ``more`` is stored unchanged and must be serialisable as JSON.
+        """Set the experiment's state, log it, and record it as an event. ``more`` is stored unchanged and must be serialisable as JSON.
 
         Raises ExperimentError when it cannot be written.
         """
         self.require()
         self.write("state.json", state_json(state, reason, holder, **more))
         self.log_activity(f"{state}: {reason}" if reason else state)
+        self.record(events.state_event(state, reason))
 
     def begin(self, state: str, allowed: tuple[str, ...], holder: Holder, **more: Any) -> ExperimentState:
         """Start an operation: enter ``activating`` or ``swapping`` in the name of ``holder``. Return the state before.
@@ -294,6 +297,10 @@ class ExperimentDirectory:
                 raise ExperimentError(f"experiment {self} is {before}; this needs {' or '.join(allowed)}")
             self.write_state(state, holder=holder, **more)
             return before
+
+    def record(self, *found: dict[str, Any]) -> bool:
+        """Append events to events.jsonl. Return whether they were written: no operation fails because they were not."""
+        return events.append(self.path, *found)
 
     def log_activity(self, text: str) -> None:
         """Append ``text`` to activity.log, each line with the time. Raises ExperimentError."""

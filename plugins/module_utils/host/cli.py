@@ -48,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    if options.command == "watch":
+        return 0
     if options.json:
         print(json.dumps(result or {"changed": False}))
     else:
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser(called: str) -> argparse.ArgumentParser:
     """Return a parser of the command that is called; of all commands, without their options, if there is no such command."""
     parser = argparse.ArgumentParser(prog="benito-host", description="Brings this machine into the state that the plan of a Benito experiment describes.",
-                                     epilog="With --json every command but enter prints one JSON object.", formatter_class=_HelpFormatter)
+                                     epilog="With --json every command but enter and watch prints one JSON object.", formatter_class=_HelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in [called] if called in _COMMANDS else _COMMANDS:
         func, about = _COMMANDS[name]
@@ -104,6 +106,13 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--start-unit", action="store_true", help="then start the experiment's unit, as the command start-unit does")
         command.add_argument("--background", action="store_true", help="run in the background; print where progress and result can be read")
         command.add_argument("--part", action="append", choices=PARTS, help="apply only this part; may be repeated")
+    if name == "watch":
+        command.add_argument("--alive", type=float, default=0, metavar="SECONDS", help="print a line after so many seconds without one")
+    if name == "counters":
+        command.add_argument("node", metavar="NODE", nargs="*", help="default: all nodes")
+    if name == "console":
+        command.add_argument("node", metavar="NODE")
+        command.add_argument("--lines", type=int, default=50, metavar="N", help="how many of the last lines, 50 if it is not given")
     if name == "enter":
         command.add_argument("--serve", metavar="NAME", help="run the commands that arrive at a socket of this name in /run/benito/enter, for Ansible")
         command.add_argument("node", metavar="NODE", nargs="?")
@@ -188,6 +197,32 @@ def _status(options: argparse.Namespace) -> dict:
     return status(_paths(options), options.probe)
 
 
+def _watch(options: argparse.Namespace) -> None:
+    from .watch.client import watch
+
+    watch(_paths(options), alive_s=max(options.alive, 0.0))
+
+
+def _counters(options: argparse.Namespace) -> dict:
+    from .run.reading import counters
+
+    return counters(_paths(options), options.node)
+
+
+def _console(options: argparse.Namespace) -> dict | None:
+    from .run.reading import printed
+
+    found = printed(_paths(options), options.node, options.lines)
+    if options.json:
+        return found
+    for name, text in found["texts"].items():
+        if text and name == "errors":
+            print("standard error:")
+        if text:
+            print(text)
+    return None
+
+
 def _restore_filter(options: argparse.Namespace) -> dict:
     from .run.apply import restore_filter
 
@@ -254,6 +289,9 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], dict | None] | None, s
     "start-commands": (_start_commands, "start the start commands that have not been started"),
     "reboot": (_reboot, "reboot nodes; their start commands run again"),
     "status": (_status, "show the state of nodes and substrates"),
+    "watch": (_watch, "print each change of a node's state as a line of JSON, until nobody reads it"),
+    "counters": (_counters, "show how much each interface of nodes has received and sent"),
+    "console": (_console, "show the last lines of a node's console, or of its start command's output"),
     "down": (_down, "remove the experiment from this machine"),
     "supervise": (_supervise, "run as the main process of the experiment's unit"),
     "restore-filter": (_restore_filter, "load the packet filter again if another program has changed it"),

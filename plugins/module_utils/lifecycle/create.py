@@ -20,6 +20,7 @@ from ..embedding.placement.images import Choice, choose_images
 from ..embedding.placement.memory import refuse_cramped_carriers
 from ..embedding.placement.resources import node_resources
 from ..errors import InputError, Problem
+from ..experiment import events
 from ..experiment.directory import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
 from ..experiment.physical_topology import physical_files
 from ..settings.original_options import without_original_options
@@ -75,6 +76,7 @@ class Creation:
     def write(self) -> None:
         """Create the directory, whole or not at all. Raises ExperimentError."""
         self.directory.create(self.files)
+        self.directory.record(events.state_event(SWAPPED))
 
     def message(self, would: bool = False) -> str:
         """Return the final message to the user: that the experiment exists (or would), its directory, its kinds, and the next command."""

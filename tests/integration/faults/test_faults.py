@@ -65,8 +65,8 @@ def fixture_lengths(pool, experiment, clean):
 
     timed("swapin")
     # it begins before the disk is full, because a guest that is paused cannot be told anything
-    write = "for time in $(seq 30); do dd if=/dev/zero of=/root/much-$time bs=1M count=4 conv=fsync; sleep 1; done"
-    support.ansible(pool, experiment, "machine", f"nohup sh -c '{write}' >/dev/null 2>&1 &")
+    write = "for time in $(seq 300); do dd if=/dev/zero of=/root/much-$time bs=1M count=1 conv=fsync; sleep 1; done"
+    support.ansible(pool, experiment, "machine", f"systemd-run --quiet --unit=much sh -c '{write}'")  # which does not end with this session
     with faults.full_disk(pool[1]):
         status = f"benito-host status -e {experiment.name} --json"
         wait_until("the machine to be paused", lambda: '"paused"' in experiment.ssh("pnode-0001", status).stdout, 120)

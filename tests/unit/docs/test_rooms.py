@@ -39,7 +39,7 @@ def read_imports() -> dict[str, set[str]]:
 
 def _modules_of_kinds() -> set[str]:
     """Return the modules that the table of kinds imports by name."""
-    return {function.args[0] for part in KIND_PARTS for function in (part.apply, part.remove, part.status, part.reboot) if function}
+    return {function.args[0] for part in KIND_PARTS for function in (part.apply, part.remove, part.status, part.reboot, part.texts, part.signs) if function}
 
 
 def _imported(name: str, path: Path, paths: dict[str, Path]):

@@ -65,6 +65,11 @@ class ExperimentPaths:
         return f"{self.run}/registry"
 
     @property
+    def changes(self) -> str:
+        """The file in which the supervisor keeps since when each node has been in its state."""
+        return f"{self.run}/changes"
+
+    @property
     def unit(self) -> str:
         return UNIT.format(self.experiment)
 

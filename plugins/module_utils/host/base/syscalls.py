@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -26,11 +27,19 @@ _PR_SET_CHILD_SUBREAPER = 36
 PR_SET_SECCOMP = 22
 PR_SET_NO_NEW_PRIVS = 38
 SECCOMP_MODE_FILTER = 2
+IN_MODIFY = 0x2
+IN_ATTRIB = 0x4
 IN_MOVED_TO = 0x80
 IN_CREATE = 0x100
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
+IN_IGNORED = 0x8000
 IN_CLOEXEC = 0o2000000
+_IN_NONBLOCK = 0o4000
 _TFD_FLAGS = 0o2004000  # not inherited, not blocking
 _CLOCK_MONOTONIC = 1
+
+_EVENT = struct.Struct("=iIII")  # of inotify, without the name that follows
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -100,6 +109,34 @@ def inotify_watch(directory: str, mask: int) -> int:
     fd = _check(_libc.inotify_init1(IN_CLOEXEC), "inotify_init1")
     _check(_libc.inotify_add_watch(fd, _bytes(directory), mask), f"inotify {directory}", directory)
     return fd
+
+
+class Inotify:
+    """An inotify descriptor that watches many files. A watch holds no file open, and ends with its file. Raises OSError."""
+
+    def __init__(self) -> None:
+        self.fd = _check(_libc.inotify_init1(IN_CLOEXEC | _IN_NONBLOCK), "inotify_init1")
+
+    def add(self, path: str, mask: int) -> int:
+        """Watch a file and return the number of the watch. A file that is watched already keeps its number."""
+        return _check(_libc.inotify_add_watch(self.fd, _bytes(path), mask), f"inotify {path}", path)
+
+    def remove(self, number: int) -> None:
+        """End a watch. One that has ended already is no failure."""
+        _libc.inotify_rm_watch(self.fd, number)
+
+    def read(self) -> list[tuple[int, int]]:
+        """Take all events. Return (number of the watch, mask) of each; the number is -1 when the kernel had no room for all of them."""
+        found, data = [], b""
+        try:
+            data = os.read(self.fd, 65536)
+        except BlockingIOError:
+            pass
+        while data:
+            number, mask, _cookie, length = _EVENT.unpack_from(data)
+            found.append((number, mask))
+            data = data[_EVENT.size + length:]
+        return found
 
 
 def interval_timer(seconds: int) -> int:

@@ -56,6 +56,21 @@ def read_report(path: str) -> Report:
         return Report()
 
 
+def find_report(path: str, directory: int | None = None) -> int:
+    """Return a descriptor of the report that can be watched and not read, or -1 where it is no regular file.
+
+    directory  descriptor of the folder that ``path`` is relative to
+    """
+    try:
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return -1
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return -1
+
+
 def read_open_report(fd: int) -> Report:
     """Read the report from an open file and close it. Raises OSError."""
     with os.fdopen(fd, "rb") as stream:

@@ -18,13 +18,15 @@ from ..base.locks import removal_blocked
 from ..base.paths import ExperimentPaths, remove_empty
 from ..base.syscalls import installed
 from ..base.systemctl import UNITS, systemctl
+from ..base.text_files import read_end
+from ..base.watch_socket import ask_for_a_look
 from ..guest.report import Report
 from .config import cgroup, container, containers, lxc_name, mounts
 from .files import Tree
 
 _LOCKS = "/run/lxc/lock"
 _AT_ONCE = 4  # for each processor
-_CONSOLE, _LINES = 8192, 15  # bytes of the console's end that are read, and lines that are shown
+_LINES = 15  # of the console's end that are shown
 _WIDTH = 300  # of an error of LXC in a message
 _INTERRUPT = 2  # the signal by which the kernel ends the init of a container that is powered off
 _ENDED = re.compile(r"Child <\d+> ended on signal \S*\((\d+)\)")
@@ -129,6 +131,7 @@ def boot(paths: ExperimentPaths, vnodes: list[VnodePlan], limit_s: float) -> Non
         if some:
             systemctl("start", "--no-block", *(paths.node_unit(name) for name in some))
             booting.update(dict.fromkeys(some, time.monotonic()))
+            ask_for_a_look(paths)
         for name in [name for name in booting if report(paths, name).state == "booted"]:
             del booting[name]
         progress(f"{len(vnodes) - len(waiting) - len(booting) - len(failed)} of {len(vnodes)} system containers are up")
@@ -147,12 +150,15 @@ def boot(paths: ExperimentPaths, vnodes: list[VnodePlan], limit_s: float) -> Non
         raise HostError("\n".join(f"openvz node {name} {what}{_console_end(paths, name)}" for name, what in failed.items()))
 
 
+def console_end(paths: ExperimentPaths, name: str, lines: int) -> str:
+    """Return the last lines of a node's console, for a person. Raises OSError."""
+    return clean_end(read_end(f"{container(paths, name)}/console.log", lines), lines)
+
+
 def _console_end(paths: ExperimentPaths, name: str) -> str:
     """Return the end of a node's console, or LXC's first errors if the console is empty."""
     try:
-        with open(f"{container(paths, name)}/console.log", "rb") as stream:
-            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _CONSOLE))
-            console = clean_end(stream.read(_CONSOLE).decode(errors="replace"), _LINES)
+        console = console_end(paths, name, _LINES)
         with open(f"{container(paths, name)}/lxc.log", encoding="utf-8", errors="replace") as stream:
             errors = [clean_line(re.sub(r"^.*? - \S+ - ", "", line.strip()), _WIDTH) for line in stream if " ERROR " in line][:2]
     except OSError:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ...errors import HostError
 from ..guest.network import GuestFile
-from ..guest.report import Report, read_open_report
+from ..guest.report import Report, find_report, read_open_report
 from .config import FIRST_ID, REPORT
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -52,6 +52,14 @@ class Tree:
                 return read_open_report(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory))
         except OSError:
             return Report()
+
+    def find_report(self) -> int:
+        """Return a descriptor by which the node's report can be watched, or -1, see guest/report.py."""
+        try:
+            with self._parent(REPORT[1:], make=False) as (directory, name):
+                return find_report(name, directory)
+        except OSError:
+            return -1
 
     def say(self, line: str) -> None:
         """Add a line to the node's report, if that is a regular file."""

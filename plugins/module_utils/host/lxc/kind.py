@@ -28,12 +28,12 @@ from ..net import netlink
 from ..net.netlink import Batch
 from ..net.ports import Medium, Peer, Port, Ports, media, remove_ports
 from ..net.probe import close_endpoints
-from .boot import Unit, boot, node_status, remove_left_cgroups, remove_left_locks, remove_units, shown, units
+from .boot import Unit, boot, console_end, node_status, remove_left_cgroups, remove_left_locks, remove_units, shown, units
 from .config import REPORT, attachments, container, containers, inside, lxc_config, mounts, rootfs, start_text, unit_text
 from .disk import mounted_below, open_disk
 from .files import Tree
 from .image import init_command, prepare_image, tree
-from .inside import differences_inside, init_of
+from .inside import NodeEndedError, differences_inside, init_of
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,20 @@ def containers_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]
     return {vnode.name: node_status(paths, vnode, states.get(vnode.name)) for vnode in mine}
 
 
+def containers_signs(plan: HostPlan, paths: ExperimentPaths) -> dict[str, tuple[int, int]]:
+    """See kinds.Part. The report is found in the node's own tree: kernels before 6.8 tell nothing of changes in the upper layer of an overlay."""
+    names = [vnode.name for vnode in plan.vnodes if vnode.kind == "openvz" and not vnode.ghost]
+    return {name: (unit.pid, _find_report(paths, name, unit.pid)) for name, unit in shown(paths, names).items()}
+
+
+def container_texts(_plan: HostPlan, paths: ExperimentPaths, name: str, lines: int) -> dict[str, str]:
+    """See kinds.Part."""
+    try:
+        return {"console": console_end(paths, name, lines)}
+    except FileNotFoundError:
+        return {"console": ""}
+
+
 def container_ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:
     """See kinds.Part. The port of the control interface is the first."""
     return [Port(port, vnode.name, name, on[medium], Peer(inside(port), mac_address)) for name, port, mac_address, medium in attachments(vnode)]
@@ -123,6 +137,14 @@ def inside_containers(plan: HostPlan, paths: ExperimentPaths, names: list[str], 
     """See kinds.Part."""
     vnodes = {vnode.name: vnode for vnode in plan.vnodes}
     return {name: differences_inside(vnodes[name], unit.pid, mtus) for name, unit in shown(paths, names).items() if unit.pid}
+
+
+def _find_report(paths: ExperimentPaths, name: str, lxc_start: int) -> int:
+    try:
+        found = Tree(f"/proc/{init_of(lxc_start)}/root").find_report() if lxc_start else -1
+    except NodeEndedError:
+        found = -1
+    return found if found >= 0 else Tree(f"{container(paths, name)}/data/upper").find_report()
 
 
 def _present(paths: ExperimentPaths) -> set[str]:

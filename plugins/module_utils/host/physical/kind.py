@@ -19,7 +19,7 @@ from ..net import netlink
 from ..net.inside import differences, look_inside
 from ..net.ports import Medium, Port, is_interface, remove_interfaces
 from ..net.probe import close_endpoints
-from ..start_commands.start_command import forget, has_started, outcome
+from ..start_commands.start_command import forget, has_started, outcome, output_end
 from .hosts_block import apply_hosts, remove_hosts
 from .links import apply_links, ports_by_interface
 
@@ -84,6 +84,11 @@ def physical_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
             "exit_status": run.get("exit_status") if vnode.start_command else None,
         }
     return found
+
+
+def physical_texts(_plan: HostPlan, paths: ExperimentPaths, name: str, lines: int) -> dict[str, str]:
+    """See kinds.Part."""
+    return output_end(paths, name, lines)
 
 
 def physical_ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:

@@ -16,7 +16,7 @@ from ..base.plan_file import read_applied
 from ..net.inside import Inside, differences, look_inside
 from ..net.ports import Medium, Port
 from ..net.probe import close_endpoints
-from ..start_commands.start_command import outcome
+from ..start_commands.start_command import outcome, output_end
 from .nodes import apply_processes, ports_by_interface
 
 
@@ -76,6 +76,11 @@ def process_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
         built, started = (registry.nodes(), registry.started()) if registry.open(origin) else (set(), set())
         registry.close()
     return {vnode.name: _node(paths, vnode, built, started) for vnode in plan.vnodes if vnode.kind == "process"}
+
+
+def process_texts(_plan: HostPlan, paths: ExperimentPaths, name: str, lines: int) -> dict[str, str]:
+    """See kinds.Part."""
+    return output_end(paths, name, lines)
 
 
 def process_ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:

@@ -18,19 +18,19 @@ from ..base.paths import IMAGES, RUN_ROOT, ExperimentPaths, remove_empty, write_
 from ..base.systemctl import UNITS, systemctl
 from ..guest.files import read_guest_files
 from ..guest.network import machine_network
-from ..guest.report import read_report
+from ..guest.report import find_report, read_report
 from ..net import netlink
 from ..net.ports import Medium, Port, mtu_of_control, remove_ports
 from ..net.probe import close_endpoints
 from .acceleration import acceleration
 from .command import REPORT_PORT, UNIT_KEY, Hardware, MachinePaths, bare_command, cards, cold_boot_args, hardware_of, unit_text
 from .disk import make_disk
-from .logs import make_logs, remove_logs
+from .logs import console_end, make_logs, remove_logs
 from .pausing import is_paused, resume
 from .seed import cloud_init_files, seed_tar, write_seed_iso
 from .start import Start, Starter
 from .taps import apply_taps, taps
-from .units import machine_units
+from .units import machine_processes, machine_units
 from .user_ids import allot_user_ids, release_user_ids
 from .warm_choice import WarmChoice
 from .warm_start import forget_clone
@@ -87,6 +87,19 @@ def machines_status(plan: HostPlan, paths: ExperimentPaths) -> dict[str, dict]:
     vnodes = [vnode for vnode in plan.vnodes if vnode.kind == "qemu"]
     units = machine_units(paths, [vnode.name for vnode in vnodes])
     return {vnode.name: _status(paths, vnode, *units[vnode.name]) for vnode in vnodes}
+
+
+def machines_signs(plan: HostPlan, paths: ExperimentPaths) -> dict[str, tuple[int, int]]:
+    """See kinds.Part."""
+    vnodes = [vnode for vnode in plan.vnodes if vnode.kind == "qemu" and not vnode.ghost]
+    processes = machine_processes(paths, [vnode.name for vnode in vnodes])
+    return {vnode.name: (processes.get(vnode.name, 0), find_report(machine_paths(paths, vnode).report)) for vnode in vnodes}
+
+
+def machine_texts(plan: HostPlan, paths: ExperimentPaths, name: str, lines: int) -> dict[str, str]:
+    """See kinds.Part."""
+    vnode = next(vnode for vnode in plan.vnodes if vnode.name == name)
+    return {"console": console_end(machine_paths(paths, vnode), lines)}
 
 
 def machine_ports(vnode: VnodePlan, on: dict[str, Medium]) -> list[Port]:

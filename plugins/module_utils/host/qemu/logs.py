@@ -12,11 +12,12 @@ import os
 
 from ...clean_text import clean_end
 from ..base import syscalls
+from ..base.text_files import read_end
 from .command import MachinePaths
 
 _CONSOLE_KB, _REPORT_KB = 1024, 256
 _KEPT = 65536  # bytes
-_END, _LINES = 8192, 15  # bytes of the console that are read, and lines that are shown
+_LINES = 15  # of the console that are shown
 
 
 def make_logs(where: MachinePaths) -> None:
@@ -36,15 +37,13 @@ def remove_logs(folder: str) -> None:
             syscalls.umount(path)
 
 
-def console_end(where: MachinePaths) -> str:
+def console_end(where: MachinePaths, lines: int = _LINES) -> str:
     """Return the last lines of the console, for a person."""
     try:
-        with open(where.console, "rb") as stream:
-            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _END))
-            text = stream.read(_END).decode(errors="replace")
+        text = read_end(where.console, lines)
     except FileNotFoundError:
         text = ""
-    return clean_end(text, _LINES) or "(nothing)"
+    return clean_end(text, lines) or "(nothing)"
 
 
 def _shorten(path: str, size: int) -> None:

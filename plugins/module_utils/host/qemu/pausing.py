@@ -10,6 +10,7 @@ from ...errors import HostError
 from .command import MachinePaths
 from .qmp import Qmp
 
+_LOOK_S = 1.0  # a paused QEMU has nothing else to do, and who looks at many does not wait for one that another program holds
 _LIMIT_S = 5.0
 _AGAIN_S = 0.5  # after which a write that fails again has paused the guest again
 
@@ -17,7 +18,7 @@ _AGAIN_S = 0.5  # after which a write that fails again has paused the guest agai
 def is_paused(where: MachinePaths) -> bool:
     """Return whether QEMU has paused this running machine after an I/O error. A QEMU that does not answer is not known to have."""
     try:
-        with Qmp(f"{where.sockets}/qmp", _LIMIT_S) as qmp:
+        with Qmp(f"{where.sockets}/qmp", _LOOK_S) as qmp:
             return _has_failed(qmp)
     except HostError:
         return False

@@ -16,6 +16,7 @@ from ..base.jobs import progress
 from ..base.locks import removal_blocked
 from ..base.paths import ExperimentPaths, remove_file
 from ..base.systemctl import systemctl
+from ..base.watch_socket import ask_for_a_look
 from ..guest.report import read_report
 from .command import DEFAULT_MEMORY_MB, Card, Hardware, MachinePaths
 from .disk import make_disk
@@ -99,6 +100,7 @@ class Starter:
             prepare_clone(start.template, start.hardware, start.where)
         systemctl("reset-failed", "--quiet", self._paths.node_unit(name), check=False)
         systemctl("start", self._paths.node_unit(name))
+        ask_for_a_look(self._paths)
         if start.template:
             self._cloning[name] = pool.submit(make_clone, start.template, start.where, start.cards)
         else:
@@ -120,6 +122,7 @@ class Starter:
         forget_clone(start.where)
         make_disk(start.hardware.image, start.hardware.disk_mb, f"{start.where.directory}/disk.qcow2")
         systemctl("start", self._paths.node_unit(name))
+        ask_for_a_look(self._paths)
         self._changes.append(f"qemu node {name}: booted from its disk, because the warm start failed: {exc}")
         self._booting[name] = time.monotonic()
 

@@ -16,6 +16,7 @@ from ..base.os_errors import explained, message
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_applied, read_plan, remember_applied
 from ..base.systemctl import systemctl
+from ..base.watch_socket import ask_for_a_look
 from ..net.firewall import apply_firewall, firewall_state, remove_firewall
 from ..net.foreign_filters import close_foreign_filters, pass_foreign_filters
 from ..net.probe import answering, make_endpoints
@@ -24,6 +25,7 @@ from ..net.unmanaged import keep_unmanaged, release_unmanaged
 from . import setup, sysctls, unit_file
 from .kinds import KIND_PARTS
 
+_SPARE_S = 60.0  # for what is done before and after nodes boot
 PARTS = ("network", *(part.name for part in KIND_PARTS))
 
 
@@ -31,7 +33,7 @@ def apply(paths: ExperimentPaths, parts: tuple[str, ...] = PARTS, dry_run: bool 
     """Compare the vhost with its plan and change what differs.
 
     Return {"changed": bool, "changes": [text], "warnings": [text]}. Raises HostError. Then what was made so far stays, and the next
-    call continues from there.
+    call continues from there. At a boot of the vhost its unit applies the plan too: a call waits for that as long as a node may take to boot.
     """
     plan = read_plan(paths)
     if dry_run and not os.path.isdir(paths.run):
@@ -39,7 +41,7 @@ def apply(paths: ExperimentPaths, parts: tuple[str, ...] = PARTS, dry_run: bool 
         kinds = [part.kind for part in KIND_PARTS if part.name in parts]
         names += [f"{vnode.kind} node {vnode.name}" for vnode in plan.vnodes if vnode.kind in kinds and not vnode.ghost]
         return _result([f"{name}: made" for name in names])
-    with experiment_lock(paths):
+    with experiment_lock(paths, plan.boot_limit_s + _SPARE_S):
         with removal_blocked(paths):
             os.makedirs(paths.run, mode=0o700, exist_ok=True)
         try:
@@ -48,6 +50,9 @@ def apply(paths: ExperimentPaths, parts: tuple[str, ...] = PARTS, dry_run: bool 
             return {**_result(changes), "warnings": warnings}
         except OSError as exc:
             raise HostError(explained(exc)) from exc
+        finally:
+            if not dry_run:
+                ask_for_a_look(paths)
 
 
 def answer(paths: ExperimentPaths) -> dict:

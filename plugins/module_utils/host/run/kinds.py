@@ -38,6 +38,10 @@ class Part:
             None for a kind whose inside is not looked at
     reboot  (plan, paths, names of nodes of this kind) -> changes as text; reboots these nodes without waiting until they are up;
             None for a kind that cannot
+    texts   (plan, paths, name of a node of this kind, number of lines) -> the last lines of what it has printed, cleaned, by name:
+            ``console``, or ``output`` and ``errors`` of the start command of a node without a system of its own
+    signs   (plan, paths) -> {node: (process id, descriptor)} by which to see that something happened to a node: of the process that it is, 0 for none,
+            and of its report, -1 for none; None for a kind whose nodes do not boot
     boots   whether its nodes have systems of their own, which take time to boot
     """
 
@@ -47,8 +51,10 @@ class Part:
     remove: Callable[[ExperimentPaths], list[str]]
     status: Callable[[HostPlan, ExperimentPaths], dict[str, dict]]
     ports: Callable[[VnodePlan, dict[str, Medium]], list[Port]]
+    texts: Callable[[HostPlan, ExperimentPaths, str, int], dict[str, str]]
     inside: Callable[[HostPlan, ExperimentPaths, list[str], dict[str, int]], dict[str, list[str]]] | None = None
     reboot: Callable[[HostPlan, ExperimentPaths, tuple[str, ...]], list[str]] | None = None
+    signs: Callable[[HostPlan, ExperimentPaths], dict[str, tuple[int, int]]] | None = None
     boots: bool = False
 
 
@@ -67,16 +73,16 @@ def _call(module: str, name: str, *arguments: Any) -> Any:
 KIND_PARTS = (
     _part("processes", "process", "process.kind", {
         "apply": "apply_process_nodes", "remove": "remove_process_nodes", "status": "process_status", "ports": "process_ports", "inside": "inside_processes",
-        "reboot": "reboot_process_nodes"}),
+        "reboot": "reboot_process_nodes", "texts": "process_texts"}),
     _part("physical", "embedded_pnode", "physical.kind", {
         "apply": "apply_physical_node", "remove": "remove_physical_node", "status": "physical_status", "ports": "physical_ports", "inside": "inside_physical",
-        "reboot": "reboot_physical_node"}),
+        "reboot": "reboot_physical_node", "texts": "physical_texts"}),
     _part("containers", "openvz", "lxc.kind", {
         "apply": "apply_containers", "remove": "remove_containers", "status": "containers_status", "ports": "container_ports", "inside": "inside_containers",
-        "reboot": "reboot_containers"}, boots=True),
+        "reboot": "reboot_containers", "texts": "container_texts", "signs": "containers_signs"}, boots=True),
     _part("machines", "qemu", "qemu.kind", {
-        "apply": "apply_machines", "remove": "remove_machines", "status": "machines_status", "ports": "machine_ports", "reboot": "reboot_machines"},
-        boots=True),
+        "apply": "apply_machines", "remove": "remove_machines", "status": "machines_status", "ports": "machine_ports", "reboot": "reboot_machines",
+        "texts": "machine_texts", "signs": "machines_signs"}, boots=True),
 )
 
 
@@ -86,3 +92,10 @@ def is_built(plan: HostPlan, paths: ExperimentPaths, boots: bool = False) -> boo
     some = [part for part in KIND_PARTS if part.boots == boots]
     needed = [part for part in some if part.kind in kinds] or ([] if boots else some)
     return all(is_applied(paths, part.name) for part in needed)
+
+
+def unbuilt(plan: HostPlan, paths: ExperimentPaths) -> str:
+    """Return why not all of the plan was applied since the host's boot, "" if it was."""
+    kinds = {vnode.kind for vnode in plan.vnodes}
+    left = [part.name for part in KIND_PARTS if part.kind in kinds and not is_applied(paths, part.name)]
+    return f"{' and '.join(left)}: not built on this machine since it has started" if left else ""

@@ -11,6 +11,7 @@ from ...hostplan import HostPlan
 from ..base.locks import experiment_lock
 from ..base.paths import ExperimentPaths
 from ..base.plan_file import read_plan
+from ..base.watch_socket import ask_for_a_look
 from .kinds import KIND_PARTS, Part
 from .status import status
 from .unit import start_commands
@@ -32,6 +33,7 @@ def reboot(paths: ExperimentPaths, names: list[str], dry_run: bool = False) -> d
             for part, mine in shares:
                 if part.reboot:
                     changes += part.reboot(plan, paths, mine)
+        ask_for_a_look(paths)
         if not os.path.exists(f"{paths.run}/hold"):  # else a swap-in is running, which starts them itself
             changes += start_commands(paths)["changes"]
     return {"changed": bool(changes), "changes": changes, "status": status(paths)}

@@ -30,6 +30,7 @@ from ..net.foreign_filters import legacy_unpassed
 from ..process.files import rebind_hosts
 from ..start_commands import starter
 from ..start_commands.start_command import StartCommand, declare_lost
+from ..watch.node_watch import BURST_S, NodeWatch
 from .events import EventLoop, Source
 from .kinds import KIND_PARTS, is_built
 
@@ -60,6 +61,7 @@ class _Supervisor:
         self._hold = f"{paths.run}/hold"
         self._restoring: subprocess.Popen | None = None
         self._restore_again = False
+        self._watch = NodeWatch(paths)
 
     def _sources(self) -> tuple[Source, ...]:
         """Make everything that is watched. What happens from now on is not missed."""
@@ -67,7 +69,9 @@ class _Supervisor:
         etc = syscalls.inotify_watch("/etc", syscalls.IN_MOVED_TO | syscalls.IN_CREATE)
         tables = TableWatch(self._paths.nft_table)
         legacy = syscalls.interval_timer(_LEGACY_S)
+        watch = self._watch
         return (
+            Source("nodes", watch.fd, watch.read, lambda _happened: watch.act(), BURST_S),
             Source("signals", wake, lambda: sorted(set(os.read(wake, 4096))), self._on_signals),
             Source("/etc/hosts", etc, lambda: b"hosts\0" in os.read(etc, 65536), lambda _changed: self._rebind_hosts()),
             Source("packet filter", tables.fd, tables.read, lambda _changed: self._restore_filter(), _BURST_S),
@@ -88,6 +92,7 @@ class _Supervisor:
             self._boot_nodes()
         if restarted:  # nobody has watched meanwhile
             self._restore_filter()
+        self._watch.act()
         loop.run()
 
     def _on_signals(self, numbers: list[int]) -> None:
@@ -118,6 +123,7 @@ class _Supervisor:
             else:
                 command.began = started.began
                 self._running[started.pid] = command
+        self._watch.on_start_commands(vnodes)
         self._reap()
 
     def _boot_nodes(self) -> None:
@@ -126,20 +132,31 @@ class _Supervisor:
             self._booting = subprocess.Popen(_apply_command(self._paths, boots=True))  # pylint: disable=consider-using-with
 
     def _reap(self) -> None:
+        ended = []
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                break
             if pid == 0:
-                return
+                break
             if self._restoring and pid == self._restoring.pid:
                 self._restored(status)
-            if self._booting and pid == self._booting.pid and status:
-                print("benito-host: not all nodes have booted; see the messages above", file=sys.stderr, flush=True)
+            if self._booting and pid == self._booting.pid:
+                self._booted(status)
             command = self._running.pop(pid, None)
             if command:
                 _record(command.end, status)
+                ended.append(command.node)
+        if ended:
+            self._watch.on_start_commands(ended)
+
+    def _booted(self, status: int) -> None:
+        """Note that the child which boots nodes has ended."""
+        self._booting = None
+        if status:
+            print("benito-host: not all nodes have booted; see the messages above", file=sys.stderr, flush=True)
+        self._watch.on_failure(f"not all nodes have booted; see journalctl -u {self._paths.unit}" if status else "")
 
     def _declare_lost(self) -> None:
         plan = read_plan(self._paths)

@@ -15,12 +15,14 @@ import os
 import signal
 import time
 
+from ...clean_text import clean_end
 from ...errors import HostError
 from ...hostplan import HostPlan, VnodePlan
 from ..base import cgroups
 from ..base.environment import start_environment
 from ..base.namespaces import join
 from ..base.paths import ExperimentPaths, read_json, write_atomically
+from ..base.text_files import read_end
 
 STATES = ("ended", "failed", "lost")
 
@@ -32,6 +34,10 @@ class StartCommand:
         self._log = f"{paths.node(vnode.name)}/log"
         self._plan, self._vnode = plan, vnode
         self.began = 0.0  # seconds since the epoch, 0 before
+
+    @property
+    def node(self) -> str:
+        return self._vnode.name
 
     def begin(self, descriptors: dict[str, int], cgroup: str) -> int:
         """Enter the node and start the command there. Return its process id.
@@ -113,6 +119,17 @@ def outcome(paths: ExperimentPaths, name: str) -> dict | None:
         return None
     state, status = found.get("state"), found.get("exit_status")
     return {"state": state if state in STATES else "lost", "exit_status": status if isinstance(status, int) and 0 <= status < 256 else None}
+
+
+def output_end(paths: ExperimentPaths, name: str, lines: int) -> dict[str, str]:
+    """Return the last lines of what the latest run has printed: {"output": text, "errors": text}. The node may have damaged these files."""
+    found = {}
+    for key, suffix in (("output", "out"), ("errors", "err")):
+        try:
+            found[key] = clean_end(read_end(f"{paths.node(name)}/log/start_command.{suffix}", lines), lines)
+        except OSError:
+            found[key] = ""
+    return found
 
 
 def has_started(paths: ExperimentPaths, name: str) -> bool:

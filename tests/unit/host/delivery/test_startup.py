@@ -53,6 +53,7 @@ def test_to_list_experiments_takes_next_to_nothing(program):
 @pytest.mark.parametrize(("arguments", "kinds"), [
     (["apply", "--part", "network"], set()), (["apply", "--part", "processes"], {"process.kind"}), (["status"], {"process.kind"}), (["probe"], set()),
     (["start-commands", "--check"], {"process.kind"}), (["apply", "--part", "machines"], {"qemu.kind"}), (["down"], KINDS),
+    (["counters"], {"process.kind"}), (["console", "a"], {"process.kind"}), (["watch", "-e", "No.such"], set()),
 ])
 def test_of_the_kinds_of_nodes_only_those_are_read_that_a_command_is_about(program, arguments, kinds):
     @sandboxed
@@ -66,6 +67,13 @@ def test_of_the_kinds_of_nodes_only_those_are_read_that_a_command_is_about(progr
     body()
 
 
+def test_the_supervisor_with_its_watch_reads_no_kind_of_nodes_before_it_looks(program):
+    text = f"import sys; sys.path.insert(0, {str(program.parent)!r}); import benito_host.host.run.supervisor; print(*sys.modules)"
+    done = subprocess.run(["python3", "-IS", "-c", text], capture_output=True, text=True, check=True)
+    names = set(done.stdout.split())
+    assert "benito_host.host.watch.node_watch" in names and not names & (HEAVY | {f"benito_host.host.{kind}" for kind in KINDS})
+
+
 def test_installing_reads_no_kind_of_nodes_and_no_network(program):
     @sandboxed
     def body():
@@ -76,7 +84,7 @@ def test_installing_reads_no_kind_of_nodes_and_no_network(program):
 
 
 def test_what_the_table_of_kinds_names_is_there():
-    named = [function.args for part in kinds.KIND_PARTS for function in (part.apply, part.remove, part.status, part.reboot)]
+    named = [function.args for part in kinds.KIND_PARTS for function in (part.apply, part.remove, part.status, part.reboot, part.texts, part.signs) if function]
     assert all(callable(getattr(importlib.import_module(f"{kinds.__package__.rpartition('.')[0]}.{module}"), name)) for module, name in named)
     assert {module for module, _name in named} == KINDS
 

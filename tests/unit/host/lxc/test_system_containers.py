@@ -99,6 +99,26 @@ def test_no_link_of_a_nodes_making_is_followed(tmp_path):
     assert (outside / "target").read_text() == "kept" and (root / "etc/name").read_text() == "new"
 
 
+def test_a_report_is_watched_only_where_it_is_a_file_of_the_node_itself(tmp_path):
+    """A descriptor of it is for inotify, which would follow a link to any file of the host."""
+    log = tmp_path / "node/var/benito/log"
+    log.mkdir(parents=True)
+    (log / "report").write_text("booted\n")
+    tree = Tree(str(tmp_path / "node"))
+    found = tree.find_report()
+    assert os.path.samestat(os.fstat(found), os.stat(log / "report"))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.read(found, 1)
+    os.close(found)
+    os.unlink(log / "report")
+    assert tree.find_report() == -1
+    os.mkfifo(log / "report")
+    assert tree.find_report() == -1
+    log.rename(tmp_path / "log")
+    log.symlink_to(tmp_path / "log")
+    assert tree.find_report() == -1
+
+
 @needs_root
 def test_a_report_that_is_a_link_or_a_pipe_is_not_read(tmp_path):
     (tmp_path / "var/benito/log").mkdir(parents=True)
