@@ -61,7 +61,7 @@ def compare(playbook, folder: Path, count: int) -> dict[str, float]:
     """Measure both and return {name of a bound: ratio of our time to that of Mininet}."""
     ours = swap(playbook, folder, count)
     print(f"{count} nodes: deter.benito: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in ours.items()), flush=True)
-    command = ["/usr/bin/python3", str(Path(__file__).with_name("mininet_lan.py")), str(count), COMMAND]
+    command = ["/usr/bin/python3", str(Path(__file__).with_name("_mininet_lan.py")), str(count), COMMAND]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     theirs = json.loads(done.stdout.splitlines()[-1])
     print(f"{count} nodes: Mininet: up {theirs['up']:.2f} s, down {theirs['down']:.2f} s", flush=True)

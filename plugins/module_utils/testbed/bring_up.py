@@ -21,6 +21,7 @@ from .addresses import Subnets, choose_subnets
 from .base import BaseCache, Recipe
 from .firewall import Firewall, legacy_iptables_warning
 from .machines import Images, Machines, Size
+from .managers import Managers
 from .names import Identity, Paths
 from .pnodes import Pnodes, in_parallel
 from .sysctls import MachineLimits
@@ -70,6 +71,7 @@ class BringUp:
         self.base = testbed.base_key(testbed.base_recipe())
         self.bridges = network.Bridges(self.identity, self.subnets)
         self.firewall = Firewall(self.identity, self.subnets)
+        self.managers = Managers(self.identity)
         self.containers = testbed.containers(self.subnets)
         self.states = self._states()
         self.boot_warnings: list[str] = []
@@ -138,10 +140,14 @@ class BringUp:
         return [Change(f"raise the machine's limits ({names})", lambda: self.testbed.limits.join(self.paths.root))]
 
     def _connect(self) -> list[Change]:
-        changes = [Change(f"make bridge {name}", partial(self.bridges.make, name)) for name in self.bridges.missing()]
+        changes = [] if self.managers.are_off() else [Change("keep network managers off the testbed's devices", self._keep_managers_off)]
+        changes += [Change(f"make bridge {name}", partial(self.bridges.make, name)) for name in self.bridges.missing()]
         if not self.firewall.is_up():
             changes.append(Change(f"make firewall table {self.identity.firewall_table}", self.firewall.up))
         return changes
+
+    def _keep_managers_off(self) -> None:
+        self.boot_warnings += self.managers.keep_off()
 
     def _drop(self) -> list[Change]:
         surplus = self._surplus()

@@ -28,6 +28,7 @@ from .base import DEFAULT_RELEASE, RELEASES, BaseCache, Recipe, host_recipe
 from .bring_up import BringUp, BringUpMachines, Change
 from .firewall import Firewall
 from .machines import DEFAULT_SIZE, Images, Machines, Size, check_size
+from .managers import Managers
 from .names import Identity, Paths
 from .pnodes import Pnodes, end_cgroup, in_parallel
 from .sysctls import MachineLimits
@@ -215,6 +216,9 @@ class LocalTestbed:
         links = network.leftovers(self.identity)
         if links:
             changes.append(Change(f"remove {', '.join(links)}", lambda: network.remove(links)))
+        managers = Managers(self.identity)
+        if managers.present():
+            changes.append(Change(f"remove {', '.join(managers.present())}", managers.release))
         firewall = Firewall(self.identity)
         if shutil.which("nft") and firewall.is_there():
             changes.append(Change(f"remove firewall table {self.identity.firewall_table}", firewall.down))

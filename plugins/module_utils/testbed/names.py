@@ -24,6 +24,8 @@ _HOME = re.compile(r"/[A-Za-z0-9/._+@%=-]*")
 
 CONTROL = "eth0"
 EXPERIMENT = "eth1"
+PORTS = "bt" + "?" * 13
+"""The pattern of the names of all ports of pnodes, of every testbed."""
 
 
 def hash13(*parts: str) -> str:
@@ -82,7 +84,7 @@ class Identity:
 
     def port(self, pnode: str, interface: str) -> str:
         """Return the name of the machine's end of a pnode's ``interface``."""
-        return "bt" + hash13("port", self.id, pnode, interface)
+        return PORTS[:2] + hash13("port", self.id, pnode, interface)
 
     def mac_address(self, pnode: str, interface: str) -> str:
         digest = hashlib.sha256("\0".join(("mac", self.id, pnode, interface)).encode()).digest()

@@ -60,6 +60,13 @@ def test_every_make_target_that_a_page_names_exists(page):
 
 
 @each_page
+def test_packages_are_installed_after_an_update_of_their_lists(page):
+    """A new machine has no package lists. There, apt-get install fails with "Unable to locate package git"."""
+    for before in re.findall(r"(.*)apt-get install [a-z]", text_of(page)):
+        assert before.endswith("apt-get update && "), f"{before}apt-get install"
+
+
+@each_page
 def test_every_extra_variable_that_a_page_uses_is_read_by_code(page):
     given = re.findall(r"-e ([a-z_]+)=", text_of(page)) + re.findall(r"-e '\{\"(\w+)\"", text_of(page))
     read = playbook_texts()

@@ -1,10 +1,13 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each lock has a version and hashes for every requirement, and installs the same on every machine."""
+"""Each lock has a version and hashes for every requirement, and installs the same on every machine. No test is skipped for want of a package."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,20 @@ def test_what_users_run_is_what_the_tests_ran():
 def test_the_collection_and_its_requirements_ask_for_the_same_ansible():
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
     assert required("requirements.txt")["ansible-core"] == SpecifierSet(runtime["requires_ansible"])
+
+
+def test_no_test_is_skipped_after_make_env_for_want_of_a_package():
+    reasons = [reason for path in ROOT.glob("tests/**/*.py") for reason in re.findall(r'skipif\(.*reason="(.*)"', path.read_text(encoding="utf-8"))]
+    named = {package for reason in reasons for package in re.findall(r"packages? ([a-z][a-z0-9-]+)", reason)}
+    (needed,) = re.findall(r"packages\+=\((.*)\)", (ROOT / "scripts" / "env").read_text(encoding="utf-8"))
+    assert named and named <= set(needed.split())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "bench").glob("[a-z]*.py")), ids=lambda path: path.stem)
+def test_a_program_that_make_bench_runs_imports_only_what_make_bench_installs(path, monkeypatch):
+    monkeypatch.setattr("sys.path", [*map(str, (path.parent, ROOT / "tests" / "integration", ROOT / ".ansible" / "collections")), *sys.path])
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    roots = {name.partition(".")[0] for name in imported} - set(required("requirements-bench.txt"))
+    assert {root for root in roots if importlib.util.find_spec(root) is None} == set()

@@ -12,11 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.deter.benito.plugins.module_utils.host.run import enter_server
 from ansible_collections.deter.benito.plugins.plugin_utils.shared_session import MOST_SESSIONS, NoSessionError, SharedSession
 
 # what SSH and the server do together: listen at the near socket, and answer each request with the pid and the node
-STAND_IN = """
-import json, os, re, socket, struct, sys
+STAND_IN = f"""
+WORD, LENGTHS = {enter_server.REQUEST_WORD}, {enter_server.REQUEST.format!r}
+""" + """
+import json, os, socket, struct, sys
 local = sys.argv[sys.argv.index("-L") + 1].split(":")[0]
 with open(sys.argv[1], "a") as started:
     started.write("started\\n")
@@ -30,8 +33,11 @@ while True:
     if sys.argv[2] == "closes":
         connection.close()
         continue
-    header = connection.recv(12, socket.MSG_WAITALL)
-    asked = json.loads(connection.recv(struct.unpack("!IQ", header)[0], socket.MSG_WAITALL))
+    connection.settimeout(20)
+    if connection.recv(len(WORD), socket.MSG_WAITALL) != WORD:
+        sys.exit("this is no request")
+    lengths = connection.recv(struct.calcsize(LENGTHS), socket.MSG_WAITALL)
+    asked = json.loads(connection.recv(struct.unpack(LENGTHS, lengths)[0], socket.MSG_WAITALL))
     for kind, data in ((b"R", b""), (b"O", f"{os.getpid()} {asked['node']}".encode()), (b"X", b"0")):
         connection.sendall(struct.pack("!cI", kind, len(data)) + data)
     connection.close()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 
 from ...errors import HostError
 from ...hostplan import HostPlan, ports_of
@@ -39,11 +40,11 @@ _RELOADS = {
 _LIMIT_S = 60
 _EMBEDDED = "embedded_pnode"
 
-_HEAD = "# deter.benito: written by benito-host for {experiment}, removed at swap-out\n"
-_NETWORK = _HEAD + "[Match]\nName={names}\n\n[Link]\nUnmanaged=yes\n"
-_LINK = _HEAD + "[Match]\nOriginalName={names}\n\n[Link]\nMACAddressPolicy=none\n"
+_HEAD = "written by benito-host for {experiment}, removed at swap-out"
+_NETWORK = "# deter.benito: {head}\n[Match]\nName={names}\n\n[Link]\nUnmanaged=yes\n"
+_LINK = "# deter.benito: {head}\n[Match]\nOriginalName={names}\n\n[Link]\nMACAddressPolicy=none\n"
 # Either section is enough. An operator's file replaces "unmanaged-devices" of all files before it, so there is the other one, too.
-_CONF = _HEAD + "[keyfile]\nunmanaged-devices+={names}\n\n[device-benito-{experiment}]\nmatch-device={names}\nmanaged=0\n"
+_CONF = "# deter.benito: {head}\n[keyfile]\nunmanaged-devices+={names}\n\n[device-{name}]\nmatch-device={names}\nmanaged=0\n"
 
 
 def keep_unmanaged(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False) -> tuple[list[str], list[str]]:
@@ -59,23 +60,56 @@ def keep_unmanaged(plan: HostPlan, paths: ExperimentPaths, dry_run: bool = False
         return [], []
     refused: list[str] = []
     if not dry_run:
-        for path, text in wanted.items():
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            write_atomically(path, text, 0o644)
-        refused = _reload()
+        refused = write_manager_files(wanted)
         write_atomically(_record(paths), told)
     return [f"network managers: kept off the devices of {paths.experiment}"], refused
 
 
 def release_unmanaged(paths: ExperimentPaths) -> list[str]:
     """Remove the files and let the managers know. Call it when the devices are gone. Return the changes as text."""
-    present = [path for path in _paths(paths) if os.path.exists(path)]
+    return [f"{path}: removed" for path in remove_manager_files(_name(paths))]
+
+
+def manager_files(name: str, head: str, patterns: Sequence[str], names: Sequence[str] = (), cards: Sequence[str] = ()) -> dict[str, str]:
+    """Return {path: text} of the files that keep network managers off devices.
+
+    name      of the files, and of their section for NetworkManager
+    head      who has written them
+    patterns  of names of devices
+    names     of devices
+    cards     devices that keep the name that udev gives them
+    """
+    specs = [f"interface-name:{pattern}" for pattern in patterns] + [f"interface-name:={device}" for device in (*names, *cards)]
+    network, link_file, conf = _paths(name)
+    return {
+        network: _NETWORK.format(head=head, names=" ".join((*patterns, *names, *cards))),
+        link_file: _LINK.format(head=head, names=" ".join((*patterns, *names))),
+        conf: _CONF.format(head=head, name=name, names=";".join(specs)),
+    }
+
+
+def write_manager_files(wanted: dict[str, str]) -> list[str]:
+    """Write {path: text}. Let the managers that run read them. Return those that do not, with the reason, as text."""
+    for path, text in wanted.items():
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        write_atomically(path, text, 0o644)
+    return _reload()
+
+
+def present_manager_files(name: str) -> list[str]:
+    """Return the paths of the files of this name that exist."""
+    return [path for path in _paths(name) if os.path.exists(path)]
+
+
+def remove_manager_files(name: str) -> list[str]:
+    """Remove the files of this name and let the managers know. Return the removed paths."""
+    present = present_manager_files(name)
     for path in present:
         remove_file(path)
     remove_empty(_NETWORKMANAGER, stop="/run")
     if present:
         _reload()
-    return [f"{path}: removed" for path in present]
+    return present
 
 
 def managed_devices(paths: ExperimentPaths) -> dict[str, str]:
@@ -106,20 +140,16 @@ def _interfaces(plan: HostPlan) -> list[str]:
 
 def _files(plan: HostPlan, paths: ExperimentPaths, live: dict[str, Link]) -> dict[str, str]:
     """Return {path: text}. Names of ours are matched by their form. So devices that are added later are matched without another reload."""
-    interfaces = _interfaces(plan)
     uplinks = {substrate.uplink for substrate in plan.substrates if substrate.uplink}
     cards = [link.name for link in live.values() if link.mac_address in uplinks and not link.kind]
-    specs = [f"interface-name:{pattern}" for pattern in _MADE] + [f"interface-name:={name}" for name in (*interfaces, *cards)]
-    network, link_file, conf = _paths(paths)
-    return {
-        network: _NETWORK.format(experiment=paths.experiment, names=" ".join((*_MADE, *interfaces, *cards))),
-        link_file: _LINK.format(experiment=paths.experiment, names=" ".join((*_MADE, *interfaces))),  # a network card keeps the name that udev gives it
-        conf: _CONF.format(experiment=paths.experiment, names=";".join(specs)),
-    }
+    return manager_files(_name(paths), _HEAD.format(experiment=paths.experiment), _MADE, _interfaces(plan), cards)
 
 
-def _paths(paths: ExperimentPaths) -> tuple[str, str, str]:
-    name = f"benito-{paths.experiment}"
+def _name(paths: ExperimentPaths) -> str:
+    return f"benito-{paths.experiment}"
+
+
+def _paths(name: str) -> tuple[str, str, str]:
     return f"{_NETWORKD}/-{name}.network", f"{_NETWORKD}/-{name}.link", f"{_NETWORKMANAGER}/{name}.conf"
 
 
