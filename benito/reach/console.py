@@ -1,0 +1,37 @@
+# Copyright: deter.benito contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the end of a node's console from the vhost that carries it."""
+
+from __future__ import annotations
+
+import shlex
+
+from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_text
+from ansible_collections.deter.benito.plugins.module_utils.embedding.kinds import KINDS
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import PROGRAM
+
+from ..errors import HostError
+from .adhoc import run_module
+from .members import Members
+
+_LIMIT_S = 60
+
+
+def console_end(members: Members, node: str, lines: int) -> str:
+    """Return the last lines of a node's console, cleaned. Raises ExperimentError for a node that is none, HostError when it cannot be read."""
+    variables = members.variables(node)
+    members.connection(node)  # refuses where the experiment is not swapped in
+    kind = variables["benito_kind"]
+    if kind not in KINDS or not KINDS[kind].login:
+        raise HostError(f"{node} is a node of kind {kind}, which has no console (benito ssh {node} works)")
+    command = shlex.join([PROGRAM, "console", "-e", f"{members.directory.pid}.{members.directory.eid}", "--lines", str(lines), node])
+    identity = {"pid": members.directory.project, "eid": members.directory.eid, "ansible_ssh_use_tty": False}
+    answers = run_module("ansible.builtin.raw", command, variables["benito_vhost"], members.directory.home, identity,
+                         "--become", "--task-timeout", str(_LIMIT_S))
+    if not answers:
+        raise HostError(f"the vhost {variables['benito_vhost']} of {node} is not in the inventory")
+    answer = answers[0]
+    if answer.unreachable or answer.result.get("rc") != 0:
+        why = answer.message if answer.unreachable else answer.result.get("stderr") or answer.result.get("stdout") or answer.message
+        raise HostError(f"the console of {node} cannot be read on {variables['benito_vhost']}: {clean_text(why).strip()}")
+    return clean_text(answer.result.get("stdout") or "")
