@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
-from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory, experiments
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.lent import read_plans
+from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import experiments
 
 from .which import which
 
@@ -25,11 +24,10 @@ def complete_experiment_or_node(ctx: typer.Context, incomplete: str) -> list[str
     named = next((word for word in given if "/" in word), None)
     found = [] if named else complete_experiment(incomplete)
     try:
-        experiment = which(named)
-        plans = read_plans(ExperimentDirectory(None, experiment.pid, experiment.eid))
-    except (BenitoError, OSError):
+        nodes = [node for carried in which(named).assignment.values() for node in carried]
+    except BenitoError:
         return found
-    return found + [vnode.name for plan in plans.values() for vnode in plan.vnodes if vnode.name.startswith(incomplete)]
+    return found + [node for node in nodes if node.startswith(incomplete)]
 
 
 Name = Annotated[str | None, typer.Argument(metavar="[PID/EID]", help="the experiment; by default BENITO_EXPERIMENT, else the only active one",

@@ -79,13 +79,14 @@ def _run(name: str, variables: Mapping[str, Any], home: str, show: bool, options
         events.append(event)
         return False  # and write no file
 
-    streams = {"input_fd": sys.stdin, "output_fd": sys.stdout, "error_fd": sys.stderr} if show else {}
+    direct = show and all(map(_is_file, (sys.stdin, sys.stdout, sys.stderr)))
+    streams = {"input_fd": sys.stdin, "output_fd": sys.stdout, "error_fd": sys.stderr} if direct else {}
     runner = init_command_config(
         str(program) if program.exists() else "ansible-playbook", [f"deter.benito.{name}", "-e", f"@{extra}", *options],
-        private_data_dir=folder, quiet=True, event_handler=keep, settings={"pexpect_timeout": 1}, **streams,
+        private_data_dir=folder, quiet=not show, event_handler=keep, settings={"pexpect_timeout": 1}, **streams,
     )
     runner.config.cwd = os.getcwd()
-    runner.config.env = environment(home, None if show else runner.config.env)
+    runner.config.env = environment(home, None if direct else runner.config.env)
     sys.stdout.flush()
     with signals_forwarded() as received:
         runner.run()
@@ -139,6 +140,14 @@ def _configured() -> dict[str, str]:
     return found or {"": ""}
 
 
+def _is_file(stream: Any) -> bool:
+    """Return whether a stream of this program can be another program's as well. That of a notebook cannot."""
+    try:
+        return stream.fileno() >= 0
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
 @contextlib.contextmanager
 def signals_forwarded() -> Iterator[list[int]]:
     """Send SIGINT and SIGTERM on to the children while the block runs. Yield the list of those that came."""
@@ -146,11 +155,11 @@ def signals_forwarded() -> Iterator[list[int]]:
 
     def forward(number: int, _frame: FrameType | None) -> None:
         received.append(number)
-        if number == signal.SIGINT and _terminal_sends_it():
-            return
+        by_terminal = number == signal.SIGINT and _terminal_sends_it()
         for child in _children():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(child, number)
+                if not (by_terminal and os.getpgid(child) == os.getpgrp()):
+                    os.kill(child, number)
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield received
@@ -164,7 +173,7 @@ def signals_forwarded() -> Iterator[list[int]]:
 
 
 def _terminal_sends_it() -> bool:
-    """Return whether Ctrl-C of the terminal reaches the children by itself: it is sent to the whole foreground process group."""
+    """Return whether this is the terminal's foreground process group, to all of which it sends Ctrl-C."""
     try:
         with open("/dev/tty", "rb") as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

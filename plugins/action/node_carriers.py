@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import carriers
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import all_carriers, carriers
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.lent import play_host
 from ansible_collections.deter.benito.plugins.plugin_utils.directory_action import DirectoryAction
 
 
 class ActionModule(DirectoryAction):
-    options = {"nodes": {"type": "list", "elements": "str", "required": True}}
+    options = {"nodes": {"type": "list", "elements": "str"}}
 
     def act(self, directory: ExperimentDirectory, params: dict) -> dict:
-        found = carriers(directory, params["nodes"])
+        found = all_carriers(directory) if params["nodes"] is None else carriers(directory, params["nodes"])
         return {
             "changed": False,
             "carriers": {vhost: {"nodes": carrier.nodes, "embedded": carrier.embedded} for vhost, carrier in found.items()},

@@ -22,10 +22,9 @@ extends_documentation_fragment:
   - deter.benito.attributes.read_only
 options:
   nodes:
-    description: The nodes.
+    description: The nodes. The experiment must be active. Without it, all machines of the experiment, whatever its state.
     type: list
     elements: str
-    required: true
 """
 
 EXAMPLES = r"""

@@ -104,6 +104,23 @@ def fixture_more_hosts(benito_home):
     file.unlink(missing_ok=True)
 
 
+@pytest.fixture(scope="session")
+def user(testbed, benito_home, tmp_path_factory):
+    """Return the environment of a user who has only installed the collection and the command. BENITO_HOME has the testbed's machines and no experiments."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "home").mkdir()
+    (folder / "home" / "inventory").symlink_to(benito_home / "inventory")
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "benito"
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(support.ROOT)!r})\nfrom benito.main import run\nrun()\n")
+    program.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "BENITO_"))}
+    return {
+        **kept, "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(support.ROOT), "COLUMNS": "120",
+        "BENITO_HOME": str(folder / "home"), "TMPDIR": str(tmp_path_factory.mktemp("tmp")), "ANSIBLE_NOCOLOR": "1",
+    }
+
+
 @pytest.fixture
 def play(tmp_path):
     """Return ``play("swapin", "--limit", "x", NAME="value")``, which runs a playbook as a user does who has only installed the collection.

@@ -9,6 +9,7 @@ from pathlib import Path
 UNIT = Path(__file__).parent
 ROOMS = UNIT.parents[1] / "plugins/module_utils"
 OTHERS = {
+    "benito": "the package beside the plugins",
     "docs": "tests of the pages in docs/",
     "modules": "modules as Ansible runs them",
     "plugins": "plugins as Ansible runs them",

@@ -1,15 +1,15 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the machines that carry given nodes of a swapped-in experiment."""
+"""Find the machines that carry the nodes of a swapped-in experiment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..embedding.kinds import EMBEDDED_PNODE
-from ..embedding.placement.allocation import PoolHost
 from ..errors import ExperimentError
+from ..experiment.access import reach, with_login
 from ..experiment.directory import ACTIVE, ExperimentDirectory
 from .lent import read_allocation, read_plans
 
@@ -21,7 +21,7 @@ class Carrier:
     """A machine with some of an experiment's nodes.
 
     embedded   whether the machine is the node itself
-    machine    its name in the pool
+    machine    its name in the pool; that of its pnode for a virtual machine that carries processes
     variables  the connection variables of the machine, without passwords
     """
 
@@ -31,13 +31,31 @@ class Carrier:
     variables: dict[str, Any]
 
 
+def all_carriers(directory: ExperimentDirectory) -> dict[str, Carrier]:
+    """Return {vhost: it with all its nodes}, in the order of the plans; {} for an experiment that is not swapped in.
+
+    Raises BenitoError when the directory cannot be read.
+    """
+    directory.require()
+    lent, plans = read_allocation(directory).hosts, read_plans(directory)
+    addresses, outside = with_login(plans), {vnode.name: vhost for vhost, plan in plans.items() for vnode in plan.vnodes}
+    found = {}
+    for vhost, plan in plans.items():
+        nodes, embedded = tuple(vnode.name for vnode in plan.vnodes), any(vnode.kind == EMBEDDED_PNODE for vnode in plan.vnodes)
+        if vhost in lent:
+            found[vhost] = Carrier(nodes, embedded, lent[vhost].name, lent[vhost].variables)
+        elif vhost in addresses:  # a virtual machine that carries processes
+            found[vhost] = Carrier(nodes, embedded, outside[vhost], reach(directory.path, addresses[vhost]))
+    return found
+
+
 def carriers(directory: ExperimentDirectory, nodes: list[str]) -> dict[str, Carrier]:
     """Return {vhost: its share} of ``nodes``, in the order of the plans.
 
     Raises ExperimentError: an experiment that is not swapped in, no nodes, unknown ones, ghosts.
     """
     directory.require()
-    lent, plans = read_allocation(directory).hosts, read_plans(directory)
+    plans = read_plans(directory)
     state = directory.read_state().state
     if state != ACTIVE:
         raise ExperimentError(f"experiment {directory} is {state}, not {ACTIVE}: swap it in first")
@@ -52,9 +70,8 @@ def carriers(directory: ExperimentDirectory, nodes: list[str]) -> dict[str, Carr
     if ghosts:
         raise ExperimentError(f"{' and '.join(ghosts)} of experiment {directory} never runs: a ghost")
     found = {}
-    for vhost, plan in plans.items():
-        mine = tuple(vnode.name for vnode in plan.vnodes if vnode.name in nodes)
+    for vhost, carrier in all_carriers(directory).items():
+        mine = tuple(name for name in carrier.nodes if name in nodes)
         if mine:
-            host = lent.get(vhost, PoolHost(vhost))
-            found[vhost] = Carrier(mine, any(known[name].kind == EMBEDDED_PNODE for name in mine), host.name, host.variables)
+            found[vhost] = replace(carrier, nodes=mine, embedded=any(known[name].kind == EMBEDDED_PNODE for name in mine))
     return found

@@ -103,10 +103,14 @@ def _reason(failures: dict[str, str], lent: dict[str, PoolHost]) -> str:
 def _message(directory: ExperimentDirectory, operation: str, failures: dict[str, str]) -> list[str]:
     if not failures:
         return []
-    lent = read_allocation(directory).hosts
     verb, next_step = ("in", "run it again to go on, or swap out") if operation == SWAPIN else ("out", "put that right and run it again")
-    lines = [f"  {_title(vhost, lent)}: {reason}" for vhost, reason in sorted(failures.items())]
-    return [f"experiment {directory} failed to swap {verb}: {next_step}", *lines]
+    return [f"experiment {directory} failed to swap {verb}: {next_step}", *failure_lines(directory, failures)]
+
+
+def failure_lines(directory: ExperimentDirectory, failures: dict[str, str]) -> list[str]:
+    """Return a line for each {vhost: reason}, with the vhost's machine. Raises ExperimentError when the directory cannot be read."""
+    lent = read_allocation(directory).hosts
+    return [f"  {_title(vhost, lent)}: {clean_text(reason).strip()}" for vhost, reason in sorted(failures.items())]
 
 
 def _title(vhost: str, lent: dict[str, PoolHost]) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..clean_text import clean_line
@@ -12,7 +13,9 @@ from .lent import read_allocation, read_plans
 from .vhost_health import as_dict, remark_of, status_of
 
 COLUMNS = ("node", "kind", "pnode", "machine", "state", "start_command", "remark")
+BOOTED, ENDED = "booted", "ended"  # what can be waited for
 _WIDTH = 20  # of a state
+_NOT_ENDED = ("waiting", "running", "unknown")
 
 
 def node_rows(directory: ExperimentDirectory, reports: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
@@ -47,10 +50,21 @@ def table(rows: list[dict[str, str]], most: int = 60) -> list[str]:
     odd = [row for row in rows if row["state"] != "booted" or row["start_command"] in ("failed", "lost") or row["remark"]]
     shown = rows if len(rows) <= most else (odd + [row for row in rows if row not in odd])[:most]
     columns = COLUMNS if any(row["remark"] for row in shown) else COLUMNS[:-1]
-    lines = [tuple(column.replace("_", " ").upper() for column in columns), *(tuple(row[column] for column in columns) for row in shown)]
-    widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    text = aligned([tuple(column.replace("_", " ").upper() for column in columns), *(tuple(row[column] for column in columns) for row in shown)])
     return [*text, f"… and {len(rows) - len(shown)} more nodes"] if len(shown) < len(rows) else text
+
+
+def aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return lines of text whose columns are as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+
+
+def unmet(rows: list[dict[str, str]], until: str) -> list[str]:
+    """Return the nodes that have not booted, or whose start command has not ended; [] if ``until`` is neither."""
+    if until == ENDED:
+        return [row["node"] for row in rows if row["start_command"] in _NOT_ENDED or row["state"] == "unknown"]
+    return [row["node"] for row in rows if row["state"] not in (BOOTED, "ghost")] if until == BOOTED else []
 
 
 def _word(text: object) -> str:

@@ -52,6 +52,7 @@ PLAYBOOKS: dict[str, Playbook] = {
         Playbook("swapin", (*_EXPERIMENT, "pnode_types", "pass_pnodes", "control_bridge_interface", "control_bridge_timeout"), _ALL_MACHINES),
         Playbook("swapout", (*_EXPERIMENT, "forget_unreachable"), f"localhost:{EXPERIMENT_HOST}"),
         Playbook("terminate", (*_EXPERIMENT, "forget_unreachable"), f"localhost:{EXPERIMENT_HOST}"),
+        Playbook("show", (*_EXPERIMENT, "wait_until", "wait_timeout"), f"localhost:{EXPERIMENT_HOST}"),
         Playbook("node_reboot", (*_EXPERIMENT, "nodes", "node_reboot_timeout"), f"localhost:{EXPERIMENT_HOST}"),
         Playbook("topdl_annotate", (
             "topology", "rules", "names", "name", "regex", "except", "element", "kind", "degree", "neighbours", "substrate", "computer", "has", "lacks",

@@ -8,10 +8,11 @@ import pytest
 from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.allocation import Allocation, PoolHost
 from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ACTIVE, SWAPPED, ExperimentDirectory, state_json
-from ansible_collections.deter.benito.plugins.module_utils.hostplan import HostPlan, VnodePlan, to_json
-from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import Carrier, carriers
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import ControlPlan, HostPlan, VnodePlan, to_json
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.carriers import Carrier, all_carriers, carriers
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.finish import failures_of, finish
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.node_table import node_rows, table
+from ansible_collections.deter.benito.plugins.module_utils.lifecycle.showing import show_nodes
 
 ROW = {"node": "a", "kind": "process", "pnode": "pnode-0000", "machine": "m1", "state": "booted", "start_command": "exit 0", "remark": ""}
 
@@ -91,3 +92,48 @@ def test_of_an_experiment_that_is_not_swapped_in_nobody_carries_nodes(active):
         carriers(active, ["a"])
     with pytest.raises(ExperimentError):
         carriers(ExperimentDirectory(active.home, "Proj", "none"), ["a"])
+
+
+def test_all_machines_of_an_experiment_are_found_in_any_state(active):
+    active.write_state("failed", "no room")
+    assert {vhost: (carrier.nodes, carrier.machine) for vhost, carrier in all_carriers(active).items()} == {
+        "pnode-0000": (("r",), "m0"), "pnode-0001": (("a", "g"), "m1")}
+
+
+def test_a_virtual_machine_that_carries_processes_is_reached_over_the_control_network(active):
+    """Before, its name was taken for an address."""
+    mother = VnodePlan("mother", "qemu", "m", control=ControlPlan("c0", "02:00:00:00:00:01", "10.9.0.7/16"))
+    active.write("plan/pnode-0001.json", to_json(HostPlan("Proj", "exp", "pnode-0001", vnodes=(mother,))))
+    active.write("plan/mother.json", to_json(HostPlan("Proj", "exp", "mother", vnodes=(VnodePlan("inner", "process", "i"),))))
+    found = carriers(active, ["inner"])["mother"]
+    assert (found.nodes, found.embedded, found.machine) == (("inner",), False, "pnode-0001")
+    assert (found.variables["ansible_host"], found.variables["ansible_user"]) == ("10.9.0.7", "root")
+
+
+def status(**nodes):
+    return {"status": {"nodes": {name: {"state": state, "start_command": command} for name, (state, command) in nodes.items()}}}
+
+
+def test_the_nodes_are_shown_as_the_vhosts_report_them_and_a_silent_vhost_is_named(active):
+    shown = show_nodes(active, {"pnode-0000": {"failure": f"{HOSTILE}: refused"}, "pnode-0001": status(a=("booted", "running"), g=("ghost", ""))})
+    assert [(row["node"], row["state"], row["start_command"]) for row in shown.nodes] == [("r", "unknown", "-"), ("a", "booted", "running"), ("g", "ghost", "-")]
+    assert shown.failures == ["  pnode-0000 (m0): no room: refused"] and shown.late == []
+    assert shown.message == ["experiment Proj/exp: 1 of 2 vhosts could not be asked", *shown.failures]
+    assert active.read_state().state == ACTIVE
+
+
+@pytest.mark.parametrize(("until", "node", "late"), [
+    ("booted", ("running", "waiting"), ["a"]), ("booted", ("booted", "waiting"), []), ("ended", ("booted", "waiting"), ["a"]),
+    ("ended", ("booted", "running"), ["a"]), ("ended", ("booted", "ended"), []), ("ended", ("booted", "failed"), []), ("", ("running", ""), []),
+])
+def test_nodes_that_are_not_what_was_waited_for_are_named(active, until, node, late):
+    shown = show_nodes(active, {"pnode-0000": status(r=("booted", "")), "pnode-0001": status(a=node, g=("ghost", ""))}, until)
+    assert shown.late == late
+    assert [line.rpartition(": ")[2] for line in shown.message] == late
+
+
+def test_an_experiment_that_is_swapped_out_has_a_line_in_place_of_the_table(tmp_path):
+    directory = ExperimentDirectory(str(tmp_path), "Proj", "out")
+    directory.create({"state.json": state_json(SWAPPED), "activity.log": ""})
+    shown = show_nodes(directory, {})
+    assert shown.nodes == [] and shown.text[0].startswith("experiment Proj/out is swapped since ")
