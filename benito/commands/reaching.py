@@ -68,7 +68,7 @@ def run(arguments: PatternAndCommand,
 
 def console(arguments: OneNode, lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=2000, help="how many lines")] = 50,
             as_json: Json = False) -> None:
-    """Show the end of a node's console, which tells why a virtual machine or container has not booted."""
+    """Show the end of a node's console, which tells why it has not booted; of a node without one, the output of its start command."""
     experiment, words = which_of(arguments)
     node, rest = _first(words, "node")
     _refuse(rest)

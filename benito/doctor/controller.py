@@ -74,7 +74,8 @@ def _programs() -> Check:
     path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', '')}"
     missing = [name for name in ("ansible", "ansible-playbook") if not shutil.which(name, path=path)]
     if missing:
-        return Check("programs", FAILED, f"{' and '.join(missing)} cannot be found beside {sys.executable} or in PATH", "install ansible-core in its environment")
+        return Check("programs", FAILED, f"{' and '.join(missing)} cannot be found beside {sys.executable} or in PATH",
+                     "install ansible-core in its environment")
     if not shutil.which("ssh"):
         return Check("programs", FAILED, "there is no SSH client", "install the package openssh-client")
     return Check("programs", OK, "ansible, ansible-playbook, ssh")
@@ -99,7 +100,7 @@ def _testbed(home: str) -> Iterator[Check]:
     beds = glob.glob(f"{glob.escape(home)}/inventory/local_testbed_*.yml")
     if os.geteuid() != 0:
         if beds:
-            yield Check("kernel", WARNING, "what the kernel can do is tried by root only", "run benito doctor as root to check this machine for its local testbed")
+            yield Check("kernel", WARNING, "what the kernel can do is tried by root only", "run benito doctor as root, since there is a local testbed here")
         return
     reasons = lacking(home)
     if reasons:

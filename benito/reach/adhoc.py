@@ -19,6 +19,7 @@ from ..errors import RunError
 from ..runs import environment, signals_forwarded
 
 _FORKS = 25
+_LARGEST = 1 << 26  # bytes of a result; ansible-runner drops larger ones, by default those of 700,000
 _NO_HOSTS = ("no hosts to target", "No hosts matched")
 _ENDS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
 
@@ -71,7 +72,8 @@ def run_module(module: str, arguments: str, pattern: str, home: str, variables: 
         runner = init_command_config(str(program) if program.exists() else "ansible", words, private_data_dir=folder, quiet=True, event_handler=listen,
                                      settings={"pexpect_timeout": 1})
         runner.config.cwd = os.getcwd()
-        runner.config.env = {**environment(home, runner.config.env), "ORIGINAL_STDOUT_CALLBACK": "minimal", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true"}
+        runner.config.env = {**environment(home, runner.config.env), "ORIGINAL_STDOUT_CALLBACK": "minimal", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
+                             "MAX_EVENT_RES": str(_LARGEST)}
         with signals_forwarded() as received:
             runner.run()
         if received:

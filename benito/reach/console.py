@@ -1,6 +1,6 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the end of a node's console from the vhost that carries it."""
+"""Read the end of a node's console, or of its start command's output if it has no console, from the vhost that carries it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ def console_end(members: Members, node: str, lines: int) -> str:
     """Return the last lines of a node's console, cleaned. Raises ExperimentError for a node that is none, HostError when it cannot be read."""
     variables = members.variables(node)
     members.connection(node)  # refuses where the experiment is not swapped in
-    kind = variables["benito_kind"]
-    if kind not in KINDS or not KINDS[kind].login:
-        raise HostError(f"{node} is a node of kind {kind}, which has no console (benito ssh {node} works)")
+    if variables["benito_kind"] not in KINDS:
+        raise HostError(f"{node} is a machine and no node, so it has no console here (benito ssh {node} works)")
     command = shlex.join([PROGRAM, "console", "-e", f"{members.directory.pid}.{members.directory.eid}", "--lines", str(lines), node])
     identity = {"pid": members.directory.project, "eid": members.directory.eid, "ansible_ssh_use_tty": False}
     answers = run_module("ansible.builtin.raw", command, variables["benito_vhost"], members.directory.home, identity,
@@ -32,6 +31,8 @@ def console_end(members: Members, node: str, lines: int) -> str:
         raise HostError(f"the vhost {variables['benito_vhost']} of {node} is not in the inventory")
     answer = answers[0]
     if answer.unreachable or answer.result.get("rc") != 0:
-        why = answer.message if answer.unreachable else answer.result.get("stderr") or answer.result.get("stdout") or answer.message
-        raise HostError(f"the console of {node} cannot be read on {variables['benito_vhost']}: {clean_text(why).strip()}")
+        why = clean_text(answer.message if answer.unreachable else answer.result.get("stderr") or answer.result.get("stdout") or answer.message).strip()
+        if "invalid choice" in why:
+            why = f"its benito-host is of an earlier version, which cannot show it: swap {members.directory} out and in again"
+        raise HostError(f"the console of {node} cannot be read on {variables['benito_vhost']}: {why}")
     return clean_text(answer.result.get("stdout") or "")

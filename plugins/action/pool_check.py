@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import ExperimentPaths
 from ansible_collections.deter.benito.plugins.module_utils.host.pool.checkup import FAILED, OK, WARNING
 from ansible_collections.deter.benito.plugins.module_utils.lifecycle.pool_variables import hints
 from ansible_collections.deter.benito.plugins.plugin_utils.host_action import HostAction
@@ -21,6 +22,9 @@ class ActionModule(HostAction):
         "variables": {"type": "list", "elements": "str", "default": []},
     }
     needs_experiment = False
+
+    def act(self, options: dict, paths: ExperimentPaths) -> dict:
+        return self.act_without_experiment(options)
 
     def act_without_experiment(self, options: dict) -> dict:
         variables = options.pop("variables")

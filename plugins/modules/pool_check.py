@@ -13,7 +13,8 @@ module: pool_check
 short_description: Check whether a machine of the pool can be a pnode
 version_added: 0.1.0
 description:
-  - Finds what would stop or hamper an experiment on the machine, before one is swapped in. It changes nothing there, and the machine needs nothing installed but Python.
+  - Finds what would stop or hamper an experiment on the machine, before one is swapped in. It changes nothing there.
+  - The machine needs nothing installed but Python.
   - C(benito doctor) runs it on all machines of the pool and shows what it finds.
 author: deter.benito contributors (@deter-project)
 extends_documentation_fragment:
@@ -21,6 +22,12 @@ extends_documentation_fragment:
   - deter.benito.attributes.vhost
   - deter.benito.attributes.no_diff
 options:
+  pid:
+    description: The project of any experiment. It has no meaning here, and is accepted so that a task may be among those of an experiment.
+    type: str
+  eid:
+    description: The experiment, likewise.
+    type: str
   experiment_address:
     description: IPv4 address of the machine's interface to the experiment network.
     type: str

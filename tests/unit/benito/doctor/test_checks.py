@@ -13,7 +13,8 @@ from benito.reach.adhoc import Answer
 
 
 def test_what_is_well_is_one_line_for_all_machines_and_the_rest_has_its_remedy():
-    checks = [Check("python", OK, "3.11"), *(Check("disk", OK, "room", "", f"m{number}") for number in range(7)), Check("disk", FAILED, "full", "make room", "m8"),
+    checks = [Check("python", OK, "3.11"), *(Check("disk", OK, "room", "", f"m{number}") for number in range(7)),
+              Check("disk", FAILED, "full", "make room", "m8"),
               *(Check("kvm", WARNING, "slow", "enable it", f"m{number}") for number in range(2))]
     assert lines(checks) == [
         "ok       controller: python: 3.11",
