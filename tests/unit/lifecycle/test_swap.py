@@ -116,7 +116,8 @@ def status(**nodes):
 
 def test_the_nodes_are_shown_as_the_vhosts_report_them_and_a_silent_vhost_is_named(active):
     shown = show_nodes(active, {"pnode-0000": {"failure": f"{HOSTILE}: refused"}, "pnode-0001": status(a=("booted", "running"), g=("ghost", ""))})
-    assert [(row["node"], row["state"], row["start_command"]) for row in shown.nodes] == [("r", "unknown", "-"), ("a", "booted", "running"), ("g", "ghost", "-")]
+    found = [(row["node"], row["state"], row["start_command"]) for row in shown.nodes]
+    assert found == [("r", "unknown", "-"), ("a", "booted", "running"), ("g", "ghost", "-")]
     assert shown.failures == ["  pnode-0000 (m0): no room: refused"] and shown.late == []
     assert shown.message == ["experiment Proj/exp: 1 of 2 vhosts could not be asked", *shown.failures]
     assert active.read_state().state == ACTIVE
