@@ -9,10 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line
-from ansible_collections.deter.benito.plugins.module_utils.host.pool.checkup import FAILED, OK, STATES, WARNING
 
-__all__ = ["CONTROLLER", "FAILED", "OK", "WARNING", "Check", "check_from", "lines"]
-
+OK, WARNING, FAILED = STATES = "ok", "warning", "failed"  # as host/pool/checkup.py, which a machine runs, has them
 CONTROLLER = "controller"
 _WIDTH = 600  # of a text from a machine
 _MOST_NAMES = 5

@@ -14,11 +14,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.deter.benito.plugins.module_utils.host.pool.checkup import kvm_check
 from ansible_collections.deter.benito.plugins.module_utils.testbed.kernel import lacking
 
 from ..collection import make_importable, version
-from .checks import CONTROLLER, FAILED, OK, WARNING, Check, check_from
+from .checks import FAILED, OK, WARNING, Check
+from .pool import kvm_here
 
 _OLDEST_PYTHON = (3, 11)
 _LIBRARIES = ("ansible_runner", "jsonschema", "lxml", "mtkahypar", "yaml")
@@ -108,4 +108,4 @@ def _testbed(home: str) -> Iterator[Check]:
                     "use a newer kernel, or load its modules; machines of a pool elsewhere do not need this")
     else:
         yield Check("kernel", OK, "it has what a local testbed needs")
-    yield check_from(kvm_check(), CONTROLLER)
+    yield from kvm_here(home)

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line
 
 from ..reach.adhoc import Answer, run_module
-from .checks import FAILED, OK, Check, check_from
+from .checks import CONTROLLER, FAILED, OK, Check, check_from
 
 _LIMIT_S = 60
 _MOST_CHECKS, _WIDTH = 50, 600
@@ -28,6 +30,13 @@ def pool_checks(home: str) -> list[Check]:
     counted = f"{len(answers)} machines" + (f", {down} of them unreachable" if down else "")
     found = [Check("pool", OK if down < len(answers) else FAILED, counted, "see why at each machine" if down == len(answers) else "")]
     return found + [check for answer in sorted(answers, key=lambda answer: answer.host) for check in checks_of(answer)]
+
+
+def kvm_here(home: str) -> list[Check]:
+    """Return the check of KVM on this machine, which it makes as a machine of the pool does. Needs root."""
+    answers = run_module("deter.benito.pool_check", "", "localhost", home, {}, "--connection", "local", "--task-timeout", str(_LIMIT_S))
+    found = [check for answer in answers for check in checks_of(answer) if check.name == "kvm"]
+    return [replace(check, where=CONTROLLER) for check in found]
 
 
 def checks_of(answer: Answer) -> list[Check]:

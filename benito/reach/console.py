@@ -8,12 +8,12 @@ import shlex
 
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_text
 from ansible_collections.deter.benito.plugins.module_utils.embedding.kinds import KINDS
-from ansible_collections.deter.benito.plugins.module_utils.host.base.paths import PROGRAM
 
 from ..errors import HostError
 from .adhoc import run_module
 from .members import Members
 
+_PROGRAM = "/usr/local/sbin/benito-host"
 _LIMIT_S = 60
 
 
@@ -23,7 +23,7 @@ def console_end(members: Members, node: str, lines: int) -> str:
     members.connection(node)  # refuses where the experiment is not swapped in
     if variables["benito_kind"] not in KINDS:
         raise HostError(f"{node} is a machine and no node, so it has no console here (benito ssh {node} works)")
-    command = shlex.join([PROGRAM, "console", "-e", f"{members.directory.pid}.{members.directory.eid}", "--lines", str(lines), node])
+    command = shlex.join([_PROGRAM, "console", "-e", f"{members.directory.pid}.{members.directory.eid}", "--lines", str(lines), node])
     identity = {"pid": members.directory.project, "eid": members.directory.eid, "ansible_ssh_use_tty": False}
     answers = run_module("ansible.builtin.raw", command, variables["benito_vhost"], members.directory.home, identity,
                          "--become", "--task-timeout", str(_LIMIT_S))

@@ -49,7 +49,7 @@ def test_the_controller_that_runs_these_tests_is_well_and_nothing_is_left(tmp_pa
 def test_what_a_local_testbed_lacks_fails_only_where_there_is_one(tmp_path, monkeypatch):
     monkeypatch.setattr("benito.doctor.controller.lacking", lambda scratch: ("VXLAN, needed for substrates that span pnodes: not supported",))
     monkeypatch.setattr("benito.doctor.controller.os.geteuid", lambda: 0)
-    monkeypatch.setattr("benito.doctor.controller.kvm_check", lambda: {"name": "kvm", "state": OK, "text": "", "remedy": ""})
+    monkeypatch.setattr("benito.doctor.controller.kvm_here", lambda home: [])
     state = {check.name: check.state for check in controller_checks(str(tmp_path))}["kernel"]
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory" / "local_testbed_x.yml").touch()
