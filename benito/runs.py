@@ -88,7 +88,7 @@ def _run(name: str, variables: Mapping[str, Any], home: str, show: bool, options
     runner.config.cwd = os.getcwd()
     runner.config.env = environment(home, None if direct else runner.config.env)
     sys.stdout.flush()
-    with _signals_forwarded() as received:
+    with signals_forwarded() as received:
         runner.run()
     if received:
         raise KeyboardInterrupt
@@ -149,7 +149,7 @@ def _is_file(stream: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _signals_forwarded() -> Iterator[list[int]]:
+def signals_forwarded() -> Iterator[list[int]]:
     """Send SIGINT and SIGTERM on to the children while the block runs. Yield the list of those that came."""
     received: list[int] = []
 

@@ -130,7 +130,6 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.plugins.connection import ConnectionBase
-from ansible.plugins.connection.ssh import Connection as SshConnection
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
 from ansible.utils.path import makedirs_safe, unfrackpath
@@ -212,9 +211,13 @@ class Connection(ConnectionBase):
                 display.vvv(f"no shared session to the vhost: {clean_line(str(exc))}", host=self.get_option("node"))
         return self._run_alone_bounded(session, cmd, in_data, sudoable)
 
+    def _vhost_has_ssh(self) -> bool:
+        """Return whether the vhost's connection plugin is Ansible's SSH. Its class differs between the names ``ssh`` and ``ansible.builtin.ssh``."""
+        return bool(getattr(self._vhost, "transport", "") == "ssh")
+
     def _session(self) -> SharedSession | None:
         """Return the session that the vhost's vnodes share, None if its connection plugin is not SSH or uses sshpass."""
-        if not isinstance(self._vhost, SshConnection):
+        if not self._vhost_has_ssh():
             return None
         password = self._vhost.get_option("password") or self._play_context.password
         if self._vhost.get_option("password_mechanism") == "sshpass" and (password or self._vhost.get_option("pkcs11_provider")):
@@ -226,6 +229,22 @@ class Connection(ConnectionBase):
             return None
         self._vhost.host = self._vhost.get_option("host") or self._play_context.remote_addr
         return SharedSession(folder, self._ssh_command, float(self._vhost.get_option("timeout")))
+
+    def enter_command(self, first: list[str], arguments: list[str]) -> list[bytes]:
+        """Return argv of an SSH client with the options ``first`` that enters the vnode, with a terminal of its own. Raises AnsibleError.
+
+        arguments  of ``benito-host enter`` after the vnode
+        """
+        self._connect()
+        if not self._vhost_has_ssh():
+            raise AnsibleConnectionFailure(f"vnode {self.get_option('node')} is not reached by SSH, so nobody can log in")
+        if not self._enters_without_password():
+            raise AnsibleConnectionFailure(f"becoming root on the vhost of {self.get_option('node')} takes a password, which a login cannot give")
+        self._vhost.host = self.get_option("host")
+        if self._vhost.get_option("password"):
+            self._vhost.exec_command("true", sudoable=False)  # opens the connection that the login shares
+            self._vhost.set_option("password_mechanism", "disable")
+        return self._ssh_command(first, [self.get_option("node"), *arguments])
 
     def _ssh_command(self, first: list[str], arguments: list[str]) -> list[bytes]:
         """Return argv of an SSH client that runs ``benito-host enter``. SSH takes the first value of each option."""

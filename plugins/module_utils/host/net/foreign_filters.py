@@ -59,6 +59,14 @@ def foreign_state(plan: HostPlan, paths: ExperimentPaths) -> str:
     return next((str(chain) for chain in chains if not chain.passes and _reaches(chain)), PASSED if any(chain.passes for chain in chains) else "")
 
 
+def foreign_hooks() -> tuple[list[str], list[str]]:
+    """Return (the other programs' chains that an experiment's packets come to and a swap-in can pass, verdicts on those that it cannot). Raises HostError."""
+    chains = [chain for chain in (*nft_chains(), *legacy_chains()) if _is_before(chain, True) and chain.matters and _reaches(chain)]
+    refusals = {str(chain): _refusal(chain) for chain in chains if not chain.passes}
+    blocking = [_verdict(chain, refusals[str(chain)]) for chain in chains if refusals.get(str(chain))]
+    return [str(chain) for chain in chains if not refusals.get(str(chain))], blocking
+
+
 def legacy_unpassed(paths: ExperimentPaths) -> bool:
     """Return whether a chain of iptables-legacy lacks our rule. Where the kernel has no such tables this only reads small files. Raises HostError."""
     if not legacy_tables():
@@ -90,9 +98,14 @@ def _chains_of(plan: HostPlan) -> list[Chain]:
 
 
 def _sees(chain: Chain, plan: HostPlan) -> bool:
+    return _is_before(chain, any(substrate.tunnel for substrate in plan.substrates))
+
+
+def _is_before(chain: Chain, has_tunnels: bool) -> bool:
+    """Return whether packets between nodes, or of tunnels if there are any, come to the chain's hook."""
     if chain.hook in _BRIDGED:
         return True
-    return chain.hook in _OF_HOST and chain.family in ("ip", "inet", "iptables-legacy") and any(substrate.tunnel for substrate in plan.substrates)
+    return has_tunnels and chain.hook in _OF_HOST and chain.family in ("ip", "inet", "iptables-legacy")
 
 
 def _reaches(chain: Chain) -> bool:

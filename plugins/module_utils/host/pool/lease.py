@@ -88,7 +88,7 @@ def offer(claim: Claim, address: str, interface: str, control_addresses: str = "
         "templates": [{name: template[name] for name in _OFFERED} for template in templates_here() if template["private_mb"]],
         "memory_mb": memory_mb(),
         "memory_reserved_mb": _reserved(claim, leases),
-        **_underlay(address, interface),
+        **underlay(address, interface),
         "links": sorted(others),
         "vnis": sorted(vni for vni in vnis if isinstance(vni, int)),
         "control_addresses": control_addresses,
@@ -195,7 +195,11 @@ def _is_lease(lease: dict) -> bool:
     return {"owner", "shared", "processes", "since"} <= set(lease) and isinstance(lease.get("memory_mb", 0), int)
 
 
-def _underlay(address: str, interface: str) -> dict:
+def underlay(address: str, interface: str) -> dict:
+    """Return "underlay_device", "underlay_address" and "underlay_mtu" of the experiment network, as the pool names it by address or interface.
+
+    They are empty where it names neither. Raises HostError when the machine has no such interface, or it is down.
+    """
     if not address and not interface:
         return {"underlay_device": "", "underlay_address": "", "underlay_mtu": 0}
     if address and not _is_ip4(address):

@@ -20,6 +20,11 @@ def memory_mb(proc: str = "/proc") -> int:
     return min([total << 10, *limits]) >> 20 if total else 0
 
 
+def available_mb(proc: str = "/proc") -> int:
+    """Return the MiB that programs may still take, as the kernel estimates."""
+    return _field(f"{proc}/meminfo", "MemAvailable:") >> 10
+
+
 def _limits(proc: str, filesystem: str, controller: str, name: str) -> Iterator[int]:
     """Yield every limit in one hierarchy, in bytes. A container does not see the groups above it, but version 1 has their limit in ``memory.stat``."""
     mount, top = _mounted(proc, filesystem, controller)

@@ -16,6 +16,7 @@ from ..base.paths import IMAGES, RUN_ROOT, make_run_root, read_json, remove_file
 
 _VERDICT = f"{RUN_ROOT}/acceleration.json"
 _LIMIT_S = 10.0
+NO_KERNEL = "this host has no kernel to test KVM with"
 
 
 def acceleration(wanted: str = "auto") -> tuple[str, str]:
@@ -24,7 +25,7 @@ def acceleration(wanted: str = "auto") -> tuple[str, str]:
         return wanted, "chosen by the settings"
     found = read_json(_VERDICT)
     if found is None:
-        verdict, reason = _probe()
+        verdict, reason = prove_kvm()
         found = {"verdict": verdict, "reason": reason}
         make_run_root()
         write_atomically(_VERDICT, json.dumps(found))
@@ -36,12 +37,19 @@ def forget_acceleration() -> None:
     remove_file(_VERDICT)
 
 
-def _probe() -> tuple[str, str]:
+def known_acceleration() -> tuple[str, str] | None:
+    """Return the verdict that this host keeps, None if it has not been asked since its boot."""
+    found = read_json(_VERDICT)
+    return (found["verdict"], found["reason"]) if found else None
+
+
+def prove_kvm() -> tuple[str, str]:
+    """Boot a kernel under KVM, for at most ten seconds. Return (``kvm`` or ``tcg``, reason), and keep nothing. Needs QEMU."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg", "/dev/kvm cannot be opened"
     kernels = sorted(glob.glob(f"{IMAGES}/*/kernel")) + sorted(glob.glob("/boot/vmlinuz-*"))
     if not kernels:
-        return "tcg", "this host has no kernel to test KVM with"
+        return "tcg", NO_KERNEL
     command = ["/usr/bin/qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "pc", "-accel", "kvm", "-cpu", "host", "-m", "256M",
                "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", kernels[0], "-append", "console=ttyS0 earlyprintk=serial,ttyS0 panic=-1"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
