@@ -62,6 +62,11 @@ def boot_id() -> str:
     return ""
 
 
+def text_of(*events: dict[str, Any], after: int = 0) -> str:
+    """Return events as lines of the file. ``after``: the number of the event before them."""
+    return "".join(json.dumps({"n": after + place, **found}, separators=(",", ":")) + "\n" for place, found in enumerate(events, 1))
+
+
 def append(directory: str, *events: dict[str, Any]) -> bool:
     """Append events to the file of an experiment, each with the next number. Return whether they were written.
 
@@ -72,8 +77,7 @@ def append(directory: str, *events: dict[str, Any]) -> bool:
         with _locked(os.path.join(directory, FILE)) as descriptor:
             size = os.fstat(descriptor).st_size
             number, whole = _end_of(descriptor, size)
-            lines = [json.dumps({"n": number + place, **found}, separators=(",", ":")) for place, found in enumerate(events, 1)]
-            data = ("" if whole else "\n") + "".join(f"{line}\n" for line in lines)
+            data = ("" if whole else "\n") + text_of(*events, after=number)
             os.write(descriptor, data.encode())
             if size + len(data) > MOST_BYTES:
                 _cut(os.path.join(directory, FILE), descriptor)

@@ -76,7 +76,6 @@ class Creation:
     def write(self) -> None:
         """Create the directory, whole or not at all. Raises ExperimentError."""
         self.directory.create(self.files)
-        self.directory.record(events.state_event(SWAPPED))
 
     def message(self, would: bool = False) -> str:
         """Return the final message to the user: that the experiment exists (or would), its directory, its kinds, and the next command."""
@@ -119,6 +118,7 @@ def prepare(request: Request) -> Creation:
         "site.yml": site_yaml(settings),
         "state.json": state_json(SWAPPED),
         "activity.log": _first_activity(request, carried, embedding.kinds, warnings),
+        events.FILE: events.text_of(events.state_event(SWAPPED)),
     }
     return Creation(directory, files, carried, embedding.kinds, warnings)
 

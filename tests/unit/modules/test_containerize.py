@@ -107,7 +107,7 @@ def test_experiment_directory_has_every_file_of_the_design(files, tmp_path):
     ]
     top = {"experiment.xml", "annotated.xml", "partitioned.xml", "topo.xml", "assignment.yaml", "hosts", "route", "site.yml", "phys_topo.xml", "phys_topo.ns",
            "visualization.svg", "visualization.png"}  # fmt: skip
-    assert set(os.listdir(path)) == top | {"inventory.json", "state.json", "activity.log", "secrets"}
+    assert set(os.listdir(path)) == top | {"inventory.json", "state.json", "activity.log", "events.jsonl", "secrets"}
     assert open(os.path.join(path, "experiment.xml"), encoding="utf-8").read() == GOOD
     assert sorted(os.listdir(os.path.join(path, "route"))) == ["a", "b", "c"], "r is on every subnet and needs no route"
     directory = ExperimentDirectory(home, "DeterTest", "example1")
@@ -151,7 +151,7 @@ def test_picture_that_takes_too_long_gives_a_warning(files, tmp_path, monkeypatc
 
 
 def test_same_input_and_seed_give_the_same_bytes(files, tmp_path):
-    changing = ("state.json", "activity.log")
+    changing = ("state.json", "activity.log", "events.jsonl")
     contents = []
     for home in ("one", "two"):
         assert not run(**good(benito_home=str(tmp_path / home), packing=2, seed=7, kind_map={"qemu": "process", "openvz": "process"})).failed
