@@ -57,7 +57,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_text
 from ansible_collections.deter.benito.plugins.module_utils.experiment.events import INTERRUPTED, SUCCESSFUL, UNSUCCESSFUL
 from ansible_collections.deter.benito.plugins.plugin_utils.phase_line import PhaseLine
-from ansible_collections.deter.benito.plugins.plugin_utils.playbook_phases import phase_of
+from ansible_collections.deter.benito.plugins.plugin_utils.playbook_phases import ONLY_LOOK, phase_of
 from ansible_collections.deter.benito.plugins.plugin_utils.run_progress import RunProgress
 from ansible_collections.deter.benito.plugins.plugin_utils.running_phase import RunningPhase
 from ansible_collections.deter.benito.plugins.plugin_utils.shown_text import lines_of
@@ -91,7 +91,8 @@ class CallbackModule(DefaultCallback):
         """Begin the run."""
         super().v2_playbook_on_start(playbook)
         check = bool(context.CLIARGS.get("check"))
-        self._run = RunProgress(os.path.basename(playbook._file_name).removesuffix(".yml"), records=not check)
+        name = os.path.basename(playbook._file_name).removesuffix(".yml")
+        self._run = RunProgress(name, records=not check and name not in ONLY_LOOK)
         if not self._display.verbosity and not check:
             self._line = PhaseLine(self._display, self._is_in_place(), self._phase, self._run.take_line)
             self._line.start()

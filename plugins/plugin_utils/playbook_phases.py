@@ -13,6 +13,9 @@ from dataclasses import dataclass
 PLAYBOOKS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "playbooks")
 MACHINES, LENT = "vhosts", "lent"  # results of deter.benito.swap_begin: the machines that a swap-in needs, those that a swap-out cleans
 
+ONLY_LOOK = ("show",)
+"""The playbooks that look at an experiment and change nothing, so that the experiment has no events of them."""
+
 BUILD_STEPS = (
     "Prepare the vhost", "Set up the control bridge", "Copy the node images to the vhost", "Set up QEMU", "Start building warm templates",
     "Set up the experiment network", "Set up the embedded pnode", "Set up the process vnodes", "Set up the system containers", "Set up the virtual machines",
@@ -56,6 +59,7 @@ PHASES = {
     "phases/finish_swapout": CLEAN,
     "terminate": PhaseKind("experiment removed"),
     "containerize": PhaseKind("experiment created"),
+    "show": PhaseKind("nodes looked at"),
     "node_reboot": PhaseKind("nodes rebooted"),
     "local_testbed": PhaseKind("local testbed"),
     "templates": PhaseKind("warm templates"),

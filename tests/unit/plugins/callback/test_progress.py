@@ -288,6 +288,13 @@ def test_a_run_that_checks_is_not_recorded(created, in_pipe):
     assert events.read(created) == before
 
 
+def test_a_run_that_only_looks_is_not_recorded(created, in_pipe):
+    before = events.read(created)
+    done = in_pipe("deter.benito.show", "-e", "pid=P", "-e", "eid=e")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert events.read(created) == before
+
+
 def test_a_verbose_run_is_recorded_too(created, in_pipe):
     assert in_pipe(SLOW_RUN.replace("60", "0"), "-v").returncode == 0
     assert [run.status for run in runs_of(events.read(created))] == ["successful", "successful"]
