@@ -15,7 +15,7 @@ demo: ## run the January 2011 demo on three local pnodes (root)
 demo-clean: ## remove the demo and restore the machine (root)
 	@scripts/demo-clean
 
-test: ## run everything that CI runs; takes 30 to 40 minutes on two cores (root)
+test: ## run everything that CI runs; takes about 50 minutes on two cores (root)
 	@scripts/env dev
 	@.venv/bin/python scripts/test.py
 
