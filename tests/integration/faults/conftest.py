@@ -50,7 +50,7 @@ def fixture_table():
     """Return a list for lines about the moments. They are printed at the end, and written to the file that BENITO_FAULTS_TABLE names."""
     lines = []
     yield lines
-    text = "\n".join([f"{'moment':>6}  {'run':<12}{'fault':<26}{'pnode':<11}{'at':>6}  {'what':<28}{'ended':<10}{'rerun':<12}{'left':<6}", *lines])
+    text = "\n".join([f"{'moment':>6}  {'run':<14}{'fault':<26}{'pnode':<11}{'at':>6}  {'what':<28}{'ended':<10}{'rerun':<12}{'left':<6}", *lines])
     print(f"\n{text}")
     if os.environ.get("BENITO_FAULTS_TABLE"):
         Path(os.environ["BENITO_FAULTS_TABLE"]).write_text(text + "\n", encoding="utf-8")

@@ -109,7 +109,7 @@ def test_a_rerun_converges_after_a_fault_and_a_swap_out_leaves_nothing(moment, p
     rng = random.Random(moment)
     run, fault, pnode, share = rng.choice(RUNS), rng.choice(list(faults.FAULTS)), rng.choice(testbed.pnodes), rng.random()
     at = share * lengths[0][run]
-    row = [f"{moment:>6}  {run:<12}{fault:<26}{pnode:<11}{at:5.1f}s  "]
+    row = [f"{moment:>6}  {run:<14}{fault:<26}{pnode:<11}{at:5.1f}s  "]
     try:
         if run != "swapin":
             experiment.play("swapin")
