@@ -73,7 +73,8 @@ def fixture_swapped_in(playbook, testbed, benito_home, tmp_path_factory):
 @contextmanager
 def watching(experiment):
     command = experiment.ssh_command(VHOST, f"benito-host watch -e {experiment.name}")
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    # ssh makes the streams that it is given non-blocking, and ansible-playbook refuses such ones: it must not have those of the tests
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield Stream(process)
     finally:

@@ -153,7 +153,8 @@ def test_swap_out_removes_everything_of_a_killed_swap_in(made, testbed, playbook
     command += [part for key, value in experiment.identity.items() for part in ("-e", f"{key}={value}")]
     environment = {**os.environ, **playbook.environment(), "PYTHONUNBUFFERED": "1"}
     for last in ("Build bridges and tunnels", "Build the process vnodes"):
-        process = subprocess.Popen(command, cwd=support.ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        process = subprocess.Popen(command, cwd=support.ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   start_new_session=True)
         for line in process.stdout:
             if last in line:
                 break
@@ -166,7 +167,7 @@ def test_swap_out_removes_everything_of_a_killed_swap_in(made, testbed, playbook
         for pnode in testbed.pnodes:
             left = difference(before[pnode], testbed.state(pnode))
             assert not left, "\n".join(left)
-    subprocess.run(command, cwd=support.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=support.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     assert experiment.state["state"] == "active"
 
 

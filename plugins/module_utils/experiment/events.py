@@ -231,8 +231,10 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    is_event = isinstance(found, dict) and isinstance(found.get("event"), str) and type(found.get("n")) is int
-    return found if is_event else None
+    if not isinstance(found, dict) or not isinstance(found.get("event"), str):
+        return None
+    number = found.get("n")
+    return found if isinstance(number, int) and not isinstance(number, bool) else None
 
 
 def _cleaned(value: Any) -> Any:

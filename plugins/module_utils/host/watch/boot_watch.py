@@ -6,6 +6,8 @@ The kernel tells when the process of a node ends (pidfd) and when a node writes 
 The child gets the line ``look`` to look at all nodes. It answers each look by a line of JSON, {node: {"state", …, see kinds.Part, and "process"}}.
 """
 
+# a program of its own, not a module: it prints
+# pylint: disable=ansible-bad-function
 from __future__ import annotations
 
 import dataclasses

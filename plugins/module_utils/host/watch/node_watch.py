@@ -6,6 +6,8 @@ The supervisor itself knows what becomes of the start commands of processes and 
 (``boot_watch``). Everything is looked at again when somebody asks, and every half minute in case that an event was missed.
 """
 
+# a program of its own, not a module: it prints
+# pylint: disable=ansible-bad-function
 from __future__ import annotations
 
 import json
