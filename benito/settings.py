@@ -35,7 +35,7 @@ def with_settings(*leave_out: str) -> Callable[[Callable[..., None]], Callable[.
 
         kept = [parameter for parameter in own.parameters.values() if parameter.name != "settings"]
         parameters = [*kept, *added]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # of any function; typer reads the options there
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         return run
