@@ -56,24 +56,25 @@ def fixture_clean(pool, experiment):
 def fixture_lengths(pool, experiment, clean):
     """Return how long each run takes undisturbed, in seconds. On the way, look at what a full disk does to a virtual machine."""
     lengths = {}
-
-    def timed(run):
-        begin = time.monotonic()
-        done = experiment.play(run.split()[0])
-        lengths[run] = time.monotonic() - begin
-        return done
-
-    timed("swapin")
+    timed(experiment, lengths, "swapin")
     # it begins before the disk is full, because a guest that is paused cannot be told anything
     write = "for time in $(seq 300); do dd if=/dev/zero of=/root/much-$time bs=1M count=1 conv=fsync; sleep 1; done"
     support.ansible(pool, experiment, "machine", f"systemd-run --quiet --unit=much sh -c '{write}'")  # which does not end with this session
     with faults.full_disk(pool[1]):
         status = f"benito-host status -e {experiment.name} --json"
         wait_until("the machine to be paused", lambda: '"paused"' in experiment.ssh("pnode-0001", status).stdout, 120)
-    states = {line.split()[0]: line.split()[4] for line in timed("swapin again").task("Show the nodes")[0]["msg"][1:1 + len(NODES)]}
+    states = {line.split()[0]: line.split()[4] for line in timed(experiment, lengths, "swapin again").task("Show the nodes")[0]["msg"][1:1 + len(NODES)]}
     lost = unreached(pool, experiment)
-    timed("swapout")
+    timed(experiment, lengths, "swapout")
     return lengths, states, lost
+
+
+def timed(experiment, lengths, run):
+    """Do an undisturbed run and keep its length. The last one counts, because the load of this machine changes."""
+    begin = time.monotonic()
+    done = experiment.play(run.split()[0])
+    lengths[run] = time.monotonic() - begin
+    return done
 
 
 def start(pool, experiment, playbook, sockets):
@@ -108,11 +109,12 @@ def test_a_rerun_converges_after_a_fault_and_a_swap_out_leaves_nothing(moment, p
     playbook, home, testbed = pool
     rng = random.Random(moment)
     run, fault, pnode, share = rng.choice(RUNS), rng.choice(list(faults.FAULTS)), rng.choice(testbed.pnodes), rng.random()
-    at = share * lengths[0][run]
-    row = [f"{moment:>6}  {run:<14}{fault:<26}{pnode:<11}{at:5.1f}s  "]
+    row = [f"{moment:>6}  {run:<14}{fault:<26}{pnode:<11}"]
     try:
         if run != "swapin":
-            experiment.play("swapin")
+            timed(experiment, lengths[0], "swapin")
+        at = share * lengths[0][run]
+        row.append(f"{at:5.1f}s  ")
         sockets = tmp_path_factory.mktemp("cp")
         with start(pool, experiment, run.split()[0], sockets) as process:
             try:
@@ -135,7 +137,7 @@ def test_a_rerun_converges_after_a_fault_and_a_swap_out_leaves_nothing(moment, p
         row[-1] = f"{'converged':<12}"
 
         row.append("LEAK")
-        experiment.play("swapout")
+        timed(experiment, lengths[0], "swapout")
         assert experiment.state["state"] == "swapped"
         left = [f"{name}: {line}" for name in testbed.pnodes for line in difference(clean[name], testbed.state(name))]
         assert not left, "\n".join(left)
