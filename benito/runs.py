@@ -25,6 +25,7 @@ from .collection import make_importable
 from .errors import RunError
 
 CALLBACK = "deter.benito.progress"
+REPEAT_S = 5.0  # ansible-playbook needs less to end
 _FAILED = ("runner_on_failed", "runner_on_unreachable")
 
 
@@ -150,16 +151,28 @@ def _is_file(stream: Any) -> bool:
 
 @contextlib.contextmanager
 def signals_forwarded() -> Iterator[list[int]]:
-    """Send SIGINT and SIGTERM on to the children while the block runs. Yield the list of those that came."""
+    """Send SIGINT and SIGTERM on to the children while the block runs. Yield the list of those that came.
+
+    A child that has not ended after REPEAT_S seconds gets the signal again. Python forgets one that comes while it forks, and ansible-playbook forks often.
+    """
     received: list[int] = []
+    over = threading.Event()
+
+    def send(number: int, spare: bool) -> None:
+        for child in _children():
+            with contextlib.suppress(ProcessLookupError):
+                if not (spare and os.getpgid(child) == os.getpgrp()):
+                    os.kill(child, number)
+
+    def insist(number: int) -> None:
+        while not over.wait(REPEAT_S):
+            send(number, spare=False)
 
     def forward(number: int, _frame: FrameType | None) -> None:
         received.append(number)
-        by_terminal = number == signal.SIGINT and _terminal_sends_it()
-        for child in _children():
-            with contextlib.suppress(ProcessLookupError):
-                if not (by_terminal and os.getpgid(child) == os.getpgrp()):
-                    os.kill(child, number)
+        send(number, spare=number == signal.SIGINT and _terminal_sends_it())
+        if len(received) == 1:
+            threading.Thread(target=insist, args=(number,), daemon=True).start()
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield received
@@ -168,6 +181,7 @@ def signals_forwarded() -> Iterator[list[int]]:
     try:
         yield received
     finally:
+        over.set()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -26,7 +26,7 @@ _WIDTH = 300  # of a reason in the list
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(name="list")(list_experiments)
-    for command in (show, wait, log, graph):
+    for command in (show, watch, wait, log, graph):
         app.command()(command)
 
 
@@ -49,6 +49,13 @@ def show(name: Name = None, as_json: Json = False) -> None:
     _print_status(experiment, status := experiment.status(), as_json)
     if status.failures:
         raise RunError("show", 1, (), "\n".join(status.failures))
+
+
+def watch(name: Name = None, as_json: Json = False) -> None:
+    """Follow every node, and the runs on the experiment, until Ctrl-C or the end of the experiment. With --json, print each event as one line."""
+    from ..watching.following import follow_experiment  # it takes a while
+
+    follow_experiment(which(name), as_json)
 
 
 def wait(

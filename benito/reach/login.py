@@ -15,7 +15,7 @@ from ..collection import make_importable
 from .members import Members
 from .shell_text import shell_text
 
-_PROGRAM = Path(__file__).with_name("login_program.py")
+PROGRAM = Path(__file__).with_name("login_program.py")
 
 
 def replace_by_login(members: Members, node: str, words: Sequence[str]) -> None:
@@ -33,11 +33,11 @@ def replace_by_login(members: Members, node: str, words: Sequence[str]) -> None:
         "terminal": sys.stdin.isatty() and sys.stdout.isatty(),
     }
     sys.stdout.flush()
-    descriptor = _readable(request)
-    os.execv(sys.executable, [sys.executable, "-P", str(_PROGRAM), str(descriptor)])
+    descriptor = readable(request)
+    os.execv(sys.executable, [sys.executable, "-P", str(PROGRAM), str(descriptor)])
 
 
-def _readable(value: dict[str, Any]) -> int:
+def readable(value: dict[str, Any]) -> int:
     """Return a descriptor from which another program can read the value as JSON. It has passwords, so it is in memory, not in a file or in arguments."""
     descriptor = os.memfd_create("benito-login", 0)
     with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as stream:

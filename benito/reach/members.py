@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.deter.benito.plugins.module_utils.embedding.kinds import KINDS
 from ansible_collections.deter.benito.plugins.module_utils.errors import ExperimentError
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory
 from ansible_collections.deter.benito.plugins.module_utils.inventory.source import Source, read_experiment
@@ -49,6 +50,16 @@ class Members:
         if not variables.get("ansible_host") and variables.get("ansible_connection") != "local":
             raise ExperimentError(f"{name} cannot be reached: experiment {self.directory} is {self.source.state} (benito swapin {self.directory})")
         return variables
+
+    @property
+    def carried(self) -> dict[str, dict[str, str]]:
+        """Return {vhost: {node: kind}} of every node that a vhost carries, hidden virtual machines too."""
+        found: dict[str, dict[str, str]] = {}
+        for section in ("hidden", "nodes"):
+            for name, variables in self._data[section].items():
+                if variables["benito_kind"] in KINDS:
+                    found.setdefault(variables["benito_vhost"], {})[name] = variables["benito_kind"]
+        return found
 
     def machine(self, pnode: str) -> str:
         """Return the machine that a pnode is now, "" while it is none."""

@@ -12,6 +12,8 @@ from typing import Any
 from . import events
 from .locks import Holder
 
+MOST_RUNS = 200
+
 
 @dataclass
 class Phase:
@@ -55,20 +57,42 @@ class Run:
     failures: list[dict[str, Any]] = field(default_factory=list)
 
 
+class RunHistory:
+    """The runs of an experiment, kept while its events come.
+
+    runs  the last MOST_RUNS, the oldest first
+    """
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self._last: dict[str, Run] = {}  # one process may run several playbooks, the one after the other
+
+    def take(self, found: dict[str, Any]) -> None:
+        """Take in an event."""
+        if found["event"] == events.RUN_BEGAN:
+            self._last[found["run"]] = _begun(found)
+            self.runs.append(self._last[found["run"]])
+            if len(self.runs) > MOST_RUNS:
+                self.runs = self.runs[-MOST_RUNS:]
+                self._last = {name: run for name, run in self._last.items() if run in self.runs}
+        elif found.get("run") in self._last:
+            _take_in(self._last[found["run"]], found)
+
+    def settle(self) -> list[Run]:
+        """Return the runs that have no end and whose process is gone since the last call. They are interrupted."""
+        gone = [run for run in self.runs if run.status == events.RUNNING and not _lives(run)]
+        for run in gone:
+            run.status = events.INTERRUPTED
+        return gone
+
+
 def runs_of(found: Iterable[dict[str, Any]]) -> list[Run]:
     """Return the runs that the events tell of, the oldest first. A run without an end whose process is gone is interrupted."""
-    runs: list[Run] = []
-    last: dict[str, Run] = {}  # one process may run several playbooks, the one after the other
+    history = RunHistory()
     for each in found:
-        if each["event"] == events.RUN_BEGAN:
-            last[each["run"]] = _begun(each)
-            runs.append(last[each["run"]])
-        elif each.get("run") in last:
-            _take_in(last[each["run"]], each)
-    for run in runs:
-        if run.status == events.RUNNING and not _lives(run):
-            run.status = events.INTERRUPTED
-    return runs
+        history.take(each)
+    history.settle()
+    return history.runs
 
 
 def _begun(found: dict[str, Any]) -> Run:
