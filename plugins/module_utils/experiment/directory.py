@@ -224,7 +224,10 @@ class ExperimentDirectory:
     def read(self, *relative: str) -> str:
         """Return the text of a file of the experiment. Raises ExperimentError when it cannot be read."""
         with _explained(f"cannot read experiment {self}"), open(self.file(*relative), encoding="utf-8") as handle:
-            return handle.read()
+            try:
+                return handle.read()
+            except UnicodeDecodeError as exc:
+                raise ExperimentError(f"cannot read experiment {self}: {handle.name} is broken, it is not UTF-8: {_BROKEN_HINT}") from exc
 
     def write(self, relative: str, content: str | bytes) -> bool:
         """Write one file, whole or not at all. Return whether its content changed. Raises ExperimentError."""

@@ -202,6 +202,13 @@ def test_a_broken_state_is_one_clear_error(made, text):
         made.read_state()
 
 
+def test_a_file_that_is_not_utf_8_is_one_clear_error(made):
+    made.write("state.json", b"\xff")
+    for read in (made.read_state, lambda: made.read("state.json")):
+        with pytest.raises(ExperimentError, match="state.json is broken, it is not UTF-8: "):
+            read()
+
+
 def test_an_operation_begins_only_from_an_allowed_state(made):
     me = Holder.of_process()
     assert made.begin("activating", ("swapped", "failed"), me).state == "swapped"
