@@ -57,11 +57,13 @@ class LineServer:
             os.unlink(self._path)
 
     async def listen_unix(self, path: str) -> None:
+        """Listen as ``serve_unix`` describes."""
         listening = _unix_socket(path)
         self._path, self._inode = path, _inode(path)
         self._server = await asyncio.start_unix_server(self._accept, sock=listening, limit=LONGEST, backlog=_BACKLOG)
 
     async def listen_tcp(self, host: str, port: int) -> None:
+        """Listen as ``serve_tcp`` describes."""
         try:
             self._server = await asyncio.start_server(self._accept, host, port, limit=LONGEST, backlog=_BACKLOG)
         except (OSError, OverflowError, UnicodeError) as exc:

@@ -68,6 +68,12 @@ def test_a_body_that_is_no_call_is_a_fault(rpc_home, body):
     assert found.faultCode == -32700 and len(found.faultString) < 200 and found.faultString.isprintable()
 
 
+def test_arguments_that_are_nested_deeply_are_wrong_arguments(rpc_home):
+    deep = "<value><array><data>" * 1500 + "</data></array></value>" * 1500
+    body = f"<methodCall><methodName>experiment.extra_nodes</methodName><params><param>{deep}</param></params></methodCall>".encode()
+    assert len(body) > MOST_BYTES * 0.9 and fault(rpc_home, body).faultCode in (-32602, -32700)
+
+
 @pytest.mark.parametrize(
     "doctype",
     [
