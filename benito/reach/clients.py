@@ -60,7 +60,8 @@ async def client_commands(members: Members, texts: Mapping[str, str]) -> dict[st
     finally:
         os.close(descriptor)
     try:
-        out, err = await asyncio.wait_for(process.communicate(), _LIMIT_S)
+        async with asyncio.timeout(_LIMIT_S):
+            out, err = await process.communicate()
     except TimeoutError:
         raise HostError(f"Ansible's connection plugins have not told within {_LIMIT_S:.0f} s how the vhosts are reached") from None
     finally:

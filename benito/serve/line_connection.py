@@ -126,7 +126,8 @@ class LineConnection:
                     await self.send("status_change", new)
                 await asyncio.sleep(TOGETHER_S)
                 try:
-                    await asyncio.wait_for(changed.wait(), CHECK_S)
+                    async with asyncio.timeout(CHECK_S):  # wait_for may lose a cancellation before Python 3.12
+                        await changed.wait()
                 except TimeoutError:
                     well = self._watchers.get(self._followed) is watcher
                 changed.clear()

@@ -41,7 +41,8 @@ async def show_on(console: Console, watcher: Watcher) -> None:
             live.update(picture(watcher.snapshot(), console.height), refresh=True)
             await asyncio.sleep(_AT_LEAST_S)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), REDRAW_S)
+                async with asyncio.timeout(REDRAW_S):
+                    await changed.wait()
             changed.clear()
         live.update(picture(watcher.snapshot(), console.height), refresh=True)
     await listener

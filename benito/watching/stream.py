@@ -53,7 +53,8 @@ class Stream:
             self._lost(reason)
             attempt = 0 if any_line else attempt + 1
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), PAUSES_S[min(attempt, len(PAUSES_S) - 1)])
+                async with asyncio.timeout(PAUSES_S[min(attempt, len(PAUSES_S) - 1)]):  # wait_for may lose a cancellation before Python 3.12
+                    await self._hurry.wait()
             self._hurry.clear()
 
     async def _follow(self, client: Client) -> tuple[bool, str]:
@@ -69,10 +70,12 @@ class Stream:
         any_line, reason = False, ""
         try:
             while True:
-                line = await asyncio.wait_for(process.stdout.readline(), SILENCE_S if any_line else FIRST_S)
+                async with asyncio.timeout(SILENCE_S if any_line else FIRST_S):
+                    line = await process.stdout.readline()
                 if not line:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(process.wait(), _ENDING_S)  # for its own status
+                        async with asyncio.timeout(_ENDING_S):  # for its own status
+                            await process.wait()
                     break
                 any_line = True
                 self._heard(_parsed(line))
@@ -82,8 +85,11 @@ class Stream:
             reason = f"it sent a line of more than {LONGEST >> 20} MiB"
         finally:
             await _end(process)
-            said = (await asyncio.wait_for(errors, _ENDING_S)).decode(errors="replace")
-        return any_line, reason or _why(said, process.returncode, any_line)
+            said = b""
+            with contextlib.suppress(TimeoutError):  # something that it has started may have its standard error still
+                async with asyncio.timeout(_ENDING_S):
+                    said = await errors
+        return any_line, reason or _why(said.decode(errors="replace"), process.returncode, any_line)
 
 
 def _parsed(line: bytes) -> Any:
@@ -110,7 +116,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(process.wait()), _ENDING_S)
+            async with asyncio.timeout(_ENDING_S):
+                await process.wait()
 
 
 def _why(said: str, status: int | None, any_line: bool) -> str:

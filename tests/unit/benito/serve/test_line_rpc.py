@@ -18,7 +18,9 @@ from ansible_collections.deter.benito.tests.unit.embedding.vtopo import vtopo
 
 from benito.errors import HostError
 from benito.serve import line_connection, line_rpc
+from benito.serve.line_connection import LineConnection
 from benito.serve.line_rpc import serve_tcp, serve_unix
+from benito.serve.status_reply import status_reply
 
 PAIR = {"pnode-0000": {"a": "process", "b": "process"}}
 UNREACHABLE = "{'hv:process:pnode-0000': {'a': [None, None], 'b': [None, None]}}"
@@ -147,6 +149,24 @@ def test_a_client_that_goes_leaves_no_task_and_no_subscription(served):
                 await client.ask("status_subscribe Proj/pair")
         await until(lambda: server.connections == 1)
         assert not watcher._subscribers and len(asyncio.all_tasks()) == before
+
+    served(scenario)
+
+
+def test_a_subscription_ends_at_whatever_moment_its_client_goes(served, monkeypatch):
+    monkeypatch.setattr(line_connection, "TOGETHER_S", 0)
+
+    async def scenario(client, watchers, _server):
+        watcher = carry(watchers, "Proj/Group/pair", PAIR)
+        for steps in range(12):  # of the event loop
+            connection = LineConnection(watchers, client.reader, client.writer)
+            connection._followed = "Proj/Group/pair"
+            following = asyncio.create_task(connection._follow(watcher, status_reply(watcher.view)))
+            for _step in range(steps):
+                await asyncio.sleep(0)
+            following.cancel()
+            ended, _following = await asyncio.wait([following], timeout=1)
+            assert ended, steps
 
     served(scenario)
 
