@@ -35,7 +35,7 @@ class Commands(TyperGroup):
 def make_app() -> typer.Typer:
     """Return the application with all its commands. Raises CollectionMissing."""
     make_importable()
-    from .commands import diagnosing, lifecycle, looking, reaching  # needs the collection
+    from .commands import diagnosing, lifecycle, looking, reaching, serving  # needs the collection
 
     app = typer.Typer(
         name="benito", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -46,7 +46,7 @@ def make_app() -> typer.Typer:
     def options(version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_show_version, help="print the version and exit")] = False) -> None:
         """Create network experiments, swap them in, look at them and reach their nodes."""
 
-    for commands in (lifecycle, looking, reaching, diagnosing):
+    for commands in (lifecycle, looking, reaching, diagnosing, serving):
         commands.register(app)
     return app
 

@@ -79,17 +79,14 @@ def ansible_test(text: str, status: int) -> tuple[int, int]:
 
 def suites() -> list[list[list[Suite]]]:
     """Return phases of lanes of suites. Phases run one after another, lanes side by side, the suites of a lane one after another."""
-    pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=15", "--durations-min=5")
     scenarios = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
     unit = [
         Suite("unit", (*pytest, "-n", "2", "tests/unit"), closing_line),
         Suite("unit:plugins", (*pytest, "-n", "2", "tests/unit/plugins"), closing_line),
     ]
-    files = [
-        Suite("lint", ("scripts/lint",), closing_line),
-        Suite("sanity", ("scripts/sanity",), ansible_test),
-        Suite("galaxy", ("scripts/galaxy",), one),
-    ]
+    lint, galaxy = Suite("lint", ("scripts/lint",), closing_line), Suite("galaxy", ("scripts/galaxy",), one)
+    sanity = Suite("sanity", ("scripts/sanity",), ansible_test)
     molecule = {
         name: Suite(f"molecule:{name}", ("molecule", "test", "--no-command-borders", "-s", name), one, True, ("molecule", "destroy", "-s", name))
         for name in scenarios
@@ -103,7 +100,7 @@ def suites() -> list[list[list[Suite]]]:
     elsewhere = ("--ignore=tests/integration/machines", "--ignore=tests/integration/faults", "--ignore=tests/integration/test_demo.py")
     integration = Suite("integration", (*pytest, "tests/integration", *elsewhere), closing_line, root=True)
     long = molecule.pop("testbed_machines")
-    return [[unit], [[machines, fences, firewalls, faults], [integration], [long, *molecule.values()]], [alone, files]]
+    return [[unit], [[machines, fences, firewalls, faults], [integration, lint, galaxy], [long, *molecule.values()]], [alone, [sanity]]]
 
 
 def environment(temporary: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from ..errors import InputError, Problem
 from ..experiment import events
 from ..experiment.directory import SWAPPED, ExperimentDirectory, activity_lines, benito_home, state_json
 from ..experiment.physical_topology import physical_files
+from ..experiment.service_address import page_line
 from ..settings.original_options import without_original_options
 from ..settings.site_conf import read_site_conf
 from ..settings.site_settings import SiteSettings, load_site, site_yaml
@@ -65,6 +66,7 @@ class Creation:
     carried   {pnode: its vnodes}
     kinds     how many nodes of which kind, and why
     warnings  about odd but allowed input
+    url_base  the setting
     """
 
     directory: ExperimentDirectory
@@ -72,19 +74,21 @@ class Creation:
     carried: dict[str, tuple[str, ...]]
     kinds: tuple[KindCount, ...]
     warnings: tuple[Problem, ...]
+    url_base: str = ""
 
     def write(self) -> None:
         """Create the directory, whole or not at all. Raises ExperimentError."""
         self.directory.create(self.files)
 
     def message(self, would: bool = False) -> str:
-        """Return the final message to the user: that the experiment exists (or would), its directory, its kinds, and the next command."""
+        """Return the final message to the user: that the experiment exists (or would), its page, directory and kinds, and the next command."""
         name = str(self.directory)
         head = f"Benito experiment {name} would be created." if would else f"Benito experiment {name} successfully created!"
         count = sum(len(nodes) for nodes in self.carried.values())
         where = f"{count} {_plural('node', count)} on {len(self.carried)} {_plural('pnode', len(self.carried))}, in {self.directory.path}"
         after = f"Next: ansible-playbook deter.benito.swapin -e pid={self.directory.project} -e eid={self.directory.eid}"
-        return "\n".join([head, where, *_kinds_line(self.kinds)] + ([] if would else [after]))
+        page = [] if would else [page_line(self.directory, self.url_base)]
+        return "\n".join([head, *page, where, *_kinds_line(self.kinds)] + ([] if would else [after]))
 
     def summary(self) -> str:
         """Return a line for each pnode, file and folder of the experiment."""
@@ -120,7 +124,7 @@ def prepare(request: Request) -> Creation:
         "activity.log": _first_activity(request, carried, embedding.kinds, warnings),
         events.FILE: events.text_of(events.state_event(SWAPPED)),
     }
-    return Creation(directory, files, carried, embedding.kinds, warnings)
+    return Creation(directory, files, carried, embedding.kinds, warnings, settings.url_base)
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,10 @@ SETTINGS: tuple[Setting, ...] = (
         "image_limit_s", _whole(1, 86400), 20,
         "Seconds that drawing a picture may take.", "What takes longer is drawn faster and less well, or not at all.",
     ),
+    Setting(
+        "url_base", {"type": "string", "pattern": "^(https?://[^\\s]{1,500})?$", "examples": ["https://testbed.example.org/"]}, "",
+        "Address of the site's web interface, which the creation of an experiment tells.", "When it is empty, it is that of the [service](service.md).",
+    ),
     # --- what nodes get of their machine ---
     Setting(
         "qemu_memory_mb", _whole(128, _MIB), 512,

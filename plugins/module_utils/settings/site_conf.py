@@ -27,7 +27,7 @@ _INSTEAD = {
     "default_router": "routes to the testbed's own network are the operator's",
     "default_dest": "routes to the testbed's own network are the operator's",
 }
-_WITHOUT_MEANING = ("url_base", "xmlrpc_server", "exec_root", "node_log", "topdl_converter", "backend_server", "grandstand_port", "attribute_prefix")
+_WITHOUT_MEANING = ("xmlrpc_server", "exec_root", "node_log", "topdl_converter", "backend_server", "grandstand_port", "attribute_prefix")
 
 
 def read_site_conf(path: str, name: str = "") -> tuple[dict, tuple[Problem, ...]]:
@@ -46,6 +46,8 @@ def read_site_conf(path: str, name: str = "") -> tuple[dict, tuple[Problem, ...]
             settings["pnode_types"] = value
         elif key == "openvz_guest_url":
             settings["openvz_template"] = _template(value)
+        elif key == "url_base":
+            settings["url_base"] = value
         elif key in _INSTEAD:
             warnings.append(Problem("has no meaning here and is left out", name, lines.get(key, 0), key, _INSTEAD[key]))
         elif key not in _WITHOUT_MEANING:

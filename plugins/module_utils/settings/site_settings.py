@@ -40,6 +40,7 @@ class SiteSettings(EmbeddingSettings):
 
     ns_profile: str = "default"
     image_limit_s: int = 20
+    url_base: str = ""
 
 
 def load_site(path: str | None, overrides: Mapping[str, Any] | None = None, required: bool = False,

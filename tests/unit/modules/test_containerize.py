@@ -101,6 +101,7 @@ def test_experiment_directory_has_every_file_of_the_design(files, tmp_path):
     path = os.path.join(home, "proj", "DeterTest", "exp", "example1")
     assert outcome.message.splitlines() == [
         "Benito experiment DeterTest/example1 successfully created!",
+        "At http://127.0.0.1:8460/showexp.php3?pid=DeterTest&eid=example1 once the service runs (benito serve)",
         f"4 nodes on 2 pnodes, in {path}",
         "Kinds: 3 qemu (default_container), 1 process (kind_map of openvz, in the topology)",
         "Next: ansible-playbook deter.benito.swapin -e pid=DeterTest -e eid=example1",

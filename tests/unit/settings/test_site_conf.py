@@ -41,7 +41,7 @@ def fixture_read(tmp_path):
 
 def test_what_has_a_meaning_here_is_taken_over_and_the_rest_is_said(read):
     settings, warnings = read(DETER)
-    assert settings == {"pnode_types": "pc2133,bpc2133,MicroCloud", "openvz_template": "ubuntu-10.04-x86"}
+    assert settings == {"pnode_types": "pc2133,bpc2133,MicroCloud", "openvz_template": "ubuntu-10.04-x86", "url_base": "http://www.example.net/"}
     assert load_site(None, config=settings).pnode_types == ("pc2133", "bpc2133", "MicroCloud")
     assert [warning.split(" (")[0] for warning in warnings] == [
         "site.conf:3: maverick_url: has no meaning here and is left out",
