@@ -77,7 +77,7 @@ class LineServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = LineConnection(self._watchers, reader, writer)
         try:
-            if len(self._tasks) > MOST:
+            if self.connections > MOST:
                 await connection.refuse(f"there are {MOST} connections already: close some")
             elif self._check_token is None or await self._has_token(connection, writer, self._check_token):
                 await connection.serve()
