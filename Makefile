@@ -31,6 +31,6 @@ bench: ## run all benchmarks, with Mininet and METIS for comparison (root)
 	@scripts/env dev
 	@scripts/bench
 
-soak: ## hit swap-ins and swap-outs with faults at fifty random moments; takes one to two hours (root)
+soak: ## hit runs with faults at fifty random moments, and the service with 300,000 requests; takes hours (root)
 	@scripts/env dev
 	@scripts/soak

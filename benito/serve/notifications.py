@@ -64,7 +64,8 @@ class Notifications:
         process = await asyncio.create_subprocess_exec("/bin/sh", "-c", self._settings.notify_command, stdin=asyncio.subprocess.PIPE, env=environment,
                                                        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True)
         try:
-            _out, err = await asyncio.wait_for(process.communicate(f"{message['message']}\n".encode()), _LIMIT_S)
+            async with asyncio.timeout(_LIMIT_S):
+                _out, err = await process.communicate(f"{message['message']}\n".encode())
             if process.returncode:
                 _say(f"notify_command ended with status {process.returncode}: {clean_line(err.decode(errors='replace'), _WIDTH)}")
         except TimeoutError:
