@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The address of an experiment's page, and the note by which the service of a BENITO_HOME says that it runs.
 
-The service is in the package benito. It writes the note, and everybody may read it who may read BENITO_HOME.
+The service is in the package benito. It writes the note, which its own user can read.
 """
 
 from __future__ import annotations
