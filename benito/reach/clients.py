@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,10 +68,18 @@ async def client_commands(members: Members, texts: Mapping[str, str]) -> dict[st
         raise HostError(f"Ansible's connection plugins have not told within {_LIMIT_S:.0f} s how the vhosts are reached") from None
     finally:
         if process.returncode is None:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with the SSH clients that it has started
+        let_go(process)
     if process.returncode:
         said = clean_text(err.decode(errors="replace")).strip().splitlines() or ["no message"]
         raise HostError(f"Ansible's connection plugins cannot tell how the vhosts are reached: {said[-1]}")
     for vhost, told in json.loads(out).items():
         found[vhost] = told if isinstance(told, str) else Client(tuple(told[0]), *told[1:])
     return found
+
+
+def let_go(process: asyncio.subprocess.Process) -> None:
+    """Close the pipes of a process of which nobody reads any more. It is killed if it still runs."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # sudo is root's, and ends because nobody reads it
+        process._transport.close()  # type: ignore[attr-defined]  # asyncio has no other way

@@ -129,8 +129,9 @@ def print_commands(request: dict[str, Any]) -> None:
         except (AnsibleError, LoginError, OSError) as exc:
             return str(exc)
 
-    with ThreadPoolExecutor(_BESIDE) as pool:
-        print(json.dumps(dict(zip(request["hosts"], pool.map(command, request["hosts"].values())))))
+    with ThreadPoolExecutor(_BESIDE) as pool, os.fdopen(os.dup(1), "w", encoding="utf-8") as output:
+        os.dup2(2, 1)  # Ansible prints what it does with a high verbosity or for debugging
+        json.dump(dict(zip(request["hosts"], pool.map(command, request["hosts"].values()))), output)
 
 
 def main(descriptor: int) -> int:

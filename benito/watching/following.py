@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -25,7 +25,7 @@ def follow_experiment(experiment: Experiment, as_json: bool) -> None:
     experiment.read_state()
     console = Console()
     watcher = Watcher(experiment)
-    if as_json or not console.is_terminal:
+    if as_json or console.is_dumb_terminal or not sys.stdout.isatty():
         shown: Coroutine[Any, Any, None] = _print_events(watcher, as_json)
     else:
         shown = show_on(console, watcher)
@@ -35,18 +35,23 @@ def follow_experiment(experiment: Experiment, as_json: bool) -> None:
 async def _until_signal(watcher: Watcher, shown: Coroutine[Any, Any, None]) -> None:
     """Run both until the experiment ends. A signal ends them, so that no client of a vhost is left."""
     loop, received = asyncio.get_running_loop(), []
-    watching = asyncio.ensure_future(asyncio.gather(watcher.run(), shown))
+    tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(shown)]
 
     def stop(number: int) -> None:
         received.append(number)
-        watching.cancel()
+        for task in tasks:
+            task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
-    with contextlib.suppress(asyncio.CancelledError):
-        await watching
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in others:  # after an error of the other: nobody reads the output any more, for example
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
     if received:
         raise KeyboardInterrupt
+    for task in done:
+        task.result()
 
 
 async def _print_events(watcher: Watcher, as_json: bool) -> None:

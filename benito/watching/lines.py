@@ -50,7 +50,7 @@ def experiment_text(event: Mapping[str, Any]) -> str:
 def phase_text(phase: Mapping[str, Any]) -> str:
     """Return a phase as text: its name, its counts and what is being done."""
     name = phase.get("phase") or phase.get("name") or ""
-    counts = f" {phase['done']}/{phase['of']}" if phase.get("of") else ""
+    counts = f" {phase.get('done')}/{phase['of']}" if phase.get("of") else ""
     return f"{name}{counts}" + (f", {phase['detail']}" if phase.get("detail") else "")
 
 

@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -25,6 +26,7 @@ _STYLES = {"booted": "green", "running": "yellow", "paused": "yellow", "dead": "
 _ORDER = ("dead", "missing", "unknown", "paused", "running", "ghost", "booted")
 _COLUMNS = ("NODE", "KIND", "VHOST", "STATE", "FOR", "START COMMAND")
 _MOST_TROUBLES = 5
+_WIDTH = 500
 
 
 async def show_on(console: Console, watcher: Watcher) -> None:
@@ -36,34 +38,42 @@ async def show_on(console: Console, watcher: Watcher) -> None:
             changed.set()
 
     listener = asyncio.create_task(listen())
-    with Live(console=console, auto_refresh=False, screen=False, vertical_overflow="crop") as live:
-        while not listener.done():
+    try:
+        with Live(console=console, auto_refresh=False, screen=False, vertical_overflow="crop") as live:
+            while not listener.done():
+                live.update(picture(watcher.snapshot(), console.height), refresh=True)
+                await asyncio.sleep(_AT_LEAST_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(REDRAW_S):
+                        await changed.wait()
+                changed.clear()
             live.update(picture(watcher.snapshot(), console.height), refresh=True)
-            await asyncio.sleep(_AT_LEAST_S)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REDRAW_S):
-                    await changed.wait()
-            changed.clear()
-        live.update(picture(watcher.snapshot(), console.height), refresh=True)
-    await listener
+        await listener
+    finally:
+        listener.cancel()
 
 
 def picture(snapshot: Mapping[str, Any], height: int) -> Group:
     """Return a snapshot as a picture of at most ``height`` lines. Where not all nodes fit, those that are not well come first."""
-    nodes, head = snapshot["nodes"], [Text(experiment_text(snapshot) + _for(snapshot["since"]), style="bold")]
+    nodes, head = snapshot["nodes"], [_line(experiment_text(snapshot) + _for(snapshot["since"]), "bold")]
     if run := _run_text(snapshot["run"]):
-        head.append(Text(run))
+        head.append(_line(run))
     troubles = [text for name, vhost in snapshot["vhosts"].items() if (text := vhost_text(name, vhost))]
-    head += [Text(text, style="red") for text in troubles[:_MOST_TROUBLES]]
-    if len(troubles) > _MOST_TROUBLES:
-        head.append(Text(f"… and {len(troubles) - _MOST_TROUBLES} more vhosts", style="red"))
+    most = max(1, min(_MOST_TROUBLES, height - 8))
+    head += [_line(text, "red") for text in troubles[:most]]
+    if len(troubles) > most:
+        head.append(_line(f"… and {len(troubles) - most} more vhosts", "red"))
     if not nodes:
         return Group(*head)
-    head.append(Text(_counts(nodes)))
+    head.append(_line(_counts(nodes)))
     room = max(1, height - len(head) - 3)
     shown = list(nodes) if len(nodes) <= room else sorted(nodes, key=lambda name: _ORDER.index(nodes[name]["state"]))[:room]
-    rest = [Text(f"… and {len(nodes) - len(shown)} more nodes")] if len(shown) < len(nodes) else []
+    rest = [_line(f"… and {len(nodes) - len(shown)} more nodes")] if len(shown) < len(nodes) else []
     return Group(*head, _table(nodes, shown), *rest)
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(clean_line(text, _WIDTH), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _table(nodes: Mapping[str, Mapping[str, Any]], shown: list[str]) -> Table:

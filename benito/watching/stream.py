@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.deter.benito.plugins.module_utils.clean_text import clean_line
 
-from ..reach.clients import Client
+from ..reach.clients import Client, let_go
 from .view import NOTHING
 
 ALIVE_S = 2  # between two lines of a vhost where nothing happens
@@ -65,30 +65,31 @@ class Stream:
         except OSError as exc:
             return False, f"{client.argv[0]} cannot be run: {exc.strerror}"
         assert process.stdin and process.stdout and process.stderr
-        process.stdin.write(client.line.encode())
-        errors = asyncio.create_task(_last_bytes(process.stderr))
+        process.stdin.write(client.line.encode(errors="surrogateescape"))
+        said = bytearray()
+        errors = asyncio.create_task(_keep_last(process.stderr, said))
         any_line, reason = False, ""
         try:
             while True:
                 async with asyncio.timeout(SILENCE_S if any_line else FIRST_S):
                     line = await process.stdout.readline()
                 if not line:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_ENDING_S):  # for its own status
-                            await process.wait()
+                    await _wait(process)  # for its own status
                     break
                 any_line = True
                 self._heard(_parsed(line))
+                await asyncio.sleep(0)  # a vhost that sends without end leaves the others their turn
         except TimeoutError:
             reason = f"it has been silent for {SILENCE_S if any_line else FIRST_S:.0f} s"
         except ValueError:
             reason = f"it sent a line of more than {LONGEST >> 20} MiB"
         finally:
-            await _end(process)
-            said = b""
-            with contextlib.suppress(TimeoutError):  # something that it has started may have its standard error still
-                async with asyncio.timeout(_ENDING_S):
-                    said = await errors
+            try:
+                await _end(process)
+                await asyncio.wait((errors,), timeout=_ENDING_S)  # what the client has started may keep its standard error open
+            finally:
+                errors.cancel()
+                let_go(process)
         return any_line, reason or _why(said.decode(errors="replace"), process.returncode, any_line)
 
 
@@ -99,25 +100,38 @@ def _parsed(line: bytes) -> Any:
         return None
 
 
-async def _last_bytes(stream: asyncio.StreamReader) -> bytes:
-    kept = b""
+async def _keep_last(stream: asyncio.StreamReader, kept: bytearray) -> None:
+    """Read a stream to its end, and keep its last bytes in ``kept``."""
     while data := await stream.read(_ERROR_BYTES):
-        kept = (kept + data)[-_ERROR_BYTES:]
-    return kept
+        kept += data
+        del kept[:-_ERROR_BYTES]
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a client and what it has started. The far end ends when nobody reads it."""
+    """End a client and what it has started. The far end ends when nobody reads it. Whoever is cancelled here kills the client at once."""
     assert process.stdin
     process.stdin.close()
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process.returncode is not None:
+                return
+            _signal(process, number)
+            await _wait(process)
+    except asyncio.CancelledError:
+        _signal(process, signal.SIGKILL)
+        raise
+
+
+async def _wait(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ENDING_S):
+            await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # sudo is root's: it ends because nobody reads it
+        if process.returncode is None:
             os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_ENDING_S):
-                await process.wait()
 
 
 def _why(said: str, status: int | None, any_line: bool) -> str:

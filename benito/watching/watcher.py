@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.deter.benito.plugins.module_utils.errors import BenitoError
 from ansible_collections.deter.benito.plugins.module_utils.experiment import events as recorded
 from ansible_collections.deter.benito.plugins.module_utils.experiment.directory import ExperimentDirectory, ExperimentState
+from ansible_collections.deter.benito.plugins.module_utils.experiment.machine_access import SECRETS
 from ansible_collections.deter.benito.plugins.module_utils.experiment.runs import Run, RunHistory
 
 from ..experiment import Experiment
@@ -29,6 +30,7 @@ LOOK_S = 0.3  # at the files of the experiment
 MOST_WAITING = 10_000  # events for one subscriber; beyond that it gets a new snapshot
 SETTLE_S = 10.0
 _POLL_S = 0.05
+_READ = ("allocation.json", "partitioned.xml", SECRETS)  # what says which vhosts there are and how they are reached
 _RUN_EVENTS = (recorded.RUN_BEGAN, recorded.RUN_ENDED, recorded.PHASE_BEGAN, recorded.PHASE_PROGRESS, recorded.PHASE_ENDED, recorded.TASK_FAILED)
 
 
@@ -47,9 +49,10 @@ class Watcher:
         self._reader = recorded.EventReader(experiment.directory)
         self._state: ExperimentState | None = None
         self._fault = ""
-        self._lent: tuple[Any, ...] = ()
+        self._lent: list[tuple[int, ...]] = [()] * len(_READ)
         self._streams: dict[str, Stream] = {}
         self._tasks: list[asyncio.Task] = []
+        self._ending: set[asyncio.Task] = set()
         self._commands: _Commands | None = None
         self._subscribers: set[_Subscriber] = set()
 
@@ -62,8 +65,9 @@ class Watcher:
 
     @property
     def run_now(self) -> Run | None:
-        """The last run on the experiment, None if there was none."""
-        return self.runs.runs[-1] if self.runs.runs else None
+        """The run that works on the experiment now, else the last one; None if there was none."""
+        latest = self.runs.runs[::-1]
+        return next((run for run in latest if run.status == recorded.RUNNING), latest[0] if latest else None)
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that is known as an event."""
@@ -72,14 +76,16 @@ class Watcher:
 
     async def run(self) -> None:
         """Follow the experiment until it has been terminated or this task is cancelled."""
-        try:
-            self._look(first=True)
-            while self._directory.exists():
-                await asyncio.sleep(LOOK_S)
-                self._look()
-        finally:
-            self._publish(*([] if self._directory.exists() else [{"event": "gone", "time": now(), "experiment": str(self.experiment)}]))
-            await self._stop()
+        with self._reader:
+            try:
+                self._look(first=True)
+                while self._directory.exists():
+                    await asyncio.sleep(LOOK_S)
+                    self._look()
+            finally:
+                self._publish(*([] if self._directory.exists() else [{"event": "gone", "time": now(), "experiment": str(self.experiment)}]))
+                self._end_streams()
+                await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def settled(self, limit_s: float = SETTLE_S) -> None:
         """Wait until every vhost has answered or could not be reached, at most for a while."""
@@ -121,16 +127,15 @@ class Watcher:
         if any(event["event"] in (recorded.PHASE_ENDED, recorded.RUN_ENDED) for event in found):
             for stream in self._streams.values():
                 stream.hurry()
-        lent = _signature(self._directory.allocation), _signature(self._directory.partitioned)
+        lent = [_signature(self._directory.file(name)) for name in _READ]
         if lent != self._lent:
             self._lent = lent
             self._begin_streams()
 
     def _begin_streams(self) -> None:
         """Follow the vhosts that the experiment has now, and no others."""
-        for task in self._tasks:
-            task.cancel()
-        self._tasks, self._streams, carried, self._commands = [], {}, {}, None
+        self._end_streams()
+        carried: dict[str, dict[str, str]] = {}
         if self._directory.exists() and os.path.exists(self._directory.allocation):
             with contextlib.suppress(BenitoError):  # it is broken, and the next change of its files makes it whole
                 members = Members(self._directory)
@@ -154,25 +159,31 @@ class Watcher:
             for change in changes:
                 subscriber.put(change)
 
-    async def _stop(self) -> None:
+    def _end_streams(self) -> None:
+        """Cancel the streams. A client may need a moment to end."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        self._tasks, self._streams, self._commands = [], {}, None
 
 
 class _Commands:
     """The clients of the vhosts. They are made together, because Ansible takes a second to start. What cannot be used again is made again."""
 
     def __init__(self, members: Members, vhosts: list[str]):
-        self._members, self._vhosts = members, vhosts
+        self._members = members
         self._lock = asyncio.Lock()
         self._made: dict[str, Client | str] = {}
+        self._wanted = set(vhosts)
 
     async def of(self, vhost: str) -> Client | str:
         """Return the client of a vhost, or why there is none."""
+        self._wanted.add(vhost)
         async with self._lock:
             if vhost not in self._made:
-                self._made |= await self._make([name for name in self._vhosts if name not in self._made])
+                self._made |= await self._make(sorted(self._wanted - self._made.keys()))
+            self._wanted.discard(vhost)
             found = self._made[vhost]
             if isinstance(found, str) or found.once:
                 del self._made[vhost]
@@ -196,11 +207,10 @@ class _Subscriber:
         self._any = asyncio.Event()
 
     def put(self, event: dict[str, Any]) -> None:
-        if event["event"] == "snapshot" or len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING:
             self._waiting.clear()
             self._waiting.append(self._snapshot())
-        if event["event"] != "snapshot":
-            self._waiting.append(event)
+        self._waiting.append(event)
         self._any.set()
 
     async def next(self) -> dict[str, Any]:

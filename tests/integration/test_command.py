@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from machine_state import difference
 from topologies import topdl
 
 PAIR = topdl({"a": {"on": ["link0"], "startup": "exit 3"}, "b": {"on": ["link0"], "startup": "sleep 100000"}})
+FORGOTTEN = r"^Exception ignored in: <.*?^KeyboardInterrupt:? *\n"
+"""What Python prints in place of obeying a signal that comes while it forks. benito sends the signal again."""
 
 
 @pytest.fixture(name="benito")
@@ -104,7 +107,7 @@ def test_an_interrupt_reaches_ansible_playbook_and_the_next_run_goes_on(benito, 
             process.send_signal(signal.SIGINT)
             output = process.communicate(timeout=60)[0]
         assert (process.returncode, state_of(user, name)) == (130, "activating"), output
-        assert output.endswith("benito: interrupted\n") and "Traceback" not in output
+        assert output.endswith("benito: interrupted\n") and "Traceback" not in re.sub(FORGOTTEN, "", output, flags=re.MULTILINE | re.DOTALL)
         assert playbooks(user) == [] and os.listdir(user["TMPDIR"]) == []
         benito("swapout", name)
     benito("swapin", name)

@@ -15,6 +15,7 @@ from datetime import datetime
 import pytest
 import support
 from topologies import topdl
+from watching import watching as watching_by_benito
 
 TOPOLOGY = {
     "plain": {"on": ["lan"], "startup": "echo out of plain; exec sleep 1000"},
@@ -119,11 +120,15 @@ def test_the_end_of_a_start_command_is_told_within_a_second(swapped_in):
         assert seconds_between(before, line["time"]) < 2
 
 
-def test_a_container_that_reboots_and_a_machine_that_is_killed_are_told_within_two_seconds(swapped_in):
-    with watching(swapped_in) as stream:
+def test_a_container_that_reboots_and_a_machine_that_is_killed_are_told_within_two_seconds(swapped_in, benito_home):
+    with watching(swapped_in) as stream, watching_by_benito(swapped_in, benito_home) as watch:
         assert stream.snapshot()["nodes"]["machine"]["state"] == "booted"
-        before = stamp_on(swapped_in)
+        assert watch.until("snapshot", event="snapshot")["nodes"]["machine"]["state"] == "booted"
+        before, began = stamp_on(swapped_in), time.monotonic()
         swapped_in.ssh(VHOST, f"kill -9 $(systemctl show --value --property=MainPID {unit_of(swapped_in, 'machine')})")
+        line = watch.until("the dead machine", event="node", node="machine", state="dead")
+        print(f"benito watch has it after {time.monotonic() - began:.1f} s, of which the kill is a part")
+        assert line["exit_code"] == 137 and time.monotonic() - began < 8
         line = stream.node("machine", state="dead")
         assert line["exit_code"] == 137
         assert seconds_between(before, line["time"]) < 2 and seconds_between(before, line["since"]) < 2

@@ -69,14 +69,17 @@ class RunHistory:
 
     def take(self, found: dict[str, Any]) -> None:
         """Take in an event."""
+        name = found.get("run")
+        if not isinstance(name, str):  # of another version
+            return
         if found["event"] == events.RUN_BEGAN:
-            self._last[found["run"]] = _begun(found)
-            self.runs.append(self._last[found["run"]])
+            self._last[name] = _begun(found)
+            self.runs.append(self._last[name])
             if len(self.runs) > MOST_RUNS:
                 self.runs = self.runs[-MOST_RUNS:]
                 self._last = {name: run for name, run in self._last.items() if run in self.runs}
-        elif found.get("run") in self._last:
-            _take_in(self._last[found["run"]], found)
+        elif name in self._last:
+            _take_in(self._last[name], found)
 
     def settle(self) -> list[Run]:
         """Return the runs that have no end and whose process is gone since the last call. They are interrupted."""

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from ansible_collections.deter.benito.plugins.module_utils.experiment import events
 from ansible_collections.deter.benito.plugins.module_utils.experiment.locks import Holder
-from ansible_collections.deter.benito.plugins.module_utils.experiment.runs import runs_of
+from ansible_collections.deter.benito.plugins.module_utils.experiment.runs import MOST_RUNS, RunHistory, runs_of
 
 
 @pytest.fixture(name="process")
@@ -77,3 +77,29 @@ def test_two_playbooks_of_one_process_are_two_runs():
     holder = Holder.of_process()
     found = runs_of([begun(holder), events.event(events.RUN_ENDED, holder, status="successful"), begun(holder)])
     assert [run.status for run in found] == ["successful", "running"]
+
+
+def test_a_history_keeps_the_last_runs_and_no_more():
+    history = RunHistory()
+    for number in range(MOST_RUNS + 20):
+        for kind, more in ((events.RUN_BEGAN, {"playbook": "swapin"}), (events.RUN_ENDED, {"status": "successful"})):
+            history.take({"n": 1, "event": kind, "run": f"run-{number}", **more})
+    assert [run.name for run in history.runs] == [f"run-{number}" for number in range(20, MOST_RUNS + 20)]
+    history.take({"event": events.RUN_ENDED, "run": "run-0", "status": "failed"})  # of a run that is forgotten
+    history.take({"event": events.RUN_ENDED, "run": f"run-{MOST_RUNS}", "status": "failed"})
+    assert {run.name for run in history.runs if run.status == "failed"} == {f"run-{MOST_RUNS}"}
+
+
+def test_a_run_is_found_to_be_gone_once(process):
+    history = RunHistory()
+    history.take(begun(Holder.of_process(process.pid)))
+    assert history.settle() == []
+    process.kill()
+    process.wait()
+    assert [run.status for run in history.settle()] == ["interrupted"] and history.settle() == []
+
+
+@pytest.mark.parametrize("fields", [{}, {"run": ["x"]}, {"run": {}}, {"run": None}, {"run": "r", "process": 7}, {"run": "r", "process": []}])
+def test_events_without_a_proper_run_are_no_error(fields):
+    found = runs_of([{"event": kind, **fields} for kind in (events.RUN_BEGAN, events.PHASE_BEGAN, events.PHASE_ENDED)])
+    assert {run.status for run in found} <= {"interrupted"}
