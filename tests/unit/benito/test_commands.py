@@ -121,7 +121,7 @@ def test_a_wrong_command_line_has_status_2(here, words):
     assert failing(here(*words), 2)
 
 
-@pytest.mark.parametrize("command", ["swapin", "swapout", "terminate", "show", "wait", "log", "graph"])
+@pytest.mark.parametrize("command", ["swapin", "swapout", "terminate", "show", "watch", "wait", "log", "graph"])
 def test_an_experiment_that_does_not_exist_is_named_with_those_that_do(here, command):
     assert failing(here(command, "DeterTest/nosuch"), 1, "benito: experiment DeterTest/nosuch does not exist below", "DeterTest/first")
 
@@ -179,7 +179,8 @@ def completed(benito, *words, **variables):
 
 
 def test_the_shell_completes_experiments_nodes_and_values(created):
-    assert "DeterTest/first" in completed(created, "swapin", "De")
+    assert all("DeterTest/first" in completed(created, command, "De") for command in ("swapin", "watch"))
+    assert completed(created, "wat") == ["watch"]
     assert completed(created, "reboot", "DeterTest/first", "west-") == ["west-1", "west-2", "west-3"]
     assert completed(created, "reboot", "router-", BENITO_EXPERIMENT="DeterTest/first") == ["router-west", "router-east"]
     assert completed(created, "wait", "--until", "b") == ["booted"]
