@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ansible_collections.deter.benito.plugins.module_utils.experiment import events
 from ansible_collections.deter.benito.plugins.module_utils.experiment.runs import Run
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -25,6 +25,7 @@ class Metrics(Collector):
     def __init__(self, watchers: Watchers):
         self._watchers = watchers
         self._registry = CollectorRegistry()
+        disable_created_metrics()  # when a histogram began is of no use here
         self._durations = Histogram("benito_run_duration_seconds", "Duration of a playbook run on an experiment", ["playbook", "status"],
                                     buckets=_SECONDS, registry=self._registry)
         self._registry.register(self)
