@@ -45,12 +45,20 @@ def fixture_pool(disk, tmp_path_factory):
         playbook("local_testbed", **settings, state="down")
 
 
+class Table(list):
+    """Lines about the moments. Each goes to the file that BENITO_FAULTS_TABLE names as it comes, so that a run that is ended early has told of its moments."""
+
+    HEAD = f"{'moment':>6}  {'run':<14}{'fault':<26}{'pnode':<11}{'at':>6}  {'what':<34}{'ended':<10}{'rerun':<12}{'left':<6}"
+
+    def append(self, line):
+        super().append(line)
+        if os.environ.get("BENITO_FAULTS_TABLE"):
+            Path(os.environ["BENITO_FAULTS_TABLE"]).write_text("\n".join([self.HEAD, *self, ""]), encoding="utf-8")
+
+
 @pytest.fixture(scope="session", name="table")
 def fixture_table():
-    """Return a list for lines about the moments. They are printed at the end, and written to the file that BENITO_FAULTS_TABLE names."""
-    lines = []
+    """Return a Table. It is printed at the end."""
+    lines = Table()
     yield lines
-    text = "\n".join([f"{'moment':>6}  {'run':<14}{'fault':<26}{'pnode':<11}{'at':>6}  {'what':<28}{'ended':<10}{'rerun':<12}{'left':<6}", *lines])
-    print(f"\n{text}")
-    if os.environ.get("BENITO_FAULTS_TABLE"):
-        Path(os.environ["BENITO_FAULTS_TABLE"]).write_text(text + "\n", encoding="utf-8")
+    print("\n" + "\n".join([Table.HEAD, *lines]))

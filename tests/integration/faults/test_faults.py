@@ -120,7 +120,7 @@ def test_a_rerun_converges_after_a_fault_and_a_swap_out_leaves_nothing(moment, p
             try:
                 time.sleep(at)  # the moment
                 scene = faults.Scene(process, sockets, testbed, home / "testbed" / "faults" / "pnodes", pnode, home, rng)
-                row.append(f"{faults.FAULTS[fault](scene):<28}")
+                row.append(f"{faults.FAULTS[fault](scene):<34}")
                 process.wait(LIMIT_S)
             finally:
                 process.kill()
