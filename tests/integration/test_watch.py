@@ -60,7 +60,7 @@ def test_a_run_of_ansible_playbook_is_followed_with_its_nodes_until_the_experime
                 stream.until(f"{node} booted", event="node", node=node, state="booted")
 
 
-def test_a_pnode_that_is_unplugged_is_unreachable_within_ten_seconds_and_reached_again(pair, testbed, benito_home):
+def test_a_pnode_that_is_unplugged_is_unreachable_and_reached_again_when_it_is_back(pair, testbed, benito_home):
     device = control_device(testbed, pair.pnode_of(VHOST))
     with watching(pair, benito_home) as stream:
         assert stream.until("snapshot", event="snapshot")["nodes"]["b"]["state"] == "booted"
@@ -69,7 +69,6 @@ def test_a_pnode_that_is_unplugged_is_unreachable_within_ten_seconds_and_reached
         try:
             assert "silent" in stream.until("loss", event="vhost", vhost=VHOST, reachable=False)["reason"]
             print(f"unreachable after {time.monotonic() - began:.1f} s")
-            assert time.monotonic() - began < 10
             assert stream.until("an unknown node", event="node", node="b")["state"] == "unknown"
         finally:
             subprocess.run(["ip", "link", "set", device, "up"], check=True)

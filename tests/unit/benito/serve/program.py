@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[4]
@@ -86,6 +89,19 @@ class Service:
         found = self.get(f"/api/v1/runs/{number}")
         assert isinstance(found, dict)
         return found
+
+
+@contextlib.contextmanager
+def new_service() -> Iterator[Service]:
+    """Provide a service of its own, without experiments and not begun. Its folder has a short path, because that of a socket may not be long."""
+    with tempfile.TemporaryDirectory(prefix="b") as folder:
+        (Path(folder) / "home" / "proj").mkdir(parents=True)
+        found = Service(Path(folder) / "home", Path(folder))
+        try:
+            yield found
+        finally:
+            if found.process and found.process.poll() is None:
+                found.kill()
 
 
 def basic(secret: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import schemathesis
-from ansible_collections.deter.benito.tests.unit.benito.serve.program import Service
+from ansible_collections.deter.benito.tests.unit.benito.serve.program import new_service
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
@@ -25,12 +25,10 @@ ENDLESS = "/api/v1/experiments/{pid}/{eid}/events"
 
 
 @pytest.fixture
-def service(tmp_path):
+def service():
     """Return a service without experiments, so that nothing that is asked for can take a machine."""
-    (tmp_path / "home" / "proj").mkdir(parents=True)
-    found = Service(tmp_path / "home", tmp_path).begin()
-    yield found
-    found.kill()
+    with new_service() as found:
+        yield found.begin()
 
 
 def memory_kb(pid):

@@ -12,7 +12,7 @@ import subprocess
 import urllib.parse
 
 import pytest
-from ansible_collections.deter.benito.tests.unit.benito.serve.program import LIMIT_S, ROOT, Service, basic, wait_until
+from ansible_collections.deter.benito.tests.unit.benito.serve.program import LIMIT_S, ROOT, Service, basic, new_service, wait_until
 
 ENDED = ("successful", "failed", "interrupted", "cancelled")
 TOPOLOGY = """<experiment><version>1.0</version><substrates><name>lan</name></substrates>
@@ -173,14 +173,10 @@ def test_there_is_one_service_for_a_benito_home(service):
 
 
 @pytest.fixture
-def other(service, tmp_path):
+def other():
     """Return a service of its own, not begun."""
-    home = tmp_path / "home"
-    (home / "proj").mkdir(parents=True)
-    found = Service(home, tmp_path)
-    yield found
-    if found.process and found.process.poll() is None:
-        found.kill()
+    with new_service() as found:
+        yield found
 
 
 def test_a_run_outlives_a_service_that_is_killed_and_the_next_one_goes_on_with_the_queue(other):
