@@ -83,6 +83,8 @@ Address={address}/{prefix}
 LinkLocalAddressing=no
 IPv6AcceptRA=no
 """
+_SHARED_CONNECTION = "-o ControlMaster=auto -o ControlPersist=60s"
+"""Ansible's own ssh_args but for the compression, which takes longer than anything else where both ends are one machine."""
 
 
 def render_lxc(identity: Identity, paths: Paths, pnode: str, base: str, control_mtu: int, open_files: int = 0) -> str:
@@ -153,6 +155,7 @@ def render_inventory(identity: Identity, paths: Paths, subnets: Subnets, pnodes:
         "ansible_connection": "ssh",
         "ansible_user": "root",
         "ansible_ssh_private_key_file": paths.key,
+        "ansible_ssh_args": _SHARED_CONNECTION,
         "ansible_ssh_common_args": ssh_options(paths, 30 if emulated else 15),
         **({"ansible_ssh_timeout": 60} if emulated else {}),
         "ansible_python_interpreter": "/usr/bin/python3",

@@ -45,6 +45,7 @@ def test_inventory_lists_every_pnode_with_variables_for_ssh_and_experiments():
     assert hosts["local-1"]["pnode_type"] == "local"
     assert hosts["local-1"]["benito_control_addresses"] == "172.28.4.0-172.28.7.254"
     options = shlex.split(hosts["local-1"]["ansible_ssh_common_args"])
+    assert "-C" not in shlex.split(hosts["local-1"]["ansible_ssh_args"])  # Ansible's own compresses, which is no use on one machine
     assert "StrictHostKeyChecking=yes" in options
     assert f"UserKnownHostsFile={PATHS.known_hosts}" in options
 
