@@ -1,9 +1,13 @@
 # Copyright: deter.benito contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The process of a job: it runs the playbook and writes how it ended. ``python -m benito.serve.job FILE BENITO_HOME``"""
+"""The process of a job: it runs the playbook and writes how it ended. ``python -m benito.serve.job FILE BENITO_HOME LOCK``
+
+LOCK is a descriptor with the job's lock, which this process has until it ends.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -39,4 +43,5 @@ def main(path: Path, home: str) -> None:
 
 
 if __name__ == "__main__":
+    os.set_inheritable(int(sys.argv[3]), False)
     main(Path(sys.argv[1]), sys.argv[2])

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs of playbooks that the service was asked for: one after another for each experiment, each in a process that outlives the service.
 
-A job is a file in $BENITO_HOME/grandstand/jobs, and its output is beside it. The process of a job writes how it ended, so a service that was killed
-and started again finds all of them.
+A job is a file in $BENITO_HOME/grandstand/jobs, and its output and a lock are beside it. The process of a job has the lock from before its start until its end,
+and writes how it ended. So a service that was killed and started again finds all of them, and none is run twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -37,7 +38,6 @@ MOST_QUEUED = 100
 MOST_RUNNING = 4  # of different experiments; each takes a processor
 PLAYBOOK_NAMES = ("swapin", "swapout", "terminate", "node_reboot", "containerize")
 _POLL_S = 0.5
-_STARTING_S = 60.0  # for a job's process to write that it runs
 _OURS = ("pid", "eid", "benito_home")
 
 
@@ -79,7 +79,7 @@ class Jobs:
         self.folder = Path(home, "grandstand", "jobs")
         self._home, self._watchers = home, watchers
         self._jobs: dict[int, Job] = {}
-        self._started: dict[int, float] = {}
+        self._begun: set[int] = set()
         self._children: list[subprocess.Popen] = []
         private_directory(str(self.folder))
         for path in self.folder.glob("*.json"):
@@ -128,13 +128,15 @@ class Jobs:
         job = self.get(number)
         if job is None:
             raise ExperimentError(f"there is no run {number}")
-        if job.status == QUEUED and number not in self._started:
+        if job.status == QUEUED and number not in self._begun:
             self._keep(replace(job, status=CANCELLED, ended=now()))
         elif job.status in ENDED:
             raise ExperimentError(f"run {number} has ended already: {job.status}")
         elif holder := _holder(job):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(holder.process, signal.SIGINT)
+        else:
+            raise ExperimentError(f"run {number} begins just now: try again")
         return self._jobs[number]
 
     def output(self, number: int) -> Path:
@@ -143,10 +145,10 @@ class Jobs:
 
     def _look(self) -> None:
         self._children = [child for child in self._children if child.poll() is None]
-        for number, job in list(self._jobs.items()):
-            if job.status == RUNNING or number in self._started:
+        for job in list(self._jobs.values()):
+            if job.status not in ENDED:
                 self._follow(job)
-        busy = {job.experiment for number, job in self._jobs.items() if job.status == RUNNING or number in self._started}
+        busy = {job.experiment for number, job in self._jobs.items() if job.status == RUNNING or number in self._begun}
         for _number, job in sorted(self._jobs.items()):
             if job.status == QUEUED and job.experiment not in busy and len(busy) < MOST_RUNNING:
                 busy.add(job.experiment)
@@ -156,19 +158,31 @@ class Jobs:
 
     def _follow(self, job: Job) -> None:
         """Take in what a job's process has written. One that is gone without a word was killed."""
+        lives = self._lives(job.number)
+        if lives:
+            self._begun.add(job.number)
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            job = self._jobs[job.number] = read_job(self.folder / f"{job.number}.json")
-        if job.status in ENDED:
-            self._started.pop(job.number, None)
-        elif job.status == RUNNING:
-            self._started.pop(job.number, None)
-            holder = _holder(job)
-            if not holder or not holder.lives():
-                latest = read_job(self.folder / f"{job.number}.json")  # it may have ended between the two looks
-                self._keep(latest if latest.status in ENDED else replace(job, status=INTERRUPTED, ended=now(), process=None))
-        elif time.monotonic() - self._started[job.number] > _STARTING_S:
-            del self._started[job.number]
-            self._keep(replace(job, status=FAILED, ended=now(), failures=(("", f"the run has not begun within {_STARTING_S:.0f} s"),)))
+            job = self._jobs[job.number] = read_job(self._file(job.number))
+        if not lives and job.status == RUNNING:
+            self._keep(replace(job, status=INTERRUPTED, ended=now(), process=None))
+        elif not lives and job.status == QUEUED and job.number in self._begun:
+            self._keep(replace(job, status=FAILED, ended=now(), failures=(("", "the run could not begin; its output may say why"),)))
+        if self._jobs[job.number].status in ENDED:
+            self._begun.discard(job.number)
+
+    def _lives(self, number: int) -> bool:
+        """Return whether the process of a job lives. It has the lock."""
+        try:
+            descriptor = os.open(self._lock(number), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
 
     def _somebody_else(self, job: Job) -> bool:
         """Return whether a run of somebody else works on the experiment now: the job waits for its end."""
@@ -177,22 +191,34 @@ class Jobs:
         return bool(run and run.status == RUNNING and run.holder and run.holder.lives())
 
     def _start(self, job: Job) -> None:
-        self._started[job.number] = time.monotonic()
         paths = [str(make_importable().parents[2]), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "BENITO_PROGRESS": "lines", "ANSIBLE_NOCOLOR": "1"}
-        with open(self.output(job.number), "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
-            argv = [sys.executable, "-m", "benito.serve.job", str(self.folder / f"{job.number}.json"), self._home]
-            self._children.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True))
+        lock = os.open(self._lock(job.number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            argv = [sys.executable, "-m", "benito.serve.job", str(self._file(job.number)), self._home, str(lock)]
+            with open(self.output(job.number), "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
+                self._children.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True,
+                                                       pass_fds=(lock,)))
+            self._begun.add(job.number)
+        finally:
+            os.close(lock)  # the process has it still
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number}.json"
+
+    def _lock(self, number: int) -> Path:
+        return self.folder / f"{number}.lock"
 
     def _keep(self, job: Job) -> None:
         self._jobs[job.number] = job
-        write_job(self.folder / f"{job.number}.json", job)
+        write_job(self._file(job.number), job)
 
     def _forget_old(self) -> None:
         ended = sorted(number for number, job in self._jobs.items() if job.status in ENDED)
         for number in ended[:-MOST_KEPT]:
             del self._jobs[number]
-            for path in (self.folder / f"{number}.json", self.output(number), *(self.folder / str(number)).glob("*")):
+            for path in (self._file(number), self._lock(number), self.output(number), *(self.folder / str(number)).glob("*")):
                 path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 (self.folder / str(number)).rmdir()

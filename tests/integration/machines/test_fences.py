@@ -21,7 +21,8 @@ HERE = Path(__file__).parent
 FRAMES = (support.ROOT / "tests/unit/host/net/frames.py").read_text()
 HOSTILE = FRAMES + (HERE / "hostile.py").read_text().replace("from __future__ import annotations\n", "")
 WITNESS = (HERE / "witness.py").read_text()
-NODES_OWN = (("files", r"/(var|run)/benito/.*/(containers|nodes|machines|vm)/.*", "files and logs of nodes"),)
+NODES_OWN = (("files", r"/(var|run)/benito/.*/(containers|nodes|machines|vm)/.*", "files and logs of nodes"),
+             ("processes", r"systemctl show --property=MainPID benito-node-.*", "the supervisor's look at its nodes"))
 
 
 class Projects:

@@ -9,6 +9,7 @@ import os
 import socket
 import stat
 import subprocess
+import time
 import urllib.parse
 
 import pytest
@@ -149,8 +150,9 @@ def test_events_are_sent_as_they_come(service):
         head = f"GET /api/v1/experiments/DeterTest/first/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {service.token}\r\n\r\n"
         sock.sendall(head.encode())
         number = service.ask("POST", "/api/v1/experiments/DeterTest/first/runs", {"playbook": "swapout"})[2]["number"]
-        seen = []
+        seen, deadline = [], time.monotonic() + LIMIT_S
         for line in stream:
+            assert time.monotonic() < deadline, f"no end of the run within {LIMIT_S:.0f} s: {seen}"
             if line.startswith(b"data: "):
                 seen.append(json.loads(line[6:]))
                 if seen[-1]["event"] == "run_ended":
@@ -188,6 +190,15 @@ def test_a_run_outlives_a_service_that_is_killed_and_the_next_one_goes_on_with_t
     other.begin()
     assert [ended(other, number)["status"] for number in numbers] == ["successful", "failed"]
     assert "exists already" in other.job(numbers[1])["failures"][0]["message"]
+
+
+def test_a_run_that_has_not_begun_to_speak_when_the_service_is_killed_is_not_run_twice(other):
+    other.begin()
+    number = other.ask("POST", "/api/v1/experiments", {"experiment": "P/one", "topology": TOPOLOGY, "settings": {"image": False}})[2]["number"]
+    other.kill()
+    other.begin()
+    assert ended(other, number)["status"] == "successful"
+    assert other.get(f"/api/v1/runs/{number}/output").count("successfully created") == 1
 
 
 def test_the_service_ends_at_once_and_leaves_nothing_that_says_it_runs(other):
