@@ -22,6 +22,23 @@ def test_a_lock_that_is_held_is_reported_with_its_holder(tmp_path):
             pass
 
 
+def test_a_lock_that_was_just_taken_is_reported_with_its_holder_too(tmp_path):
+    path = tmp_path / "lock"
+    descriptor = take_lock(str(path))  # who it is comes a moment later
+
+    def write():
+        path.write_text("process 7 on there")
+
+    writer = threading.Timer(0.2, write)
+    writer.start()
+    try:
+        with pytest.raises(HostError, match="the thing is locked by process 7 on there"), locked(str(path), "the thing"):
+            pass
+    finally:
+        writer.join()
+        os.close(descriptor)
+
+
 def test_a_lock_whose_file_is_removed_by_its_holder_still_excludes(tmp_path):
     path, held, most = str(tmp_path / "bed.lock"), [], []
 
