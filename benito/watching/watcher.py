@@ -122,7 +122,8 @@ class Watcher:
         except BenitoError as exc:
             self._state, self._fault = None, str(exc) if self._directory.exists() else ""
         if (self.state["state"], self.state["reason"]) != (before["state"], before["reason"]) and not first:
-            changes.append({"event": "state", "time": now(), "experiment": str(self.experiment), **self.state})
+            # before the end of the run that has made it so
+            changes.insert(0, {"event": "state", "time": now(), "experiment": str(self.experiment), **self.state})
         self._publish(*changes)
         if any(event["event"] in (recorded.PHASE_ENDED, recorded.RUN_ENDED) for event in found):
             for stream in self._streams.values():
