@@ -55,6 +55,10 @@ def make_app(watchers: Watchers, jobs: Jobs, token: Token, counted: Metrics, hos
     async def explain(_request: Request, error: BenitoError) -> Response:
         return JSONResponse({"detail": str(error)}, api.status_of(error))
 
+    @app.exception_handler(OSError)
+    async def explain_machine(_request: Request, error: OSError) -> Response:
+        return JSONResponse({"detail": f"the controller cannot do it: {error.strerror or error}"}, 500)
+
     @app.exception_handler(RequestValidationError)
     async def explain_request(_request: Request, error: RequestValidationError) -> Response:
         lines = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()[:_MOST_FAULTS]]

@@ -89,8 +89,15 @@ class Jobs:
 
     async def run(self) -> None:
         """Begin jobs, and notice those that end, until this task is cancelled. Running jobs go on then."""
+        said = ""
         while True:
-            self._look()
+            try:
+                self._look()
+                said = ""
+            except OSError as exc:  # a full disk, for example: the service goes on, and so do the runs when there is space
+                if str(exc) != said:
+                    print(f"benito: runs cannot be looked after: {exc}", file=sys.stderr, flush=True)
+                said = str(exc)
             await asyncio.sleep(_POLL_S)
 
     def of(self, experiment: str | None = None) -> list[Job]:

@@ -22,13 +22,13 @@ import sys
 root, folder, given = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), json.loads(sys.argv[3])
 sys.path.insert(0, str(root / ".ansible" / "collections"))
 
-from ansible_collections.deter.benito.plugins.module_utils.embedding.binding.bind import bind  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.allocation import Allocation, PoolHost  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.hostplan import to_json  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Computer  # noqa: E402
-from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl  # noqa: E402
+from ansible_collections.deter.benito.plugins.module_utils.embedding.binding.bind import bind  # noqa: E402  (needs the path above)
+from ansible_collections.deter.benito.plugins.module_utils.embedding.embed import embed  # noqa: E402  (needs the path above)
+from ansible_collections.deter.benito.plugins.module_utils.embedding.placement.allocation import Allocation, PoolHost  # noqa: E402  (needs the path above)
+from ansible_collections.deter.benito.plugins.module_utils.embedding.settings import EmbeddingSettings  # noqa: E402  (needs the path above)
+from ansible_collections.deter.benito.plugins.module_utils.hostplan import to_json  # noqa: E402  (needs the path above)
+from ansible_collections.deter.benito.plugins.module_utils.topology.model import Attribute, Computer  # noqa: E402  (needs the path above)
+from ansible_collections.deter.benito.plugins.module_utils.topology.topdl.reader import read_topdl  # noqa: E402  (needs the path above)
 
 
 def with_attributes(element):

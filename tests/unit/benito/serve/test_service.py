@@ -210,6 +210,20 @@ def test_the_service_ends_at_once_and_leaves_nothing_that_says_it_runs(other):
     assert "Traceback" not in other.log.read_text()
 
 
+def test_a_folder_that_cannot_be_written_is_an_answer_and_ends_nothing(other):
+    other.begin()
+    jobs = other.home / "grandstand" / "jobs"
+    jobs.rmdir()
+    jobs.write_text("no folder")  # stands for a full disk: root may write everywhere
+    wanted = {"experiment": "P/one", "topology": TOPOLOGY, "settings": {"image": False}}
+    status, _headers, answer = other.ask("POST", "/api/v1/experiments", wanted)
+    assert status == 500 and answer["detail"].startswith("the controller cannot do it: ")
+    jobs.unlink()
+    jobs.mkdir(mode=0o700)
+    assert ended(other, other.ask("POST", "/api/v1/experiments", wanted)[2]["number"])["status"] == "successful"
+    assert "Traceback" not in other.log.read_text()
+
+
 def test_a_port_that_is_taken_and_settings_that_are_wrong_are_said_in_a_sentence(other):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", other.port))
